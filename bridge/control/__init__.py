@@ -1,0 +1,1 @@
+"""The contract between agent and sender: messages, framing, lock and adoption."""

@@ -1,0 +1,248 @@
+"""What an agent and a sender say to each other over the printer's unix socket.
+
+The sender listens, accepts one owner by epoch and goes on printing when the owner is gone. Every
+command carries an id that the agent made unique; a sender answers each with exactly one `Outcome`
+and answers a repeated id with the stored one. Events are numbered without gaps per sender life
+(*boot*), kept until `EventAck`, and replayed to the next owner.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from schemas.jobs import AttemptEvent, AttemptState
+from schemas.printer import Live, PrinterConfig, PrinterState, Progress
+
+PROTOCOL = 1
+#: Protocols this side can speak, oldest first (N-1 and N once there is an N-1).
+PROTOCOLS = (1,)
+
+
+class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A start grant with its file, which lies complete and verified in the spool at *path*."""
+
+    grant: str
+    job: int
+    file_name: str
+    path: str
+    sha256: str | None
+    size_bytes: int
+
+
+# --- agent to sender -------------------------------------------------------------------------
+
+
+class Adopt(msgspec.Struct, frozen=True, kw_only=True, tag="adopt"):
+    """First message of an owner. The highest *epoch* wins; an older owner's socket is closed."""
+
+    epoch: int
+    agent_pid: int
+    protocols: tuple[int, ...] = PROTOCOLS
+    live_interval_s: float = 1.0
+
+
+class Configure(msgspec.Struct, frozen=True, kw_only=True, tag="configure"):
+    """The printer's configuration and where its port is now (*device* None: not plugged in).
+
+    A changed device, baud rate or dialect takes effect at the next connect. With *autoconnect* an
+    idle sender opens the port by itself and again after a loss.
+    """
+
+    id: str
+    config: PrinterConfig
+    device: str | None
+    autoconnect: bool = True
+
+
+class Connect(msgspec.Struct, frozen=True, kw_only=True, tag="connect"):
+    """Open the port and greet the firmware; done when it is operational."""
+
+    id: str
+
+
+class Disconnect(msgspec.Struct, frozen=True, kw_only=True, tag="disconnect"):
+    """Close the port; refused while a job is bound."""
+
+    id: str
+
+
+class Start(msgspec.Struct, frozen=True, kw_only=True, tag="start"):
+    """Print a file. A grant that this sender has already seen is never started again."""
+
+    id: str
+    job: JobSpec
+
+
+class Pause(msgspec.Struct, frozen=True, kw_only=True, tag="pause"):
+    """Pause the attempt *grant*; another or no attempt running: refused."""
+
+    id: str
+    grant: str
+
+
+class Resume(msgspec.Struct, frozen=True, kw_only=True, tag="resume"):
+    """Resume the attempt *grant*; refused unless it is paused."""
+
+    id: str
+    grant: str
+
+
+class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag="cancel"):
+    """End the attempt *grant* with the cancel script."""
+
+    id: str
+    grant: str
+
+
+class Gcode(msgspec.Struct, frozen=True, kw_only=True, tag="gcode"):
+    """Lines for the printer, through the same gate as a file's; done when all are acknowledged."""
+
+    id: str
+    lines: list[str]
+
+
+class SetTargets(msgspec.Struct, frozen=True, kw_only=True, tag="targets"):
+    """Target temperatures in degrees Celsius, keyed tool0…n, bed, chamber."""
+
+    id: str
+    targets_c: dict[str, float]
+
+
+class RemoteStop(msgspec.Struct, frozen=True, kw_only=True, tag="remote_stop"):
+    """M112 past every queue, then latched until `ResetStop`."""
+
+    id: str
+
+
+class ResetStop(msgspec.Struct, frozen=True, kw_only=True, tag="reset_stop"):
+    """Release the latch; the printer is offline until it is connected again."""
+
+    id: str
+
+
+class EventAck(msgspec.Struct, frozen=True, kw_only=True, tag="event_ack"):
+    """The agent's journal holds all events up to *seq* of sender life *boot*."""
+
+    boot: str
+    seq: int
+
+
+class Quit(msgspec.Struct, frozen=True, kw_only=True, tag="quit"):
+    """End this sender. *drain*: first finish the print; otherwise cancel it, cool down, exit."""
+
+    id: str
+    drain: bool = False
+
+
+ToSender = (
+    Adopt
+    | Configure
+    | Connect
+    | Disconnect
+    | Start
+    | Pause
+    | Resume
+    | Cancel
+    | Gcode
+    | SetTargets
+    | RemoteStop
+    | ResetStop
+    | EventAck
+    | Quit
+)
+
+
+# --- sender to agent -------------------------------------------------------------------------
+
+
+class Adopted(msgspec.Struct, frozen=True, kw_only=True, tag="adopted"):
+    """The sender's answer to `Adopt`: who it is and where it stands."""
+
+    protocol: int
+    printer: int
+    pid: int
+    boot: str
+    live: Live
+    oldest_event: int
+    newest_event: int
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):
+    """The owner is not accepted: an older epoch, or no common protocol. The socket closes."""
+
+    reason: str
+
+
+class Verdict(StrEnum):
+    """How a command ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    REJECTED = "rejected"  # nothing happened
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag="outcome"):
+    """The one answer to a command. *code* is a stable word, *reason* is for a person."""
+
+    id: str
+    verdict: Verdict
+    code: str = ""
+    reason: str = ""
+
+
+class StateChanged(msgspec.Struct, frozen=True, kw_only=True, tag="state"):
+    """The printer's state moved, as seen on the wire."""
+
+    state: PrinterState
+    previous: PrinterState
+    grant: str | None = None
+    reason: str = ""
+
+
+class AttemptChanged(msgspec.Struct, frozen=True, kw_only=True, tag="attempt"):
+    """The attempt *grant* moved to *state* by *event*."""
+
+    grant: str
+    job: int
+    event: AttemptEvent
+    state: AttemptState
+    reason: str = ""
+    progress: Progress | None = None
+
+
+class Alarm(msgspec.Struct, frozen=True, kw_only=True, tag="alarm"):
+    """Something a person should know: an error of the firmware, a refused line, a lost port."""
+
+    code: str
+    text: str
+    grant: str | None = None
+
+
+class Firmware(msgspec.Struct, frozen=True, kw_only=True, tag="firmware"):
+    """What M115 said."""
+
+    name: str
+    uuid: str | None = None
+    machine: str | None = None
+    capabilities: dict[str, bool] = {}
+
+
+Happening = StateChanged | AttemptChanged | Alarm | Firmware
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag="event"):
+    """A numbered happening. *at_ms* is the host's monotonic clock in milliseconds."""
+
+    boot: str
+    seq: int
+    at_ms: int
+    body: Happening
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True, tag="status"):
+    """The freshest picture; may be skipped, is never queued twice."""
+
+    live: Live
+
+
+FromSender = Adopted | Refused | Outcome | Event | Status

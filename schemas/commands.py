@@ -1,0 +1,159 @@
+"""Commands to a printer: verbs, their rules, their arguments and their life cycle.
+
+Source: the room link contract, "Command life". A command is journalled before it has an effect,
+executed at most once, always answered, and dies at its deadline.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from schemas.transitions import Table
+
+
+class CommandState(StrEnum):
+    """Where a command is; every state but `unknown` that ends a command is final."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    DELIVERED = "delivered"  # in the bridge's journal
+    STARTED = "started"
+    DONE = "done"
+    FAILED = "failed"
+    REJECTED = "rejected"  # not allowed here and now; nothing happened
+    EXPIRED = "expired"  # its deadline passed before it could start; nothing happened
+    SUPERSEDED = "superseded"  # a newer one of its kind replaced it; nothing happened
+    UNKNOWN = "unknown"  # a crash hides whether it happened; may be resolved once
+
+
+class CommandEvent(StrEnum):
+    """What may happen to a command."""
+
+    SENT = "sent"
+    DELIVERED = "delivered"
+    STARTED = "started"
+    DONE = "done"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+    UNKNOWN = "unknown"
+
+
+_C, _CE = CommandState, CommandEvent
+_UNTOUCHED = {
+    _CE.REJECTED: _C.REJECTED,
+    _CE.EXPIRED: _C.EXPIRED,
+    _CE.SUPERSEDED: _C.SUPERSEDED,
+}
+_OUTCOME = {_CE.DONE: _C.DONE, _CE.FAILED: _C.FAILED, _CE.UNKNOWN: _C.UNKNOWN}
+
+COMMAND_TRANSITIONS: Table[CommandState, CommandEvent] = {
+    _C.QUEUED: {
+        _CE.SENT: _C.SENT,
+        _CE.DELIVERED: _C.DELIVERED,
+        _CE.STARTED: _C.STARTED,
+        **_OUTCOME,
+        **_UNTOUCHED,
+    },
+    _C.SENT: {
+        _CE.SENT: _C.SENT,  # a new link sends again what no journal has confirmed
+        _CE.DELIVERED: _C.DELIVERED,
+        _CE.STARTED: _C.STARTED,
+        **_OUTCOME,
+        **_UNTOUCHED,
+    },
+    _C.DELIVERED: {_CE.STARTED: _C.STARTED, **_OUTCOME, **_UNTOUCHED},
+    _C.STARTED: {**_OUTCOME, _CE.REJECTED: _C.REJECTED, _CE.EXPIRED: _C.EXPIRED},
+    _C.DONE: {},
+    _C.FAILED: {},
+    _C.REJECTED: {},
+    _C.EXPIRED: {},
+    _C.SUPERSEDED: {},
+    _C.UNKNOWN: {_CE.DONE: _C.DONE, _CE.FAILED: _C.FAILED},
+}
+
+#: States in which nothing more is expected (`unknown` may still be resolved once).
+COMMAND_OVER = frozenset({_C.DONE, _C.FAILED, _C.REJECTED, _C.EXPIRED, _C.SUPERSEDED, _C.UNKNOWN})
+
+
+class Verb(StrEnum):
+    """What a printer can be told."""
+
+    START = "start"
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+    CONNECT = "connect"
+    DISCONNECT = "disconnect"
+    GCODE = "gcode"
+    TEMPERATURE = "temperature"
+    REMOTE_STOP = "remote_stop"
+    RESET_STOP = "reset_stop"
+
+
+class VerbRule(msgspec.Struct, frozen=True, kw_only=True):
+    """How a verb is treated. *ttl_ms* None: it never expires."""
+
+    ttl_ms: int | None
+    needs_grant: bool = False  # must name the attempt it means
+    coalesces: bool = False  # a newer one replaces an unsent older one
+    repeatable: bool = False  # doing it twice is the same as once
+
+
+VERBS: dict[Verb, VerbRule] = {
+    Verb.START: VerbRule(ttl_ms=120_000),
+    Verb.PAUSE: VerbRule(ttl_ms=60_000, needs_grant=True, repeatable=True),
+    Verb.RESUME: VerbRule(ttl_ms=60_000, needs_grant=True),
+    Verb.CANCEL: VerbRule(ttl_ms=60_000, needs_grant=True, repeatable=True),
+    Verb.CONNECT: VerbRule(ttl_ms=30_000, repeatable=True),
+    Verb.DISCONNECT: VerbRule(ttl_ms=30_000, repeatable=True),
+    Verb.GCODE: VerbRule(ttl_ms=30_000),
+    Verb.TEMPERATURE: VerbRule(ttl_ms=30_000, coalesces=True, repeatable=True),
+    Verb.REMOTE_STOP: VerbRule(ttl_ms=None, repeatable=True),
+    Verb.RESET_STOP: VerbRule(ttl_ms=30_000),
+}
+
+
+class StartArgs(msgspec.Struct, frozen=True, kw_only=True):
+    """A start grant: it may be consumed once, by the bridge of this printer."""
+
+    grant: str
+    job: int
+    print: int
+    attempt: int
+    file_name: str
+    sha256: str
+    size_bytes: int
+    plate_claim: str | None = None
+
+
+class GcodeArgs(msgspec.Struct, frozen=True):
+    """Lines for the terminal; each is checked by the same gate as a file's."""
+
+    lines: list[str]
+
+
+class TemperatureArgs(msgspec.Struct, frozen=True):
+    """Targets in degrees Celsius, keyed tool0…n, bed, chamber."""
+
+    targets_c: dict[str, float]
+
+
+class NoArgs(msgspec.Struct, frozen=True):
+    """A verb that needs no arguments."""
+
+
+Args = StartArgs | GcodeArgs | TemperatureArgs | NoArgs
+
+ARGS: dict[Verb, type[Args]] = {
+    Verb.START: StartArgs,
+    Verb.GCODE: GcodeArgs,
+    Verb.TEMPERATURE: TemperatureArgs,
+}
+
+
+class Expect(msgspec.Struct, frozen=True, kw_only=True):
+    """What must still be true when a command arrives, or it is rejected unexecuted."""
+
+    grant: str | None = None

@@ -1,0 +1,334 @@
+"""Messages of the room link between agent and API, one struct a type (room link contract).
+
+A frame on the wire is ``{"t": type, "n": seq?, "id": ulid?, "p": printer?, "e": epoch,
+"m": bridge_monotonic_ms, "d": body}``. The structs here are the bodies; `Frame` is the header with
+its decoded body. Unknown fields are ignored, an unknown type is answered with `Nak`.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from schemas.commands import CommandState, Expect, Verb
+from schemas.jobs import AttemptEvent, AttemptState
+from schemas.printer import Live, PrinterConfig, PrinterState, Progress
+
+PROTOCOL = 1
+#: The path of the upgrade and of the plain HTTPS calls beside it.
+LINK_PATH = "/bridge/v1/link"
+NONCE_PATH = "/bridge/v1/nonce"
+FILES_PATH = "/bridge/v1/files"
+AUTH_SCHEME = "Gantry-Ed25519"
+
+
+def signed_text(bridge_id: str, nonce: str) -> bytes:
+    """What an agent signs to prove its key: the bytes are the same on both sides."""
+    return f"gantry-link-v1\n{bridge_id}\n{nonce}".encode()
+
+
+# --- greeting --------------------------------------------------------------------------------
+
+
+class Port(msgspec.Struct, frozen=True, kw_only=True):
+    """A serial port of the room. *port_id* is stable over re-plugging and reboots."""
+
+    port_id: str
+    device: str
+    description: str = ""
+    kind: str = "usb"  # usb, path or virtual
+    usb_id: str | None = None
+    serial_number: str | None = None
+    printer: int | None = None
+    error: str | None = None
+
+
+class Resume(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the agent stands, so that nothing is sent twice for nothing."""
+
+    session: str | None = None
+    desired_version: int = 0
+    command_seq: int = 0
+    journal_id: str = ""
+    oldest_fact: int = 0
+    newest_fact: int = 0
+
+
+class Hello(msgspec.Struct, frozen=True, kw_only=True):
+    """The agent's first message."""
+
+    protocols: tuple[int, int]  # lowest and highest it can speak
+    bridge_id: str
+    boot_id: str
+    boot_count: int
+    agent_version: str
+    os: str = ""
+    capabilities: list[str] = []
+    ports: list[Port] = []
+    resume: Resume = Resume()
+
+
+class FactAck(msgspec.Struct, frozen=True, kw_only=True):
+    """Cumulative: every fact of *journal_id* up to *seq* is in the API's database."""
+
+    journal_id: str
+    seq: int
+
+
+class BulkToken(msgspec.Struct, frozen=True, kw_only=True):
+    """The bearer token for file transfer of this bridge, and its life in seconds."""
+
+    token: str
+    life_s: int
+
+
+class Welcome(msgspec.Struct, frozen=True, kw_only=True):
+    """The link stands. Later frames of an older epoch are ignored by both sides."""
+
+    session: str
+    epoch: int
+    protocol: int
+    server_time: str
+    fact_ack: FactAck
+    bulk: BulkToken
+    beat_s: float = 15.0
+    dead_s: float = 40.0
+    live_s: float = 1.0
+    desired_version: int = 0
+
+
+class Refuse(msgspec.Struct, frozen=True, kw_only=True):
+    """The hello is not accepted; the socket closes. *action*: upgrade, repair, clone or moved."""
+
+    code: str
+    reason: str
+    action: str = ""
+    retry_after_s: float | None = None
+
+
+# --- configuration ---------------------------------------------------------------------------
+
+
+class Desired(msgspec.Struct, frozen=True, kw_only=True):
+    """The room's printers as they should be; newest version wins, always in full.
+
+    A room too large for one frame comes in *parts* of the same version; it takes effect when all
+    are there.
+    """
+
+    version: int
+    printers: list[PrinterConfig]
+    part: int = 1
+    parts: int = 1
+
+
+class Reported(msgspec.Struct, frozen=True, kw_only=True):
+    """The agent works by this version of the desired configuration."""
+
+    version: int
+
+
+# --- commands --------------------------------------------------------------------------------
+
+
+class Cmd(msgspec.Struct, frozen=True, kw_only=True):
+    """A command; *seq* rises by bridge, *ttl_left_ms* None never expires."""
+
+    seq: int
+    id: str
+    printer: int
+    verb: Verb
+    args: msgspec.Raw
+    expect: Expect = Expect()
+    ttl_left_ms: int | None
+    actor: str = ""
+
+
+class CmdGot(msgspec.Struct, frozen=True, kw_only=True):
+    """Cumulative: the journal holds every command up to *seq*."""
+
+    seq: int
+
+
+class RemoteStop(msgspec.Struct, frozen=True, kw_only=True):
+    """M112 on its own lane; *id* is the command it is answered under."""
+
+    id: str
+    printer: int
+
+
+# --- facts -----------------------------------------------------------------------------------
+
+
+class CommandFact(msgspec.Struct, frozen=True, kw_only=True, tag="cmd"):
+    """A command moved to *state*."""
+
+    id: str
+    state: CommandState
+    code: str = ""
+    reason: str = ""
+
+
+class PrinterFact(msgspec.Struct, frozen=True, kw_only=True, tag="printer"):
+    """A printer's state moved."""
+
+    printer: int
+    state: PrinterState
+    grant: str | None = None
+    reason: str = ""
+
+
+class AttemptFact(msgspec.Struct, frozen=True, kw_only=True, tag="attempt"):
+    """An attempt moved to *state* by *event*."""
+
+    printer: int
+    grant: str
+    event: AttemptEvent
+    state: AttemptState
+    reason: str = ""
+    progress: Progress | None = None
+
+
+class AlarmFact(msgspec.Struct, frozen=True, kw_only=True, tag="alarm"):
+    """Something a person should know."""
+
+    printer: int | None
+    code: str
+    text: str
+    grant: str | None = None
+
+
+class FirmwareFact(msgspec.Struct, frozen=True, kw_only=True, tag="firmware"):
+    """What a printer says of itself."""
+
+    printer: int
+    name: str
+    uuid: str | None = None
+    machine: str | None = None
+    capabilities: dict[str, bool] = {}
+
+
+class PortsFact(msgspec.Struct, frozen=True, kw_only=True, tag="ports"):
+    """The ports of the room, whole, after one came or went."""
+
+    ports: list[Port]
+
+
+class GapFact(msgspec.Struct, frozen=True, kw_only=True, tag="gap"):
+    """*count* facts of kind *what* were dropped because the outbox was full."""
+
+    what: str
+    count: int
+
+
+FactBody = CommandFact | PrinterFact | AttemptFact | AlarmFact | FirmwareFact | PortsFact | GapFact
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True):
+    """One numbered fact; *at_ms* is the bridge's monotonic clock of *boot_id*."""
+
+    seq: int
+    at_ms: int
+    boot_id: str
+    body: FactBody
+
+
+class FactBatch(msgspec.Struct, frozen=True, kw_only=True):
+    """Facts with contiguous numbers of one journal, oldest first."""
+
+    journal_id: str
+    facts: list[Fact]
+
+
+# --- live, liveness, the rest ----------------------------------------------------------------
+
+
+class LiveSnap(msgspec.Struct, frozen=True, kw_only=True):
+    """The freshest pictures of the room's printers; a later one replaces an earlier one."""
+
+    printers: list[Live]
+
+
+class Beat(msgspec.Struct, frozen=True, kw_only=True):
+    """Sign of life. *sent_ms* is the sender's monotonic clock, *echo_ms* the other's last one."""
+
+    sent_ms: int
+    echo_ms: int | None = None
+    printing: int = 0
+    outbox: int = 0
+
+
+class Goaway(msgspec.Struct, frozen=True, kw_only=True):
+    """The API drains: reconnect within *window_s*, spread at random."""
+
+    window_s: float
+    url: str | None = None
+
+
+class Nak(msgspec.Struct, frozen=True, kw_only=True):
+    """A frame was not taken; the link stays up."""
+
+    code: str
+    reason: str
+    type: str = ""
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True):
+    """A fresh bulk token before the old one ends."""
+
+    bulk: BulkToken
+
+
+Body = (
+    Hello
+    | Welcome
+    | Refuse
+    | Desired
+    | Reported
+    | Cmd
+    | CmdGot
+    | RemoteStop
+    | FactBatch
+    | FactAck
+    | LiveSnap
+    | Beat
+    | Goaway
+    | Nak
+    | Token
+)
+
+
+class Sender(StrEnum):
+    """Who may say a message."""
+
+    AGENT = "agent"
+    API = "api"
+    BOTH = "both"
+
+
+#: type on the wire -> (body, who may send it)
+TYPES: dict[str, tuple[type[Body], Sender]] = {
+    "hello": (Hello, Sender.AGENT),
+    "welcome": (Welcome, Sender.API),
+    "refuse": (Refuse, Sender.API),
+    "desired": (Desired, Sender.API),
+    "reported": (Reported, Sender.AGENT),
+    "cmd": (Cmd, Sender.API),
+    "cmd.got": (CmdGot, Sender.AGENT),
+    "remote_stop": (RemoteStop, Sender.API),
+    "fact": (FactBatch, Sender.AGENT),
+    "fact.ack": (FactAck, Sender.API),
+    "live": (LiveSnap, Sender.AGENT),
+    "beat": (Beat, Sender.BOTH),
+    "goaway": (Goaway, Sender.API),
+    "nak": (Nak, Sender.BOTH),
+    "token": (Token, Sender.API),
+}
+NAME_OF: dict[type[Body], str] = {body: name for name, (body, _) in TYPES.items()}
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """A decoded frame: *epoch* 0 before the welcome, *mono_ms* the sender's monotonic clock."""
+
+    body: Body
+    epoch: int = 0
+    mono_ms: int = 0

@@ -1,0 +1,194 @@
+"""A printer as both sides see it: its states, its profile, and what it reports.
+
+The state of a printer is what its sender has *seen* on the wire, never what somebody wished for
+(DESIGN: a screen never shows a state that the printer has not reported).
+"""
+
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+from schemas.transitions import Table
+
+
+class PrinterState(StrEnum):
+    """What one printer is doing."""
+
+    OFFLINE = "offline"  # no sender, or its port is closed
+    CONNECTING = "connecting"  # port open, the firmware has not answered yet
+    OPERATIONAL = "operational"
+    STARTING = "starting"  # a job is accepted, its first line is not acknowledged yet
+    PRINTING = "printing"
+    PAUSING = "pausing"
+    PAUSED = "paused"
+    RESUMING = "resuming"
+    CANCELLING = "cancelling"
+    FINISHING = "finishing"  # all lines acknowledged, the motion queue still runs
+    ERROR = "error"  # the link or the firmware failed; connecting again is allowed
+    HALTED = "halted"  # remote stop or kill; latched until an operator resets it
+
+
+class PrinterEvent(StrEnum):
+    """What may happen to a printer, in the words of the sender."""
+
+    OPEN = "open"
+    READY = "ready"
+    CLOSE = "close"
+    FAIL = "fail"
+    JOB = "job"
+    STREAM = "stream"
+    PAUSE = "pause"
+    PARKED = "parked"
+    RESUME = "resume"
+    CANCEL = "cancel"
+    LAST_LINE = "last_line"
+    JOB_OVER = "job_over"
+    HALT = "halt"
+    RESET = "reset"
+
+
+_S, _E = PrinterState, PrinterEvent
+_LOST = {_E.CLOSE: _S.OFFLINE, _E.FAIL: _S.ERROR, _E.HALT: _S.HALTED}
+
+PRINTER_TRANSITIONS: Table[PrinterState, PrinterEvent] = {
+    _S.OFFLINE: {_E.OPEN: _S.CONNECTING, _E.FAIL: _S.ERROR, _E.HALT: _S.HALTED},
+    _S.CONNECTING: {_E.READY: _S.OPERATIONAL, **_LOST},
+    _S.OPERATIONAL: {_E.JOB: _S.STARTING, **_LOST},
+    _S.STARTING: {
+        _E.STREAM: _S.PRINTING,
+        _E.PAUSE: _S.PAUSING,
+        _E.CANCEL: _S.CANCELLING,
+        _E.LAST_LINE: _S.FINISHING,
+        _E.JOB_OVER: _S.OPERATIONAL,
+        **_LOST,
+    },
+    _S.PRINTING: {
+        _E.PAUSE: _S.PAUSING,
+        _E.CANCEL: _S.CANCELLING,
+        _E.LAST_LINE: _S.FINISHING,
+        **_LOST,
+    },
+    _S.PAUSING: {_E.PARKED: _S.PAUSED, _E.CANCEL: _S.CANCELLING, **_LOST},
+    _S.PAUSED: {_E.RESUME: _S.RESUMING, _E.CANCEL: _S.CANCELLING, **_LOST},
+    _S.RESUMING: {
+        _E.STREAM: _S.PRINTING,
+        _E.PAUSE: _S.PAUSING,
+        _E.CANCEL: _S.CANCELLING,
+        _E.LAST_LINE: _S.FINISHING,
+        **_LOST,
+    },
+    _S.CANCELLING: {_E.JOB_OVER: _S.OPERATIONAL, **_LOST},
+    _S.FINISHING: {_E.JOB_OVER: _S.OPERATIONAL, _E.CANCEL: _S.CANCELLING, **_LOST},
+    _S.ERROR: {
+        _E.OPEN: _S.CONNECTING,
+        _E.CLOSE: _S.OFFLINE,
+        _E.FAIL: _S.ERROR,
+        _E.HALT: _S.HALTED,
+    },
+    _S.HALTED: {_E.RESET: _S.OFFLINE, _E.CLOSE: _S.HALTED, _E.FAIL: _S.HALTED, _E.HALT: _S.HALTED},
+}
+
+#: States in which a job is bound to the printer.
+ACTIVE = frozenset(
+    {
+        _S.STARTING,
+        _S.PRINTING,
+        _S.PAUSING,
+        _S.PAUSED,
+        _S.RESUMING,
+        _S.CANCELLING,
+        _S.FINISHING,
+    }
+)
+#: States in which the firmware answers.
+CONNECTED = ACTIVE | {_S.OPERATIONAL}
+
+Celsius = float | None
+
+
+class Temperature(msgspec.Struct, frozen=True, array_like=True):
+    """One heater in degrees Celsius; None where the printer has not said it."""
+
+    actual_c: Celsius
+    target_c: Celsius = None
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far the current attempt is. Bytes and lines count what the printer *acknowledged*."""
+
+    file_bytes: int
+    size_bytes: int
+    lines: int
+    print_time_s: float
+    time_left_s: float | None = None
+    layer: int | None = None
+    layers: int | None = None
+
+    @property
+    def completion(self) -> float:
+        """Share of the file that is acknowledged, 0.0 to 100.0; an empty file counts as whole."""
+        if not self.size_bytes:
+            return 100.0
+        return min(100.0, 100.0 * self.file_bytes / self.size_bytes)
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """What a printer is and may do: volume in mm, ceilings in degrees Celsius."""
+
+    width_mm: float = 250.0
+    depth_mm: float = 210.0
+    height_mm: float = 210.0
+    form_factor: Literal["rectangular", "circular"] = "rectangular"
+    origin: Literal["lowerleft", "center"] = "lowerleft"
+    heated_bed: bool = True
+    heated_chamber: bool = False
+    extruders: int = 1
+    nozzle_mm: float = 0.4
+    max_nozzle_c: float = 275.0
+    max_bed_c: float = 120.0
+    max_chamber_c: float = 60.0
+
+
+class PlatePolicy(StrEnum):
+    """When a plate counts as clear (DESIGN section 7, Plate)."""
+
+    SELF_CLEARING = "self_clearing"
+    START_CONFIRMS = "start_confirms"
+    CONFIRM = "confirm"
+
+
+class PrinterConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The desired configuration of one printer, as the API hands it to its bridge."""
+
+    id: int
+    slug: str
+    name: str
+    port_id: str
+    baud: int = 0  # 0: detect
+    dialect: str = "auto"
+    enabled: bool = True
+    profile: Profile = Profile()
+    scripts: dict[str, str] = {}
+
+
+class Live(msgspec.Struct, frozen=True, kw_only=True):
+    """The freshest picture of one printer. *temps* is keyed tool0…n, bed, chamber."""
+
+    printer: int
+    state: PrinterState
+    grant: str | None = None
+    job: int | None = None
+    file_name: str | None = None
+    temps: dict[str, Temperature] = {}
+    temps_age_s: float | None = None
+    progress: Progress | None = None
+    z_mm: float | None = None
+    feed_percent: int | None = None
+    flow_percent: int | None = None
+    error: str | None = None
+    firmware: str | None = None
+    port: str | None = None
+    baud: int | None = None
+    resends: int = 0
+    lines_sent: int = 0
