@@ -1,0 +1,1 @@
+"""Organizations, people, sessions, tokens and keys."""

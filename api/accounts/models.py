@@ -1,0 +1,64 @@
+"""Organizations, people and everything they prove themselves with."""
+
+from typing import Any
+
+from tortoise import fields
+from tortoise.models import Model
+
+
+class Organization(Model):
+    """A tenant. Number 1 is made at set-up."""
+
+    id = fields.IntField(primary_key=True)
+    name = fields.CharField(max_length=100, unique=True)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "organization"
+
+
+class User(Model):
+    """A person. *role* is viewer, operator or admin. A superadmin sees every organization."""
+
+    id = fields.IntField(primary_key=True)
+    organization_id = fields.IntField(db_index=True)
+    username = fields.CharField(max_length=100, unique=True)
+    email = fields.CharField(max_length=254, default="")
+    password_hash = fields.CharField(max_length=200)
+    role = fields.CharField(max_length=16)
+    is_superadmin = fields.BooleanField(default=False)
+    is_active = fields.BooleanField(default=True)
+    settings: Any = fields.JSONField(default=dict)
+    created_at = fields.DatetimeField()
+    last_login_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "user"
+
+
+class Credential(Model):
+    """A session, token or key. Only the SHA-256 is kept, and the *prefix* finds the row.
+
+    *kind*: session, token (odin_…), octoprint_key or app_key. *printer_id* binds and restricts a
+    key to one printer. Empty *scopes*: whatever the owner may do.
+    """
+
+    id = fields.IntField(primary_key=True)
+    organization_id = fields.IntField(db_index=True)
+    user_id = fields.IntField(db_index=True)
+    kind = fields.CharField(max_length=16)
+    name = fields.CharField(max_length=100, default="")
+    prefix = fields.CharField(max_length=24, unique=True)
+    sha256 = fields.CharField(max_length=64)
+    scopes: Any = fields.JSONField(default=list)
+    printer_id = fields.IntField(null=True)
+    csrf_sha256 = fields.CharField(max_length=64, default="")
+    remote_address = fields.CharField(max_length=64, default="")
+    user_agent = fields.CharField(max_length=200, default="")
+    created_at = fields.DatetimeField()
+    expires_at = fields.DatetimeField(null=True)
+    last_used_at = fields.DatetimeField(null=True)
+    revoked_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "credential"

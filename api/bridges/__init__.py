@@ -1,0 +1,1 @@
+"""Printer rooms: their identity, their ports, their link."""

@@ -1,0 +1,1 @@
+"""What printers are told: issued once, followed to the outcome."""

@@ -1,0 +1,1 @@
+"""What happened, numbered per organization and written with the change itself."""

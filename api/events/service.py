@@ -1,0 +1,102 @@
+"""The ledger: every change writes its rows and its events in one transaction, then wakes.
+
+Rooms never call each other's sockets or feeds: they record what happened and name who should look.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from tortoise.transactions import in_transaction
+
+from api.bus.local import Bus
+from api.clock import Clock
+from api.events.models import Event
+
+
+@dataclass(slots=True)
+class Happened:
+    """One event to be written. *kind* is dotted, for example ``job.completed``."""
+
+    organization_id: int
+    kind: str
+    printer_id: int | None = None
+    job_id: int | None = None
+    user_id: int | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Change:
+    """What one transaction does beside its rows."""
+
+    happened: list[Happened] = field(default_factory=list)
+    wakes: set[str] = field(default_factory=set)
+
+    def record(self, event: Happened) -> None:
+        """Write *event* with this change, and wake the organization's readers."""
+        self.happened.append(event)
+        self.wakes.add(f"events:{event.organization_id}")
+
+    def wake(self, *names: str) -> None:
+        """Wake these listeners after the commit, and only then."""
+        self.wakes.update(names)
+
+
+class Ledger:
+    """The one way to change the farm."""
+
+    def __init__(self, bus: Bus, clock: Clock) -> None:
+        self._bus = bus
+        self._clock = clock
+        self._writer = asyncio.Lock()
+
+    @asynccontextmanager
+    async def change(self) -> AsyncIterator[Change]:
+        """A transaction. Rows and events commit together; wake-ups leave after the commit.
+
+        One writer at a time in this process, so a read in it is still true at its write. Never
+        await the network inside. An exception rolls everything back and wakes nobody.
+        """
+        change = Change()
+        async with self._writer, in_transaction():
+            yield change
+            await self._write(change.happened)
+        self._bus.wake(change.wakes)
+
+    async def _write(self, happened: list[Happened]) -> None:
+        numbers: dict[int, int] = {}
+        rows = []
+        for event in happened:
+            organization = event.organization_id
+            if organization not in numbers:
+                numbers[organization] = await self._last_number(organization)
+            numbers[organization] += 1
+            rows.append(
+                Event(
+                    organization_id=organization,
+                    number=numbers[organization],
+                    kind=event.kind,
+                    printer_id=event.printer_id,
+                    job_id=event.job_id,
+                    user_id=event.user_id,
+                    data=event.data,
+                    at=self._clock.now(),
+                )
+            )
+        if rows:
+            await Event.bulk_create(rows)
+
+    async def _last_number(self, organization_id: int) -> int:
+        last = await Event.filter(organization_id=organization_id).order_by("-number").first()
+        return last.number if last else 0
+
+    async def read(self, organization_id: int, since: int, limit: int) -> list[Event]:
+        """Up to *limit* events after number *since*, oldest first."""
+        return (
+            await Event.filter(organization_id=organization_id, number__gt=since)
+            .order_by("number")
+            .limit(limit)
+        )

@@ -1,0 +1,1 @@
+"""Content-addressed blobs and the names under which printers know them."""

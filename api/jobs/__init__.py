@@ -1,0 +1,1 @@
+"""Jobs, prints and attempts."""

@@ -1,0 +1,84 @@
+"""Jobs, prints and attempts (DESIGN section 7)."""
+
+from typing import Any
+
+from tortoise import fields
+from tortoise.models import Model
+
+
+class Job(Model):
+    """Asks for prints of a file. *printer_id* pins it, None lets the scheduler choose.
+
+    *position* orders the queue within a priority. *file_name* and *blob_id* stay with the job when
+    the file's name is deleted. *details* holds dialect fields that decide nothing.
+    """
+
+    id = fields.IntField(primary_key=True)
+    organization_id = fields.IntField(db_index=True)
+    item_name = fields.CharField(max_length=200)
+    state = fields.CharField(max_length=20, default="pending", db_index=True)
+    printer_id = fields.IntField(null=True, db_index=True)
+    pinned = fields.BooleanField(default=False)
+    model_id = fields.IntField(null=True)
+    print_file_id = fields.IntField(null=True)
+    blob_id = fields.IntField(null=True)
+    file_name = fields.CharField(max_length=300, default="")
+    file_path = fields.CharField(max_length=500, default="")
+    quantity = fields.IntField(default=1)
+    priority = fields.IntField(default=3)
+    position = fields.IntField(default=0)
+    hold = fields.BooleanField(default=False)
+    duration_hours = fields.FloatField(null=True)
+    filament_type = fields.CharField(max_length=32, null=True)
+    colors_required = fields.CharField(max_length=200, null=True)
+    notes = fields.TextField(null=True)
+    due_date = fields.DatetimeField(null=True)
+    details: Any = fields.JSONField(default=dict)
+    source = fields.CharField(max_length=16, default="v1")
+    created_by = fields.IntField(null=True)
+    reason = fields.CharField(max_length=300, default="")
+    grant = fields.CharField(max_length=26, null=True)
+    actual_start = fields.DatetimeField(null=True)
+    actual_end = fields.DatetimeField(null=True)
+    created_at = fields.DatetimeField()
+    updated_at = fields.DatetimeField()
+
+    class Meta:
+        table = "job"
+
+
+class Print(Model):
+    """One run of a job's file on one printer."""
+
+    id = fields.IntField(primary_key=True)
+    organization_id = fields.IntField()
+    job_id = fields.IntField(db_index=True)
+    printer_id = fields.IntField(db_index=True)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "print"
+
+
+class Attempt(Model):
+    """One start of a print. *grant* is the ULID that a bridge may consume once."""
+
+    grant = fields.CharField(max_length=26, primary_key=True)
+    organization_id = fields.IntField()
+    print_id = fields.IntField()
+    job_id = fields.IntField(db_index=True)
+    printer_id = fields.IntField(db_index=True)
+    number = fields.IntField()
+    command_id = fields.CharField(max_length=26)
+    plate_claim = fields.CharField(max_length=26, default="")
+    plate_before = fields.CharField(max_length=16, default="unknown")
+    state = fields.CharField(max_length=16, default="granted")
+    reason = fields.CharField(max_length=300, default="")
+    progress: Any = fields.JSONField(null=True)
+    created_at = fields.DatetimeField()
+    started_at = fields.DatetimeField(null=True)
+    ended_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "attempt"
+        unique_together = (("print_id", "number"),)

@@ -1,0 +1,1 @@
+"""The bridge-facing endpoint: a transport-neutral handler and its container socket."""

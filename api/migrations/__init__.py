@@ -1,0 +1,1 @@
+"""Database migrations, applied by one command."""

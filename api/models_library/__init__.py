@@ -1,0 +1,1 @@
+"""Models and print files of the v1 dialect."""

@@ -1,0 +1,1 @@
+"""The OctoPrint dialect: a face over the rooms' services."""

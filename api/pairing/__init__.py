@@ -1,0 +1,1 @@
+"""How a new bridge gets into an organization."""

@@ -1,0 +1,1 @@
+"""Printers, their profiles, plates and queues' holds."""

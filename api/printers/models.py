@@ -1,0 +1,57 @@
+"""Printers and their plates."""
+
+from typing import Any
+
+from tortoise import fields
+from tortoise.models import Model
+
+
+class Printer(Model):
+    """A printer on a bridge's port, or (without a bridge) one that people run by hand.
+
+    *active_grant* is the one attempt that holds the printer; it is taken and given back by
+    conditional updates only. *plate_state* is clear, occupied or unknown; unknown means no.
+    *queue_hold* is why the queue waits for a person, empty when it runs.
+    *selected_blob* … is the file that the OctoPrint face has selected.
+    """
+
+    id = fields.IntField(primary_key=True)
+    organization_id = fields.IntField(db_index=True)
+    name = fields.CharField(max_length=100)
+    slug = fields.CharField(max_length=110, unique=True)
+    model = fields.CharField(max_length=100, null=True)
+    nickname = fields.CharField(max_length=100, null=True)
+    tags: Any = fields.JSONField(default=list)
+    is_active = fields.BooleanField(default=True)
+    shared = fields.BooleanField(default=False)
+    api_type = fields.CharField(max_length=32, null=True)
+    slot_count = fields.IntField(default=4)
+    slots: Any = fields.JSONField(default=list)
+    camera_url = fields.CharField(max_length=500, null=True)
+    bridge_id = fields.IntField(null=True, db_index=True)
+    port_id = fields.CharField(max_length=300, null=True)
+    baud = fields.IntField(default=0)
+    dialect = fields.CharField(max_length=32, default="auto")
+    profile: Any = fields.JSONField(default=dict)
+    scripts: Any = fields.JSONField(default=dict)
+    plate_policy = fields.CharField(max_length=16, default="start_confirms")
+    plate_state = fields.CharField(max_length=16, default="unknown")
+    plate_claim = fields.CharField(max_length=26, default="")
+    plate_changed_at = fields.DatetimeField(null=True)
+    queue_hold = fields.CharField(max_length=200, default="")
+    active_grant = fields.CharField(max_length=26, null=True, unique=True)
+    state = fields.CharField(max_length=16, default="offline")
+    state_reason = fields.CharField(max_length=300, default="")
+    state_at = fields.DatetimeField(null=True)
+    firmware: Any = fields.JSONField(default=dict)
+    selected_file: Any = fields.JSONField(null=True)
+    print_seconds = fields.FloatField(default=0.0)
+    print_count = fields.IntField(default=0)
+    last_error: Any = fields.JSONField(null=True)
+    sort_order = fields.IntField(default=0)
+    created_at = fields.DatetimeField()
+    updated_at = fields.DatetimeField()
+    deleted_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "printer"

@@ -1,0 +1,1 @@
+"""What printers report: current state in memory, thinned in rows."""
