@@ -1,0 +1,210 @@
+"""The application: every room put together once, and the ASGI entry in front of Quart.
+
+Requests come in three ways: the bridges' websocket goes to the link endpoint; uploads and all
+other HTTP go to Quart, but the bytes of a body are handed over only when somebody asks for them
+(Quart itself reads a body as fast as it comes, without back-pressure); lifespan opens and closes
+the database. Everything runs inside the database's context.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from quart import Quart, Response, request
+from tortoise.context import TortoiseContext
+from werkzeug.exceptions import HTTPException
+
+from api.accounts.routes import AccountRoutes
+from api.accounts.service import Accounts
+from api.bridges.routes import BridgeRoutes
+from api.bridges.service import Bridges
+from api.bus.local import Bus, LocalBus
+from api.clock import Clock, SystemClock
+from api.commands.service import Commands
+from api.config import Settings
+from api.db import open_database
+from api.events.service import Ledger
+from api.files.service import Files
+from api.http import MAX_BODY_BYTES, json_answer
+from api.jobs.routes import JobRoutes
+from api.jobs.service import Jobs
+from api.link.handler import LinkHandler
+from api.link.socket import LinkEndpoint
+from api.models_library.routes import LibraryRoutes
+from api.models_library.service import Library
+from api.octoprint.face import OctoPrintFace
+from api.pairing.routes import PairingRoutes
+from api.pairing.service import Pairing
+from api.printers.routes import PrinterRoutes
+from api.printers.service import Printers
+from api.scheduler.service import Scheduler
+from api.status import StatusRoutes
+from api.storage import open_storage
+from api.telemetry.service import Telemetry
+from api.uploads import RECEIVE_KEY
+from api.v1 import V1, http_answer
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_log = logging.getLogger("gantry.api")
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """The services of one process."""
+
+    accounts: Accounts
+    bridges: Bridges
+    pairing: Pairing
+    printers: Printers
+    files: Files
+    library: Library
+    commands: Commands
+    telemetry: Telemetry
+    jobs: Jobs
+    scheduler: Scheduler
+
+
+def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
+    """All services, wired; the database need not be open yet."""
+    ledger = Ledger(bus, clock)
+    accounts = Accounts(ledger, clock, settings)
+    bridges = Bridges(ledger, clock, settings, bus)
+    files = Files(open_storage(settings), ledger, clock, settings)
+    printers = Printers(bridges, ledger, clock, bus)
+    library = Library(files, ledger, clock)
+    commands = Commands(bridges, ledger, clock, bus)
+    telemetry = Telemetry(bridges, printers, clock, bus, settings)
+    jobs = Jobs(printers, commands, files, library, telemetry, ledger, clock)
+    return Rooms(
+        accounts=accounts,
+        bridges=bridges,
+        pairing=Pairing(bridges, ledger, clock, settings),
+        printers=printers,
+        files=files,
+        library=library,
+        commands=commands,
+        telemetry=telemetry,
+        jobs=jobs,
+        scheduler=Scheduler(jobs, printers, bridges, ledger, clock, bus),
+    )
+
+
+class Application:
+    """The ASGI application. Lifespan startup opens the database and starts the queue."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.bus: Bus = LocalBus()
+        self.rooms = open_rooms(settings, self.clock, self.bus)
+        self.quart = Quart("gantry", static_folder=None)
+        self.quart.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+        self.v1 = V1(self.quart, self.rooms.accounts)
+        self.octoprint = _register(self.quart, self.v1, self.rooms, settings)
+        _register_errors(self.quart, self.octoprint)
+        handler = LinkHandler(self.rooms_for_link(), self.clock, settings)
+        self.link = LinkEndpoint(handler, self.bus, self.clock)
+        self._context: TortoiseContext | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def rooms_for_link(self) -> Any:
+        """What the link needs of the rooms."""
+        return self.rooms
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI 3."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        assert self._context is not None, "startup() comes before the first request"
+        with self._context:
+            if scope["type"] == "websocket":
+                await self.link(scope, receive, send)
+            else:
+                scope[RECEIVE_KEY] = receive
+                await self.quart(scope, _on_demand(scope, receive), send)
+
+    async def startup(self) -> None:
+        """Open the database and start what runs by itself. Raises `DatabaseUnusable`."""
+        self._context = await open_database(self.settings)
+        with self._context:
+            for work in (self.rooms.scheduler.run(), self.rooms.telemetry.run()):
+                task = asyncio.create_task(work)
+                self._tasks.add(task)
+        await self.quart.startup()
+
+    async def shutdown(self) -> None:
+        """Close bridges' sockets with 1012, stop the tasks, close the database."""
+        async with AsyncExitStack() as stack:
+            if self._context is not None:
+                stack.push_async_callback(self._context.close_connections)
+            stack.push_async_callback(self.quart.shutdown)
+            await self.link.drain()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self.startup()
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await self.shutdown()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+def _on_demand(scope: Scope, receive: Receive) -> Receive:
+    """For uploads a receive that gives nothing: the route reads the real one itself, when ready."""
+    if not scope.get("method") == "POST" or not _is_multipart(scope):
+        return receive
+
+    async def never() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    return never
+
+
+def _is_multipart(scope: Scope) -> bool:
+    return any(
+        name == b"content-type" and value.lstrip().lower().startswith(b"multipart/")
+        for name, value in scope["headers"]
+    )
+
+
+def _register(quart: Quart, v1: V1, rooms: Rooms, settings: Settings) -> OctoPrintFace:
+    AccountRoutes(rooms.accounts, settings).register(v1)
+    BridgeRoutes(rooms.bridges).register(v1)
+    PairingRoutes(rooms.pairing, settings).register(v1, quart)
+    PrinterRoutes(rooms.printers, rooms.commands, rooms.telemetry, rooms.jobs).register(v1)
+    LibraryRoutes(rooms.library, rooms.files, rooms.jobs, settings).register(v1)
+    JobRoutes(rooms.jobs).register(v1)
+    StatusRoutes(quart).register(v1)
+    face = OctoPrintFace(rooms, settings)
+    face.register(quart)
+    return face
+
+
+def _register_errors(quart: Quart, octoprint: OctoPrintFace) -> None:
+    @quart.errorhandler(HTTPException)
+    async def refused(error: HTTPException) -> Response:
+        return octoprint.refusal(request.path, error) or http_answer(error)
+
+    @quart.errorhandler(Exception)
+    async def failed(error: Exception) -> Response:
+        _log.error("%s %s failed", request.method, request.path, exc_info=error)
+        detail = "Internal server error"
+        facts = {"code": "internal_error", "detail": detail, "retriable": True}
+        if octoprint.owns(request.path):
+            return json_answer({"error": detail}, 500)
+        return json_answer({"detail": detail, "error": facts}, 500)

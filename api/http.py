@@ -1,0 +1,106 @@
+"""Furniture of every HTTP face: answers, bodies, pages. No decisions live here."""
+
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError
+from quart import Response, request
+
+MAX_BODY_BYTES = 1024 * 1024
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 500
+
+B = TypeVar("B", bound="Body")
+
+
+class Body(BaseModel):
+    """A JSON request body. Unknown fields are ignored; NaN and infinities are refused."""
+
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", str_max_length=100_000)
+
+
+class Unprocessable(Exception):
+    """The body is not what the route takes; *errors* in the form of v1's 422 answer."""
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        super().__init__("; ".join(str(error["msg"]) for error in errors))
+        self.errors = errors
+
+
+def json_answer(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """*data* as JSON. Bytes are taken as already encoded (the hot reads)."""
+    body = data if isinstance(data, bytes) else orjson.dumps(data)
+    return Response(body, status, headers, content_type="application/json")
+
+
+async def json_body(model: type[B]) -> B:
+    """The request's body as *model*; an absent body counts as ``{}``.
+
+    Raises `Unprocessable` for what does not fit, JSON that is broken or nested too deep included.
+    """
+    raw = await request.get_data()
+    return parse_body(model, raw)
+
+
+def parse_body(model: type[B], raw: bytes | str) -> B:
+    """*raw* JSON as *model*. Raises `Unprocessable`."""
+    try:
+        return model.model_validate_json(raw or b"{}")
+    except ValidationError as error:
+        raise Unprocessable(_errors(error)) from None
+
+
+def _errors(error: ValidationError) -> list[dict[str, Any]]:
+    found = error.errors(include_url=False, include_context=False)
+    return [
+        {
+            "type": each["type"],
+            "loc": ["body", *each["loc"]],
+            "msg": each["msg"],
+            "input": _short(each.get("input")),
+        }
+        for each in found[:20]
+    ]
+
+
+def _short(value: Any) -> Any:
+    """The offending input as text that is safe to send back: never NaN, never long."""
+    if value is None or isinstance(value, bool | int):
+        return value if not isinstance(value, int) or abs(value) < 2**53 else str(value)
+    return str(value)[:100]
+
+
+def paging() -> tuple[int, int]:
+    """(skip, limit) from the query; `offset` is a synonym of `skip`. Raises `Unprocessable`."""
+    skip = int_query("skip", int_query("offset", 0))
+    limit = int_query("limit", DEFAULT_LIMIT)
+    return skip, min(max(limit, 1), MAX_LIMIT)
+
+
+def int_query(name: str, default: int) -> int:
+    """A whole number ≥ 0 from the query. Raises `Unprocessable` for anything else."""
+    text = request.args.get(name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or len(text) > 15:
+        raise Unprocessable(
+            [
+                {
+                    "type": "int_parsing",
+                    "loc": ["query", name],
+                    "msg": "Input should be a whole number, 0 or more",
+                    "input": text[:100],
+                }
+            ]
+        )
+    return int(text)
+
+
+def truthy(text: str | None) -> bool:
+    """The words that clients use for true: true yes y 1 on, in any case."""
+    return (text or "").strip().lower() in {"true", "yes", "y", "1", "on"}
+
+
+def remote_address() -> str:
+    """The peer's address; a proxy's word is not taken for it."""
+    return request.remote_addr or ""

@@ -1,0 +1,134 @@
+"""Who is asking, and what they may do: one table of rights for every face.
+
+A right asks for a role, and (when the credential is limited by scopes) for one of its scopes. The
+services check; routes only hand the principal over. Source: v1 contract, 1.3 and 1.4.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from api.errors import Forbidden
+
+
+class Role(StrEnum):
+    """The three roles, weakest first."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+
+_RANK = {Role.VIEWER: 0, Role.OPERATOR: 1, Role.ADMIN: 2}
+
+SCOPES = (
+    "read",
+    "write",
+    "read:printers",
+    "write:printers",
+    "read:jobs",
+    "write:jobs",
+    "read:spools",
+    "write:spools",
+    "read:models",
+    "write:models",
+    "read:analytics",
+    "agent:read",
+    "agent:write",
+    "admin",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """What a right needs: at least *role*, and one of *scopes* from a scope-limited credential."""
+
+    role: Role
+    scopes: frozenset[str]
+
+
+def _read(area: str, role: Role = Role.VIEWER) -> Right:
+    names = {"read", "write", f"read:{area}", f"write:{area}", "agent:read", "agent:write", "admin"}
+    return Right(role, frozenset(names))
+
+
+def _write(area: str, role: Role = Role.OPERATOR) -> Right:
+    return Right(role, frozenset({"write", f"write:{area}", "agent:write", "admin"}))
+
+
+def _admin() -> Right:
+    return Right(Role.ADMIN, frozenset({"admin"}))
+
+
+def _self() -> Right:
+    return Right(Role.VIEWER, frozenset({"read", "write", "agent:read", "agent:write", "admin"}))
+
+
+RIGHTS: dict[str, Right] = {
+    "self.read": _self(),
+    "self.write": Right(Role.VIEWER, frozenset({"write", "admin"})),
+    "users.admin": _admin(),
+    "printers.read": _read("printers"),
+    "printers.write": _write("printers"),
+    "printers.control": _write("printers"),
+    "printers.stop": _write("printers"),
+    "jobs.read": _read("jobs"),
+    "jobs.submit": _write("jobs", Role.VIEWER),
+    "jobs.write": _write("jobs"),
+    "files.read": _read("models"),
+    "files.write": _write("models"),
+    "bridges.read": _read("printers", Role.OPERATOR),
+    "bridges.admin": _admin(),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """An authenticated caller. *scopes* empty: not limited; *printer_id*: restricted to it."""
+
+    organization_id: int
+    user_id: int
+    username: str
+    role: Role
+    kind: str  # session, token, octoprint_key or app_key
+    credential_id: int
+    scopes: frozenset[str] = field(default_factory=frozenset)
+    printer_id: int | None = None
+    is_superadmin: bool = False
+    email: str = ""
+
+    def may(self, right: str) -> bool:
+        """Whether this caller has *right*. An unknown right raises KeyError."""
+        needed = RIGHTS[right]
+        if _RANK[self.role] < _RANK[needed.role]:
+            return False
+        return not self.scopes or bool(self.scopes & needed.scopes)
+
+    def require(self, right: str) -> None:
+        """Raises `Forbidden`: `permission_denied` by role, `scope_denied` by scope."""
+        needed = RIGHTS[right]
+        if _RANK[self.role] < _RANK[needed.role]:
+            raise Forbidden(f"This needs the role {needed.role}; you are {self.role}.")
+        if self.scopes and not self.scopes & needed.scopes:
+            raise Forbidden(
+                "This token's scopes do not cover this call.",
+                code="scope_denied",
+                allowed_scopes=sorted(needed.scopes),
+                token_scopes=sorted(self.scopes),
+            )
+
+    def reaches(self, printer_id: int) -> bool:
+        """False for a key that is bound to another printer."""
+        return self.printer_id is None or self.printer_id == printer_id
+
+
+#: Who acts when nobody asked: the queue, the clock. Never comes from a request.
+def system(organization_id: int) -> Principal:
+    """The farm itself, within one organization."""
+    return Principal(
+        organization_id=organization_id,
+        user_id=0,
+        username="gantry",
+        role=Role.ADMIN,
+        kind="system",
+        credential_id=0,
+    )

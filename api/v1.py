@@ -1,0 +1,118 @@
+"""The v1 face: how its requests are authenticated and its errors look.
+
+Rooms declare their routes here once; each is served under ``/api/v1`` and its alias ``/api``.
+Credentials: ``Authorization: Bearer``, ``X-API-Key``, cookie ``session``. An explicit credential
+wins over the cookie and must be valid; a cookie alone must come from our own origin when the
+request changes something.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from quart import Quart, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from api.errors import Forbidden, NotAuthenticated, Problem
+from api.http import Unprocessable, json_answer
+from api.principal import Principal
+
+PREFIXES = ("/api/v1", "/api")
+SESSION_COOKIE = "session"
+
+_log = logging.getLogger("gantry.api")
+
+Handler = Callable[..., Awaitable[Response]]
+
+
+class Authenticator(Protocol):
+    """Who knows secrets."""
+
+    async def authenticate(self, secret: str) -> Principal:
+        """The owner of *secret*. Raises `NotAuthenticated`."""
+
+
+def caller() -> Principal:
+    """The principal of this request; only in routes that are not public."""
+    principal: Principal = g.principal
+    return principal
+
+
+class V1:
+    """Where rooms declare their v1 routes."""
+
+    def __init__(self, app: Quart, authenticator: Authenticator) -> None:
+        self._app = app
+        self._authenticator = authenticator
+        self.routes: list[tuple[str, str, bool]] = []  # method, path, public: for the matrix tests
+
+    def add(self, method: str, path: str, handler: Handler, *, public: bool = False) -> None:
+        """Serve *handler* for *method* *path* (relative, ``<int:…>`` parameters)."""
+        view = self._view(handler, public)
+        for prefix in PREFIXES:
+            self._app.add_url_rule(
+                prefix + path, f"v1 {method} {prefix}{path}", view, methods=[method]
+            )
+        self.routes.append((method, path, public))
+
+    def _view(self, handler: Handler, public: bool) -> Handler:
+        async def view(**parameters: Any) -> Response:
+            try:
+                if not public:
+                    g.principal = await self.authenticate()
+                return await handler(**parameters)
+            except Problem as problem:
+                return problem_answer(problem)
+            except Unprocessable as refused:
+                return json_answer({"detail": refused.errors}, 422)
+
+        return view
+
+    async def authenticate(self) -> Principal:
+        """The caller of this request. Raises `NotAuthenticated` or `Forbidden` (foreign origin)."""
+        explicit = explicit_secret()
+        if explicit is not None:
+            return await self._authenticator.authenticate(explicit)
+        cookies = request.cookies.getlist(SESSION_COOKIE)
+        if len(cookies) != 1 or not cookies[0]:
+            raise NotAuthenticated("Not authenticated")
+        if request.method not in ("GET", "HEAD", "OPTIONS"):
+            check_origin()
+        return await self._authenticator.authenticate(cookies[0])
+
+
+def explicit_secret() -> str | None:
+    """The secret of ``Authorization: Bearer`` or ``X-API-Key``; None without either header."""
+    authorization = request.headers.get("Authorization")
+    if authorization is not None:
+        scheme, _, secret = authorization.partition(" ")
+        return secret.strip() if scheme.lower() == "bearer" else ""
+    return request.headers.get("X-API-Key")
+
+
+def check_origin() -> None:
+    """A cookie's unsafe request must come from our own pages. Raises `Forbidden`."""
+    origin = request.headers.get("Origin")
+    if origin is None:
+        if request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none"):
+            return
+    elif urlsplit(origin).netloc == request.host:
+        return
+    raise Forbidden("This request comes from another site.", code="csrf_failed")
+
+
+def problem_answer(problem: Problem) -> Response:
+    """A problem in v1's form."""
+    kind = problem.kind
+    error = {**problem.extra, "code": problem.code, "detail": problem.detail}
+    error["retriable"] = kind.retriable
+    headers = {"Retry-After": str(problem.extra.get("retry_after_s", 1))} if kind.retriable else {}
+    return json_answer({"detail": problem.detail, "error": error}, kind.v1_status, headers)
+
+
+def http_answer(error: HTTPException) -> Response:
+    """What the router itself refuses, in v1's form."""
+    status = error.code or 500
+    detail = error.name
+    return json_answer({"detail": detail}, status)
