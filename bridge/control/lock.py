@@ -1,0 +1,53 @@
+"""One sender per printer: a lock file held with flock for the life of the process, its pid inside.
+
+The kernel releases it when the process dies, however it dies; the file itself stays.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+
+from bridge.errors import LockHeld
+
+
+class Lock:
+    """A held lock. Keep the object; the lock ends with `release` or with the process."""
+
+    def __init__(self, path: Path) -> None:
+        """Take the lock at *path*. Raises `LockHeld` when another process has it."""
+        self.path = path
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._fd)
+            raise LockHeld(str(path), read_pid(path)) from None
+        os.ftruncate(self._fd, 0)
+        os.write(self._fd, f"{os.getpid()}\n".encode())
+
+    def release(self) -> None:
+        """Let go. The file stays: removing it would let two processes hold two locks."""
+        os.close(self._fd)
+
+
+def read_pid(path: Path) -> int | None:
+    """The pid that the last holder wrote, None when there is none."""
+    try:
+        return int(path.read_text("ascii").strip())
+    except (OSError, ValueError):
+        return None
+
+
+def is_held(path: Path) -> bool:
+    """Whether some process holds the lock at *path* now."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
