@@ -165,7 +165,7 @@ class Application:
 
 def _on_demand(scope: Scope, receive: Receive) -> Receive:
     """For uploads a receive that gives nothing: the route reads the real one itself, when ready."""
-    if not scope.get("method") == "POST" or not _is_multipart(scope):
+    if scope.get("method") != "POST" or not _is_multipart(scope):
         return receive
 
     async def never() -> Message:
