@@ -1,0 +1,63 @@
+# Gantry. `make run` starts a farm, `make test` passes the tests; both set up everything they need.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIPENV := PIPENV_VENV_IN_PROJECT=1 PIPENV_IGNORE_VIRTUALENVS=1 PIPENV_NOSPIN=1 PIPENV_VERBOSITY=-1 $(BIN)/pipenv
+SOURCES := schemas bridge api infra tests
+ARGS ?=
+
+.PHONY: help run test check unit flow bench soak clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: $(VENV)/.run ## a farm with two simulated printers; options: make run ARGS="--help"
+	@exec $(BIN)/python -m infra.farm $(ARGS)
+
+test: check unit flow ## everything: style, types, imports, unit and flow tests
+
+check: $(VENV)/.dev ## style, types and import contracts
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.dev ## the fast tests
+	$(BIN)/python -m pytest -q -m "not flow and not soak" $(ARGS)
+
+flow: $(VENV)/.dev ## the tests that start real processes
+	$(BIN)/python -m pytest -q -m "flow" $(ARGS)
+
+bench: $(VENV)/.dev ## the benchmarks, as tables beside a bare reference
+	$(BIN)/python -m infra.bench $(ARGS)
+
+soak: $(VENV)/.dev ## long seeded runs
+	$(BIN)/python -m pytest -q -m "soak" $(ARGS)
+
+clean: ## remove what the set-up made (data stay)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+$(VENV)/.pipenv: Pipfile.lock
+	@python=$${PYTHON:-}; \
+	for candidate in python3 python3.14 python3.13 python3.12 python3.11; do \
+	  if [ -z "$$python" ] && command -v $$candidate >/dev/null \
+	    && $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then python=$$candidate; fi; \
+	done; \
+	if [ -z "$$python" ]; then echo "Gantry needs Python 3.11 or newer; set PYTHON=/path/to/python3." >&2; exit 1; fi; \
+	if ! $$python -m venv --clear $(VENV) 2>$(VENV).log; then \
+	  cat $(VENV).log >&2; rm -rf $(VENV) $(VENV).log; \
+	  echo "Python's venv is missing. On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; fi; \
+	rm -f $(VENV).log
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check pipenv
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.pipenv
+	$(PIPENV) sync
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.pipenv
+	$(PIPENV) sync --dev
+	@touch $@ $(VENV)/.run

@@ -1,0 +1,1 @@
+"""How Gantry is run: the local farm, the benchmarks, the demo's files."""

@@ -1,0 +1,240 @@
+"""The farm itself: what starts in which order, what is watched, and how it all ends."""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from infra.farm import rooms
+from infra.farm.children import Child, ChildFailed, run_once
+from infra.farm.client import Client, Refused
+from infra.farm.credentials import Credentials, write_private
+from infra.farm.options import Options
+from infra.farm.screen import Screen
+
+API_TIMEOUT_S = 30.0
+STOP_BRIDGE_TIMEOUT_S = 60.0
+
+
+class Farm:
+    """One local farm. `start()`, then `watch()` until it is cancelled, then `stop()`."""
+
+    def __init__(self, options: Options, screen: Screen) -> None:
+        self.options = options
+        self.screen = screen
+        self.client = Client(options.url)
+        self.known = Credentials()
+        self.printers: list[dict[str, Any]] = []
+        self.bridge: dict[str, Any] = {}
+        self.version = ""
+        logs = options.data / "logs"
+        self.logs = logs
+        self.api = Child("api", self._api_arguments(), logs / "api.log", self._restarted)
+        self.agent = Child("agent", self._agent_arguments(), logs / "agent.log", self._restarted)
+        self._written = ""
+
+    # Up.
+
+    async def start(self) -> None:
+        """Bring everything up. Raises `ChildFailed` or `SetupFailed` with what to do."""
+        make_data_directory(self.options.data)
+        self.screen.note("Migrating the database …")
+        await self._run("migration", ["api.migrate", *self._database_arguments()])
+        self.screen.note(f"Starting the API on {self.options.url} …")
+        await self._start_api()
+        self.known = await rooms.sign_in(self.client, self.options)
+        version = await self.client.call("GET", "/version")
+        self.version = str(version.get("product_version", version["version"]))
+        self.screen.note("Starting the bridge …")
+        await rooms.pair(self.client, self.options, self._run)
+        rooms.write_bridge_config(self.options)
+        await self.agent.start()
+        self.printers = await rooms.add_printers(self.client, self.options)
+        self.bridge = await rooms.the_bridge(self.client)
+        slugs = {printer["slug"]: printer["id"] for printer in self.printers}
+        await rooms.keys(self.client, self.options, self.known, slugs)
+        self.screen.welcome(self._welcome())
+        await self._until_ready()
+        if self.options.demo_job:
+            job = await rooms.queue_demo(self.client, self.printers)
+            if job is not None:
+                self.screen.note(f"Queued {job['item_name']!r} as job {job['id']}.")
+
+    async def _start_api(self) -> None:
+        await self.api.start()
+        up = asyncio.create_task(self.client.until_up(API_TIMEOUT_S))
+        while not up.done():
+            await asyncio.wait([up], timeout=0.1)
+            if not up.done() and self.api.restarts + (self.api.pid == 0):
+                up.cancel()
+                raise ChildFailed(self.api.last_words())
+        if not up.result():
+            raise ChildFailed(f"the API did not answer within {API_TIMEOUT_S:.0f} s")
+
+    async def _until_ready(self) -> None:
+        ids = {printer["id"] for printer in self.printers}
+        silent = await rooms.until_operational(self.client, ids, rooms.OPERATIONAL_TIMEOUT_S)
+        for printer in self.printers:
+            if printer["id"] in silent:
+                self.screen.note(
+                    f"{printer['name']} does not answer on {printer['port_id']}: check cable, "
+                    "power and baud rate; the bridge keeps trying."
+                )
+        if not silent:
+            self._write_ready_file()
+
+    # Watching.
+
+    async def watch(self) -> None:
+        """Show the printers once a second and keep the ready file true; never returns."""
+        jobs: dict[int, str] = {}
+        while True:
+            try:
+                self.printers = await self._current_printers()
+                self.screen.show(self.printers)
+                await self._tell_jobs(jobs)
+                if all(printer["status"] != "offline" for printer in self.printers):
+                    self._write_ready_file()
+            except (httpx.HTTPError, Refused) as error:
+                self.screen.note(f"The API does not answer: {type(error).__name__} {error}")
+            await asyncio.sleep(1.0)
+
+    async def _current_printers(self) -> list[dict[str, Any]]:
+        mine = {printer["id"] for printer in self.printers}
+        found = await self.client.call("GET", "/printers?limit=500")
+        return [printer for printer in found if printer["id"] in mine]
+
+    async def _tell_jobs(self, known: dict[int, str]) -> None:
+        for job in await self.client.call("GET", "/jobs?limit=50"):
+            before = known.get(job["id"])
+            if job["status"] != before:
+                known[job["id"]] = job["status"]
+                if before is not None or job["status"] in ("printing", "pending"):
+                    self.screen.note(f"Job {job['id']} {job['item_name']!r}: {job['status']}")
+
+    # Down.
+
+    async def stop(self) -> None:
+        """End every process this farm started; prints on attached printers are cancelled first."""
+        await self.agent.stop()
+        state = str(self.options.data / "bridge")
+        try:
+            async with asyncio.timeout(STOP_BRIDGE_TIMEOUT_S):
+                await self._run("stopping", ["bridge", "stop", "--all", "--state-dir", state])
+        except (ChildFailed, TimeoutError) as error:
+            self.screen.note(f"Some printers did not stop cleanly: {error}")
+        await self.api.stop()
+        await self.client.close()
+        if self.options.ready_file is not None:
+            self.options.ready_file.unlink(missing_ok=True)
+
+    # Details.
+
+    def _restarted(self, name: str, what: str) -> None:
+        self.screen.note(f"{name} {what}")
+
+    async def _run(self, name: str, arguments: Sequence[str]) -> None:
+        await run_once(name, arguments, self.logs / f"{name}.log")
+
+    def _database_arguments(self) -> list[str]:
+        given = ["--data", str(self.options.data)]
+        if self.options.database_url:
+            given += ["--database-url", self.options.database_url]
+        return given
+
+    def _api_arguments(self) -> list[str]:
+        options = self.options
+        given = ["api.container", "--host", options.host, "--port", str(options.port)]
+        given += self._database_arguments()
+        for name, value in (("--storage-url", options.storage_url), ("--bus-url", options.bus_url)):
+            given += [name, value] if value else []
+        return given
+
+    def _agent_arguments(self) -> list[str]:
+        return ["bridge", "run", "--state-dir", str(self.options.data / "bridge")]
+
+    def _welcome(self) -> list[tuple[str, str]]:
+        lines = [
+            ("API", f"{self.options.url}/api/v1"),
+            ("admin", f"{self.known.username} / {self.known.password}"),
+            ("API token", self.known.token),
+        ]
+        for printer in self.printers:
+            url = octoprint_url(self.options, printer["slug"])
+            lines.append((f"OctoPrint: {printer['name']}", url))
+            lines.append(("  its key", self.known.octoprint_keys.get(printer["slug"], "")))
+        lines += [("LAN", url) for url in lan_urls(self.options)]
+        lines.append(("data", str(self.options.data)))
+        return lines
+
+    def _write_ready_file(self) -> None:
+        if self.options.ready_file is None:
+            return
+        text = json.dumps(self._ready(), indent=2) + "\n"
+        if text != self._written:
+            write_private(self.options.ready_file, text)
+            self._written = text
+
+    def _ready(self) -> dict[str, Any]:
+        state = self.options.data / "bridge"
+        pids = rooms.sender_pids(state)
+        return {
+            "url": self.options.url,
+            "version": self.version,
+            "admin": {"username": self.known.username, "password": self.known.password},
+            "token": self.known.token,
+            "processes": {"api": self.api.pid, "agent": self.agent.pid},
+            "bridge": {"id": self.bridge["id"], "state_dir": str(state)},
+            "printers": [
+                {
+                    "id": printer["id"],
+                    "slug": printer["slug"],
+                    "name": printer["name"],
+                    "port": printer["port_id"],
+                    "octoprint_url": octoprint_url(self.options, printer["slug"]),
+                    "octoprint_key": self.known.octoprint_keys[printer["slug"]],
+                    "sender_pid": pids.get(printer["id"], 0),
+                }
+                for printer in self.printers
+            ],
+        }
+
+
+def octoprint_url(options: Options, slug: str) -> str:
+    """Where a slicer finds this printer."""
+    return f"{options.url}/octoprint/{slug}"
+
+
+def lan_urls(options: Options) -> list[str]:
+    """URLs for other machines when the API listens on all addresses; none otherwise."""
+    if options.host not in ("", "0.0.0.0", "::"):
+        return []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing; the kernel picks our address
+        except OSError:
+            return []
+        return [f"http://{probe.getsockname()[0]}:{options.port}"]
+
+
+def make_data_directory(path: Path) -> None:
+    """Make the data directory, for this user alone. Raises `ChildFailed` when that is refused."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not os.access(path, os.W_OK):
+            raise PermissionError(13, "no right to write there")
+    except OSError as error:
+        raise ChildFailed(
+            f"cannot use {path} for data: {error.strerror}. Choose another place with --data."
+        ) from None
+
+
+def say_error(text: str) -> None:
+    """One clear line on standard error."""
+    print(f"farm: {text}", file=sys.stderr, flush=True)
