@@ -38,6 +38,7 @@ class JobEvent(StrEnum):
     NOT_STARTED = "not_started"
     PAUSED = "paused"
     RESUMED = "resumed"
+    PRINTED_ONE = "printed_one"  # a print is done, and the job asks for more
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -45,7 +46,12 @@ class JobEvent(StrEnum):
 
 
 _J, _JE = JobState, JobEvent
-_OVER = {_JE.COMPLETED: _J.COMPLETED, _JE.FAILED: _J.FAILED, _JE.CANCELLED: _J.CANCELLED}
+_OVER = {
+    _JE.PRINTED_ONE: _J.PENDING,
+    _JE.COMPLETED: _J.COMPLETED,
+    _JE.FAILED: _J.FAILED,
+    _JE.CANCELLED: _J.CANCELLED,
+}
 
 JOB_TRANSITIONS: Table[JobState, JobEvent] = {
     _J.SUBMITTED: {

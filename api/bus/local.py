@@ -49,6 +49,12 @@ class Listener:
         """Wake this waiter."""
         self._event.set()
 
+    def take(self) -> bool:
+        """Whether a wake-up came since the last time somebody asked or waited; never waits."""
+        rang = self._event.is_set()
+        self._event.clear()
+        return rang
+
     async def wait(self, timeout_s: float | None) -> bool:
         """True after a wake-up, False when *timeout_s* seconds have passed; None waits for ever."""
         try:

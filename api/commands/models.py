@@ -10,6 +10,7 @@ class Command(Model):
     """One command to one printer, from issue to outcome (`schemas.commands`).
 
     *seq* rises by bridge in the order of issue. *deadline_at* None: it never expires.
+    *sent_epoch* is the link that carried it last: a newer link carries it again.
     """
 
     id = fields.CharField(max_length=26, primary_key=True)
@@ -24,6 +25,7 @@ class Command(Model):
     state = fields.CharField(max_length=16, default="queued")
     code = fields.CharField(max_length=64, default="")
     reason = fields.CharField(max_length=300, default="")
+    sent_epoch = fields.IntField(null=True)
     created_at = fields.DatetimeField()
     deadline_at = fields.DatetimeField(null=True)
     ended_at = fields.DatetimeField(null=True)

@@ -61,7 +61,10 @@ class Print(Model):
 
 
 class Attempt(Model):
-    """One start of a print. *grant* is the ULID that a bridge may consume once."""
+    """One start of a print. *grant* is the ULID that a bridge may consume once.
+
+    *cancel_asked_at*: somebody wants it to end; if it then does not start, its job is cancelled.
+    """
 
     grant = fields.CharField(max_length=26, primary_key=True)
     organization_id = fields.IntField()
@@ -75,6 +78,7 @@ class Attempt(Model):
     state = fields.CharField(max_length=16, default="granted")
     reason = fields.CharField(max_length=300, default="")
     progress: Any = fields.JSONField(null=True)
+    cancel_asked_at = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField()
     started_at = fields.DatetimeField(null=True)
     ended_at = fields.DatetimeField(null=True)

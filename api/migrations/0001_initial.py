@@ -24,6 +24,7 @@ class Migration(migrations.Migration):
                 ('state', fields.CharField(default='granted', max_length=16)),
                 ('reason', fields.CharField(default='', max_length=300)),
                 ('progress', fields.JSONField(null=True, encoder=JSON_DUMPS, decoder=loads)),
+                ('cancel_asked_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ('started_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ('ended_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
@@ -93,6 +94,7 @@ class Migration(migrations.Migration):
                 ('state', fields.CharField(default='queued', max_length=16)),
                 ('code', fields.CharField(default='', max_length=64)),
                 ('reason', fields.CharField(default='', max_length=300)),
+                ('sent_epoch', fields.IntField(null=True)),
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ('deadline_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ('ended_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
@@ -239,6 +241,17 @@ class Migration(migrations.Migration):
             bases=['Model'],
         ),
         ops.CreateModel(
+            name='LoginAttempt',
+            fields=[
+                ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('subject', fields.CharField(db_index=True, max_length=64)),
+                ('remote_address', fields.CharField(db_index=True, max_length=64)),
+                ('at', fields.DatetimeField(db_index=True, auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'login_attempt', 'app': 'farm', 'pk_attr': 'id', 'table_description': 'A login that has not succeeded (yet). *subject* is the SHA-256 of the typed user name.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
             name='Nonce',
             fields=[
                 ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
@@ -255,6 +268,8 @@ class Migration(migrations.Migration):
                 ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
                 ('name', fields.CharField(unique=True, max_length=100)),
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('set_up_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('completed_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
             options={'table': 'organization', 'app': 'farm', 'pk_attr': 'id', 'table_description': 'A tenant. Number 1 is made at set-up.'},
             bases=['Model'],
