@@ -36,7 +36,7 @@ def truth(faces: Faces, job_id: int) -> bool:
     job = faces.job_of(job_id)
     shown = faces.get_octoprint("/api/job")
     printer = faces.get_v1(f"/printers/{faces.printer['id']}")
-    return (
+    return bool(
         job["status"] == "printing"
         and shown["state"].startswith("Printing")
         and printer["status"] == "printing"
