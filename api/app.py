@@ -80,7 +80,7 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
     printers = Printers(bridges, ledger, clock, bus)
     library = Library(files, ledger, clock)
     commands = Commands(bridges, ledger, clock, bus)
-    telemetry = Telemetry(bridges, printers, clock, bus, settings)
+    telemetry = Telemetry(bridges, printers, ledger, clock, bus)
     jobs = Jobs(printers, commands, files, library, telemetry, ledger, clock)
     return Rooms(
         accounts=accounts,
@@ -135,6 +135,8 @@ class Application:
         """Open the database and start what runs by itself. Raises `DatabaseUnusable`."""
         self._context = await open_database(self.settings)
         with self._context:
+            await self.rooms.bridges.load()
+            await self.rooms.telemetry.load()
             for work in (self.rooms.scheduler.run(), self.rooms.telemetry.run()):
                 task = asyncio.create_task(work)
                 self._tasks.add(task)

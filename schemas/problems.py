@@ -54,4 +54,9 @@ PROBLEMS: dict[str, ProblemKind] = {
     "upstream_unavailable": _kind(503, octoprint=409, retriable=True),
     "storage_unavailable": _kind(503, retriable=True),
     "setup_complete": _kind(403),
+    "revoked": _kind(403),
+    "authorization_pending": _kind(400, retriable=True),
+    "slow_down": _kind(400, retriable=True),
+    "expired_token": _kind(400),
+    "access_denied": _kind(400),
 }

@@ -1,0 +1,31 @@
+"""Where a bridge's facts go on after a hello: pure.
+
+The agent's outbox numbers its facts without gaps per journal id. The API remembers the last one it
+has. The two disagree when either side was replaced or restored from a backup; then the line must go
+on from what exists, and what is lost is said, never guessed.
+"""
+
+from dataclasses import dataclass
+
+from schemas.link import Resume
+
+
+@dataclass(frozen=True, slots=True)
+class FactPosition:
+    """The journal and the last fact of it that counts as recorded; *lost* were never seen."""
+
+    journal: str
+    seq: int
+    lost: int = 0
+
+
+def fact_position(journal: str, seq: int, resume: Resume) -> FactPosition:
+    """The position to acknowledge, from what the API has and what the agent still holds."""
+    oldest = resume.oldest_fact or resume.newest_fact + 1  # the next number, when none waits
+    if resume.journal_id != journal:
+        return FactPosition(resume.journal_id[:64], max(oldest - 1, 0))
+    if oldest > seq + 1:  # the API was restored from a backup
+        return FactPosition(journal, oldest - 1, lost=oldest - 1 - seq)
+    if resume.newest_fact < seq:  # the agent was: its next facts reuse numbers
+        return FactPosition(journal, max(oldest - 1, 0))
+    return FactPosition(journal, seq)

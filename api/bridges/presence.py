@@ -1,0 +1,65 @@
+"""Which rooms are there, from memory: pure, *now* is passed in (seconds, monotonic).
+
+A room that is away for less than the grace still counts as there, so that a short break of the
+line or a restart of the API is not shown as a farm that went dark (safety R06).
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class _Seen:
+    epoch: int
+    gone_at: float | None = None  # None: connected
+    told: bool = False  # its absence was reported
+
+
+class Presence:
+    """Connected rooms and those that have just left."""
+
+    def __init__(self, grace_s: float) -> None:
+        self._grace_s = grace_s
+        self._seen: dict[int, _Seen] = {}
+
+    def came(self, bridge_id: int, epoch: int) -> None:
+        """The room has a link of *epoch*."""
+        self._seen[bridge_id] = _Seen(epoch)
+
+    def left(self, bridge_id: int, epoch: int, now: float) -> bool:
+        """The link of *epoch* ended. False when a newer one already stands: nothing changes."""
+        seen = self._seen.get(bridge_id)
+        if seen is not None and seen.epoch > epoch:
+            return False
+        self._seen[bridge_id] = _Seen(epoch, now)
+        return True
+
+    def forget(self, bridge_id: int) -> None:
+        """The room is no longer ours."""
+        self._seen.pop(bridge_id, None)
+
+    def online(self, bridge_id: int, now: float) -> bool:
+        """Connected, or away for less than the grace."""
+        seen = self._seen.get(bridge_id)
+        if seen is None:
+            return False
+        return seen.gone_at is None or now - seen.gone_at < self._grace_s
+
+    def connected(self, bridge_id: int) -> bool:
+        """A link stands right now."""
+        seen = self._seen.get(bridge_id)
+        return seen is not None and seen.gone_at is None
+
+    def outdated(self, bridge_id: int, epoch: int) -> bool:
+        """A newer link than that of *epoch* is known."""
+        seen = self._seen.get(bridge_id)
+        return seen is not None and seen.epoch > epoch
+
+    def lapsed(self, now: float) -> list[int]:
+        """Rooms whose grace has run out since the last call."""
+        found = []
+        for bridge_id, seen in self._seen.items():
+            if seen.gone_at is None or seen.told or now - seen.gone_at < self._grace_s:
+                continue
+            seen.told = True
+            found.append(bridge_id)
+        return found

@@ -1,0 +1,373 @@
+"""Bridges: who they are, whether they are there, and the positions of their link.
+
+Implements "Identity" and "Fencing" of the room link contract. A bridge proves its key at every
+connect: it asks for a nonce (one use, 60 s) and signs it. Every accepted hello raises the epoch;
+whoever speaks with an older one is not listened to.
+"""
+
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+import msgspec
+from tortoise.expressions import F
+from ulid import ULID
+
+from api.bridges.keys import canonical_key, digest, proves
+from api.bridges.models import Bridge, Nonce
+from api.bridges.positions import fact_position
+from api.bridges.presence import Presence
+from api.bus.local import Bus
+from api.clock import Clock
+from api.config import Settings
+from api.errors import Conflict, Forbidden, Invalid, NotAuthenticated, NotFound, TooMany
+from api.events.service import Change, Happened, Ledger
+from api.principal import Principal
+from schemas.link import AUTH_SCHEME, BulkToken, FactAck, Hello, Port, signed_text
+
+__all__ = ["Bridge", "Bridges", "OpenedLink", "Standing"]
+
+UID_LENGTH = 26
+NONCE_S = 60
+MAX_NONCES = 100  # outstanding for one bridge; more is a loop or an attack
+BULK_TOKEN_S = 24 * 3600
+SEEN_EVERY_S = 60.0  # how often "last seen" is written for a room that is connected
+
+_CREDENTIALS = re.compile(
+    rf'{AUTH_SCHEME} bridge="([0-9A-Za-z]{{1,64}})", nonce="([\w-]{{1,128}})", '
+    r'signature="([A-Za-z0-9+/=]{1,128})"',
+    re.ASCII,
+)
+
+_Bridges = list[Bridge]
+_Ports = list[Port]
+
+
+class Standing(Enum):
+    """What the link of one epoch is worth now."""
+
+    CURRENT = "current"
+    REPLACED = "replaced"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedLink:
+    """An accepted hello. *desired_version* is the newest configuration of the room."""
+
+    epoch: int
+    session: str
+    fact_ack: FactAck
+    bulk: BulkToken
+    desired_version: int
+
+
+class Bridges:
+    """The rooms of the farm."""
+
+    def __init__(self, ledger: Ledger, clock: Clock, settings: Settings, bus: Bus) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._bus = bus
+        self._presence = Presence(settings.bridge_grace_s)
+        self._seen_written: dict[int, float] = {}
+
+    async def load(self) -> None:
+        """At start: rooms that were connected when the API stopped get the grace to come back."""
+        now = self._clock.monotonic()
+        left = Bridge.filter(
+            revoked_at__isnull=True, connected_at__isnull=False, disconnected_at__isnull=True
+        )
+        for bridge_id, epoch in await left.values_list("id", "epoch"):
+            self._presence.left(bridge_id, epoch, now)
+
+    # Rooms as people see them.
+
+    async def list(self, by: Principal) -> _Bridges:
+        """The organization's bridges, oldest first; revoked ones are not among them."""
+        by.require("bridges.read")
+        return await Bridge.filter(
+            organization_id=by.organization_id, revoked_at__isnull=True
+        ).order_by("id")
+
+    async def get(self, by: Principal, bridge_id: int) -> Bridge:
+        """One bridge. Raises `NotFound`, for a foreign or revoked one too."""
+        by.require("bridges.read")
+        return await self._own(by, bridge_id)
+
+    async def ports(self, by: Principal, bridge_id: int) -> _Ports:
+        """The serial ports of the room as the agent last listed them."""
+        bridge = await self.get(by, bridge_id)
+        return msgspec.convert(bridge.ports, list[Port])
+
+    async def revoke(self, by: Principal, bridge_id: int) -> None:
+        """Turn a bridge away for good: its link closes, its keys die, its prints go on."""
+        by.require("bridges.admin")
+        async with self._ledger.change() as change:
+            bridge = await self._own(by, bridge_id)
+            await Bridge.filter(id=bridge.id).update(
+                revoked_at=self._clock.now(), bulk_sha256="", previous_bulk_sha256=""
+            )
+            change.record(_happened(bridge, "bridge.revoked", by.user_id))
+            change.wake(f"bridge:{bridge.id}")
+        self._presence.forget(bridge_id)
+
+    async def _own(self, by: Principal, bridge_id: int) -> Bridge:
+        bridge = await Bridge.get_or_none(
+            id=bridge_id, organization_id=by.organization_id, revoked_at__isnull=True
+        )
+        if bridge is None:
+            raise NotFound("Bridge not found", code="bridge_not_found")
+        return bridge
+
+    async def create(
+        self, change: Change, organization_id: int, name: str, public_key: str
+    ) -> Bridge:
+        """Take a bridge in whose key is proven.
+
+        A key that is known already keeps its bridge (an agent that was paired again), with every
+        older link fenced off. Raises `Conflict` when it belongs to another organization, `Invalid`
+        for what is no key.
+        """
+        try:
+            key = canonical_key(public_key)
+        except ValueError as error:
+            raise Invalid(str(error)) from None
+        known = await Bridge.get_or_none(public_key=key)
+        if known is not None and known.revoked_at is None:
+            return await self._again(change, known, organization_id)
+        if known is not None:
+            await Bridge.filter(id=known.id).update(public_key=f"revoked {known.uid}")
+        bridge = await Bridge.create(
+            organization_id=organization_id,
+            uid=str(ULID()),
+            name=name[:100],
+            public_key=key,
+            created_at=self._clock.now(),
+        )
+        change.record(_happened(bridge, "bridge.paired"))
+        return bridge
+
+    async def _again(self, change: Change, bridge: Bridge, organization_id: int) -> Bridge:
+        if bridge.organization_id != organization_id:
+            raise Conflict("This bridge belongs to another organization; it must be removed there.")
+        await Bridge.filter(id=bridge.id).update(
+            epoch=F("epoch") + 1, bulk_sha256="", previous_bulk_sha256=""
+        )
+        change.record(_happened(bridge, "bridge.paired_again"))
+        change.wake(f"bridge:{bridge.id}")
+        return bridge
+
+    # Proof at every connect.
+
+    async def make_nonce(self, uid: str) -> str:
+        """A challenge for *uid*. Unknown bridges get one too; it is kept nowhere and never works.
+
+        Raises `TooMany` when the bridge has too many outstanding.
+        """
+        nonce = secrets.token_urlsafe(32)
+        if await _by_uid(uid) is None:
+            return nonce
+        now = self._clock.now()
+        async with self._ledger.change():
+            await Nonce.filter(expires_at__lt=now).delete()
+            if await Nonce.filter(bridge_uid=uid).count() >= MAX_NONCES:
+                raise TooMany("Too many connection attempts; wait a minute.")
+            await Nonce.create(
+                bridge_uid=uid, sha256=digest(nonce), expires_at=now + timedelta(seconds=NONCE_S)
+            )
+        return nonce
+
+    async def verify(self, authorization: str) -> Bridge:
+        """The bridge that signed its nonce. Raises `NotAuthenticated`; `Forbidden` if revoked."""
+        match = _CREDENTIALS.fullmatch(authorization)
+        if match is None:
+            raise NotAuthenticated("The bridge did not say who it is.")
+        uid, nonce, signature = match.groups()
+        bridge = await _by_uid(uid)
+        if bridge is None or bridge.public_key.startswith("revoked "):
+            raise NotAuthenticated("This bridge is not known here; pair it.")
+        if not proves(bridge.public_key, signature, signed_text(uid, nonce)):
+            raise NotAuthenticated("The bridge's signature is wrong.")
+        async with self._ledger.change():
+            used = await Nonce.filter(
+                bridge_uid=uid, sha256=digest(nonce), expires_at__gte=self._clock.now()
+            ).delete()
+        if not used:
+            raise NotAuthenticated("The nonce is used or expired; ask for a new one.")
+        if bridge.revoked_at is not None:
+            raise Forbidden("This bridge was removed from the farm; pair it again.", code="revoked")
+        return bridge
+
+    # The link.
+
+    async def open_session(self, bridge: Bridge, hello: Hello) -> OpenedLink:
+        """Accept *hello*: the epoch rises, an older link of this bridge is worth nothing now."""
+        now = self._clock.now()
+        session, token = str(ULID()), _bulk_token(bridge)
+        was_online = self.online(bridge.id)
+        async with self._ledger.change() as change:
+            row = await Bridge.get(id=bridge.id)
+            position = fact_position(row.fact_journal, row.fact_seq, hello.resume)
+            epoch = row.epoch + 1
+            await Bridge.filter(id=bridge.id).update(
+                epoch=epoch,
+                session=session,
+                boot_id=hello.boot_id[:64],
+                agent_version=hello.agent_version[:32],
+                os=hello.os[:100],
+                ports=msgspec.to_builtins(hello.ports),
+                connected_at=now,
+                last_seen_at=now,
+                disconnected_at=None,
+                fact_journal=position.journal,
+                fact_seq=position.seq,
+                reported_version=0,
+                **_new_bulk(row, token, now),
+            )
+            if position.lost:
+                facts = {"count": position.lost, "what": "facts"}
+                change.record(_happened(row, "bridge.facts_lost", data=facts))
+            if not was_online:
+                change.record(_happened(row, "bridge.online"))
+            change.wake(f"bridge:{bridge.id}")
+            self._presence.came(bridge.id, epoch)
+        return OpenedLink(
+            epoch=epoch,
+            session=session,
+            fact_ack=FactAck(journal_id=position.journal, seq=position.seq),
+            bulk=BulkToken(token=token, life_s=BULK_TOKEN_S),
+            desired_version=row.desired_version,
+        )
+
+    async def standing(self, bridge_id: int, epoch: int) -> tuple[Standing, Bridge]:
+        """What the link of *epoch* is worth, and the bridge as it is now."""
+        bridge = await Bridge.get(id=bridge_id)
+        if bridge.revoked_at is not None:
+            return Standing.REVOKED, bridge
+        return (Standing.CURRENT if bridge.epoch == epoch else Standing.REPLACED), bridge
+
+    def outdated(self, bridge_id: int, epoch: int) -> bool:
+        """From memory: a newer link than that of *epoch* is known."""
+        return self._presence.outdated(bridge_id, epoch)
+
+    async def touch(self, bridge_id: int) -> None:
+        """The room gave a sign of life; written at most once a minute."""
+        now = self._clock.monotonic()
+        if now - self._seen_written.get(bridge_id, float("-inf")) < SEEN_EVERY_S:
+            return
+        self._seen_written[bridge_id] = now
+        async with self._ledger.change():
+            await Bridge.filter(id=bridge_id).update(last_seen_at=self._clock.now())
+
+    async def close_session(self, bridge_id: int, epoch: int) -> None:
+        """The link of *epoch* ended. A late end of an old link changes nothing."""
+        if not self._presence.left(bridge_id, epoch, self._clock.monotonic()):
+            return
+        self._seen_written.pop(bridge_id, None)
+        async with self._ledger.change():
+            await Bridge.filter(id=bridge_id, epoch=epoch).update(disconnected_at=self._clock.now())
+
+    def online(self, bridge_id: int) -> bool:
+        """From memory: connected, or away for less than the grace."""
+        return self._presence.online(bridge_id, self._clock.monotonic())
+
+    async def report_lapsed(self) -> None:
+        """Tell of rooms whose grace ran out; call it every second or so."""
+        lapsed = self._presence.lapsed(self._clock.monotonic())
+        if not lapsed:
+            return
+        async with self._ledger.change() as change:
+            for bridge in await Bridge.filter(id__in=lapsed, revoked_at__isnull=True):
+                change.record(_happened(bridge, "bridge.offline"))
+
+    # Positions. All take part in somebody's transaction.
+
+    async def next_command_seq(self, change: Change, bridge_id: int) -> int:
+        """The number of the bridge's next command; wakes its link after the commit."""
+        await Bridge.filter(id=bridge_id).update(command_seq=F("command_seq") + 1)
+        change.wake(f"bridge:{bridge_id}")
+        bridge = await Bridge.get(id=bridge_id)
+        seq: int = bridge.command_seq
+        return seq
+
+    async def raise_desired(self, change: Change, bridge_id: int) -> None:
+        """The room's configuration changed: the agent gets it with a new version."""
+        await Bridge.filter(id=bridge_id).update(desired_version=F("desired_version") + 1)
+        change.wake(f"bridge:{bridge_id}")
+
+    async def reported(self, change: Change, bridge_id: int, version: int) -> None:
+        """The agent works by *version* of its configuration."""
+        bridge = await Bridge.get(id=bridge_id)
+        if bridge.reported_version < version <= bridge.desired_version:
+            await Bridge.filter(id=bridge_id).update(reported_version=version)
+            change.record(_happened(bridge, "bridge.configured", data={"version": version}))
+
+    async def ack_facts(self, change: Change, bridge_id: int, journal: str, seq: int) -> None:
+        """Facts of *journal* up to *seq* are in this transaction."""
+        await Bridge.filter(id=bridge_id, fact_journal=journal).update(fact_seq=seq)
+        change.wake(f"facts:{bridge_id}")
+
+    async def record_ports(self, change: Change, bridge: Bridge, ports: _Ports) -> None:
+        """A port of the room came or went."""
+        await Bridge.filter(id=bridge.id).update(ports=msgspec.to_builtins(ports))
+        change.record(_happened(bridge, "bridge.ports", data={"count": len(ports)}))
+
+    # Tokens for file transfer.
+
+    async def renew_bulk_token(self, bridge: Bridge) -> BulkToken | None:
+        """A fresh token when half the life of *bridge*'s is over, else None."""
+        now = self._clock.now()
+        half = timedelta(seconds=BULK_TOKEN_S / 2)
+        if bridge.bulk_expires_at is not None and bridge.bulk_expires_at - now > half:
+            return None
+        token = _bulk_token(bridge)
+        async with self._ledger.change():
+            row = await Bridge.get(id=bridge.id)
+            await Bridge.filter(id=bridge.id).update(**_new_bulk(row, token, now))
+        return BulkToken(token=token, life_s=BULK_TOKEN_S)
+
+    async def bridge_of_bulk_token(self, secret: str) -> Bridge:
+        """The bridge that may fetch files with *secret*. Raises `NotAuthenticated`."""
+        bridge = await _by_uid(secret.partition(".")[0])
+        if bridge is not None:
+            hashed, now = digest(secret), self._clock.now()
+            for kept, ends in (
+                (bridge.bulk_sha256, bridge.bulk_expires_at),
+                (bridge.previous_bulk_sha256, bridge.previous_bulk_expires_at),
+            ):
+                if hmac.compare_digest(kept, hashed) and ends is not None and now < ends:
+                    return bridge
+        raise NotAuthenticated("This file token is not valid; a new one comes with the next link.")
+
+
+async def _by_uid(uid: str) -> Bridge | None:
+    return await Bridge.get_or_none(uid=uid) if len(uid) <= UID_LENGTH else None
+
+
+def _bulk_token(bridge: Bridge) -> str:
+    return f"{bridge.uid}.{secrets.token_urlsafe(32)}"
+
+
+def _new_bulk(row: Bridge, token: str, now: datetime) -> dict[str, object]:
+    """The columns when *token* replaces the current one, which works on until its end."""
+    return {
+        "bulk_sha256": digest(token),
+        "bulk_expires_at": now + timedelta(seconds=BULK_TOKEN_S),
+        "previous_bulk_sha256": row.bulk_sha256,
+        "previous_bulk_expires_at": row.bulk_expires_at,
+    }
+
+
+def _happened(
+    bridge: Bridge, kind: str, user_id: int | None = None, data: dict[str, object] | None = None
+) -> Happened:
+    return Happened(
+        organization_id=bridge.organization_id,
+        kind=kind,
+        user_id=user_id,
+        data={"bridge_id": bridge.id, "name": bridge.name, **(data or {})},
+    )

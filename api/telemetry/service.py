@@ -1,0 +1,227 @@
+"""Telemetry: what every printer reported last, from memory; thinned into rows.
+
+DESIGN section 3, "Telemetry". The hot path (`record`, `state_of`, `view`, `version`) touches no
+database: which printers a bridge may speak for is remembered for a few seconds and forgotten when
+the bridge's configuration changes. Rows are written by `run()` in batches.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+import msgspec
+
+from api.bridges.service import Bridge, Bridges
+from api.bus.local import Bus
+from api.clock import Clock
+from api.events.service import Ledger
+from api.principal import Principal
+from api.telemetry.models import LastLive, Sample
+from api.telemetry.slots import Slot, Slots
+from schemas.link import LiveSnap
+from schemas.printer import Live
+
+PRINTERS_KNOWN_S = 5.0  # how long "these printers are on this bridge" is believed
+STEP_S = 1.0
+BATCH_ROWS = 200
+KEEP_SAMPLES = timedelta(days=7)
+SWEEP_EVERY_S = 3600.0
+
+_log = logging.getLogger("gantry.telemetry")
+
+
+class OnBridge(Protocol):
+    """What telemetry needs to know of a printer."""
+
+    @property
+    def id(self) -> int:
+        """Its number."""
+
+    @property
+    def organization_id(self) -> int:
+        """Whose it is."""
+
+    @property
+    def bridge_id(self) -> int | None:
+        """The bridge it is on; None: people run it by hand."""
+
+
+class PrintersRoom(Protocol):
+    """What telemetry asks the printers' room."""
+
+    async def on_bridge(self, bridge_id: int) -> Sequence[OnBridge]:
+        """The printers of a bridge, without deleted ones."""
+
+    async def get(self, by: Principal, printer_id: int) -> OnBridge:
+        """One printer. Raises `NotFound`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveView:
+    """A printer as it can be shown now. *age_s*: since it was last heard; None: never."""
+
+    live: Live | None
+    online: bool
+    age_s: float | None
+
+
+class Telemetry:
+    """The farm's current state, and its thinned past."""
+
+    def __init__(
+        self, bridges: Bridges, printers: PrintersRoom, ledger: Ledger, clock: Clock, bus: Bus
+    ) -> None:
+        self._bridges = bridges
+        self._printers = printers
+        self._clock = clock
+        self._bus = bus
+        self._ledger = ledger
+        self._slots = Slots()
+        self._rooms: dict[int, tuple[float, frozenset[int]]] = {}
+        self._swept_at = float("-inf")
+
+    # The hot path.
+
+    async def record(self, bridge: Bridge, snap: LiveSnap) -> list[int]:
+        """Take the pictures of *bridge*'s printers; the numbers of printers that are not its own.
+
+        Foreign pictures change nothing (safety S59).
+        """
+        now = self._clock.monotonic()
+        own = await self._own(bridge.id, now)
+        foreign, moved = [], []
+        for live in snap.printers:
+            if live.printer not in own:
+                foreign.append(live.printer)
+                continue
+            slot = self._slots.of(live.printer, bridge.organization_id, bridge.id)
+            if slot.put(live, now):
+                moved.append(f"printer:{live.printer}")
+        if moved:
+            self._bus.wake(moved)
+        return foreign
+
+    async def _own(self, bridge_id: int, now: float) -> frozenset[int]:
+        known = self._rooms.get(bridge_id)
+        if known is not None and now - known[0] < PRINTERS_KNOWN_S:
+            return known[1]
+        own = frozenset([printer.id for printer in await self._printers.on_bridge(bridge_id)])
+        self._rooms[bridge_id] = (now, own)
+        return own
+
+    def forget_room(self, bridge_id: int) -> None:
+        """The configuration of *bridge_id* changed: ask again which printers are its own."""
+        self._rooms.pop(bridge_id, None)
+
+    def state_of(self, printer_id: int) -> Live | None:
+        """The last picture, however old; None when there is none."""
+        slot = self._slots.get(printer_id)
+        return slot.live if slot is not None else None
+
+    def view(self, printer: OnBridge) -> LiveView:
+        """What can be shown of *printer* now."""
+        slot = self._slots.of(printer.id, printer.organization_id, printer.bridge_id)
+        online = self._online(slot)
+        if slot.live is None:
+            return LiveView(None, online, None)
+        return LiveView(slot.live, online, max(0.0, self._clock.monotonic() - slot.heard_at))
+
+    def version(self, printer_id: int) -> int:
+        """A number that changes whenever something visible of the printer does (not its age)."""
+        slot = self._slots.get(printer_id)
+        if slot is None:
+            return 0
+        return slot.changes * 2 + self._online(slot)
+
+    def _online(self, slot: Slot) -> bool:
+        return slot.bridge_id is not None and self._bridges.online(slot.bridge_id)
+
+    # Rows.
+
+    async def samples(self, by: Principal, printer_id: int, hours: int) -> list[Sample]:
+        """Temperatures of the last *hours* while printing, oldest first. Raises `NotFound`."""
+        by.require("printers.read")
+        printer = await self._printers.get(by, printer_id)
+        since = self._clock.now() - timedelta(hours=hours)
+        return await Sample.filter(printer_id=printer.id, at__gte=since).order_by("at", "id")
+
+    async def load(self) -> None:
+        """At start: what was true when the API stopped, with its age."""
+        now, wall = self._clock.monotonic(), self._clock.now()
+        for row in await LastLive.all():
+            try:
+                live = msgspec.convert(row.live, Live)
+            except msgspec.ValidationError as error:
+                _log.warning("printer %d: last picture is unreadable: %s", row.printer_id, error)
+                continue
+            heard_at = now - max(0.0, (wall - row.at).total_seconds())
+            self._slots.restore(row.printer_id, row.organization_id, live, heard_at)
+
+    async def run(self) -> None:
+        """Write rows and tell of rooms that went away, once a second, until cancelled."""
+        while True:
+            try:
+                await self.step()
+            except Exception:  # noqa: BLE001 - supervisor: the next second tries again
+                _log.exception("telemetry could not be written")
+            await asyncio.sleep(STEP_S)
+
+    async def step(self) -> None:
+        """Everything that is due now: pictures, samples, old samples, absent rooms."""
+        now = self._clock.monotonic()
+        slots = self._slots.all()
+        await self._save([slot for slot in slots if slot.wants_saving(now)], now)
+        await self._sample([slot for slot in slots if slot.wants_sample(now)], now)
+        await self._bridges.report_lapsed()
+        if now - self._swept_at >= SWEEP_EVERY_S:
+            self._swept_at = now
+            async with self._ledger.change():
+                await Sample.filter(at__lt=self._clock.now() - KEEP_SAMPLES).delete()
+
+    async def _save(self, slots: list[Slot], now: float) -> None:
+        for batch in _batches(slots):
+            wall = self._clock.now()
+            rows = [
+                LastLive(
+                    printer_id=slot.printer_id,
+                    organization_id=slot.organization_id,
+                    live=msgspec.to_builtins(slot.live),
+                    at=wall - timedelta(seconds=max(0.0, now - slot.heard_at)),
+                )
+                for slot in batch
+            ]
+            for slot in batch:
+                slot.unsaved, slot.saved_at = False, now
+            async with self._ledger.change():
+                await LastLive.bulk_create(
+                    rows,
+                    on_conflict=["printer_id"],
+                    update_fields=["organization_id", "live", "at"],
+                )
+
+    async def _sample(self, slots: list[Slot], now: float) -> None:
+        for batch in _batches(slots):
+            wall = self._clock.now()
+            rows = [
+                Sample(
+                    organization_id=slot.organization_id,
+                    printer_id=slot.printer_id,
+                    temps=msgspec.to_builtins(slot.live.temps),
+                    at=wall,
+                )
+                for slot in batch
+                if slot.live is not None
+            ]
+            for slot in batch:
+                slot.sampled_at = now
+            async with self._ledger.change():
+                await Sample.bulk_create(rows)
+
+
+def _batches(slots: list[Slot]) -> Iterator[list[Slot]]:
+    """So few at a time that the event loop serves others in between."""
+    for start in range(0, len(slots), BATCH_ROWS):
+        yield slots[start : start + BATCH_ROWS]

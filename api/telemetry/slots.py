@@ -1,0 +1,89 @@
+"""The current picture of every printer, in memory: pure, *now* is passed in (seconds, monotonic).
+
+One slot a printer, the newest picture wins. A slot counts its visible changes, so that whoever
+caches an encoded answer knows when it is stale, and it knows when it wants to be written.
+"""
+
+from dataclasses import dataclass
+
+from schemas.printer import ACTIVE, Live
+
+SAVE_EVERY_S = 30.0
+SAMPLE_EVERY_S = 60.0
+
+
+@dataclass(slots=True)
+class Slot:
+    """One printer. *live* None: nothing was heard since it came to this bridge."""
+
+    printer_id: int
+    organization_id: int
+    bridge_id: int | None
+    live: Live | None = None
+    heard_at: float = 0.0
+    placed: bool = True  # False: read from a row, which does not say on which bridge
+    changes: int = 0
+    unsaved: bool = False
+    saved_at: float = float("-inf")
+    sampled_at: float = float("-inf")
+
+    def put(self, live: Live, now: float) -> bool:
+        """Take a newer picture; True when the printer's state moved."""
+        self.heard_at = now
+        before = self.live
+        if before == live:
+            return False
+        self.live = live
+        self.changes += 1
+        moved = before is None or before.state is not live.state
+        if moved:
+            self.saved_at = float("-inf")
+        self.unsaved = True
+        return moved
+
+    def wants_saving(self, now: float) -> bool:
+        """Changed, and either its state moved or the last time is 30 s ago."""
+        return self.unsaved and now - self.saved_at >= SAVE_EVERY_S
+
+    def wants_sample(self, now: float) -> bool:
+        """It prints, and the last sample is a minute ago."""
+        return (
+            self.live is not None
+            and self.live.state in ACTIVE
+            and now - self.sampled_at >= SAMPLE_EVERY_S
+        )
+
+
+class Slots:
+    """All printers of this process."""
+
+    def __init__(self) -> None:
+        self._slots: dict[int, Slot] = {}
+
+    def get(self, printer_id: int) -> Slot | None:
+        """The slot of a printer; None when it was never heard of."""
+        return self._slots.get(printer_id)
+
+    def of(self, printer_id: int, organization_id: int, bridge_id: int | None) -> Slot:
+        """The slot of a printer that is on this bridge now; empty when it came from another."""
+        slot = self._slots.get(printer_id)
+        if slot is not None and not slot.placed:
+            slot.bridge_id, slot.placed = bridge_id, True
+        if slot is not None and slot.bridge_id == bridge_id:
+            return slot
+        fresh = Slot(printer_id, organization_id, bridge_id)
+        if slot is not None:
+            fresh.changes = slot.changes + 1
+        self._slots[printer_id] = fresh
+        return fresh
+
+    def restore(self, printer_id: int, organization_id: int, live: Live, heard_at: float) -> None:
+        """A picture from before the start; it does not replace what was heard since."""
+        if printer_id not in self._slots:
+            self._slots[printer_id] = Slot(
+                printer_id, organization_id, None, live, heard_at, placed=False
+            )
+
+    def all(self) -> list[Slot]:
+        """Every slot."""
+        return list(self._slots.values())

@@ -1,0 +1,41 @@
+"""Which rooms count as there."""
+
+from api.bridges.presence import Presence
+
+
+def test_a_short_break_is_not_an_absence() -> None:
+    """Within the grace a room that left still counts as there (safety R06)."""
+    presence = Presence(grace_s=5)
+    presence.came(1, epoch=1)
+    assert presence.left(1, epoch=1, now=100)
+    assert presence.online(1, now=104.9)
+    assert not presence.lapsed(now=104.9)
+    assert not presence.online(1, now=105)
+
+
+def test_an_absence_is_told_once() -> None:
+    """The end of the grace is reported by one call only."""
+    presence = Presence(grace_s=5)
+    presence.came(1, epoch=1)
+    presence.left(1, epoch=1, now=100)
+    assert presence.lapsed(now=106) == [1]
+    assert presence.lapsed(now=107) == []
+
+
+def test_a_late_end_of_an_old_link_changes_nothing() -> None:
+    """The newer link stays connected when the older one's end is noticed (link, Fencing)."""
+    presence = Presence(grace_s=5)
+    presence.came(1, epoch=2)
+    assert not presence.left(1, epoch=1, now=100)
+    assert presence.connected(1)
+    assert presence.outdated(1, epoch=1)
+    assert not presence.outdated(1, epoch=2)
+
+
+def test_an_unknown_room_is_not_there() -> None:
+    """Nobody counts as present before they were seen, nor after they were removed."""
+    presence = Presence(grace_s=5)
+    assert not presence.online(1, now=0)
+    presence.came(1, epoch=1)
+    presence.forget(1)
+    assert not presence.online(1, now=0)
