@@ -49,8 +49,13 @@ class Listener:
         """Wake this waiter."""
         self._event.set()
 
+    @property
+    def rang(self) -> bool:
+        """Whether a wake-up came that nobody has waited for or taken."""
+        return self._event.is_set()
+
     def take(self) -> bool:
-        """Whether a wake-up came since the last time somebody asked or waited; never waits."""
+        """Like `rang`, and forget the wake-up; never waits."""
         rang = self._event.is_set()
         self._event.clear()
         return rang

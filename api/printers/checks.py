@@ -1,0 +1,40 @@
+"""What stands in the way of a start, of a change, of a delete. Pure."""
+
+from api.errors import Conflict
+from api.printers import plate
+from api.printers.models import Printer
+from schemas.printer import ACTIVE, PrinterState
+
+
+def check_startable(row: Printer, *, explicit: bool) -> None:
+    """Raises `Conflict` when no attempt may have this printer now."""
+    if row.bridge_id is not None and row.state == PrinterState.HALTED:
+        raise Conflict(
+            f"{row.name} was stopped. Look at it, then reset the stop (reset-stop).",
+            code="stopped",
+        )
+    if row.active_grant is not None:
+        raise busy(row)
+    if row.bridge_id is not None and row.state != PrinterState.OPERATIONAL:
+        raise Conflict(
+            f"{row.name} is {row.state}; a print needs it operational.",
+            code="printer_not_operational",
+            state=row.state,
+        )
+    if not plate.may_start(row.plate_policy, row.plate_state, explicit=explicit):
+        raise Conflict(plate.why_not(row.name, row.plate_state), code="plate_not_clear")
+
+
+def check_quiet(row: Printer) -> None:
+    """Raises `Conflict` ``printer_busy`` while a print is bound to this printer."""
+    if row.active_grant is not None or row.state in ACTIVE:
+        raise busy(row)
+
+
+def busy(row: Printer) -> Conflict:
+    """The refusal of who comes second."""
+    return Conflict(
+        f"{row.name} has a print. Wait for its end, or stop it first.",
+        code="printer_busy",
+        state=row.state,
+    )

@@ -1,0 +1,141 @@
+"""What people say about a printer, checked: profiles, slugs, the fields that may be set.
+
+Pure: no rows, no I/O. Refusals are `Invalid` with code ``validation_failed`` and name the field.
+"""
+
+import re
+import unicodedata
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from api.errors import Invalid
+from schemas.printer import PlatePolicy, Profile
+
+#: Highest ceilings that a profile may claim, in °C: above them no hobby hardware is safe.
+HIGHEST_C = {"max_nozzle_c": 500.0, "max_bed_c": 200.0, "max_chamber_c": 150.0}
+#: Largest axis in mm and largest nozzle in mm.
+LONGEST_MM = 5000.0
+WIDEST_NOZZLE_MM = 5.0
+MAX_EXTRUDERS = 16
+SCRIPTS = ("connected", "before_job", "after_job", "pause", "resume", "cancel")
+MAX_SCRIPT_CHARS = 10_000
+MAX_SLUG = 96
+VIRTUAL = "virtual:"
+
+#: Fields of a printer that its bridge works by: changing one makes a new desired version.
+BRIDGE_FIELDS = frozenset({"name", "is_active", "port_id", "baud", "dialect", "profile", "scripts"})
+#: Fields that may not change under a running print.
+QUIET_FIELDS = BRIDGE_FIELDS - {"name"}
+#: Fields that an update may set; everything else in it is ignored.
+SETTABLE = BRIDGE_FIELDS | {
+    "model",
+    "nickname",
+    "tags",
+    "shared",
+    "slot_count",
+    "camera_url",
+    "api_type",
+    "plate_policy",
+    "sort_order",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrinterCreate:
+    """A printer to be made. Without *bridge_id* people run it by hand.
+
+    *plate_policy* None: `self_clearing` on a virtual port, else `start_confirms`.
+    """
+
+    name: str
+    bridge_id: int | None = None
+    port_id: str | None = None
+    baud: int = 0
+    dialect: str = "auto"
+    profile: Mapping[str, Any] = field(default_factory=dict)
+    scripts: Mapping[str, str] = field(default_factory=dict)
+    plate_policy: str | None = None
+    api_type: str | None = None
+    model: str | None = None
+    nickname: str | None = None
+    camera_url: str | None = None
+    tags: Collection[str] = ()
+    slot_count: int = 4
+    is_active: bool = True
+    shared: bool = False
+
+
+def refuse(field_name: str, text: str) -> Invalid:
+    """The refusal of one field."""
+    return Invalid(f"{field_name}: {text}", code="validation_failed", field=field_name)
+
+
+def parse_profile(data: Mapping[str, Any], base: Profile | None = None) -> Profile:
+    """*data* over *base* (the default profile) as a `Profile`. Raises `Invalid`."""
+    merged = {**msgspec.to_builtins(base or Profile()), **data}
+    try:
+        profile = msgspec.convert(merged, Profile)
+    except msgspec.ValidationError as error:
+        raise refuse("profile", str(error)) from None
+    for name in ("width_mm", "depth_mm", "height_mm"):
+        _check_range(name, getattr(profile, name), LONGEST_MM, "mm")
+    _check_range("nozzle_mm", profile.nozzle_mm, WIDEST_NOZZLE_MM, "mm")
+    for name, highest in HIGHEST_C.items():
+        _check_range(name, getattr(profile, name), highest, "°C")
+    if not 1 <= profile.extruders <= MAX_EXTRUDERS:
+        raise refuse("profile.extruders", f"from 1 to {MAX_EXTRUDERS}, not {profile.extruders}")
+    return profile
+
+
+def _check_range(name: str, value: float, highest: float, unit: str) -> None:
+    if not 0 < value <= highest:  # NaN fails here too
+        raise refuse(f"profile.{name}", f"above 0 and at most {highest:g} {unit}, not {value:g}")
+
+
+def parse_scripts(scripts: Mapping[str, str]) -> dict[str, str]:
+    """G-code scripts by name. Raises `Invalid` for a name that no sender runs."""
+    for name, text in scripts.items():
+        if name not in SCRIPTS:
+            raise refuse(f"scripts.{name}", f"no such script; there are {', '.join(SCRIPTS)}")
+        if len(text) > MAX_SCRIPT_CHARS:
+            raise refuse(f"scripts.{name}", f"longer than {MAX_SCRIPT_CHARS} characters")
+    return dict(scripts)
+
+
+def parse_policy(value: str | None, port_id: str | None) -> PlatePolicy:
+    """The plate policy *value*, or the default for this port. Raises `Invalid`."""
+    if value is None:
+        virtual = port_id is not None and port_id.startswith(VIRTUAL)
+        return PlatePolicy.SELF_CLEARING if virtual else PlatePolicy.START_CONFIRMS
+    try:
+        return PlatePolicy(value)
+    except ValueError:
+        raise refuse("plate_policy", f"one of {', '.join(PlatePolicy)}, not {value!r}") from None
+
+
+def parse_name(value: str | None) -> str:
+    """A printer's name without surrounding blanks. Raises `Invalid` when nothing is left."""
+    name = (value or "").strip()
+    if not name:
+        raise refuse("name", "a printer needs a name")
+    return name
+
+
+def slug_base(name: str) -> str:
+    """*name* as lower-case ASCII with dashes; ``printer`` when nothing is left of it."""
+    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    slug = re.sub(r"[^a-z0-9]+", "-", ascii_name.lower()).strip("-")[:MAX_SLUG].strip("-")
+    return slug or "printer"
+
+
+def free_slug(base: str, taken: Collection[str]) -> str:
+    """*base*, or *base* with the lowest number from 2 that makes it new."""
+    if base not in taken:
+        return base
+    number = 2
+    while f"{base}-{number}" in taken:
+        number += 1
+    return f"{base}-{number}"

@@ -1,0 +1,135 @@
+"""Printers in memory: the rows behind the hot reads, never older than the last commit.
+
+Every change of a printer wakes ``printer:<id>`` after its commit, and ``printers`` when printers
+come, go or move. A reader looks at these bells first and reads again what rang; while somebody
+reads, others wait for him. The rows handed out are shared: read them, never change them.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import ExitStack
+
+from tortoise.backends.base.client import TransactionalDBClient
+from tortoise.connection import get_connections
+
+from api.bus.local import Bus, Listener
+from api.printers.models import Printer
+
+#: Rung when the set of printers, or where they hang, changed.
+STRUCTURE = "printers"
+
+
+class Index:
+    """Every printer that is not deleted, findable in the ways that are asked for."""
+
+    def __init__(self, rows: Iterable[Printer]) -> None:
+        self.by_id = {row.id: row for row in rows}
+        self.by_organization: dict[int, list[int]] = {}
+        self.by_bridge: dict[int, list[int]] = {}
+        self.by_slug: dict[str, int] = {}
+        for row in self.by_id.values():
+            self.by_organization.setdefault(row.organization_id, []).append(row.id)
+            self.by_slug[row.slug] = row.id
+            if row.bridge_id is not None:
+                self.by_bridge.setdefault(row.bridge_id, []).append(row.id)
+
+
+class PrinterRows:
+    """The one reader of printer rows outside of transactions."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._bells = ExitStack()
+        self._structure = self._bells.enter_context(bus.listen(STRUCTURE))
+        self._structure.ring()  # nothing is read yet
+        self._listeners: dict[int, Listener] = {}
+        self._index = Index(())
+        self._reading = asyncio.Lock()
+
+    async def one(self, printer_id: int) -> Printer | None:
+        """The printer, or None when there is none."""
+        index = await self._current((printer_id,))
+        return index.by_id.get(printer_id)
+
+    async def of_slug(self, slug: str) -> Printer | None:
+        """The printer with this slug, or None."""
+        index = await self._current(())
+        found = index.by_slug.get(slug)
+        return None if found is None else await self.one(found)
+
+    async def of_organization(self, organization_id: int) -> Sequence[Printer]:
+        """The organization's printers in their display order."""
+        return await self._group("by_organization", organization_id)
+
+    async def of_bridge(self, bridge_id: int) -> Sequence[Printer]:
+        """The printers on one bridge."""
+        return await self._group("by_bridge", bridge_id)
+
+    async def everything(self) -> Sequence[Printer]:
+        """All printers of the deployment."""
+        index = await self._current(())
+        index = await self._current(tuple(index.by_id))
+        return list(index.by_id.values())
+
+    async def _group(self, kind: str, key: int) -> Sequence[Printer]:
+        index = await self._current(())
+        index = await self._current(getattr(index, kind).get(key, ()))
+        found = getattr(index, kind).get(key, ())
+        return [index.by_id[printer_id] for printer_id in found]
+
+    async def _current(self, ids: Collection[int]) -> Index:
+        """The index, with the printers *ids* as last committed."""
+        if not self._reading.locked() and not self._stale(ids):
+            return self._index
+        if isinstance(get_connections().get("default"), TransactionalDBClient):
+            # Waiting for another reader would be a deadlock here, and what this transaction
+            # sees is nobody else's to see.
+            return Index(await _read())
+        async with self._reading:
+            await self._refresh(ids)
+        return self._index
+
+    def _stale(self, ids: Iterable[int]) -> bool:
+        listeners = self._listeners
+        return self._structure.rang or any(
+            listeners[each].rang for each in ids if each in listeners
+        )
+
+    async def _refresh(self, ids: Iterable[int]) -> None:
+        if self._structure.rang:
+            await self._refresh_all()
+            return
+        rang = [
+            (each, listener)
+            for each in ids
+            if (listener := self._listeners.get(each)) is not None and listener.take()
+        ]
+        if not rang:
+            return
+        try:
+            rows = await Printer.filter(id__in=[each for each, _ in rang])
+        except BaseException:
+            for _, listener in rang:
+                listener.ring()
+            raise
+        for row in rows:
+            self._index.by_id[row.id] = row
+
+    async def _refresh_all(self) -> None:
+        self._structure.take()
+        for listener in self._listeners.values():
+            listener.take()
+        try:
+            index = Index(await _read())
+        except BaseException:
+            self._structure.ring()
+            raise
+        for printer_id in index.by_id.keys() - self._listeners.keys():
+            listener = self._bells.enter_context(self._bus.listen(f"printer:{printer_id}"))
+            listener.ring()  # it may have changed between the reading and the listening
+            self._listeners[printer_id] = listener
+        self._index = index
+
+
+async def _read() -> Sequence[Printer]:
+    return await Printer.filter(deleted_at=None).order_by("sort_order", "id")

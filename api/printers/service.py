@@ -1,0 +1,360 @@
+"""Printers: what is where, who holds it, what its plate and its queue wait for.
+
+Reads come from memory (`api.printers.rows`); whoever takes part in a change reads with `locked`.
+The one attempt that holds a printer is taken and given back by conditional updates only, in the
+caller's transaction, so of many who try at once exactly one wins.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+from ulid import ULID
+
+from api.bus.local import Bus
+from api.clock import Clock
+from api.errors import Conflict, Invalid, NotFound
+from api.events.service import Change, Ledger
+from api.principal import Principal
+from api.printers import forms, plate
+from api.printers.checks import busy, check_quiet, check_startable
+from api.printers.drafts import config, event, new_row, parse_update
+from api.printers.forms import PrinterCreate
+from api.printers.models import Printer
+from api.printers.rows import STRUCTURE, PrinterRows
+from schemas.jobs import AttemptState
+from schemas.link import Port as LinkPort
+from schemas.link import PrinterFact
+from schemas.printer import PrinterConfig, PrinterState, Profile
+
+__all__ = ["Printer", "PrinterCreate", "Printers"]
+
+MAX_REASON = 200
+
+DeleteHook = Callable[[Change, int], Awaitable[object]]
+
+
+class BridgeRoom(Protocol):
+    """What printers need of the bridges."""
+
+    def online(self, bridge_id: int) -> bool:
+        """Whether the room is reachable, a short absence forgiven."""
+
+    async def ports(self, by: Principal, bridge_id: int) -> Sequence[LinkPort]:
+        """The room's ports. Raises `NotFound`."""
+
+    async def raise_desired(self, change: Change, bridge_id: int) -> object:
+        """The room's desired configuration has a new version."""
+
+
+class Printers:
+    """The printers of the farm."""
+
+    def __init__(self, bridges: BridgeRoom, ledger: Ledger, clock: Clock, bus: Bus) -> None:
+        self._bridges = bridges
+        self._ledger = ledger
+        self._clock = clock
+        self._rows = PrinterRows(bus)
+        self._delete_hooks: list[DeleteHook] = []
+
+    def when_deleted(self, hook: DeleteHook) -> None:
+        """Call *hook* (change, printer id) in the transaction that deletes a printer."""
+        self._delete_hooks.append(hook)
+
+    # Reading. Rows are shared and never older than the last commit; do not change them.
+
+    async def list(self, by: Principal, organization_id: int | None = None) -> Sequence[Printer]:
+        """The caller's printers in display order; a superadmin may name another organization."""
+        by.require("printers.read")
+        other = organization_id if by.is_superadmin else None
+        rows = await self._rows.of_organization(other or by.organization_id)
+        return rows if by.printer_id is None else [row for row in rows if by.reaches(row.id)]
+
+    async def get(self, by: Principal, printer_id: int) -> Printer:
+        """One printer. Raises `NotFound` for what is not there or not the caller's."""
+        return self._theirs(by, await self._rows.one(printer_id), f"number {printer_id}")
+
+    async def by_slug(self, by: Principal, slug: str) -> Printer:
+        """The printer with this slug. Raises `NotFound`."""
+        return self._theirs(by, await self._rows.of_slug(slug), f"called {slug!r}")
+
+    async def default_printer(self, by: Principal) -> Printer:
+        """The printer of a bound key, else the organization's first. Raises `NotFound`."""
+        if by.printer_id is not None:
+            return await self.get(by, by.printer_id)
+        rows = await self._rows.of_organization(by.organization_id)
+        first = min(rows, key=lambda row: row.id, default=None)
+        return self._theirs(by, first, "yet")
+
+    async def on_bridge(self, bridge_id: int) -> Sequence[Printer]:
+        """The printers of one room."""
+        return await self._rows.of_bridge(bridge_id)
+
+    async def everything(self) -> Sequence[Printer]:
+        """All printers of the deployment, for the queue."""
+        return await self._rows.everything()
+
+    async def desired(self, bridge_id: int) -> Sequence[PrinterConfig]:
+        """The room's printers as they should be."""
+        return [config(row) for row in await self.on_bridge(bridge_id)]
+
+    def reachable(self, printer: Printer) -> bool:
+        """Whether its room is online; a printer that people run by hand always is."""
+        return printer.bridge_id is None or self._bridges.online(printer.bridge_id)
+
+    @staticmethod
+    def profile(printer: Printer) -> Profile:
+        """What the printer is and may do."""
+        return msgspec.convert(printer.profile, Profile)
+
+    @staticmethod
+    def _theirs(by: Principal, row: Printer | None, what: str) -> Printer:
+        if row is None or row.organization_id != by.organization_id or not by.reaches(row.id):
+            raise NotFound(f"There is no printer {what}.", code="printer_not_found")
+        return row
+
+    # Making and changing.
+
+    async def create(self, by: Principal, new: PrinterCreate) -> Printer:
+        """Make a printer, on a bridge's port or run by hand.
+
+        Raises `Invalid` (a field, ``port_not_found``, ``name_taken``), `Conflict`
+        (``port_in_use``) or `NotFound` (the bridge).
+        """
+        by.require("printers.write")
+        row = new_row(by, new, self._clock.now())
+        await self._check_port(by, row.bridge_id, row.port_id)
+        async with self._ledger.change() as change:
+            await self._check_free(row)
+            base = forms.slug_base(row.name)
+            taken = await Printer.filter(slug__startswith=base).values_list("slug", flat=True)
+            row.slug = forms.free_slug(base, {str(slug) for slug in taken})
+            await row.save()
+            change.record(event(row, "printer.created", by))
+            await self._announce(change, row, structure=True, desired=True)
+        return row
+
+    async def update(self, by: Principal, printer_id: int, values: Mapping[str, Any]) -> Printer:
+        """Set the settable fields in *values*, ignore the rest. Raises as `create` does.
+
+        What the printer works by cannot change while it prints: `Conflict` ``printer_busy``.
+        """
+        by.require("printers.write")
+        row = await self.get(by, printer_id)
+        wanted = {name: value for name, value in values.items() if name in forms.SETTABLE}
+        if "port_id" in wanted and wanted["port_id"] != row.port_id:
+            await self._check_port(by, row.bridge_id, wanted["port_id"])
+        async with self._ledger.change() as change:
+            row = await self.locked(change, printer_id)
+            parsed = parse_update(row, wanted)
+            if parsed.keys() & forms.QUIET_FIELDS:
+                check_quiet(row)
+            row.update_from_dict(parsed)
+            await self._check_free(row)
+            await self._save(change, row, *parsed)
+            change.record(event(row, "printer.updated", by, fields=sorted(parsed)))
+            structure = bool(parsed.keys() & {"port_id", "sort_order"})
+            desired = bool(parsed.keys() & forms.BRIDGE_FIELDS)
+            await self._announce(change, row, structure=structure, desired=desired)
+        return row
+
+    async def delete(self, by: Principal, printer_id: int) -> None:
+        """Delete softly: history stays, its keys die, its queue becomes unassigned.
+
+        Raises `Conflict` ``printer_busy`` while it prints.
+        """
+        by.require("printers.write")
+        await self.get(by, printer_id)
+        async with self._ledger.change() as change:
+            row = await self.locked(change, printer_id)
+            check_quiet(row)
+            row.deleted_at = self._clock.now()
+            await self._save(change, row, "deleted_at")
+            for hook in self._delete_hooks:
+                await hook(change, printer_id)
+            change.record(event(row, "printer.deleted", by))
+            await self._announce(change, row, structure=True, desired=True)
+
+    async def select_file(
+        self, by: Principal, printer_id: int, selection: Mapping[str, Any] | None
+    ) -> None:
+        """Remember the file that the OctoPrint face has selected; None selects nothing."""
+        await self.get(by, printer_id)
+        async with self._ledger.change() as change:
+            row = await self.locked(change, printer_id)
+            row.selected_file = dict(selection) if selection is not None else None
+            await self._save(change, row, "selected_file")
+
+    async def _check_port(self, by: Principal, bridge_id: int | None, port_id: str | None) -> None:
+        if bridge_id is None:
+            if port_id is not None:
+                raise forms.refuse("port_id", "this printer hangs on no bridge")
+            return
+        known = [port.port_id for port in await self._bridges.ports(by, bridge_id)]
+        if port_id not in known:
+            raise Invalid(
+                f"The bridge has no port {port_id!r}. It lists: {', '.join(known) or 'none'}.",
+                code="port_not_found",
+                ports=known,
+            )
+
+    async def _check_free(self, row: Printer) -> None:
+        others = Printer.filter(deleted_at=None).exclude(id=row.id or 0)
+        if await others.filter(organization_id=row.organization_id, name=row.name).exists():
+            raise Invalid(f"Printer '{row.name}' already exists", code="name_taken")
+        if row.port_id is None:
+            return
+        user = await others.filter(bridge_id=row.bridge_id, port_id=row.port_id).first()
+        if user is not None:
+            raise Conflict(
+                f"Port {row.port_id} belongs to printer {user.name} already.",
+                code="port_in_use",
+                printer_id=user.id,
+            )
+
+    # Inside somebody's transaction.
+
+    async def locked(self, change: Change, printer_id: int) -> Printer:
+        """The row as this transaction sees it. Raises `NotFound`."""
+        row = await Printer.filter(id=printer_id, deleted_at=None).first()
+        if row is None:
+            raise NotFound(f"There is no printer number {printer_id}.", code="printer_not_found")
+        return row
+
+    async def take(self, change: Change, printer: Printer, grant: str, *, explicit: bool) -> str:
+        """Give the printer to attempt *grant*; returns the plate claim that it consumes.
+
+        Raises `Conflict`: ``stopped``, ``printer_not_operational``, ``printer_busy`` or
+        ``plate_not_clear``. Nothing has changed then.
+        """
+        row = await self.locked(change, printer.id)
+        check_startable(row, explicit=explicit)
+        free = Printer.filter(id=row.id, active_grant=None, state=row.state)
+        if not await free.update(active_grant=grant, updated_at=self._clock.now()):
+            raise busy(row)
+        change.wake(f"printer:{row.id}")
+        return row.plate_claim or str(ULID.from_datetime(self._clock.now()))
+
+    async def give_back(
+        self,
+        change: Change,
+        printer_id: int,
+        grant: str,
+        outcome: AttemptState,
+        *,
+        untouched: bool = False,
+        printed_s: float = 0.0,
+    ) -> bool:
+        """The attempt is over; False when it did not hold the printer (nothing changes then).
+
+        *untouched*: nothing was printed although the outcome is not `not_started`.
+        """
+        row = await Printer.filter(id=printer_id, active_grant=grant).first()
+        if row is None:
+            return False
+        row.active_grant = None
+        if outcome is not AttemptState.NOT_STARTED and not untouched:
+            row.plate_state = plate.plate_after(row.plate_policy)
+            row.plate_claim = ""
+            row.plate_changed_at = self._clock.now()
+            row.print_count += 1
+            row.print_seconds += printed_s
+        row.queue_hold = plate.HOLD_AFTER.get(outcome, row.queue_hold)
+        await self._save(
+            change,
+            row,
+            *("active_grant", "plate_state", "plate_claim", "plate_changed_at"),
+            *("print_count", "print_seconds", "queue_hold"),
+        )
+        change.wake("scheduler")
+        return True
+
+    async def record_state(self, change: Change, fact: PrinterFact) -> Printer | None:
+        """A bridge reported this printer's state. None when there is no such printer (any more)."""
+        row = await Printer.filter(id=fact.printer, deleted_at=None).first()
+        if row is None or (row.state == fact.state and row.state_reason == fact.reason):
+            return row
+        row.state = fact.state
+        row.state_reason = fact.reason[:300]
+        row.state_at = self._clock.now()
+        if fact.state in (PrinterState.ERROR, PrinterState.HALTED):
+            at = row.state_at.isoformat()
+            row.last_error = {"code": fact.state, "message": row.state_reason, "at": at}
+        await self._save(change, row, "state", "state_reason", "state_at", "last_error")
+        change.record(event(row, "printer.state", None, state=row.state, reason=fact.reason))
+        change.wake("scheduler")
+        return row
+
+    async def record_firmware(
+        self, change: Change, printer_id: int, firmware: Mapping[str, Any]
+    ) -> None:
+        """What the printer says of itself; of a printer that is gone it is dropped."""
+        row = await Printer.filter(id=printer_id, deleted_at=None).first()
+        if row is not None and row.firmware != firmware:
+            row.firmware = dict(firmware)
+            await self._save(change, row, "firmware")
+
+    async def hold_in(self, change: Change, printer_id: int, reason: str) -> None:
+        """The printer's queue waits for a person from now on."""
+        row = await self.locked(change, printer_id)
+        row.queue_hold = reason[:MAX_REASON]
+        await self._save(change, row, "queue_hold")
+        change.record(event(row, "printer.queue_held", None, reason=row.queue_hold))
+
+    # Plate and queue, by people.
+
+    async def plate_cleared(self, by: Principal, printer_id: int) -> Printer:
+        """Somebody says that the plate is clear: a claim for one start. Said twice it is one.
+
+        Raises `Conflict` ``printer_busy`` while an attempt holds the printer.
+        """
+        by.require("printers.control")
+        await self.get(by, printer_id)
+        async with self._ledger.change() as change:
+            row = await self.locked(change, printer_id)
+            if row.active_grant is not None:
+                raise busy(row)
+            if row.plate_state != plate.PlateState.CLEAR:
+                row.plate_state = plate.PlateState.CLEAR
+                row.plate_claim = str(ULID.from_datetime(self._clock.now()))
+                row.plate_changed_at = self._clock.now()
+                await self._save(change, row, "plate_state", "plate_claim", "plate_changed_at")
+                change.record(event(row, "printer.plate_cleared", by))
+                change.wake("scheduler")
+        return row
+
+    async def hold_queue(self, by: Principal, printer_id: int, reason: str = "") -> Printer:
+        """Nothing more starts by itself on this printer until somebody releases its queue."""
+        by.require("printers.control")
+        await self.get(by, printer_id)
+        async with self._ledger.change() as change:
+            await self.hold_in(change, printer_id, reason or f"Held by {by.username}.")
+        return await self.get(by, printer_id)
+
+    async def release_queue(self, by: Principal, printer_id: int) -> Printer:
+        """The queue of this printer runs again."""
+        by.require("printers.control")
+        await self.get(by, printer_id)
+        async with self._ledger.change() as change:
+            row = await self.locked(change, printer_id)
+            if row.queue_hold:
+                row.queue_hold = ""
+                await self._save(change, row, "queue_hold")
+                change.record(event(row, "printer.queue_released", by))
+                change.wake("scheduler")
+        return row
+
+    async def _save(self, change: Change, row: Printer, *names: str) -> None:
+        row.updated_at = self._clock.now()
+        await row.save(update_fields=[*names, "updated_at"])
+        change.wake(f"printer:{row.id}")
+
+    async def _announce(
+        self, change: Change, row: Printer, *, structure: bool, desired: bool
+    ) -> None:
+        if structure:
+            change.wake(STRUCTURE)
+        if desired and row.bridge_id is not None:
+            await self._bridges.raise_desired(change, row.bridge_id)
+            change.wake(f"bridge:{row.bridge_id}")
+        change.wake(f"printer:{row.id}", "scheduler")
