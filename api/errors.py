@@ -6,6 +6,7 @@
   * `NotFound`: not there, or of another organization (the same answer)
   * `Invalid`: the request is wrong as it stands; nothing changed
   * `Conflict`: not in this state
+  * `TooMany`: asked too often; the same call may succeed later
   * `Unavailable`: somebody we need does not answer; the same call may succeed later
 
 The code picks status and retriability from `schemas.problems.PROBLEMS`; facts for the client are
@@ -64,6 +65,12 @@ class Conflict(Problem):
     """Right in itself, but not in this state."""
 
     default_code = "conflict"
+
+
+class TooMany(Problem):
+    """Asked too often. *retry_after_s* among the facts says when to come back."""
+
+    default_code = "rate_limited"
 
 
 class Unavailable(Problem):

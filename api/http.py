@@ -38,8 +38,18 @@ async def json_body(model: type[B]) -> B:
 
     Raises `Unprocessable` for what does not fit, JSON that is broken or nested too deep included.
     """
-    raw = await request.get_data()
-    return parse_body(model, raw)
+    if request.mimetype.startswith("multipart/"):  # its bytes come only to who reads them as such
+        raise Unprocessable(
+            [
+                {
+                    "type": "content_type",
+                    "loc": ["header", "content-type"],
+                    "msg": "This takes JSON: Content-Type: application/json",
+                    "input": request.mimetype[:100],
+                }
+            ]
+        )
+    return parse_body(model, await request.get_data())
 
 
 def parse_body(model: type[B], raw: bytes | str) -> B:

@@ -7,11 +7,17 @@ from tortoise.models import Model
 
 
 class Organization(Model):
-    """A tenant. Number 1 is made at set-up."""
+    """A tenant. Number 1 is made at set-up.
+
+    *set_up_at* is when its first admin was made, which happens once; *completed_at* is when that
+    person declared the set-up complete.
+    """
 
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=100, unique=True)
     created_at = fields.DatetimeField()
+    set_up_at = fields.DatetimeField(null=True)
+    completed_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "organization"
@@ -62,3 +68,18 @@ class Credential(Model):
 
     class Meta:
         table = "credential"
+
+
+class LoginAttempt(Model):
+    """A login that has not succeeded (yet). *subject* is the SHA-256 of the typed user name.
+
+    People type passwords into the wrong field, so the name itself is not kept.
+    """
+
+    id = fields.IntField(primary_key=True)
+    subject = fields.CharField(max_length=64, db_index=True)
+    remote_address = fields.CharField(max_length=64, db_index=True)
+    at = fields.DatetimeField(db_index=True)
+
+    class Meta:
+        table = "login_attempt"

@@ -1,0 +1,158 @@
+"""Credentials as rows: made, found by their secret, revoked (DESIGN section 7, Credentials).
+
+Who a secret belongs to is remembered for a few seconds, so that hot reads cost no query; whatever
+is revoked in this process is forgotten at once.
+"""
+
+import hmac
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from tortoise.exceptions import OperationalError
+
+from api.accounts import keys
+from api.accounts.keys import CredentialKind
+from api.accounts.models import Credential, User
+from api.clock import Clock
+from api.errors import NotAuthenticated
+from api.events.service import Change, Ledger
+from api.principal import Principal, Role
+
+CACHE_S = 5.0
+_CACHE_ENTRIES = 10_000
+_USED_EVERY = timedelta(minutes=1)  # how exact last_used_at is
+
+_log = logging.getLogger("gantry.accounts")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What a new credential is to be. *expires_at* None: never; *scopes* empty: no limit."""
+
+    user: User
+    kind: CredentialKind
+    name: str = ""
+    scopes: Iterable[str] = ()
+    printer_id: int | None = None
+    expires_at: datetime | None = None
+    csrf_token: str = ""
+    remote_address: str = ""
+    user_agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    principal: Principal
+    until_s: float  # monotonic
+
+
+class Credentials:
+    """The table of credentials, and the memory in front of it."""
+
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._known: dict[str, _Known] = {}
+        self._generation = 0  # rises with every revocation, so that no older look-up is remembered
+
+    async def add(self, change: Change, secret: str, grant: Grant) -> Credential | None:
+        """The row of *secret*, within *change*; None when its prefix is taken: make another."""
+        del change  # proof that a transaction is open
+        prefix = keys.prefix_of(secret)
+        if await Credential.filter(prefix=prefix).exists():
+            return None
+        return await Credential.create(
+            organization_id=grant.user.organization_id,
+            user_id=grant.user.id,
+            kind=grant.kind,
+            name=grant.name,
+            prefix=prefix,
+            sha256=keys.digest(secret),
+            scopes=sorted(grant.scopes),
+            printer_id=grant.printer_id,
+            csrf_sha256=keys.digest(grant.csrf_token) if grant.csrf_token else "",
+            remote_address=grant.remote_address[:64],
+            user_agent=grant.user_agent[:200],
+            created_at=self._clock.now(),
+            expires_at=grant.expires_at,
+        )
+
+    async def authenticate(self, secret: str) -> Principal:
+        """The owner of *secret*. Raises `NotAuthenticated`; never says why."""
+        if not keys.plausible(secret):
+            raise NotAuthenticated("Not authenticated")
+        sha256 = keys.digest(secret)
+        known = self._known.get(sha256)
+        if known is not None and self._clock.monotonic() < known.until_s:
+            return known.principal
+        return await self._look_up(secret, sha256)
+
+    async def revoke(self, **which: Any) -> int:
+        """End the credentials that match the filter *which*; how many there were."""
+        async with self._ledger.change():
+            rows = Credential.filter(revoked_at=None, **which)
+            ended = await rows.update(revoked_at=self._clock.now())
+        self.forget()
+        return ended
+
+    def forget(self) -> None:
+        """Look everybody up again: rights or people have changed."""
+        self._generation += 1
+        self._known.clear()
+
+    async def _look_up(self, secret: str, sha256: str) -> Principal:
+        generation = self._generation
+        self._known.pop(sha256, None)
+        row = await Credential.get_or_none(prefix=keys.prefix_of(secret))
+        if row is None or not hmac.compare_digest(row.sha256, sha256) or self._over(row):
+            raise NotAuthenticated("Not authenticated")
+        user = await User.get_or_none(id=row.user_id, is_active=True)
+        if user is None:
+            raise NotAuthenticated("Not authenticated")
+        principal = principal_of(user, row)
+        if generation == self._generation:
+            self._remember(sha256, principal, row)
+        await self._mark_used(row)
+        return principal
+
+    def _over(self, row: Credential) -> bool:
+        if row.revoked_at is not None:
+            return True
+        return row.expires_at is not None and row.expires_at <= self._clock.now()
+
+    def _remember(self, sha256: str, principal: Principal, row: Credential) -> None:
+        if len(self._known) >= _CACHE_ENTRIES:
+            self._known.clear()
+        life_s = CACHE_S
+        if row.expires_at is not None:
+            life_s = min(life_s, (row.expires_at - self._clock.now()).total_seconds())
+        self._known[sha256] = _Known(principal, self._clock.monotonic() + life_s)
+
+    async def _mark_used(self, row: Credential) -> None:
+        now = self._clock.now()
+        if row.last_used_at is not None and now - row.last_used_at < _USED_EVERY:
+            return
+        try:
+            async with self._ledger.change():
+                await Credential.filter(id=row.id).update(last_used_at=now)
+        except OperationalError as error:  # a full disk must not lock people out of reading
+            _log.warning("cannot note the use of credential %s: %s", row.id, error)
+
+
+def principal_of(user: User, row: Credential) -> Principal:
+    """*user* acting through the credential *row*."""
+    return Principal(
+        organization_id=user.organization_id,
+        user_id=user.id,
+        username=user.username,
+        role=Role(user.role),
+        kind=row.kind,
+        credential_id=row.id,
+        scopes=frozenset(row.scopes),
+        printer_id=row.printer_id,
+        is_superadmin=user.is_superadmin,
+        email=user.email,
+    )

@@ -1,0 +1,100 @@
+"""Secrets: how they are made and recognised (DESIGN section 7, Credentials; v1 1.1 and 1.3).
+
+Every secret has at least 256 random bits, so its SHA-256 is enough to keep; the row is found by a
+public *prefix* and the digest compared in constant time. A session's secret is a JWT because v1
+says so, but its claims decide nothing: only the row does.
+"""
+
+import hashlib
+import os
+import re
+import secrets
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from joserfc import jwt
+from joserfc.jwk import OctKey
+
+TOKEN_START = "odin_"  # noqa: S105  the public beginning of every token
+PREFIX_CHARACTERS = 10
+_SESSION_PREFIX_CHARACTERS = 24
+_PLAUSIBLE = re.compile(r"[A-Za-z0-9_.-]{16,2048}")
+
+
+class CredentialKind(StrEnum):
+    """What a person or program proves itself with."""
+
+    SESSION = "session"
+    TOKEN = "token"  # noqa: S105  a kind, not a secret
+    OCTOPRINT_KEY = "octoprint_key"
+    APP_KEY = "app_key"
+
+
+def new_token() -> str:
+    """A fresh API token: `odin_` and 43 URL-safe characters."""
+    return TOKEN_START + secrets.token_urlsafe(32)
+
+
+def new_key() -> str:
+    """A fresh key for an OctoPrint client, or a CSRF token: 43 URL-safe characters."""
+    return secrets.token_urlsafe(32)
+
+
+def digest(secret: str) -> str:
+    """What is kept of *secret*: its SHA-256 in hexadecimal."""
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
+def plausible(secret: str) -> bool:
+    """False for what we never made: empty, too short or long, or with odd characters."""
+    return _PLAUSIBLE.fullmatch(secret) is not None
+
+
+def prefix_of(secret: str) -> str:
+    """The public part by which the row of *secret* is found.
+
+    JWTs all begin alike, so a session goes by the head of its digest.
+    """
+    if "." in secret:
+        return digest(secret)[:_SESSION_PREFIX_CHARACTERS]
+    return secret[:PREFIX_CHARACTERS]
+
+
+class SessionTokens:
+    """Makes the access tokens of sessions, signed with a key that stays in the data directory."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._path = data_dir / "session.key"
+        self._key: OctKey | None = None
+
+    def make(self, username: str, role: str, expires_at: datetime) -> str:
+        """A signed token (HS256) with the claims sub, role, exp and jti."""
+        if self._key is None:
+            self._key = OctKey.import_key(_read_or_make(self._path))
+        claims = {
+            "sub": username,
+            "role": role,
+            "exp": int(expires_at.timestamp()),
+            "jti": secrets.token_hex(16),
+        }
+        return jwt.encode({"alg": "HS256"}, claims, self._key)
+
+
+def _read_or_make(path: Path) -> bytes:
+    """The key in *path*; made once, whole and readable by nobody else, even in a race."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        handle = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(secrets.token_bytes(32))
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(draft, path)
+        except FileExistsError:
+            pass  # another process was first: its key counts
+        finally:
+            draft.unlink()
+    return path.read_bytes()

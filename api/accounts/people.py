@@ -1,0 +1,74 @@
+"""What may be typed where people and tokens are made: names, addresses, roles, scopes (v1 1.3)."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from api.errors import Forbidden, Invalid
+from api.principal import SCOPES, Principal, Role
+
+_ODD = re.compile(r"[\x00-\x1f\x7f\u0080-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_MAX_USERNAME = 100
+_MAX_EMAIL = 254
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewUser:
+    """A person to be added."""
+
+    username: str
+    email: str
+    password: str
+    role: Role
+
+
+def checked_username(text: str) -> str:
+    """*text* as it is kept. Raises `Invalid` for nothing, too much, or unprintable characters."""
+    name = unicodedata.normalize("NFC", text).strip()
+    if not name or len(name) > _MAX_USERNAME or _ODD.search(name):
+        raise Invalid(f"A user name has 1 to {_MAX_USERNAME} printable characters.")
+    return name
+
+
+def checked_email(text: str) -> str:
+    """*text* as it is kept; may be empty. Raises `Invalid` for what cannot be an address."""
+    address = text.strip()
+    if not address:
+        return ""
+    if len(address) > _MAX_EMAIL or _ODD.search(address) or " " in address or "@" not in address:
+        raise Invalid("This is not an e-mail address.")
+    return address
+
+
+def checked_role(text: str) -> Role:
+    """The role named *text*. Raises `Invalid` naming the roles there are."""
+    try:
+        return Role(text)
+    except ValueError:
+        raise Invalid(f"role takes one of {', '.join(Role)}.") from None
+
+
+def scopes_for(by: Principal, wanted: Sequence[str]) -> frozenset[str]:
+    """The scopes *wanted* for a token that *by* makes; empty means no limit.
+
+    Raises `Invalid` for an unknown scope, `Forbidden` for more than *by* has.
+    """
+    scopes = frozenset(wanted)
+    unknown = sorted(scopes - set(SCOPES))
+    if unknown:
+        raise Invalid(f"Unknown scope {unknown[0][:50]!r}. There are: {', '.join(SCOPES)}.")
+    if "admin" in scopes and by.role is not Role.ADMIN:
+        raise Forbidden("The scope admin is for admins.")
+    if "agent:write" in scopes and by.role is Role.VIEWER:
+        raise Forbidden("The scope agent:write is for operators and admins.")
+    if by.printer_id is not None:
+        raise Forbidden("A key that is bound to a printer makes no tokens.")
+    if by.scopes and not (scopes and scopes <= by.scopes):
+        raise Forbidden(
+            "A token that is limited by scopes makes tokens with some of these scopes only.",
+            code="scope_denied",
+            allowed_scopes=sorted(by.scopes),
+            token_scopes=sorted(scopes),
+        )
+    return scopes
