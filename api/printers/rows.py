@@ -1,6 +1,6 @@
 """Printers in memory: the rows behind the hot reads, never older than the last commit.
 
-Every change of a printer wakes ``printer:<id>`` after its commit, and ``printers`` when printers
+Every change of a printer's row rings its bell after the commit, and ``printers`` when printers
 come, go or move. A reader looks at these bells first and reads again what rang; while somebody
 reads, others wait for him. The rows handed out are shared: read them, never change them.
 """
@@ -17,6 +17,11 @@ from api.printers.models import Printer
 
 #: Rung when the set of printers, or where they hang, changed.
 STRUCTURE = "printers"
+
+
+def bell(printer_id: int) -> str:
+    """What is rung when this printer's row changed (``printer:<id>`` rings for live news too)."""
+    return f"printer.row:{printer_id}"
 
 
 class Index:
@@ -125,7 +130,7 @@ class PrinterRows:
             self._structure.ring()
             raise
         for printer_id in index.by_id.keys() - self._listeners.keys():
-            listener = self._bells.enter_context(self._bus.listen(f"printer:{printer_id}"))
+            listener = self._bells.enter_context(self._bus.listen(bell(printer_id)))
             listener.ring()  # it may have changed between the reading and the listening
             self._listeners[printer_id] = listener
         self._index = index

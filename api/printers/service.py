@@ -21,7 +21,7 @@ from api.printers.checks import busy, check_quiet, check_startable
 from api.printers.drafts import config, event, new_row, parse_update
 from api.printers.forms import PrinterCreate
 from api.printers.models import Printer
-from api.printers.rows import STRUCTURE, PrinterRows
+from api.printers.rows import STRUCTURE, PrinterRows, bell
 from schemas.jobs import AttemptState
 from schemas.link import Port as LinkPort
 from schemas.link import PrinterFact
@@ -232,7 +232,7 @@ class Printers:
         free = Printer.filter(id=row.id, active_grant=None, state=row.state)
         if not await free.update(active_grant=grant, updated_at=self._clock.now()):
             raise busy(row)
-        change.wake(f"printer:{row.id}")
+        change.wake(f"printer:{row.id}", bell(row.id))
         return row.plate_claim or str(ULID.from_datetime(self._clock.now()))
 
     async def give_back(
@@ -347,7 +347,7 @@ class Printers:
     async def _save(self, change: Change, row: Printer, *names: str) -> None:
         row.updated_at = self._clock.now()
         await row.save(update_fields=[*names, "updated_at"])
-        change.wake(f"printer:{row.id}")
+        change.wake(f"printer:{row.id}", bell(row.id))
 
     async def _announce(
         self, change: Change, row: Printer, *, structure: bool, desired: bool
@@ -357,4 +357,4 @@ class Printers:
         if desired and row.bridge_id is not None:
             await self._bridges.raise_desired(change, row.bridge_id)
             change.wake(f"bridge:{row.bridge_id}")
-        change.wake(f"printer:{row.id}", "scheduler")
+        change.wake(f"printer:{row.id}", bell(row.id), "scheduler")

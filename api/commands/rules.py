@@ -1,0 +1,47 @@
+"""What a command may be, decided without rows: arguments, coalescing, deadlines. Pure."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from api.errors import Conflict, Invalid
+from schemas.commands import ARGS, VERBS, Args, NoArgs, TemperatureArgs, Verb
+
+#: So many commands may wait for one printer; more are refused, a stop always passes.
+MAX_WAITING = 64
+#: What still goes through after a remote stop, until somebody resets it.
+PASSES_LATCH = frozenset({Verb.REMOTE_STOP, Verb.RESET_STOP})
+#: What is kept for a room that is away: it may be back before the deadline.
+WAITS_FOR_ROOM = frozenset({Verb.CANCEL})
+
+
+def check_args(verb: Verb, args: Args) -> dict[str, Any]:
+    """*args* as JSON. Raises `Invalid` when they are another verb's."""
+    wanted = ARGS.get(verb, NoArgs)
+    if not isinstance(args, wanted):
+        raise Invalid(f"{verb} takes {wanted.__name__}, not {type(args).__name__}.")
+    data: dict[str, Any] = msgspec.to_builtins(args)
+    return data
+
+
+def merged(verb: Verb, older: dict[str, Any], newer: Args) -> Args:
+    """*newer* with what it does not say itself from the unsent *older* one that it replaces."""
+    if verb is Verb.TEMPERATURE and isinstance(newer, TemperatureArgs):
+        return TemperatureArgs(targets_c={**older["targets_c"], **newer.targets_c})
+    return newer
+
+
+def deadline(verb: Verb, now: datetime) -> datetime | None:
+    """When an undelivered command dies; None: never."""
+    ttl_ms = VERBS[verb].ttl_ms
+    return None if ttl_ms is None else now + timedelta(milliseconds=ttl_ms)
+
+
+def check_grant(verb: Verb, grant: str | None, name: str) -> None:
+    """A verb that means an attempt needs one. Raises `Conflict`."""
+    if VERBS[verb].needs_grant and grant is None:
+        raise Conflict(
+            f"Nothing is printing on {name}, so there is nothing to {verb}.",
+            code="invalid_state_transition",
+        )

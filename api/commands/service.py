@@ -1,0 +1,312 @@
+"""Commands: issued once, carried by the link, answered by facts (link contract, "Command life").
+
+Every step is one of `schemas.commands.COMMAND_TRANSITIONS`; what the table does not have is logged
+and changes nothing, so a fact that comes twice or late is harmless.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from ulid import ULID
+
+from api.bus.local import Bus
+from api.clock import Clock
+from api.commands import rules
+from api.commands.models import Command
+from api.errors import Conflict, NotFound, Unavailable
+from api.events.service import Change, Happened, Ledger
+from api.principal import Principal
+from api.printers.service import Printer
+from schemas.commands import (
+    COMMAND_OVER,
+    COMMAND_TRANSITIONS,
+    VERBS,
+    Args,
+    CommandEvent,
+    CommandState,
+    NoArgs,
+    Verb,
+)
+from schemas.link import CommandFact
+from schemas.printer import PrinterState
+from schemas.transitions import can
+
+__all__ = ["Command", "Commands"]
+
+_log = logging.getLogger("gantry.commands")
+
+_UNSENT = (CommandState.QUEUED,)
+_UNDELIVERED = (CommandState.QUEUED, CommandState.SENT)
+_EVENT_OF = {CommandState(event.value): event for event in CommandEvent}
+
+OverHook = Callable[[Change, Command], Awaitable[object]]
+Reached = Callable[[], Awaitable[bool]]
+
+
+class BridgeRoom(Protocol):
+    """What commands need of the bridges."""
+
+    def online(self, bridge_id: int) -> bool:
+        """Whether the room is reachable, a short absence forgiven."""
+
+    async def next_command_seq(self, change: Change, bridge_id: int) -> int:
+        """The next number in the room's order of commands."""
+
+
+class Row(Protocol):
+    """Something with a row id."""
+
+    @property
+    def id(self) -> int:
+        """The row id."""
+
+
+class Commands:
+    """The commands of the farm."""
+
+    def __init__(self, bridges: BridgeRoom, ledger: Ledger, clock: Clock, bus: Bus) -> None:
+        self._bridges = bridges
+        self._ledger = ledger
+        self._clock = clock
+        self._bus = bus
+        self._over_hooks: list[OverHook] = []
+
+    def when_over(self, hook: OverHook) -> None:
+        """Call *hook* in the transaction in which a command ends or its `unknown` is resolved."""
+        self._over_hooks.append(hook)
+
+    # People and the queue.
+
+    async def issue(
+        self,
+        by: Principal,
+        printer: Printer,
+        verb: Verb,
+        args: Args | None = None,
+        grant: str | None = None,
+    ) -> Command:
+        """Tell *printer* to do something. A verb that means an attempt gets the running one.
+
+        Raises `Conflict` (``stopped``; nothing runs) or `Unavailable` (the room is offline, or
+        too much waits already). Nothing is queued then.
+        """
+        by.require("printers.stop" if verb is Verb.REMOTE_STOP else "printers.control")
+        if printer.organization_id != by.organization_id or not by.reaches(printer.id):
+            raise NotFound(f"There is no printer {printer.id}.", code="printer_not_found")
+        async with self._ledger.change() as change:
+            return await self.issue_in(change, by, printer, verb, args, grant=grant)
+
+    async def issue_in(
+        self,
+        change: Change,
+        by: Principal,
+        printer: Printer,
+        verb: Verb,
+        args: Args | None = None,
+        *,
+        grant: str | None = None,
+    ) -> Command:
+        """`issue` inside the caller's transaction; the caller has checked the rights."""
+        args = args if args is not None else NoArgs()
+        rules.check_args(verb, args)
+        bridge_id = self._reachable_bridge(printer, verb)
+        if VERBS[verb].needs_grant:
+            grant = grant or printer.active_grant
+            rules.check_grant(verb, grant, printer.name)
+        await self._check_latch(printer, verb)
+        if VERBS[verb].coalesces:
+            args = await self._supersede(change, printer, verb, args)
+        await self._check_room(printer, verb)
+        now = self._clock.now()
+        command = await Command.create(
+            id=str(ULID.from_datetime(now)),
+            organization_id=printer.organization_id,
+            printer_id=printer.id,
+            bridge_id=bridge_id,
+            seq=await self._bridges.next_command_seq(change, bridge_id),
+            verb=verb,
+            args=rules.check_args(verb, args),
+            grant=grant,
+            actor=by.username[:120],
+            created_at=now,
+            deadline_at=rules.deadline(verb, now),
+        )
+        change.record(_event(command, "command.issued", user_id=by.user_id))
+        change.wake(f"bridge:{bridge_id}")
+        return command
+
+    async def withdraw(self, change: Change, command_id: str) -> bool:
+        """Take back a command that no link has carried yet; False when it is too late for that."""
+        command = await Command.filter(id=command_id, state__in=_UNSENT).first()
+        if command is None:
+            return False
+        await self._step(change, command, CommandEvent.SUPERSEDED, "withdrawn", "")
+        return True
+
+    async def get(self, command_id: str) -> Command:
+        """One command. Raises `NotFound`."""
+        command = await Command.filter(id=command_id).first()
+        if command is None:
+            raise NotFound(f"There is no command {command_id}.")
+        return command
+
+    async def wait(self, command_id: str, timeout_s: float) -> Command:
+        """The command when it is over, or as it is after *timeout_s* seconds."""
+
+        async def never() -> bool:
+            return False
+
+        return await self.settle(await self.get(command_id), never, timeout_s)
+
+    async def settle(self, command: Command, reached: Reached, timeout_s: float) -> Command:
+        """Wait until the printer has *reached* what was asked, or the command cannot get there.
+
+        A command that is done goes on waiting for the state that shows it. Returns the command as
+        it is then, *timeout_s* seconds later at most.
+        """
+        ends = self._clock.monotonic() + timeout_s
+        names = (f"command:{command.id}", f"printer:{command.printer_id}")
+        with self._bus.listen(*names) as listener:
+            while True:
+                command = await self.get(command.id)
+                hopeless = CommandState(command.state) in COMMAND_OVER - {CommandState.DONE}
+                if hopeless or await reached():
+                    return command
+                left_s = ends - self._clock.monotonic()
+                if left_s <= 0 or not await listener.wait(left_s):
+                    return await self.get(command.id)
+
+    # The link.
+
+    async def pending(self, bridge_id: int, epoch: int) -> Sequence[Command]:
+        """What the link of *epoch* still has to carry, in the room's order.
+
+        What an older link carried and no journal confirmed is carried again even after its
+        deadline: only the bridge can say whether it had come.
+        """
+        now = self._clock.now()
+        rows = await Command.filter(bridge_id=bridge_id, state__in=_UNDELIVERED).order_by("seq")
+        return [
+            row
+            for row in rows
+            if (row.state == CommandState.SENT and row.sent_epoch != epoch)
+            or (row.state == CommandState.QUEUED and not _expired(row, now))
+        ]
+
+    def ttl_left_ms(self, command: Command) -> int | None:
+        """What is left of its life, 0 when it has passed; None: it never expires."""
+        if command.deadline_at is None:
+            return None
+        left = command.deadline_at - self._clock.now()
+        return max(0, int(left.total_seconds() * 1000))
+
+    async def mark_sent(self, commands: Sequence[Command], epoch: int) -> None:
+        """The link of *epoch* is about to carry *commands*; committed before the first byte."""
+        if not commands:
+            return
+        async with self._ledger.change():
+            rows = Command.filter(id__in=[each.id for each in commands], state__in=_UNDELIVERED)
+            await rows.update(state=CommandState.SENT, sent_epoch=epoch)
+
+    async def delivered(self, change: Change, bridge_id: int, seq: int) -> None:
+        """The bridge's journal holds every command up to *seq*.
+
+        A remote stop goes another way than the numbered ones: only its own facts move it.
+        """
+        rows = Command.filter(bridge_id=bridge_id, seq__lte=seq, state=CommandState.SENT)
+        await rows.exclude(verb=Verb.REMOTE_STOP).update(state=CommandState.DELIVERED)
+
+    async def record(self, change: Change, bridge: Row, fact: CommandFact) -> Command | None:
+        """A bridge reported a step. None when it means nothing here: foreign, late or repeated."""
+        command = await Command.filter(id=fact.id, bridge_id=bridge.id).first()
+        event = _EVENT_OF.get(fact.state)
+        if command is None or event is None:
+            _log.warning("bridge %s reports %s of unknown %s", bridge.id, fact.state, fact.id)
+            return None
+        if not can(COMMAND_TRANSITIONS, CommandState(command.state), event):
+            _log.info("command %s is %s; %s is ignored", command.id, command.state, event)
+            return None
+        await self._step(change, command, event, fact.code, fact.reason)
+        return command
+
+    async def expire_due(self) -> int:
+        """End what no link has carried before its deadline: it certainly did nothing."""
+        now = self._clock.now()
+        due = Command.filter(state__in=_UNSENT, deadline_at__lte=now)
+        if not await due.exists():
+            return 0
+        async with self._ledger.change() as change:
+            rows = await due.order_by("seq")
+            for command in rows:
+                reason = "The room was not there before the deadline."
+                await self._step(change, command, CommandEvent.EXPIRED, "expired", reason)
+        return len(rows)
+
+    # The rules.
+
+    def _reachable_bridge(self, printer: Printer, verb: Verb) -> int:
+        if printer.bridge_id is None:
+            raise Unavailable(f"{printer.name} hangs on no bridge; nobody can tell it to {verb}.")
+        if verb not in rules.WAITS_FOR_ROOM and not self._bridges.online(printer.bridge_id):
+            raise Unavailable(
+                f"The room of {printer.name} is offline, so it cannot be told to {verb} now."
+            )
+        return printer.bridge_id
+
+    async def _check_latch(self, printer: Printer, verb: Verb) -> None:
+        if verb in rules.PASSES_LATCH:
+            return
+        stopping = Command.filter(printer_id=printer.id, verb=Verb.REMOTE_STOP).exclude(
+            state__in=tuple(COMMAND_OVER)
+        )
+        if printer.state == PrinterState.HALTED or await stopping.exists():
+            raise Conflict(
+                f"{printer.name} was stopped. Look at it, then reset the stop (reset-stop).",
+                code="stopped",
+            )
+
+    async def _check_room(self, printer: Printer, verb: Verb) -> None:
+        waiting = Command.filter(printer_id=printer.id, state__in=_UNDELIVERED)
+        if verb not in rules.PASSES_LATCH and await waiting.count() >= rules.MAX_WAITING:
+            raise Unavailable(
+                f"{rules.MAX_WAITING} commands wait for {printer.name} already.",
+                code="rate_limited",
+            )
+
+    async def _supersede(self, change: Change, printer: Printer, verb: Verb, args: Args) -> Args:
+        older = Command.filter(printer_id=printer.id, verb=verb, state__in=_UNSENT)
+        for command in await older.order_by("-seq"):
+            args = rules.merged(verb, command.args, args)
+            await self._step(change, command, CommandEvent.SUPERSEDED, "superseded", "")
+        return args
+
+    async def _step(
+        self, change: Change, command: Command, event: CommandEvent, code: str, reason: str
+    ) -> None:
+        state = COMMAND_TRANSITIONS[CommandState(command.state)][event]
+        command.state = state
+        command.code, command.reason = code[:64], reason[:300]
+        if state in COMMAND_OVER:
+            command.ended_at = self._clock.now()
+        await command.save(update_fields=["state", "code", "reason", "ended_at"])
+        change.wake(f"command:{command.id}")
+        if state in COMMAND_OVER:
+            change.record(_event(command, f"command.{state}", code=command.code))
+            for hook in self._over_hooks:
+                await hook(change, command)
+
+
+def _expired(command: Command, now: datetime) -> bool:
+    return command.deadline_at is not None and command.deadline_at <= now
+
+
+def _event(command: Command, kind: str, user_id: int | None = None, code: str = "") -> Happened:
+    return Happened(
+        organization_id=command.organization_id,
+        kind=kind,
+        printer_id=command.printer_id,
+        user_id=user_id,
+        data={"id": command.id, "verb": command.verb, "code": code, "reason": command.reason},
+    )
