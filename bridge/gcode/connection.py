@@ -1,0 +1,195 @@
+"""The conversation behind a printer: greeting, identification, reports, stream and status.
+
+After the greeting: fresh line numbers, `M115`, then temperature reports by the firmware (`M155`)
+where it can, by polling (`M105`) where it cannot. Nothing here moves the machine.
+"""
+
+from bridge.gcode.dialects import by_firmware, by_name
+from bridge.gcode.greeting import Greeting, Outcome
+from bridge.gcode.happenings import Identified, OrderDone, StreamLost
+from bridge.gcode.replies import (
+    Ack,
+    Busy,
+    Capability,
+    FirmwareInfo,
+    LineReader,
+    Reply,
+    Resend,
+    Wait,
+    parse,
+)
+from bridge.gcode.status import Status
+from bridge.gcode.stream import Stream
+from bridge.gcode.temperatures import Temperatures
+from schemas.printer import PrinterConfig
+
+#: A firmware that does not answer M115 is used without it after this.
+IDENTIFY_S = 5.0
+#: Between two polls of the temperatures, with and without a heater on.
+POLL_HEATING_S = 2.0
+POLL_IDLE_S = 5.0
+#: A second `start` within this belongs to the same boot.
+SAME_BOOT_S = 2.0
+
+_IDENTIFY, _POLL, _REPORTS = "@identify", "@poll", "@reports"
+
+
+class Connection:
+    """One connection to one firmware; a new one for every time the port is opened."""
+
+    def __init__(self, config: PrinterConfig, *, lossless: bool) -> None:
+        self.reader = LineReader()
+        self.stream = Stream(lossless=lossless)
+        self.status = Status()
+        self.ready = False
+        self._greeting: Greeting | None = None
+        self._dialect = by_name(config.dialect)
+        self._greeted_at = 0.0
+        self._started_at = float("-inf")
+        self._reports = False
+        self._next_poll: float | None = None
+        self._identified: Identified | None = None
+        if self._dialect is not None:
+            self.stream.configure(self._dialect)
+
+    @property
+    def greeting_outcome(self) -> Outcome | None:
+        """How the greeting stands, None once it is over and answered."""
+        return self._greeting.outcome if self._greeting else None
+
+    def greet(self, now: float, *, boots: bool, trying: bool = False) -> None:
+        """Begin to say hello; lines are numbered from 1 once it is answered."""
+        self._greeting = Greeting(now, boots=boots, trying=trying)
+        self._reports = False
+        self._next_poll = None
+
+    def is_new_boot(self, now: float) -> bool:
+        """Note a `start`; False for one that belongs to the boot before it."""
+        new = now - self._started_at > SAME_BOOT_S and now - self._greeted_at > SAME_BOOT_S
+        self._started_at = now
+        return new and self._greeting is None
+
+    def receive(self, data: bytes, now: float) -> list[Reply]:
+        """Bytes in; replies that the stream and the greeting have seen already."""
+        replies: list[Reply] = []
+        for line in self.reader.feed(data):
+            for reply in parse(line):
+                self._dispatch(reply, now)
+                replies.append(reply)
+        return replies
+
+    def plain(self, data: bytes, now: float) -> bool:
+        """The fast path: *data* is nothing but `ok` lines for lines in flight. False: it is not."""
+        return self._greeting is None and self.reader.clear and self.stream.plain(data, now)
+
+    def take(self, now: float) -> bytes:
+        """What to write now: a hello while it greets, else what the stream has."""
+        if self._greeting is not None:
+            return self._greeting.tick(now)
+        return self.stream.take(now)
+
+    def deadline(self) -> float | None:
+        """When `tick` is due; None: never."""
+        if self._greeting is not None:
+            return self._greeting.deadline()
+        due = [moment for moment in (self.stream.deadline(), self._next_poll) if moment is not None]
+        if not self.ready:
+            due.append(self._greeted_at + IDENTIFY_S)
+        return min(due, default=None)
+
+    def tick(self, now: float, *, quiet: bool) -> None:
+        """Act on what is due. *quiet*: a print runs, poll only where nothing blocks."""
+        if self._greeting is not None:
+            return
+        self.stream.tick(now)
+        if not self.ready and now >= self._greeted_at + IDENTIFY_S:
+            self._identify(now)
+        if self._next_poll is not None and now >= self._next_poll:
+            self._next_poll = None
+            if quiet and self.stream.out.blocked(self.stream.acked):
+                self._schedule_poll(now)
+            else:
+                self.stream.order([b"M105"], _POLL)
+
+    def events(self, now: float) -> list[OrderDone | StreamLost]:
+        """The stream's events that are not our own business."""
+        rest: list[OrderDone | StreamLost] = []
+        for event in self.stream.events():
+            token = event.token if isinstance(event, OrderDone) else None
+            if token == _IDENTIFY:
+                self._identify(now)
+            elif token == _POLL:
+                self._schedule_poll(now)
+            elif token != _REPORTS:
+                rest.append(event)
+        return rest
+
+    def take_identity(self) -> Identified | None:
+        """What M115 said, once."""
+        identity, self._identified = self._identified, None
+        return identity
+
+    # Private.
+
+    def _dispatch(self, reply: Reply, now: float) -> None:
+        if self._greeting is not None:
+            self._greeting.receive(reply, now, garbage=self.reader.garbage)
+            if self._greeting.outcome is Outcome.ANSWERED:
+                self._answered(now)
+            return
+        self.status.fold(reply, now)
+        match reply:
+            case FirmwareInfo() if self._dialect is None:
+                self.stream.configure(by_firmware(self.status.firmware or ""))
+            case Capability(name="AUTOREPORT_TEMP", enabled=True) if self.ready:
+                self._report(now)
+            case _:
+                self._tell_stream(reply, now)
+
+    def _tell_stream(self, reply: Reply, now: float) -> None:
+        match reply:
+            case Ack():
+                self.stream.on_ack(reply, now)
+            case Resend(number):
+                self.stream.on_resend(number, now)
+            case Busy(human):
+                self.stream.on_busy(now, human=human)
+            case Wait():
+                self.stream.on_wait(now)
+            case Temperatures(settling=True):
+                self.stream.on_heating(now)
+            case _:
+                pass
+
+    def _answered(self, now: float) -> None:
+        self._greeting = None
+        self._greeted_at = now
+        self.stream.reset(now)
+        self.stream.order([b"M115"], _IDENTIFY)
+
+    def _identify(self, now: float) -> None:
+        if self.ready:
+            self._report(now)
+            return
+        self.ready = True
+        fields = self.status.fields
+        if fields:
+            self._identified = Identified(
+                name=self.status.firmware or "",
+                uuid=fields.get("UUID") or None,
+                machine=fields.get("MACHINE_TYPE") or None,
+                capabilities=dict(self.status.capabilities),
+            )
+        self._report(now)
+
+    def _report(self, now: float) -> None:
+        able = self.status.capabilities.get("AUTOREPORT_TEMP", self.stream.dialect.autoreport)
+        if able and not self._reports:
+            self._reports = True
+            self._next_poll = None
+            self.stream.order([b"M155 S1"], _REPORTS)
+        elif not able and self._next_poll is None:
+            self._next_poll = now
+
+    def _schedule_poll(self, now: float) -> None:
+        self._next_poll = now + (POLL_HEATING_S if self.status.heating else POLL_IDLE_S)

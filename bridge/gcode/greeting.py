@@ -1,0 +1,78 @@
+"""Getting a firmware to talk (serial 1.5): hello until it answers, or until it is clear it won't.
+
+The hello is `N0 M110 N0` with its checksum: it sets the line count and every firmware answers it.
+A board that resets when its port opens gets time to boot first, since a bootloader eats bytes; if
+it boots later than that, its `start` begins the greeting anew.
+"""
+
+from enum import StrEnum
+
+from bridge.gcode.replies import Ack, Reply, Resend, Start, Wait
+
+#: The line feed ends a half line that an earlier connection may have left (serial 12/#43).
+HELLO = b"\nN0 M110 N0*125\n"
+#: How long a board may take from reset to `start`.
+BOOT_S = 2.0
+#: From `start` to the end of the boot text.
+SETTLE_S = 0.3
+#: Between two hellos.
+HELLO_EVERY_S = 2.0
+#: Hellos until the firmware counts as silent, when the baud rate is known and when it is tried.
+HELLOS = 6
+HELLOS_WHEN_TRYING = 2
+TRYING_EVERY_S = 1.0
+#: So many bytes that are no text mean a wrong baud rate.
+GARBAGE_BYTES = 40
+
+
+class Outcome(StrEnum):
+    """How the greeting stands."""
+
+    WAITING = "waiting"
+    ANSWERED = "answered"
+    SILENT = "silent"
+
+
+class Greeting:
+    """One try to get an answer."""
+
+    def __init__(self, now: float, *, boots: bool, trying: bool = False) -> None:
+        """*boots*: the board may just have been reset. *trying*: the baud rate is a guess."""
+        self.outcome = Outcome.WAITING
+        self._left = HELLOS_WHEN_TRYING if trying else HELLOS
+        self._every_s = TRYING_EVERY_S if trying else HELLO_EVERY_S
+        self._next = now + (BOOT_S if boots else 0.0)
+        self._refused = False
+
+    def deadline(self) -> float | None:
+        """When `tick` is due; None: never again."""
+        return self._next if self.outcome is Outcome.WAITING else None
+
+    def tick(self, now: float) -> bytes:
+        """What to write now, blank for nothing. Sets `outcome` when patience is over."""
+        if self.outcome is not Outcome.WAITING or now < self._next:
+            return b""
+        if self._left == 0:
+            self.outcome = Outcome.SILENT
+            return b""
+        self._left -= 1
+        self._next = now + self._every_s
+        return HELLO
+
+    def receive(self, reply: Reply, now: float, *, garbage: int = 0) -> None:
+        """A reply arrived; *garbage* counts the bytes so far that are no text."""
+        if self.outcome is not Outcome.WAITING:
+            return
+        match reply:
+            case Start():
+                self._next = now + SETTLE_S
+                self._left = max(self._left, HELLOS_WHEN_TRYING)
+            case Resend():
+                self._refused = True
+                self._next = now
+            case Ack() if self._refused:
+                self._refused = False
+            case Ack() | Wait():
+                self.outcome = Outcome.ANSWERED
+            case _ if garbage > GARBAGE_BYTES:
+                self.outcome = Outcome.SILENT

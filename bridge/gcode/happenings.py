@@ -1,0 +1,73 @@
+"""What a printer core reports, one word for each thing."""
+
+from dataclasses import dataclass
+
+from schemas.jobs import AttemptEvent, AttemptState
+from schemas.printer import PrinterState, Progress
+
+
+@dataclass(frozen=True, slots=True)
+class StateMoved:
+    """The printer's state moved from *previous* to *state*."""
+
+    state: PrinterState
+    previous: PrinterState
+    grant: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptMoved:
+    """The attempt *grant* moved to *state* by *event*."""
+
+    grant: str
+    job: int
+    event: AttemptEvent
+    state: AttemptState
+    reason: str = ""
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something a person should know. *code* is a stable word."""
+
+    code: str
+    text: str
+    grant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """M115 and its capability lines are complete."""
+
+    name: str
+    uuid: str | None
+    machine: str | None
+    capabilities: dict[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDone:
+    """All lines of the order *token* are acknowledged."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLost:
+    """The order *token* will never be done."""
+
+    token: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLost:
+    """The communication cannot go on. *code* is a stable word, *text* is for a person."""
+
+    code: str
+    text: str
+
+
+Happening = StateMoved | AttemptMoved | Warned | Identified | OrderDone | OrderLost

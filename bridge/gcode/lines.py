@@ -1,0 +1,103 @@
+"""File lines into lines for the wire: cleaned, cut or refused, numbered, with checksums (serial 2).
+
+Everything works on bytes as sent, so that a checksum is always that of what leaves the port.
+"""
+
+import re
+
+from schemas.gcode.words import TEXT_CODES, bare, code_of
+
+#: Marlin's MAX_CMD_SIZE is 96 with the terminating zero; a longer line loses its checksum.
+MAX_LINE_BYTES = 95
+#: What is left for the command between `N9999999 ` and `*255`.
+MAX_COMMAND_BYTES = MAX_LINE_BYTES - len(b"N9999999 ") - len(b"*255")
+
+#: Texts that may be cut to fit; every other command must fit as it is.
+_CUTTABLE = frozenset({"M117", "M118"})
+#: Bytes of a line that needs no cleaning when it begins with G or M.
+PLAIN_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 .-+"
+_GCODE = re.compile(rb"[GMTgmt][ \t]*\d|[Tt][?cx]")
+_PARENTHESES = re.compile(rb"\([^()]*\)")
+_QUOTED = re.compile(rb'("[^"]*")')
+
+#: Commands that block or flush: never another line in flight beside them (serial 3 and 4).
+BLOCKING_CODES = frozenset(
+    {
+        *("G4", "G28", "G29", "G30", "G32", "G33", "G34", "G35", "G76", "G80", "T"),
+        *("M0", "M1", "M28", "M29", "M48", "M109", "M110", "M112", "M125", "M190", "M191"),
+        *("M206", "M226", "M303", "M400", "M410", "M500", "M501", "M502", "M504"),
+        *("M600", "M601", "M602", "M603", "M701", "M702", "M997", "M999"),
+    }
+)
+#: The commands that nearly every line is, and that never block.
+MOTION = (b"G1 ", b"G0 ", b"G2 ", b"G3 ")
+
+
+class LineTooLong(ValueError):
+    """The command does not fit into the firmware's line buffer."""
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__(
+            f"the command is {size_bytes} bytes long, a printer takes {MAX_COMMAND_BYTES}"
+        )
+
+
+def clean(raw: bytes) -> bytes | None:
+    """What to send for the file line *raw*, None for a comment, a blank or a marker line.
+
+    Codes and their words become upper case, texts keep their case. Raises `LineTooLong`.
+    """
+    if raw.startswith(b"\xef\xbb\xbf"):
+        raw = raw[3:]
+    text = bare(raw)
+    if not text or text.startswith((b"//", b"%")):
+        return None
+    if _GCODE.match(text):
+        text = _normal(text)
+    if len(text) > MAX_COMMAND_BYTES:
+        if code_of(text) not in _CUTTABLE:
+            raise LineTooLong(len(text))
+        text = text[:MAX_COMMAND_BYTES].rstrip()
+    return text
+
+
+def is_blocking(text: bytes) -> bool:
+    """Whether the cleaned line *text* must be alone in flight."""
+    if text[:3] in MOTION:
+        return False
+    return code_of(text) in BLOCKING_CODES
+
+
+def checksum(data: bytes) -> int:
+    """XOR of all bytes of *data*, at most 127 of them: whole words are folded at once."""
+    value = int.from_bytes(data, "little")
+    value ^= value >> 512
+    value ^= value >> 256
+    value ^= value >> 128
+    value ^= value >> 64
+    value ^= value >> 32
+    value ^= value >> 16
+    return (value ^ value >> 8) & 255
+
+
+def number_line(number: int, text: bytes) -> bytes:
+    """*text* with line number, checksum and line feed."""
+    line = b"N%d %b" % (number, text)
+    return b"%b*%d\n" % (line, checksum(line))
+
+
+def number_lines(first: int, texts: list[bytes]) -> list[bytes]:
+    """*texts* numbered from *first*."""
+    return [number_line(number, text) for number, text in enumerate(texts, first)]
+
+
+def _normal(text: bytes) -> bytes:
+    if code_of(text.upper()) in TEXT_CODES:
+        head, blank, tail = text.partition(b" ")
+        return head.upper() + blank + tail.replace(b"*", b" ")
+    if b"(" in text:
+        text = _PARENTHESES.sub(b" ", text).strip()
+    if b'"' not in text:
+        return text.upper()
+    parts = _QUOTED.split(text)
+    return b"".join(part if part[:1] == b'"' else part.upper() for part in parts)

@@ -1,0 +1,188 @@
+"""Lines on their way out: queued, numbered just before they go, remembered for replays.
+
+Theory. Numbers are given in blocks ahead of need, because that is cheap in bulk; what is numbered
+but not sent can be un-numbered again when something has to go in between. So an inserted command
+has its place in the one sequence that the firmware checks, and a replay is always the same bytes.
+"""
+
+from collections import deque
+
+from bridge.gcode.lines import number_line, number_lines
+
+#: Lines numbered at a time. A longer block saves nothing and costs more when it is taken back.
+_BLOCK = 128
+#: Acknowledged lines that are kept for a late Resend, and the slack before they are trimmed.
+HISTORY = 512
+_TRIM_SLACK = 1024
+
+
+class _Segment:
+    """Consecutive job lines of which none, or the only one, blocks."""
+
+    __slots__ = ("at", "blocking", "texts")
+
+    def __init__(self, texts: list[bytes], blocking: bool) -> None:
+        self.texts = texts
+        self.blocking = blocking
+        self.at = 0
+
+
+class Outgoing:
+    """The sequence of numbered lines. *next* goes out next, *top* is the highest ever sent."""
+
+    def __init__(self) -> None:
+        self.next = 1
+        self.top = 0
+        self.backlog = 0
+        self._segments: deque[_Segment] = deque()
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin again at line 1; queued job lines that were not sent stay queued."""
+        self.next, self.top = 1, 0
+        self._base = 1
+        self._lines: list[bytes] = []
+        self._marks: list[int] = []
+        self._ordinal = 0
+        self._source: _Segment | None = None
+        self._alone: set[int] = set()
+        self._hold = 0
+
+    # Public: what is to be sent.
+
+    def feed(self, texts: list[bytes], *, blocking: bool) -> None:
+        """Queue job lines, cleaned and in order. *blocking*: one line that must be alone."""
+        self._segments.append(_Segment(texts, blocking))
+        self.backlog += len(texts)
+
+    def drop_queue(self) -> None:
+        """Forget all job lines that have not been sent."""
+        self.unnumber()
+        self._segments.clear()
+        self._source = None
+        self.backlog = 0
+
+    def restart_count(self) -> None:
+        """The next job line is the first of a new job for `ordinal_of`."""
+        self.unnumber()
+        self._ordinal = 0
+
+    def insert(self, text: bytes, *, blocking: bool) -> int:
+        """Put *text* next in the sequence and return its number. Only outside a replay."""
+        self.unnumber()
+        self._lines.append(number_line(self.next, text))
+        self._marks.append(self._ordinal)
+        if blocking:
+            self._alone.add(self.next)
+        return self.next
+
+    def take(self, limit: int, acked: int, *, job: bool) -> list[bytes]:
+        """Up to *limit* lines to send now; blank when a blocking line is or must be alone.
+
+        *job* False: job lines stay where they are, only inserted ones and replays go.
+        """
+        if self._hold > acked:
+            return []
+        index = self.next - self._base
+        if index >= len(self._lines) and not (job and self._number_more()):
+            return []
+        if self._alone:
+            limit = self._before_blocking(limit, acked)
+        lines = self._lines[index : index + limit]
+        self.next += len(lines)
+        if self.next > self.top:
+            self.top = self.next - 1
+        return lines
+
+    def peek_bytes(self) -> int:
+        """Size of the next line that is ready, 0 when none is."""
+        index = self.next - self._base
+        return len(self._lines[index]) if index < len(self._lines) else 0
+
+    # Public: what happened.
+
+    @property
+    def replaying(self) -> bool:
+        """Whether the next line has been sent before."""
+        return self.next <= self.top
+
+    @property
+    def oldest(self) -> int:
+        """The lowest number that can be replayed."""
+        return self._base
+
+    @property
+    def empty(self) -> bool:
+        """Whether no line waits to be sent, for the first time or again."""
+        return self.backlog == 0 and self.next == self._base + len(self._lines)
+
+    def blocked(self, acked: int) -> bool:
+        """Whether a blocking line is in flight."""
+        return self._hold > acked
+
+    def rewind(self, number: int) -> None:
+        """Send again from *number*, which must be within the history."""
+        self.unnumber()
+        self.next = number
+        self._hold = 0
+
+    def forget(self, acked: int) -> None:
+        """Lines up to *acked* are done; keep `HISTORY` of them."""
+        if self._alone:
+            self._alone = {number for number in self._alone if number > acked}
+        surplus = acked - self._base - HISTORY
+        if surplus > _TRIM_SLACK:
+            del self._lines[:surplus]
+            del self._marks[:surplus]
+            self._base += surplus
+
+    def ordinal_of(self, number: int) -> int:
+        """How many job lines there are up to line *number*."""
+        index = number - self._base
+        return self._marks[index] if 0 <= index < len(self._marks) else 0
+
+    def size_of(self, first: int, last: int) -> int:
+        """Bytes of the lines from *first* to *last*, both included."""
+        return sum(map(len, self._lines[first - self._base : last - self._base + 1]))
+
+    def unnumber(self) -> None:
+        """Take back the numbers of lines that were never sent."""
+        keep = max(self.next, self.top + 1) - self._base
+        surplus = len(self._lines) - keep
+        if surplus <= 0:
+            return
+        del self._lines[keep:]
+        del self._marks[keep:]
+        self._alone = {number for number in self._alone if number <= self.top}
+        if self._source is not None:
+            self._source.at -= surplus
+            self._ordinal -= surplus
+            self.backlog += surplus
+
+    # Private.
+
+    def _number_more(self) -> bool:
+        segments = self._segments
+        while segments and segments[0].at >= len(segments[0].texts):
+            segments.popleft()
+        if not segments:
+            return False
+        segment = self._source = segments[0]
+        texts = segment.texts[segment.at : segment.at + _BLOCK]
+        if segment.blocking:
+            self._alone.add(self.next)
+        self._lines += number_lines(self.next, texts)
+        self._marks += range(self._ordinal + 1, self._ordinal + len(texts) + 1)
+        self._ordinal += len(texts)
+        segment.at += len(texts)
+        self.backlog -= len(texts)
+        return True
+
+    def _before_blocking(self, limit: int, acked: int) -> int:
+        if self.next in self._alone:
+            if self.next - 1 > acked:
+                return 0
+            self._hold = self.next
+            return 1
+        ahead = min((number for number in self._alone if number > self.next), default=None)
+        return limit if ahead is None else min(limit, ahead - self.next)

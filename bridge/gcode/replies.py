@@ -1,0 +1,247 @@
+"""Lines from a firmware into values (serial 3, 5, 6 and 7).
+
+Recognition is data: the first pattern that matches wins. What no pattern knows is `Text`; it is
+never an error. `LineReader` cuts bytes into lines with bounded memory.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bridge.gcode import temperatures
+from bridge.gcode.temperatures import Temperatures
+
+#: A line longer than this is cut: no firmware says that much, but noise does.
+MAX_REPLY_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """`ok`: *count* commands taken. *number* and *free* come from ADVANCED_OK, else None."""
+
+    count: int = 1
+    number: int | None = None
+    free: int | None = None
+    temperatures: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Resend:
+    """The firmware wants line *number* again."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Alive, not finished. *human*: it waits for a person, who may take any time."""
+
+    human: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Idle and its buffers are empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The firmware has just booted and has forgotten everything."""
+
+
+class Severity(StrEnum):
+    """How bad an error line is."""
+
+    RESEND = "resend"  # belongs to a Resend that follows
+    HARMLESS = "harmless"
+    STOPPED = "stopped"  # moves are ignored from now on
+    HALTED = "halted"  # killed: silent until it is reset
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error line."""
+
+    severity: Severity
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A host action: `//action:word text`."""
+
+    word: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FirmwareInfo:
+    """The fields of M115's line, as written."""
+
+    fields: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """One `Cap:` line."""
+
+    name: str
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """M114's answer in mm: the planner's target."""
+
+    x_mm: float
+    y_mm: float
+    z_mm: float
+    e_mm: float
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Anything else."""
+
+    text: str
+
+
+Reply = (
+    Ack
+    | Resend
+    | Busy
+    | Wait
+    | Start
+    | Failure
+    | Action
+    | FirmwareInfo
+    | Capability
+    | Position
+    | Temperatures
+    | Text
+)
+
+_SEVERITIES: tuple[tuple[re.Pattern[str], Severity], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), severity)
+    for pattern, severity in (
+        (r"checksum|line number|expected line|no line number|format error", Severity.RESEND),
+        (r"printer stopped due to errors|STOP called", Severity.STOPPED),
+        (
+            r"kill|halted|shutdown|system stopped|min_?temp|max_?temp|thermal runaway|"
+            r"thermal malfunction|heating failed|heaters switched off|heater fault|emergency stop",
+            Severity.HALTED,
+        ),
+    )
+)
+_FIELD = re.compile(r"(?:^|[\s,])([A-Z][A-Z0-9_\-]*):")
+_ADVANCED = re.compile(r"N:?\s*(?P<n>\d+)(?:\s+P\d+)?(?:\s+B(?P<b>\d+))?|(?P<bare>\d+)\b")
+_FREE_ONLY = re.compile(r"P\d+\s+B(\d+)")
+
+
+def _ack(match: re.Match[str]) -> Reply:
+    rest = match["rest"].strip()
+    numbers = _ADVANCED.match(rest)
+    if numbers:
+        free = numbers["b"]
+        return Ack(number=int(numbers["n"] or numbers["bare"]), free=int(free) if free else None)
+    free_only = _FREE_ONLY.match(rest)
+    if free_only:
+        return Ack(free=int(free_only[1]))
+    return Ack(temperatures=temperatures.parse(rest) is not None)
+
+
+def _failure(match: re.Match[str]) -> Reply:
+    text = match["text"].strip()
+    for pattern, severity in _SEVERITIES:
+        if pattern.search(text):
+            return Failure(severity, text)
+    return Failure(Severity.HARMLESS, text)
+
+
+def _info(match: re.Match[str]) -> Reply:
+    line = match.string
+    fields = list(_FIELD.finditer(line))
+    ends = [field.start() for field in fields[1:]] + [len(line)]
+    return FirmwareInfo(
+        {
+            field[1]: line[field.end() : end].strip(" ,")
+            for field, end in zip(fields, ends, strict=True)
+        }
+    )
+
+
+def _position(match: re.Match[str]) -> Reply:
+    return Position(*(float(match[axis]) for axis in "xyze"))
+
+
+_PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Reply]], ...] = (
+    (re.compile(r"(?P<oks>(?:ok){2,})$"), lambda m: Ack(count=len(m["oks"]) // 2)),
+    (re.compile(r"ok(?=$|[\s\d])(?P<rest>.*)"), _ack),
+    (re.compile(r"(?:resend|rs)\b\s*:?\s*N?\s*:?\s*(\d+)", re.I), lambda m: Resend(int(m[1]))),
+    (
+        re.compile(r"(?:echo:\s*)?busy:\s*(?P<why>.*)", re.I),
+        lambda m: Busy(human=m["why"].lower().startswith("paused")),
+    ),
+    (re.compile(r"wait$"), lambda _: Wait()),
+    (re.compile(r"[^A-Za-z]*start$"), lambda _: Start()),
+    (re.compile(r"(?:error|fatal)\s*:(?P<text>.*)", re.I), _failure),
+    (re.compile(r"!!(?P<text>.*)"), _failure),
+    (
+        re.compile(r"//\s*action:\s*(?P<word>[a-z_]+)\s*(?P<text>.*)"),
+        lambda m: Action(m["word"], m["text"]),
+    ),
+    (re.compile(r"Cap:([A-Z0-9_]+):([01])"), lambda m: Capability(m[1], m[2] == "1")),
+    (re.compile(r".*(?:FIRMWARE_NAME:|^NAME[:.]\s*Malyan)"), _info),
+    (
+        re.compile(
+            r"X:\s*(?P<x>-?[\d.]+)\s*Y:\s*(?P<y>-?[\d.]+)\s*Z:\s*(?P<z>-?[\d.]+)"
+            r"\s*E\d?:\s*(?P<e>-?[\d.]+)"
+        ),
+        _position,
+    ),
+)
+
+
+def parse(line: str) -> tuple[Reply, ...]:
+    """What *line*, stripped of its line end, says; an `ok` with more behind it says both."""
+    for pattern, build in _PATTERNS:
+        match = pattern.match(line)
+        if match is None:
+            continue
+        reply = build(match)
+        if isinstance(reply, Ack) and (rest := line[2:].strip()):
+            return (reply, *(more for more in parse(rest) if not isinstance(more, Text | Ack)))
+        return (reply,)
+    report = temperatures.parse(line)
+    return (report,) if report else (Text(line),)
+
+
+class LineReader:
+    """Bytes into lines. An unfinished line is kept, a line without end is cut and forgotten."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._skipping = False
+        #: bytes that are no text, for baud detection
+        self.garbage = 0
+
+    @property
+    def clear(self) -> bool:
+        """Whether no unfinished line is kept."""
+        return not self._rest and not self._skipping
+
+    def feed(self, data: bytes) -> list[str]:
+        """The lines that *data* completes, without line ends and surrounding blanks."""
+        *whole, rest = (self._rest + data).split(b"\n")
+        if self._skipping and whole:
+            del whole[0]
+            self._skipping = False
+        if len(rest) > MAX_REPLY_BYTES:
+            rest, self._skipping = b"", True
+        self._rest = rest
+        self.garbage += len(data) - len(data.translate(None, _NOT_TEXT))
+        return [line.strip().decode("latin-1") for line in whole]
+
+
+_NOT_TEXT = bytes([*range(9), *range(14, 32), *range(127, 256)])

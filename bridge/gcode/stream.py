@@ -1,0 +1,389 @@
+"""Lines in flight: the window, acknowledgements, resends, lost answers (serial 3 and 4).
+
+Theory of operation.
+
+1. The firmware's line numbers make numbered lines exactly-once: a repeat is refused or dropped, a
+   gap is asked for. So every doubt is resolved by sending the next numbered line, never by guessing
+   whether a move was executed, and a wrong credit costs a Resend, never a move.
+2. A Resend voids everything in flight behind it. The window falls to one line, lines of ours that
+   still arrive cause further Resends of the same line (leftovers), and those are ignored as often
+   as lines were in flight. The window grows again with good answers.
+3. Silence is probed with an unnumbered `M105`, which every firmware answers in its turn: when its
+   answer comes, all before it has been taken or was never received. A numbered `M105` then finds
+   out which. Autoreports and other chatter never count as an answer.
+"""
+
+from collections import deque
+
+from bridge.gcode.dialects import MARLIN, Dialect
+from bridge.gcode.happenings import OrderDone, StreamLost
+from bridge.gcode.lines import is_blocking
+from bridge.gcode.outgoing import Outgoing
+from bridge.gcode.replies import Ack
+
+#: A Resend without `ok`: after this the `ok` is taken as said. Also the patience with a leftover.
+RESEND_GRACE_S = 0.5
+#: Silence after which a firmware that says `busy` is probed.
+BUSY_SILENCE_S = 3.0
+#: `wait` counts only if nothing has been sent for so long.
+WAIT_AFTER_S = 1.0
+#: Requests for the same line before the communication counts as stuck.
+MAX_SAME_RESEND = 10
+#: Probes without any answer before the firmware counts as gone.
+MAX_SILENCES = 5
+#: Good answers before the window grows by one line.
+GROW_AFTER = 8
+#: More lines than this are never in flight: an emergency command would wait behind them.
+MAX_WINDOW = 16
+#: A Resend this far behind what is acknowledged is noise in its number.
+_MAX_REWIND = 2 * MAX_WINDOW
+
+_PLAIN_OKS = {b"ok\n" * count: count for count in range(1, MAX_WINDOW + 1)}
+
+
+class Stream:
+    """One conversation with one firmware. Drive it from `receive`-like calls, then `take`."""
+
+    def __init__(self, *, lossless: bool) -> None:
+        """*lossless*: the link has flow control (pty, native USB), so bytes are never lost."""
+        self.out = Outgoing()
+        self.acked = 0
+        self.resends = 0
+        self.held = False
+        self._lossless = lossless
+        self._orders: deque[tuple[bytes, str | None]] = deque()
+        self._tokens: deque[tuple[int, str]] = deque()
+        self._events: list[OrderDone | StreamLost] = []
+        self._urgent = bytearray()
+        self._busy_known = False
+        self._window = 1
+        self.configure(MARLIN)
+        self.reset(0.0)
+
+    def configure(self, dialect: Dialect) -> None:
+        """Speak as *dialect* from now on."""
+        self.dialect = dialect
+        self._limit = dialect.window
+        self._window = min(self._window, self._limit)
+
+    def reset(self, now: float) -> None:
+        """The firmware has begun again: numbers start at 1, nothing is in flight."""
+        self.out.reset()
+        self.acked = 0
+        self._window = 1
+        self._good = 0
+        self._free: int | None = None
+        self._extras: deque[int] = deque()
+        self._await_ok: float | None = None
+        self._leftovers = 0
+        self._leftover_until: float | None = None
+        self._swallow_until = 0.0
+        self._asked = (0, 0)
+        self._probes: deque[int] = deque()
+        self._unconfirmed = 0
+        self._silences = 0
+        self._long = False
+        self._human = False
+        self._quiet_since = now
+
+    # Public: what to send.
+
+    def feed(self, texts: list[bytes], *, blocking: bool) -> None:
+        """Queue job lines; see `Outgoing.feed`."""
+        self.out.feed(texts, blocking=blocking)
+
+    def order(self, texts: list[bytes], token: str | None = None) -> None:
+        """Send *texts*, numbered and in order, before the job lines that are not sent yet.
+
+        `OrderDone` with *token* comes when the last is acknowledged. At least one line.
+        """
+        for text in texts[:-1]:
+            self._orders.append((text, None))
+        self._orders.append((texts[-1], token))
+
+    def bypass(self, line: bytes, *, answered: bool) -> None:
+        """Send *line* now, unnumbered, past every queue. *answered*: an `ok` comes for it."""
+        self._urgent += line
+        if answered:
+            self._extras.append(self.sent)
+
+    def hold(self) -> None:
+        """Send no further job lines until `release`; replays and orders go on."""
+        self.out.unnumber()
+        self.held = True
+
+    def release(self) -> None:
+        """Go on with the next job line."""
+        self.held = False
+
+    def abandon(self) -> list[str]:
+        """Forget job lines and orders that were not sent; the tokens that will never be done."""
+        self.out.drop_queue()
+        lost = [token for _, token in self._orders if token]
+        lost += [token for _, token in self._tokens]
+        self._orders.clear()
+        self._tokens.clear()
+        return lost
+
+    # Public: state.
+
+    @property
+    def sent(self) -> int:
+        """The highest number that is sent and not voided by a Resend."""
+        return self.out.next - 1
+
+    @property
+    def in_flight(self) -> int:
+        """Lines sent and not acknowledged."""
+        return self.out.next - 1 - self.acked
+
+    @property
+    def idle(self) -> bool:
+        """Whether every line ever given is acknowledged beyond doubt."""
+        return (
+            self.out.empty
+            and not self._orders
+            and not self._unconfirmed
+            and self.acked == self.out.top
+            and self._await_ok is None
+        )
+
+    def events(self) -> list[OrderDone | StreamLost]:
+        """What has happened since the last call, oldest first."""
+        events, self._events = self._events, []
+        return events
+
+    def deadline(self) -> float | None:
+        """When `tick` is due at the latest, on the clock of *now*; None: never."""
+        due = [moment for moment in (self._await_ok, self._leftover_until) if moment is not None]
+        if (self.in_flight or self._probes) and not self._human:
+            due.append(self._quiet_since + self._patience_s())
+        return min(due, default=None)
+
+    # Public: bytes out.
+
+    def take(self, now: float) -> bytes:
+        """What to write now. Every byte that is returned counts as sent."""
+        room = self._room()
+        if room <= 0 and not self._urgent:
+            return b""
+        parts: list[bytes] = []
+        if self._urgent:
+            parts.append(bytes(self._urgent))
+            self._urgent.clear()
+        if self.acked == self.out.next - 1:
+            self._quiet_since = now
+        while room > 0 and self._next_is_ready():
+            limit = room if self._lossless else self._fitting(room)
+            lines = self.out.take(limit, self.acked, job=not (self.held or self._orders))
+            if not lines:
+                break
+            parts += lines
+            room -= len(lines)
+        return b"".join(parts)
+
+    # Public: what the firmware said.
+
+    def plain(self, data: bytes, now: float) -> bool:
+        """The fast path: *data* is nothing but `ok` lines for lines in flight. False: it is not."""
+        count = _PLAIN_OKS.get(data)
+        if count is None or self._extras or self._await_ok is not None or self._leftovers:
+            return False
+        if self._swallow_until or self._probes or self._unconfirmed:
+            return False
+        self._credit(count, now)
+        return True
+
+    def on_ack(self, ack: Ack, now: float) -> None:
+        """One `ok` line."""
+        if self._await_ok is not None:
+            self._await_ok = None
+            self._quiet_since = now
+            return
+        if self._swallow_until:
+            swallowed, self._swallow_until = now <= self._swallow_until, 0.0
+            if swallowed:
+                return
+        if self._probes and ack.temperatures:
+            self._resolve(self._probes.popleft(), now)
+            return
+        if self._extras and self._extras[0] <= self.acked:
+            self._extras.popleft()
+            return
+        self._free = ack.free
+        if ack.free is not None and self._lossless:
+            self._limit = max(self._limit, min(ack.free, MAX_WINDOW))
+        count = ack.count
+        if ack.number is not None and self.acked - _MAX_REWIND < ack.number <= self.sent:
+            count = ack.number - self.acked
+        if count > 0:
+            self._credit(count, now)
+
+    def on_resend(self, number: int, now: float) -> None:
+        """The firmware asks for line *number* and everything behind it."""
+        self.resends += 1
+        if self._is_leftover(number, now):
+            return
+        self._window, self._good = 1, 0
+        self._free = None
+        if number == self.sent + 1:  # it has all we sent: an answer to a repeat
+            self._swallow_until = now + RESEND_GRACE_S if self.dialect.resend_ok else 0.0
+            self._credit(self.in_flight, now)
+            return
+        same = self._asked[1] + 1 if self._asked[0] == number else 1
+        self._asked = (number, same)
+        if same >= MAX_SAME_RESEND:
+            self._lose("stuck", f"the printer has asked {same} times for line {number}")
+            return
+        if not max(self.out.oldest, self.acked - _MAX_REWIND) <= number <= self.sent:
+            self._swallow_until = now + RESEND_GRACE_S
+            self._probe(now)
+            return
+        self._leftovers = self.sent - number + self.dialect.doubles_resend
+        self._extras.clear()
+        self._probes.clear()
+        self.acked = number - 1
+        self.out.rewind(number)
+        self._await_ok = now + RESEND_GRACE_S
+        self._quiet_since = now
+
+    def on_busy(self, now: float, *, human: bool) -> None:
+        """Alive, not finished. *human*: it waits for a person, for as long as that takes."""
+        self._busy_known = True
+        self._quiet_since = now
+        self._silences = 0
+        self._human = human
+
+    def on_heating(self, now: float) -> None:
+        """A temperature line while a command waits for a heater."""
+        self._quiet_since = now
+
+    def on_wait(self, now: float) -> None:
+        """The firmware is idle: what is in flight is done or was never received."""
+        if self.in_flight and now - self._quiet_since >= WAIT_AFTER_S:
+            self._resolve(self.sent, now)
+
+    def tick(self, now: float) -> None:
+        """Act on what is due. Cheap when nothing is."""
+        if self._await_ok is not None and now >= self._await_ok:
+            self._await_ok = None
+        if self._leftover_until is not None and now >= self._leftover_until:
+            self._leftover_until = None
+            if self.in_flight:  # the replay was damaged too, and its Resend taken for a leftover
+                self._leftovers = 0
+                self.out.rewind(self.acked + 1)
+        waiting = (self.in_flight or self._probes) and not self._human
+        if waiting and now >= self._quiet_since + self._patience_s():
+            self._silences += 1
+            if self._silences > MAX_SILENCES:
+                self._lose("no_answer", "the printer does not answer any more")
+                return
+            self._probe(now)
+
+    # Private: sending.
+
+    def _room(self) -> int:
+        if self._await_ok is not None:
+            return 0
+        window = self._window
+        if self._free is not None and self._free < window:
+            window = max(self._free, 1 if self.acked == self.out.next - 1 else 0)
+        return window - (self.out.next - 1 - self.acked)
+
+    def _next_is_ready(self) -> bool:
+        """Whether `Outgoing.take` may go on; an order is put into the sequence where it fits."""
+        if not self._orders or self.out.replaying:
+            return True
+        text, token = self._orders[0]
+        blocking = is_blocking(text)
+        if blocking and self.in_flight:
+            return False
+        self._orders.popleft()
+        number = self.out.insert(text, blocking=blocking)
+        if token is not None:
+            self._tokens.append((number, token))
+        return True
+
+    def _fitting(self, room: int) -> int:
+        """1 when the next line fits into a UART's receive ring beside what is in it, else 0."""
+        if self.in_flight == 0:
+            return 1
+        flying = self.out.size_of(self.acked + 1, self.sent)
+        size = self.out.peek_bytes() or self.dialect.rx_bytes // 2
+        return min(room, 1) if flying + size <= self.dialect.rx_bytes else 0
+
+    def _patience_s(self) -> float:
+        """How long to wait now; longer after every probe, for a printer that is only stopped."""
+        patience_s = self.dialect.silence_s
+        if self._busy_known:
+            patience_s = BUSY_SILENCE_S
+        elif self.out.blocked(self.acked):
+            patience_s = self.dialect.long_silence_s
+        return patience_s * (1 + self._silences)
+
+    # Private: answers.
+
+    def _credit(self, count: int, now: float) -> None:
+        sent = self.out.next - 1
+        self.acked = acked = min(self.acked + count, sent)
+        self._quiet_since = now
+        self._silences = 0
+        self._human = False
+        if self._leftovers and acked >= self._asked[0]:
+            self._leftovers = 0
+            self._leftover_until = None
+        if self._unconfirmed and acked >= self._unconfirmed:
+            self._unconfirmed = 0
+        if self._window < self._limit:
+            self._good += count
+            if self._good >= GROW_AFTER:
+                self._good = 0
+                self._window += 1
+        self.out.forget(acked)
+        while self._tokens and self._tokens[0][0] <= acked and not self._unconfirmed:
+            self._events.append(OrderDone(self._tokens.popleft()[1]))
+
+    def _is_leftover(self, number: int, now: float) -> bool:
+        """Whether this Resend is one more answer to lines that a Resend has voided already."""
+        if number != self._asked[0] or self.acked >= number:
+            return False
+        if self._await_ok is not None:
+            return True
+        if not self._leftovers:
+            return False
+        self._leftovers -= 1
+        self._leftover_until = now + RESEND_GRACE_S
+        self._swallow_until = now + RESEND_GRACE_S if self.dialect.resend_ok else 0.0
+        return True
+
+    def _probe(self, now: float) -> None:
+        """Ask for a sign of life; the line feed ends a half line that noise may have left."""
+        self._quiet_since = now
+        self._human = False
+        self._probes.append(self.sent)
+        self._urgent += b"\nM105\n"
+
+    def _resolve(self, number: int, now: float) -> None:
+        """Up to *number* all was taken or never received: the next numbered line finds out."""
+        self._silences = 0
+        doubtful = number - self.acked
+        if doubtful <= 0:
+            return
+        self._extras.clear()
+        self._window, self._good = 1, 0
+        if not self.dialect.asks_again:
+            self._lose(
+                "answer_lost",
+                f"an answer of the printer is missing and {self.dialect.name} cannot tell "
+                f"whether line {self.acked + 1} was executed",
+            )
+            return
+        self._unconfirmed = number + 1
+        self._credit(doubtful, now)
+        if self.sent == number and not self.out.replaying:
+            self._orders.appendleft((b"M105", None))
+
+    def _lose(self, code: str, text: str) -> None:
+        self._events.append(StreamLost(code, text))
+        self._probes.clear()
+        self._quiet_since = float("inf")

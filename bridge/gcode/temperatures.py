@@ -1,0 +1,66 @@
+"""Temperature reports into numbers (serial 6)."""
+
+import math
+import re
+from dataclasses import dataclass
+
+_TOKEN = re.compile(
+    r"(?:^|[\s,])(?P<name>T\d*|B|C)\s*:\s*(?P<actual>-?\d+\.?\d*|-?\.\d+|-?nan|-?inf)"
+    r"(?:\s*/\s*(?P<target>-?\d+\.?\d*|nan|inf))?",
+    re.IGNORECASE,
+)
+_TARGET_ONLY = re.compile(r"^Target(?P<name>Extr\d+|Bed)\s*:\s*(?P<target>-?\d+\.?\d*)")
+_SETTLING = re.compile(r"\bW:\s*(?:\?|-?\d+)|\bE:\s*\d+\s*(?:W:|B:|$)")
+_NAMES = {"B": "bed", "C": "chamber"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One heater: degrees Celsius, None where the line has no (finite) number."""
+
+    actual_c: float | None
+    target_c: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Temperatures:
+    """A report, keyed tool0…n, bed, chamber. *settling*: the firmware waits for a heater."""
+
+    readings: dict[str, Reading]
+    settling: bool = False
+
+
+def parse(line: str) -> Temperatures | None:
+    """The temperatures in *line*, None when it has none.
+
+    `T:` is the active tool: it counts as tool0 only where no tool has a report of its own. A value
+    that is no finite number is None, so that it never reaches a graph.
+    """
+    if "FIRMWARE" in line or line.startswith("echo:  M"):
+        return None
+    target_only = _TARGET_ONLY.match(line)
+    if target_only:
+        name = target_only["name"].lower().replace("extr", "tool")
+        return Temperatures({name: Reading(None, _finite(target_only["target"]))})
+    found = {
+        match["name"].upper(): Reading(_finite(match["actual"]), _finite(match["target"]))
+        for match in _TOKEN.finditer(line)
+    }
+    if not found:
+        return None
+    active = found.pop("T", None)
+    if active is not None and not any(name[0] == "T" and name[1:].isdigit() for name in found):
+        found["T0"] = active
+    readings = {
+        _NAMES.get(name, f"tool{name[1:]}"): reading
+        for name, reading in found.items()
+        if name in _NAMES or name[1:].isdigit()
+    }
+    return Temperatures(readings, settling=_SETTLING.search(line) is not None)
+
+
+def _finite(text: str | None) -> float | None:
+    if text is None:
+        return None
+    value = float(text)
+    return value if math.isfinite(value) else None

@@ -1,0 +1,32 @@
+"""Lines that a person typed, through the same gate as a file's."""
+
+from bridge.errors import LocalProtocolError
+from bridge.gcode.lines import LineTooLong, clean
+from schemas.gcode.gate import judge
+from schemas.gcode.policy import Origin, Treatment
+from schemas.gcode.words import code_of
+from schemas.printer import Profile
+
+#: Codes that answer or end a wait inside the firmware: they go past every queue.
+_BYPASS_CODES = frozenset({"M108", "M410", "M876"})
+
+
+def sendable(lines: list[str], profile: Profile) -> tuple[list[bytes], list[bytes]]:
+    """The cleaned lines for the stream, and those that must bypass it.
+
+    Raises `LocalProtocolError` when the gate refuses a line or the printer cannot take it.
+    """
+    texts: list[bytes] = []
+    bypassing: list[bytes] = []
+    for number, line in enumerate(lines, 1):
+        raw = line.encode("utf-8", "replace")
+        finding = judge(raw, number, profile, Origin.TERMINAL)
+        if finding is not None and finding.treatment is not Treatment.ALLOW:
+            raise LocalProtocolError(str(finding))
+        try:
+            text = clean(raw)
+        except LineTooLong as error:
+            raise LocalProtocolError(f"line {number}: {error}") from None
+        if text:
+            (bypassing if code_of(text) in _BYPASS_CODES else texts).append(text)
+    return texts, bypassing
