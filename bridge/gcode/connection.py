@@ -144,22 +144,7 @@ class Connection:
             case Capability(name="AUTOREPORT_TEMP", enabled=True) if self.ready:
                 self._report(now)
             case _:
-                self._tell_stream(reply, now)
-
-    def _tell_stream(self, reply: Reply, now: float) -> None:
-        match reply:
-            case Ack():
-                self.stream.on_ack(reply, now)
-            case Resend(number):
-                self.stream.on_resend(number, now)
-            case Busy(human):
-                self.stream.on_busy(now, human=human)
-            case Wait():
-                self.stream.on_wait(now)
-            case Temperatures(settling=True):
-                self.stream.on_heating(now)
-            case _:
-                pass
+                tell_stream(self.stream, reply, now)
 
     def _answered(self, now: float) -> None:
         self._greeting = None
@@ -193,3 +178,20 @@ class Connection:
 
     def _schedule_poll(self, now: float) -> None:
         self._next_poll = now + (POLL_HEATING_S if self.status.heating else POLL_IDLE_S)
+
+
+def tell_stream(stream: Stream, reply: Reply, now: float) -> None:
+    """Hand *stream* what concerns it."""
+    match reply:
+        case Ack():
+            stream.on_ack(reply, now)
+        case Resend(number):
+            stream.on_resend(number, now)
+        case Busy(human):
+            stream.on_busy(now, human=human)
+        case Wait():
+            stream.on_wait(now)
+        case Temperatures(settling=True):
+            stream.on_heating(now)
+        case _:
+            pass
