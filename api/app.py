@@ -85,7 +85,7 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
     return Rooms(
         accounts=accounts,
         bridges=bridges,
-        pairing=Pairing(bridges, ledger, clock, settings),
+        pairing=Pairing(bridges, ledger, clock),
         printers=printers,
         files=files,
         library=library,

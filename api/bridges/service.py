@@ -98,6 +98,13 @@ class Bridges:
         by.require("bridges.read")
         return await self._own(by, bridge_id)
 
+    async def paired(self, bridge_id: int) -> Bridge:
+        """The bridge that a pairing made. Raises `NotFound` when it was removed since."""
+        bridge = await Bridge.get_or_none(id=bridge_id, revoked_at__isnull=True)
+        if bridge is None:
+            raise NotFound("Bridge not found", code="bridge_not_found")
+        return bridge
+
     async def ports(self, by: Principal, bridge_id: int) -> _Ports:
         """The serial ports of the room as the agent last listed them."""
         bridge = await self.get(by, bridge_id)

@@ -1,0 +1,192 @@
+"""Pairing over HTTP: the agent's calls below `/bridge/v1`, the admin's in v1."""
+
+from typing import Any
+
+from pydantic import Field
+from quart import Quart, Response, request
+
+from api.bridges.face import serve
+from api.bridges.keys import fingerprint
+from api.bridges.service import Bridge
+from api.clock import iso
+from api.config import Settings
+from api.http import Body, json_answer, json_body, remote_address
+from api.pairing.codes import shown
+from api.pairing.service import (
+    CODE_S,
+    INTERVAL_S,
+    Asking,
+    EnrolmentToken,
+    Pairing,
+    PairingRequest,
+)
+from api.v1 import V1, caller
+
+
+class AskBody(Body):
+    """What an agent says of itself."""
+
+    public_key: str = Field(max_length=100)
+    room: str = Field(min_length=1, max_length=100)
+    hostname: str = Field(default="", max_length=255)
+    os: str = Field(default="", max_length=255)
+    agent_version: str = Field(default="", max_length=64)
+
+    def asking(self) -> Asking:
+        """In the service's words."""
+        return Asking(
+            public_key=self.public_key,
+            room=self.room,
+            hostname=self.hostname,
+            os=self.os,
+            agent_version=self.agent_version,
+        )
+
+
+class RedeemBody(Body):
+    """The agent's poll, with the proof of its key."""
+
+    device_code: str = Field(max_length=200)
+    signature: str = Field(max_length=200)
+
+
+class EnrolBody(AskBody):
+    """An agent with an enrolment token."""
+
+    enrolment_token: str = Field(max_length=200)
+    signature: str = Field(max_length=200)
+
+
+class ApproveBody(Body):
+    """How the room shall be called."""
+
+    name: str = Field(default="", max_length=100)
+
+
+class TokenBody(Body):
+    """A new enrolment token."""
+
+    name: str = Field(default="", max_length=100)
+    uses: int = 1
+    hours: int = 24
+
+
+class PairingRoutes:
+    """`/bridge/v1/pairing`, `/bridge/v1/enrol`, v1 `/pairing` and `/bridges/enrolment-tokens`."""
+
+    def __init__(self, pairing: Pairing, settings: Settings) -> None:
+        self._pairing = pairing
+        self._public_url = settings.public_url
+
+    def register(self, v1: V1, quart: Quart) -> None:
+        """Declare the routes."""
+        serve(quart, "POST", "/bridge/v1/pairing", self.begin)
+        serve(quart, "POST", "/bridge/v1/pairing/token", self.redeem)
+        serve(quart, "POST", "/bridge/v1/enrol", self.enrol)
+        v1.add("GET", "/pairing/<user_code>", self.look)
+        v1.add("POST", "/pairing/<user_code>/approve", self.approve)
+        v1.add("POST", "/pairing/<user_code>/deny", self.deny)
+        v1.add("GET", "/bridges/enrolment-tokens", self.tokens)
+        v1.add("POST", "/bridges/enrolment-tokens", self.create_token)
+        v1.add("DELETE", "/bridges/enrolment-tokens/<int:token_id>", self.delete_token)
+
+    async def begin(self) -> Response:
+        """An agent asks for a code."""
+        body = await json_body(AskBody)
+        started = await self._pairing.begin(body.asking(), remote_address())
+        base = self._public_url or request.host_url
+        return json_answer(
+            {
+                "device_code": started.device_code,
+                "user_code": shown(started.user_code),
+                "verification_url": f"{base.rstrip('/')}/#/pair",
+                "expires_in": CODE_S,
+                "interval": INTERVAL_S,
+                "fingerprint": started.fingerprint,
+            }
+        )
+
+    async def redeem(self) -> Response:
+        """An agent asks whether it was approved."""
+        body = await json_body(RedeemBody)
+        return _paired(await self._pairing.redeem(body.device_code, body.signature))
+
+    async def enrol(self) -> Response:
+        """An agent comes in with a token."""
+        body = await json_body(EnrolBody)
+        bridge = await self._pairing.enrol(
+            body.asking(), body.enrolment_token, body.signature, remote_address()
+        )
+        return _paired(bridge)
+
+    async def look(self, user_code: str) -> Response:
+        """Who asks with this code."""
+        return _view(await self._pairing.look(caller(), user_code, remote_address()))
+
+    async def approve(self, user_code: str) -> Response:
+        """Let it in."""
+        body = await json_body(ApproveBody)
+        decided = await self._pairing.decide(
+            caller(), user_code, remote_address(), approve=True, name=body.name
+        )
+        return _view(decided)
+
+    async def deny(self, user_code: str) -> Response:
+        """Turn it away."""
+        decided = await self._pairing.decide(caller(), user_code, remote_address(), approve=False)
+        return _view(decided)
+
+    async def tokens(self) -> Response:
+        """The enrolment tokens, without their secrets."""
+        rows = await self._pairing.tokens(caller())
+        shown_rows = [_token_view(row) for row in rows]
+        return json_answer(shown_rows, headers={"X-Total-Count": str(len(rows))})
+
+    async def create_token(self) -> Response:
+        """A new one; the only time its secret is shown."""
+        body = await json_body(TokenBody)
+        row, secret = await self._pairing.create_token(caller(), body.name, body.uses, body.hours)
+        return json_answer({**_token_view(row), "token": secret}, 201)
+
+    async def delete_token(self, token_id: int) -> Response:
+        """Void it."""
+        await self._pairing.delete_token(caller(), token_id)
+        return Response(status=204)
+
+
+def _paired(bridge: Bridge) -> Response:
+    return json_answer(
+        {
+            "bridge_id": bridge.uid,
+            "name": bridge.name,
+            "organization_id": bridge.organization_id,
+        }
+    )
+
+
+def _view(pairing: PairingRequest) -> Response:
+    return json_answer(
+        {
+            "user_code": shown(pairing.user_code),
+            "state": pairing.state,
+            "room": pairing.room,
+            "hostname": pairing.hostname,
+            "os": pairing.os,
+            "agent_version": pairing.agent_version,
+            "remote_address": pairing.remote_address,
+            "fingerprint": fingerprint(pairing.public_key),
+            "bridge_id": pairing.bridge_id,
+            "created_at": iso(pairing.created_at),
+            "expires_at": iso(pairing.expires_at),
+        }
+    )
+
+
+def _token_view(row: EnrolmentToken) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "name": row.name,
+        "uses_left": row.uses_left,
+        "created_at": iso(row.created_at),
+        "expires_at": iso(row.expires_at),
+    }

@@ -1,0 +1,255 @@
+"""Pairing: how a bridge comes in, by a person's approval or by an enrolment token.
+
+Room link contract, "Identity"; RFC 8628 (device authorization grant) with a proof of key in place
+of a client secret. A code lives ten minutes, is approved by one admin, and is spent by the agent
+that proves the key it asked with. Guessing is bounded (safety S57).
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from tortoise.expressions import F
+
+from api.bridges.keys import canonical_key, digest, fingerprint, proves
+from api.bridges.service import Bridge, Bridges
+from api.clock import Clock
+from api.errors import Conflict, Forbidden, Invalid, NotFound, Problem, TooMany
+from api.events.service import Happened, Ledger
+from api.pairing.codes import Tries, new_user_code, typed
+from api.pairing.models import EnrolmentToken, PairingRequest
+from api.principal import Principal
+
+__all__ = ["Asking", "EnrolmentToken", "Pairing", "PairingRequest", "Started"]
+
+CODE_S = 600
+INTERVAL_S = 2
+TOO_FAST_S = 1.0  # a poll sooner than this after the last one is told to slow down
+MAX_OPEN = 1000  # codes that wait at the same time, over all addresses
+MAX_BAD_PROOFS = 5
+MAX_ENROLMENT_HOURS = 24 * 90
+MAX_ENROLMENT_USES = 1000
+
+_Tokens = list[EnrolmentToken]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """What an agent says of itself; only *public_key* is ever proven."""
+
+    public_key: str
+    room: str
+    hostname: str = ""
+    os: str = ""
+    agent_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A pairing that waits for approval; *device_code* is the agent's secret."""
+
+    device_code: str
+    user_code: str
+    fingerprint: str
+
+
+class Pairing:
+    """The door for new bridges."""
+
+    def __init__(self, bridges: Bridges, ledger: Ledger, clock: Clock) -> None:
+        self._bridges = bridges
+        self._ledger = ledger
+        self._clock = clock
+        self._starts = Tries(30, 60.0)  # by address
+        self._guesses = Tries(10, 60.0)  # wrong codes and tokens, by address
+        self._bad_proofs = Tries(MAX_BAD_PROOFS, CODE_S)  # by pairing request
+
+    # The agent's side.
+
+    async def begin(self, asking: Asking, remote: str) -> Started:
+        """A fresh code for this key; an older one of the same key is void.
+
+        Raises `Invalid` for what is no key, `TooMany`.
+        """
+        key = _key(asking)
+        self._limit(self._starts, remote)
+        self._starts.count(remote, self._clock.monotonic())
+        now, device_code, user_code = self._clock.now(), secrets.token_urlsafe(32), new_user_code()
+        async with self._ledger.change():
+            await PairingRequest.filter(public_key=key, state="pending").delete()
+            await PairingRequest.filter(expires_at__lt=now).delete()
+            if await PairingRequest.all().count() >= MAX_OPEN:
+                raise TooMany("Too many bridges wait for approval.", retry_after_s=60)
+            await PairingRequest.create(
+                device_sha256=digest(device_code),
+                user_code=user_code,
+                public_key=key,
+                room=asking.room[:100],
+                hostname=asking.hostname[:100],
+                os=asking.os[:100],
+                agent_version=asking.agent_version[:32],
+                remote_address=remote[:64],
+                created_at=now,
+                expires_at=now + timedelta(seconds=CODE_S),
+            )
+        return Started(device_code, user_code, fingerprint(key))
+
+    async def redeem(self, device_code: str, signature: str) -> Bridge:
+        """The bridge, once approved; the same answer again if the first one was lost.
+
+        Raises `Problem` with RFC 8628's codes: authorization_pending, slow_down, expired_token,
+        access_denied (refused, or the key was not proven).
+        """
+        async with self._ledger.change():
+            request = await self._poll(device_code)
+        if not proves(request.public_key, signature, b"gantry-pair-v1\n" + device_code.encode()):
+            await self._bad_proof(request)
+        if request.state == "pending":
+            raise Problem("Nobody has approved this bridge yet.", code="authorization_pending")
+        async with self._ledger.change() as change:
+            request = await PairingRequest.get(id=request.id)
+            organization_id = request.organization_id
+            if request.state not in ("approved", "consumed") or organization_id is None:
+                raise Problem("This bridge was refused.", code="access_denied")
+            if request.bridge_id is not None:
+                return await self._bridges.paired(request.bridge_id)
+            bridge = await self._bridges.create(
+                change, organization_id, request.room, request.public_key
+            )
+            await PairingRequest.filter(id=request.id).update(state="consumed", bridge_id=bridge.id)
+        return bridge
+
+    async def _poll(self, device_code: str) -> PairingRequest:
+        now = self._clock.now()
+        request = await PairingRequest.get_or_none(device_sha256=digest(device_code))
+        if request is None or request.expires_at <= now:
+            raise Problem("This code is over; ask for a new one.", code="expired_token")
+        last = request.polled_at
+        if last is not None and now - last < timedelta(seconds=TOO_FAST_S):
+            raise Problem(f"Ask every {INTERVAL_S} s, not faster.", code="slow_down")
+        await PairingRequest.filter(id=request.id).update(polled_at=now)
+        return request
+
+    async def _bad_proof(self, request: PairingRequest) -> None:
+        key, now = str(request.id), self._clock.monotonic()
+        self._bad_proofs.count(key, now)
+        if self._bad_proofs.wait_s(key, now):
+            async with self._ledger.change():
+                await PairingRequest.filter(id=request.id).update(state="denied")
+        raise Problem("The signature is not of the key that asked.", code="access_denied")
+
+    async def enrol(self, asking: Asking, token: str, signature: str, remote: str) -> Bridge:
+        """A bridge by an enrolment token. Raises `Forbidden`, `Invalid`, `Conflict`, `TooMany`."""
+        key = _key(asking)
+        self._limit(self._guesses, remote)
+        if not proves(key, signature, b"gantry-enrol-v1\n" + token.encode()):
+            raise Forbidden("The signature is not of the key that asks.", code="access_denied")
+        async with self._ledger.change() as change:
+            used = await EnrolmentToken.filter(
+                sha256=digest(token), uses_left__gt=0, expires_at__gt=self._clock.now()
+            ).update(uses_left=F("uses_left") - 1)
+            if used:
+                row = await EnrolmentToken.get(sha256=digest(token))
+                return await self._bridges.create(change, row.organization_id, asking.room, key)
+        self._guesses.count(remote, self._clock.monotonic())
+        raise Forbidden("This enrolment token is not valid.", code="access_denied")
+
+    # The admin's side.
+
+    async def look(self, by: Principal, user_code: str, remote: str) -> PairingRequest:
+        """Who asks with *user_code*: compare the fingerprint before approving.
+
+        Raises `NotFound` for a wrong, expired or another organization's code, `TooMany`.
+        """
+        by.require("bridges.admin")
+        self._limit(self._guesses, remote)
+        code = typed(user_code)
+        request = None if code is None else await PairingRequest.get_or_none(user_code=code)
+        if (
+            request is None
+            or request.expires_at <= self._clock.now()
+            or request.organization_id not in (None, by.organization_id)
+        ):
+            self._guesses.count(remote, self._clock.monotonic())
+            raise NotFound("No bridge waits with this code. Codes live ten minutes.")
+        return request
+
+    async def decide(
+        self, by: Principal, user_code: str, remote: str, *, approve: bool, name: str = ""
+    ) -> PairingRequest:
+        """Approve or deny, once. *name*: what the room is called, empty keeps the agent's word.
+
+        Raises `Conflict` when somebody has decided already, and what `look` raises.
+        """
+        request = await self.look(by, user_code, remote)
+        room = name.strip()[:100] or request.room
+        state = "approved" if approve else "denied"
+        async with self._ledger.change() as change:
+            decided = await PairingRequest.filter(id=request.id, state="pending").update(
+                state=state, organization_id=by.organization_id, room=room
+            )
+            if not decided:
+                raise Conflict("This code is used already; start the pairing again.")
+            data = {"room": room, "fingerprint": fingerprint(request.public_key)}
+            change.record(_event(by, f"pairing.{state}", data))
+        request.state, request.room = state, room
+        return request
+
+    # Mass install.
+
+    async def create_token(
+        self, by: Principal, name: str, uses: int, hours: int
+    ) -> tuple[EnrolmentToken, str]:
+        """A token for *uses* bridges within *hours*, and its secret (shown once)."""
+        by.require("bridges.admin")
+        if not 1 <= uses <= MAX_ENROLMENT_USES or not 1 <= hours <= MAX_ENROLMENT_HOURS:
+            raise Invalid(
+                f"uses takes 1 to {MAX_ENROLMENT_USES}, hours 1 to {MAX_ENROLMENT_HOURS}."
+            )
+        secret = "gantry_enrol_" + secrets.token_urlsafe(32)
+        now = self._clock.now()
+        async with self._ledger.change() as change:
+            row = await EnrolmentToken.create(
+                organization_id=by.organization_id,
+                sha256=digest(secret),
+                name=name[:100],
+                uses_left=uses,
+                created_by=by.user_id,
+                created_at=now,
+                expires_at=now + timedelta(hours=hours),
+            )
+            change.record(_event(by, "enrolment_token.created", {"id": row.id, "uses": uses}))
+        return row, secret
+
+    async def tokens(self, by: Principal) -> _Tokens:
+        """The organization's enrolment tokens, spent and expired ones too."""
+        by.require("bridges.admin")
+        return await EnrolmentToken.filter(organization_id=by.organization_id).order_by("id")
+
+    async def delete_token(self, by: Principal, token_id: int) -> None:
+        """Let nobody in with it any more. Raises `NotFound`."""
+        by.require("bridges.admin")
+        async with self._ledger.change() as change:
+            gone = await EnrolmentToken.filter(
+                id=token_id, organization_id=by.organization_id
+            ).delete()
+            if not gone:
+                raise NotFound("Enrolment token not found")
+            change.record(_event(by, "enrolment_token.deleted", {"id": token_id}))
+
+    def _limit(self, tries: Tries, remote: str) -> None:
+        wait_s = tries.wait_s(remote, self._clock.monotonic())
+        if wait_s:
+            raise TooMany("Too many tries from this address.", retry_after_s=int(wait_s) + 1)
+
+
+def _key(asking: Asking) -> str:
+    try:
+        return canonical_key(asking.public_key)
+    except ValueError as error:
+        raise Invalid(f"public_key: {error}") from None
+
+
+def _event(by: Principal, kind: str, data: dict[str, Any]) -> Happened:
+    return Happened(organization_id=by.organization_id, kind=kind, user_id=by.user_id, data=data)
