@@ -1,0 +1,54 @@
+"""Errors of the agent; the tree of the whole bridge is in `bridge.errors`.
+
+* `BridgeError`
+    * `JournalError`: the journal cannot be opened or written; nothing has happened
+        * `GrantConsumed`: a start grant was used before
+    * `SpoolError`: a job's file cannot be had
+    * `LinkError`: the API cannot be reached or does not want us
+        * `Refused`: it answered, and said no
+    * `PairingError`: pairing or the bridge's key does not work
+    * `SenderLost`: a sender's socket ended or its peer broke the protocol
+    * `AlreadyRunning`: another agent works on this state directory
+"""
+
+from bridge.errors import BridgeError
+
+
+class JournalError(BridgeError):
+    """The disk refuses, or the journal is of another version."""
+
+
+class GrantConsumed(JournalError):
+    """A grant starts one attempt, once; this one was used before."""
+
+
+class SpoolError(BridgeError):
+    """The file of a start grant cannot be brought into the spool."""
+
+
+class LinkError(BridgeError):
+    """The API cannot be reached. *retry_after_s*: it asked for that much patience, or None."""
+
+    def __init__(self, text: str, retry_after_s: float | None = None) -> None:
+        super().__init__(text)
+        self.retry_after_s = retry_after_s
+
+
+class Refused(LinkError):
+    """The API said no. *code* is its stable word (revoked, upgrade, clone ...)."""
+
+    def __init__(self, code: str, text: str, retry_after_s: float | None = None) -> None:
+        super().__init__(text, retry_after_s)
+        self.code = code
+
+
+class PairingError(BridgeError):
+    """The bridge cannot be paired; the text says what to do."""
+
+
+class SenderLost(BridgeError):
+    """The connection to a sender ended."""
+
+
+class AlreadyRunning(BridgeError):
+    """Another agent holds the lock of this state directory."""

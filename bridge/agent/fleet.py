@@ -1,0 +1,191 @@
+"""The printers of the room: which are wanted, who keeps them, and who gets which command."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+
+from bridge.agent.commands import CommandRow, Finish, finish
+from bridge.agent.handover import row_of, stop_row
+from bridge.agent.journal import Journal
+from bridge.agent.journal_thread import JournalThread
+from bridge.agent.ports import Ports
+from bridge.agent.printers import PrinterKeeper, Tools
+from bridge.agent.work import Files, PrinterWork
+from schemas.commands import CommandState
+from schemas.link import Cmd, Port, PortsFact, RemoteStop
+from schemas.printer import PrinterConfig
+
+log = logging.getLogger(__name__)
+
+
+class Fleet:
+    """Implements what the link asks of the room (`bridge.agent.link.inbox.Room`)."""
+
+    def __init__(
+        self,
+        tools: Tools,
+        journal: JournalThread,
+        files: Files,
+        ports: Ports,
+        on_fact: Callable[[], None],
+    ) -> None:
+        self._tools = tools
+        self._journal = journal
+        self._files = files
+        self._ports = ports
+        self._on_fact = on_fact
+        self._keepers: dict[int, PrinterKeeper] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._stops: set[str] = set()
+        self._refusals: set[asyncio.Task[None]] = set()
+
+    # Start and end.
+
+    async def open(self) -> None:
+        """Take up what the journal knows: printers first, then their open commands."""
+        self._stops = await self._journal.run(Journal.stop_ids)
+        version, configs = await self._journal.run(Journal.desired)
+        rows = await self._journal.run(Journal.open_commands, self._journal.now())
+        if version:
+            self._apply(configs)
+        for row in rows:
+            keeper = self._keepers.get(row.printer)
+            if keeper is not None:
+                keeper.add(row)
+            else:
+                await self._end(_unknown_printer(row))
+
+    async def close(self) -> None:
+        """Hang up on every sender; all go on."""
+        tasks = [*self._tasks.values(), *self._refusals]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # What the link asks for.
+
+    def ports(self) -> list[Port]:
+        """The serial ports of the room, with the printers that use them."""
+        return self._ports.listed(self._users())
+
+    def remote_stop(self, stop: RemoteStop) -> None:
+        """Hand a stop to its sender, now; a repeated one is only answered again."""
+        keeper = self._keepers.get(stop.printer)
+        if keeper is None:
+            task = asyncio.create_task(self._refuse(stop), name=f"refuse stop {stop.id}")
+            self._refusals.add(task)
+            task.add_done_callback(self._refusals.discard)
+            return
+        keeper.remote_stop(stop, repeated=stop.id in self._stops)
+        self._stops.add(stop.id)
+
+    async def commands(self, commands: list[Cmd]) -> int:
+        """Journal and dispatch; the number up to which the journal holds every command."""
+        now_ms = int(self._tools.clock() * 1000)
+        problems: dict[str, str] = {}
+        rows = []
+        for command in commands:
+            row, problem = row_of(command, now_ms)
+            rows.append(row)
+            if problem is not None:
+                problems[row.id] = problem
+        for row in await self._journal.run(Journal.accept, rows, self._journal.now()):
+            await self._dispatch(row, problems.get(row.id))
+        self._on_fact()
+        return await self._journal.run(Journal.command_seq)
+
+    async def configure(self, version: int, printers: list[PrinterConfig]) -> None:
+        """Work by this configuration from now on."""
+        await self._journal.run(Journal.set_desired, version, printers)
+        self._apply(printers)
+
+    async def acknowledged(self, seq: int) -> None:
+        """The API has the facts up to *seq*."""
+        await self._journal.run(Journal.acknowledge, seq)
+
+    # The rest of the agent.
+
+    async def ports_changed(self) -> None:
+        """A port came or went: tell the senders where their ports are now, and the API."""
+        for keeper in self._keepers.values():
+            if keeper.config is not None:
+                keeper.configure(keeper.config, self._ports.device(keeper.config.port_id))
+        fact = PortsFact(ports=self.ports())
+        await self._journal.run(Journal.add_fact, fact, self._journal.now())
+        self._on_fact()
+
+    def pinned(self) -> set[str]:
+        """Hashes of the files that must stay in the spool."""
+        return set().union(*(keeper.work.files() for keeper in self._keepers.values()))
+
+    def keepers(self) -> Iterable[PrinterKeeper]:
+        """Every printer that is kept, by number."""
+        return [self._keepers[number] for number in sorted(self._keepers)]
+
+    def _users(self) -> dict[str, int]:
+        return {
+            keeper.config.port_id: keeper.printer
+            for keeper in self._keepers.values()
+            if keeper.config is not None
+        }
+
+    async def _refuse(self, stop: RemoteStop) -> None:
+        row = stop_row(stop, int(self._tools.clock() * 1000))
+        if await self._journal.run(Journal.stop, row, self._journal.now()):
+            await self._end(_unknown_printer(row))
+
+    async def _dispatch(self, row: CommandRow, problem: str | None) -> None:
+        keeper = self._keepers.get(row.printer)
+        if problem is not None:
+            await self._end(finish(row, CommandState.REJECTED, "bad_arguments", problem))
+        elif keeper is None or keeper.config is None:
+            await self._end(_unknown_printer(row))
+        else:
+            keeper.add(row)
+
+    async def _end(self, end: Finish) -> None:
+        await self._journal.run(Journal.finish, end, self._journal.now())
+        self._on_fact()
+
+    def _apply(self, configs: Iterable[PrinterConfig]) -> None:
+        wanted = {config.id: config for config in configs if config.enabled}
+        for number in {*self._tools.home.running(), *self._keepers, *wanted}:
+            config = wanted.get(number)
+            keeper = self._keepers.get(number) or self._keep(number)
+            device = self._ports.device(config.port_id) if config is not None else None
+            keeper.configure(config, device)
+            if number not in self._tasks:
+                self._watch(keeper)
+
+    def _keep(self, number: int) -> PrinterKeeper:
+        work = PrinterWork(number, self._journal, self._files, self._tools.clock, self._on_fact)
+        keeper = PrinterKeeper(number, self._tools, work)
+        self._keepers[number] = keeper
+        return keeper
+
+    def _watch(self, keeper: PrinterKeeper) -> None:
+        task = asyncio.create_task(keeper.run(), name=f"printer {keeper.printer}")
+        self._tasks[keeper.printer] = task
+        task.add_done_callback(lambda done: self._ended(keeper, done))
+
+    def _ended(self, keeper: PrinterKeeper, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(keeper.printer, None)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is None and keeper.config is None:
+            del self._keepers[keeper.printer]
+            self._tools.live.forget(keeper.printer)
+            return
+        if error is not None:
+            log.error("the keeper of printer %d failed", keeper.printer, exc_info=error)
+        asyncio.get_running_loop().call_later(1.0, self._revive, keeper)
+
+    def _revive(self, keeper: PrinterKeeper) -> None:
+        if keeper.printer not in self._tasks and self._keepers.get(keeper.printer) is keeper:
+            self._watch(keeper)
+
+
+def _unknown_printer(row: CommandRow) -> Finish:
+    reason = f"this bridge has no printer {row.printer}"
+    return finish(row, CommandState.REJECTED, "unknown_printer", reason)

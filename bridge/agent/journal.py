@@ -1,0 +1,362 @@
+"""The agent's journal: what must survive a power cut (room link contract; safety R03, R34, R36).
+
+SQLite in WAL mode with `synchronous=FULL`: a commit that returned is on the disk. Each method is
+one transaction, so a kill leaves the state before or after it, never between. The class is not
+thread-safe and blocks; `JournalThread` gives it a thread of its own.
+"""
+
+import secrets
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from bridge.agent.commands import CommandRow, Finish
+from bridge.agent.database import Clock, open_database
+from bridge.agent.errors import JournalError
+from bridge.agent.facts import fact_of
+from bridge.agent.grants import Grants
+from bridge.agent.handover import pack, unpack
+from bridge.agent.outbox import MAX_BYTES, Outbox
+from bridge.control.messages import AttemptChanged, Event
+from schemas.commands import COMMAND_OVER, COMMAND_TRANSITIONS, CommandEvent, CommandState, Verb
+from schemas.jobs import ATTEMPT_TRANSITIONS, AttemptEvent, AttemptState
+from schemas.link import AlarmFact, AttemptFact, CommandFact, Fact, FactBody
+from schemas.printer import PrinterConfig
+from schemas.transitions import advance, can
+
+#: Ids of finished commands answer repeats for this long.
+KEEP_COMMANDS_S = 7 * 86_400
+_config_decoder = msgspec.json.Decoder(PrinterConfig)
+_encode = msgspec.json.encode
+
+
+class Journal:
+    """One open journal file. Methods raise `JournalError` when the disk refuses."""
+
+    def __init__(self, path: Path, *, max_fact_bytes: int = MAX_BYTES) -> None:
+        try:
+            self._db = open_database(path)
+            self._grants = Grants(self._db)
+            self._outbox = Outbox(self._db, max_fact_bytes)
+            self._db.execute(
+                "INSERT OR IGNORE INTO meta VALUES ('journal', ?)", (secrets.token_hex(8),)
+            )
+        except sqlite3.Error as error:
+            raise JournalError(f"cannot open the journal {path}: {error}") from error
+
+    def close(self) -> None:
+        """Close the file; the WAL is folded in."""
+        self._db.close()
+
+    # Identity and counters.
+
+    def journal_id(self) -> str:
+        """The id under which this journal numbers its facts."""
+        return self._meta("journal", "")
+
+    def renew(self, clock: Clock) -> None:
+        """Go on under a new id: the numbers of the old one were given twice.
+
+        That happens when the disk forgets, for instance after a restored backup.
+        """
+        text = "the journal was rolled back; facts of the time between are lost"
+        with self._transaction():
+            self._set_meta("journal", secrets.token_hex(8))
+            self._add(AlarmFact(printer=None, code="journal_rolled_back", text=text), clock)
+
+    def next_run(self, clock: Clock) -> tuple[int, int]:
+        """Count this start of the agent: (boot count, owner generation).
+
+        The generation rises for ever, even past the loss of this file: it is never below the
+        wall clock in seconds.
+        """
+        with self._transaction():
+            count = int(self._meta("runs", "0")) + 1
+            generation = max(int(self._meta("generation", "0")) + 1, clock.wall_s)
+            self._set_meta("runs", str(count))
+            self._set_meta("generation", str(generation))
+            return count, generation
+
+    # Desired configuration.
+
+    def desired(self) -> tuple[int, list[PrinterConfig]]:
+        """The cached configuration and its version; version 0 before the first."""
+        rows = self._db.execute("SELECT config FROM printers ORDER BY id").fetchall()
+        configs = [_config_decoder.decode(data) for (data,) in rows]
+        return int(self._meta("desired", "0")), configs
+
+    def set_desired(self, version: int, printers: Sequence[PrinterConfig]) -> None:
+        """Replace the cached configuration."""
+        with self._transaction():
+            self._db.execute("DELETE FROM printers")
+            self._db.executemany(
+                "INSERT INTO printers VALUES (?, ?)", [(p.id, _encode(p)) for p in printers]
+            )
+            self._set_meta("desired", str(version))
+
+    # Commands.
+
+    def accept(self, rows: Sequence[CommandRow], clock: Clock) -> list[CommandRow]:
+        """Journal what is new and return it; what is known is answered from the journal."""
+        fresh = []
+        with self._transaction():
+            for row in rows:
+                if not self._known(row, clock):
+                    self._insert_command(row, clock)
+                    fresh.append(row)
+        return fresh
+
+    def command_seq(self) -> int:
+        """The highest command number that was ever journalled."""
+        return int(self._meta("command_seq", "0"))
+
+    def start(self, row: CommandRow, clock: Clock) -> None:
+        """Before *row* goes to its sender: it is started, its grant is consumed.
+
+        Raises `GrantConsumed`, with nothing changed, when the grant was used before.
+        """
+        with self._transaction():
+            if row.grant is not None:
+                self._grants.consume(row.grant, row.printer, row.sender_boot or "", clock.wall_s)
+            self._move(row, CommandEvent.STARTED)
+            self._add(CommandFact(id=row.id, state=CommandState.STARTED), clock)
+
+    def stop(self, row: CommandRow, clock: Clock) -> bool:
+        """Journal a remote stop; with a *sender_boot* it has been sent already.
+
+        False when its id is known: then it is answered from the journal.
+        """
+        with self._transaction():
+            if self._known(row, clock):
+                return False
+            self._insert_command(row, clock)
+            if row.sender_boot is not None:
+                self._move(row, CommandEvent.STARTED)
+                self._add(CommandFact(id=row.id, state=CommandState.STARTED), clock)
+                row.state = CommandState.STARTED
+        return True
+
+    def stop_ids(self) -> set[str]:
+        """Every remote stop that is in the journal."""
+        rows = self._db.execute("SELECT id FROM commands WHERE verb = ?", (Verb.REMOTE_STOP,))
+        return {row[0] for row in rows}
+
+    def finish(self, end: Finish, clock: Clock) -> None:
+        """Write how a command ended, and what that means for its attempt."""
+        row = end.row
+        with self._transaction():
+            if not self._move(row, CommandEvent(end.state), end.code, end.reason):
+                return
+            self._add(
+                CommandFact(id=row.id, state=end.state, code=end.code, reason=end.reason), clock
+            )
+            if end.attempt is not None and row.grant is not None:
+                self._end_attempt(row.printer, row.grant, end.attempt, end.reason, clock)
+
+    def open_commands(self, clock: Clock) -> list[CommandRow]:
+        """What has no outcome yet, oldest first; deadlines of an earlier host boot have passed."""
+        over = tuple(COMMAND_OVER)
+        rows = self._db.execute(
+            "SELECT row, state, boot FROM commands WHERE state NOT IN "  # noqa: S608
+            f"({','.join('?' * len(over))}) ORDER BY seq, rowid",
+            over,
+        ).fetchall()
+        commands = []
+        for data, state, boot in rows:
+            row = unpack(data)
+            row.state = CommandState(state)
+            if boot != clock.boot and row.deadline_ms is not None:
+                row.deadline_ms = 0
+            commands.append(row)
+        return commands
+
+    # What senders say.
+
+    def record_events(self, printer: int, events: Sequence[Event], clock: Clock) -> None:
+        """Turn a sender's *events* into facts, each exactly once, and move the position."""
+        with self._transaction():
+            for event in events:
+                at = self._position(printer, event.boot)
+                if event.seq <= at:
+                    continue
+                if event.seq > at + 1:
+                    self._outbox.count_gap(f"printer {printer}", event.seq - at - 1)
+                self._db.execute(
+                    "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)",
+                    (printer, event.boot, event.seq),
+                )
+                self._record(printer, event, clock)
+
+    def interrupt(self, printer: int, alive_boot: str | None, clock: Clock) -> list[str]:
+        """End every open attempt that a sender life other than *alive_boot* was printing.
+
+        Returns their grants; a second call finds none.
+        """
+        reason = "the sender of this printer died; nobody knows how the print lies"
+        with self._transaction():
+            ended = self.open_grants(printer, alive_boot)
+            for grant in ended:
+                self._end_attempt(printer, grant, AttemptEvent.INTERRUPTED, reason, clock)
+        return ended
+
+    def open_grants(self, printer: int, alive_boot: str | None) -> list[str]:
+        """Attempts without an end that were given to another sender life than *alive_boot*."""
+        return self._grants.open(printer, alive_boot)
+
+    def reported_grants(self, printer: int) -> frozenset[str]:
+        """Grants of which a sender has said that they started."""
+        return self._grants.reported(printer)
+
+    # Facts.
+
+    def add_fact(self, body: FactBody, clock: Clock) -> None:
+        """Store one fact of the agent's own."""
+        with self._transaction():
+            self._add(body, clock)
+
+    def facts_after(self, seq: int) -> list[Fact]:
+        """The next batch for the link."""
+        return self._outbox.after(seq)
+
+    def acknowledge(self, seq: int) -> None:
+        """The API has committed every fact up to *seq*."""
+        with self._transaction():
+            self._outbox.drop_through(seq)
+
+    def fact_span(self) -> tuple[int, int]:
+        """Oldest waiting number and the newest ever given."""
+        return self._outbox.span()
+
+    def fact_load(self) -> tuple[int, int]:
+        """How many facts wait, and their bytes."""
+        return self._outbox.count, self._outbox.size_bytes
+
+    def prune(self, clock: Clock) -> None:
+        """Forget commands and grants that ended long ago."""
+        over = tuple(COMMAND_OVER)
+        with self._transaction():
+            self._db.execute(
+                "DELETE FROM commands WHERE received_at < ? AND state IN "  # noqa: S608
+                f"({','.join('?' * len(over))})",
+                (clock.wall_s - KEEP_COMMANDS_S, *over),
+            )
+            self._grants.prune(clock.wall_s)
+
+    # Inside a transaction.
+
+    def _insert_command(self, row: CommandRow, clock: Clock) -> None:
+        self._db.execute(
+            "INSERT INTO commands (id, seq, printer, verb, row, state, boot, received_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                row.id,
+                row.seq,
+                row.printer,
+                row.verb,
+                pack(row),
+                row.state,
+                clock.boot,
+                clock.wall_s,
+            ),
+        )
+        if row.seq > self.command_seq():
+            self._set_meta("command_seq", str(row.seq))
+
+    def _known(self, row: CommandRow, clock: Clock) -> bool:
+        """Whether the journal has this id; if so, what it says is told again."""
+        known = self._db.execute(
+            "SELECT state, code, reason FROM commands WHERE id = ?", (row.id,)
+        ).fetchone()
+        if known is None:
+            return False
+        state, (_, code, reason) = CommandState(known[0]), known
+        if state is not CommandState.DELIVERED:
+            self._add(CommandFact(id=row.id, state=state, code=code, reason=reason), clock)
+        grant = row.grant
+        if grant is not None and self._grants.state(grant) is AttemptState.NOT_STARTED:
+            self._add(_ended(row.printer, grant, AttemptEvent.NOT_STARTED, reason), clock)
+        return True
+
+    def _move(self, row: CommandRow, event: CommandEvent, code: str = "", reason: str = "") -> bool:
+        stored = self._db.execute("SELECT state FROM commands WHERE id = ?", (row.id,)).fetchone()
+        state = CommandState(stored[0]) if stored else CommandState.DELIVERED
+        if not can(COMMAND_TRANSITIONS, state, event):
+            return False
+        self._db.execute(
+            "UPDATE commands SET state = ?, code = ?, reason = ?, row = ? WHERE id = ?",
+            (advance(COMMAND_TRANSITIONS, state, event), code, reason, pack(row), row.id),
+        )
+        return True
+
+    def _position(self, printer: int, boot: str) -> int:
+        row = self._db.execute(
+            "SELECT seq FROM positions WHERE printer = ? AND boot = ?", (printer, boot)
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def _record(self, printer: int, event: Event, clock: Clock) -> None:
+        body = event.body
+        if isinstance(body, AttemptChanged) and not self._grants.move(
+            printer, body.grant, body.event, event.boot, clock.wall_s
+        ):
+            return
+        self._outbox.add(fact_of(printer, body), event.at_ms, clock.boot)
+
+    def _end_attempt(
+        self, printer: int, grant: str, event: AttemptEvent, reason: str, clock: Clock
+    ) -> None:
+        if self._grants.move(printer, grant, event, "", clock.wall_s):
+            self._add(_ended(printer, grant, event, reason), clock)
+
+    def _add(self, body: FactBody, clock: Clock) -> None:
+        self._outbox.add(body, clock.mono_ms, clock.boot)
+
+    def _meta(self, key: str, default: str) -> str:
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return str(row[0]) if row else default
+
+    def _set_meta(self, key: str, value: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                self._outbox.recount()
+                raise
+        except sqlite3.Error as error:
+            raise JournalError(f"the journal cannot be written: {error}") from error
+
+
+def _ended(printer: int, grant: str, event: AttemptEvent, reason: str) -> AttemptFact:
+    state = ATTEMPT_TRANSITIONS[AttemptState.GRANTED][event]
+    return AttemptFact(printer=printer, grant=grant, event=event, state=state, reason=reason)
+
+
+def open_or_replace(path: Path, wall_s: int) -> tuple[Journal, str | None]:
+    """The journal at *path*; a damaged one is put aside and begun anew.
+
+    The second value says what was put aside, for an alarm; None when all is well.
+    """
+    try:
+        return Journal(path), None
+    except JournalError as error:
+        if not isinstance(error.__cause__, sqlite3.DatabaseError) or isinstance(
+            error.__cause__, sqlite3.OperationalError
+        ):
+            raise
+        aside = path.with_name(f"{path.name}.damaged-{wall_s}")
+        for suffix in ("", "-wal", "-shm"):
+            part = path.with_name(path.name + suffix)
+            if part.exists():
+                part.rename(aside.with_name(aside.name + suffix))
+        return Journal(path), f"{error}; it was put aside as {aside.name}"

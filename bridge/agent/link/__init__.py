@@ -1,0 +1,1 @@
+"""The agent's end of the room link: backoff, what crosses a connection, the client."""

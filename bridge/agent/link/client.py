@@ -1,0 +1,180 @@
+"""Keeping the link up: dial, serve, wait, for ever (room link contract, "Reconnect")."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from bridge.agent import address as addresses
+from bridge.agent.address import Address
+from bridge.agent.errors import LinkError, PairingError, Refused
+from bridge.agent.journal import Journal
+from bridge.agent.journal_thread import JournalThread
+from bridge.agent.link.backoff import Backoff
+from bridge.agent.link.connection import Connection, GoneAway
+from bridge.agent.link.dial import Socket
+from bridge.agent.link.inbox import Room
+from bridge.agent.link.uplink import Uplink
+from bridge.agent.live import LiveSlots
+from schemas.link import PROTOCOL, BulkToken, Hello, Resume, Welcome
+
+log = logging.getLogger(__name__)
+
+#: A bridge that was refused asks this seldom, unless the API names another time.
+REFUSED_WAIT_S = 60.0
+
+
+class Dialler(Protocol):
+    """Opens sockets."""
+
+    async def dial(self, address: Address | None = None) -> Socket:
+        """A fresh socket. Raises `LinkError`."""
+
+
+@dataclass(slots=True)
+class LinkStatus:
+    """How the link is, for `bridge status`. Times are monotonic seconds, None before the first."""
+
+    state: str = "connecting"
+    epoch: int = 0
+    heard_at: float | None = None
+    acked_at: float | None = None
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """What does not change in this agent's hellos."""
+
+    bridge_id: str
+    boot_id: str
+    boot_count: int
+    agent_version: str
+    os: str
+
+
+class LinkClient:
+    """The agent's link. `run()` never ends by itself."""
+
+    def __init__(
+        self,
+        dialler: Dialler,
+        greeting: Greeting,
+        room: Room,
+        journal: JournalThread,
+        live: LiveSlots,
+        *,
+        backoff: Backoff,
+        clock: Callable[[], float],
+    ) -> None:
+        self._dialler = dialler
+        self._greeting = greeting
+        self._room = room
+        self._journal = journal
+        self._live = live
+        self._backoff = backoff
+        self._clock = clock
+        self._connection: Connection | None = None
+        self._session: str | None = None
+        self._elsewhere: Address | None = None
+        self.insecure = False
+        self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self.on_token: Callable[[BulkToken], None] = lambda bulk: None
+        self.status = LinkStatus()
+
+    def wake(self, *, facts: bool = False) -> None:
+        """A picture is urgent, or with *facts* the outbox has grown."""
+        if self._connection is not None:
+            self._connection.wake(facts=facts)
+
+    async def run(self) -> None:
+        """Keep one connection up, for ever."""
+        while True:
+            delay_s = await self._once()
+            self.status.state = "waiting"
+            await self.sleep(delay_s)
+
+    async def _once(self) -> float:
+        """One connection from dial to end; seconds to wait before the next."""
+        self.status.state = "connecting"
+        elsewhere, self._elsewhere = self._elsewhere, None
+        try:
+            await self._serve(await self._dialler.dial(elsewhere))
+        except GoneAway as error:
+            self._backoff.lost(self._clock())
+            self._note(error)
+            self._elsewhere = self._other(error.url)
+            return self._backoff.spread(error.window_s)
+        except LinkError as error:
+            self._backoff.lost(self._clock())
+            self._note(error)
+            wait_s = error.retry_after_s
+            if isinstance(error, Refused) and wait_s is None:
+                wait_s = REFUSED_WAIT_S
+            return self._backoff.delay(self._clock(), wait_s)
+        return 0.0
+
+    async def _serve(self, socket: Socket) -> None:
+        hello = await self._hello()
+        uplink = Uplink(hello, self._live, self._clock())
+        connection = Connection(socket, uplink, self._room, self._journal, self._clock)
+        connection.on_token = self.on_token
+        connection.on_open = self._opened
+        connection.on_ack = self._acked
+        self._connection = connection
+        try:
+            await connection.run()
+        finally:
+            self.status.heard_at = connection.heard_at
+            self._connection = None
+            await socket.close()
+
+    def _opened(self, welcome: Welcome) -> None:
+        self._backoff.connected(self._clock())
+        self._session = welcome.session
+        self.status.state, self.status.epoch = "open", welcome.epoch
+        self.status.last_error = None
+        log.info("the link stands, epoch %d", welcome.epoch)
+
+    def _acked(self) -> None:
+        self.status.acked_at = self._clock()
+
+    async def _hello(self) -> Hello:
+        journal_id = await self._journal.run(Journal.journal_id)
+        oldest, newest = await self._journal.run(Journal.fact_span)
+        version, _ = await self._journal.run(Journal.desired)
+        greeting = self._greeting
+        return Hello(
+            protocols=(PROTOCOL, PROTOCOL),
+            bridge_id=greeting.bridge_id,
+            boot_id=greeting.boot_id,
+            boot_count=greeting.boot_count,
+            agent_version=greeting.agent_version,
+            os=greeting.os,
+            ports=self._room.ports(),
+            resume=Resume(
+                session=self._session,
+                desired_version=version,
+                command_seq=await self._journal.run(Journal.command_seq),
+                journal_id=journal_id,
+                oldest_fact=oldest,
+                newest_fact=newest,
+            ),
+        )
+
+    def heard_at(self) -> float | None:
+        """When the API was last heard, monotonic seconds; None: never."""
+        return self._connection.heard_at if self._connection else self.status.heard_at
+
+    def _note(self, error: LinkError) -> None:
+        if str(error) != self.status.last_error:
+            log.warning("%s", error)
+        self.status.last_error = str(error)
+
+    def _other(self, url: str | None) -> Address | None:
+        try:
+            return addresses.parse(url, insecure=self.insecure) if url else None
+        except PairingError as error:
+            log.warning("the API named a new address that is not used: %s", error)
+            return None

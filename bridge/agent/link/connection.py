@@ -1,0 +1,204 @@
+"""One connection: a reader and a writer over one socket, and the journal work between them.
+
+The reader only decodes and sorts; a remote stop goes from here straight to its sender. The writer
+owns the socket's outgoing side. The third task does what the API asked, in order.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from websockets.exceptions import ConnectionClosed
+
+from bridge.agent.errors import JournalError, LinkError, Refused
+from bridge.agent.journal import Journal
+from bridge.agent.journal_thread import JournalThread
+from bridge.agent.link.dial import Socket
+from bridge.agent.link.inbox import Inbox, Room
+from bridge.agent.link.uplink import Uplink
+from schemas.link import (
+    Body,
+    BulkToken,
+    Cmd,
+    CmdGot,
+    Desired,
+    FactAck,
+    Goaway,
+    Nak,
+    Refuse,
+    RemoteStop,
+    Reported,
+    Token,
+    Welcome,
+)
+
+log = logging.getLogger(__name__)
+
+_WORK = (Cmd, Desired, FactAck)
+REPLACED = 4409
+REVOKED = 4401
+
+
+class GoneAway(LinkError):
+    """The API drains. *window_s*: come back within it; *url*: there, if not None."""
+
+    def __init__(self, goaway: Goaway) -> None:
+        super().__init__("the API asked to reconnect")
+        self.window_s = goaway.window_s
+        self.url = goaway.url
+
+
+class Connection:
+    """Runs one open socket until it ends. *clock* is monotonic seconds."""
+
+    def __init__(
+        self,
+        socket: Socket,
+        uplink: Uplink,
+        room: Room,
+        journal: JournalThread,
+        clock: Callable[[], float],
+    ) -> None:
+        self._socket = socket
+        self._uplink = uplink
+        self._room = room
+        self._journal = journal
+        self._clock = clock
+        self._inbox = Inbox()
+        self._wake = asyncio.Event()
+        self.on_token: Callable[[BulkToken], None] = lambda bulk: None
+        self.on_open: Callable[[Welcome], None] = lambda welcome: None
+        self.on_ack: Callable[[], None] = lambda: None
+        self.heard_at = clock()
+
+    def wake(self, *, facts: bool = False) -> None:
+        """Something may be ready to send; *facts*: the outbox has grown."""
+        if facts:
+            self._uplink.facts_wait()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Serve the socket. Ends only by an exception: `LinkError` and its children."""
+        jobs = [
+            asyncio.create_task(job, name=f"link {name}")
+            for name, job in (
+                ("reader", self._read()),
+                ("writer", self._write()),
+                ("work", self._work()),
+            )
+        ]
+        try:
+            done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
+        for job in done:
+            job.result()
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                text = await self._socket.recv()
+                self.heard_at = self._clock()
+                body = self._uplink.receive(text, self.heard_at)
+                if body is not None:
+                    self._sort(body)
+                self._wake.set()
+        except ConnectionClosed as error:
+            raise _ended(error) from error
+
+    def _sort(self, body: Body) -> None:
+        match body:
+            case RemoteStop():
+                self._room.remote_stop(body)
+            case Cmd() | Desired() | FactAck():
+                self._inbox.put(body)
+            case Welcome():
+                self._inbox.put(body.fact_ack)
+                self.on_token(body.bulk)
+                self.on_open(body)
+            case Token():
+                self.on_token(body.bulk)
+            case Goaway():
+                raise GoneAway(body)
+            case Refuse():
+                raise Refused(body.code, f"the API refused: {body.reason}", body.retry_after_s)
+            case Nak():
+                log.warning("the API did not take a %s: %s", body.type or "frame", body.reason)
+            case _:
+                pass  # a beat; the session has noted it
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                self._wake.clear()
+                await self._drain()
+                if self._uplink.closed is not None:
+                    raise LinkError(self._uplink.closed)
+                delay_s = max(0.0, self._uplink.deadline() - self._clock())
+                try:
+                    await asyncio.wait_for(self._wake.wait(), delay_s)
+                except TimeoutError:
+                    pass
+                outbox, _ = await self._journal.run(Journal.fact_load)
+                self._uplink.tick(self._clock(), outbox)
+        except ConnectionClosed as error:
+            raise _ended(error) from error
+
+    async def _drain(self) -> None:
+        """Send until nothing is ready: the session's own frames, then facts, then pictures."""
+        while True:
+            frame = self._uplink.next_frame()
+            if frame is not None:
+                await self._socket.send(frame)
+                continue
+            after = self._uplink.facts_after()
+            if after is not None:
+                batch = await self._journal.run(Journal.facts_after, after)
+                self._uplink.facts(batch, self._clock())
+            elif self._uplink.picture(self._clock()) is None:
+                return
+
+    async def _work(self) -> None:
+        while True:
+            work = await self._inbox.take()
+            try:
+                await self._do(work)
+            except JournalError as error:
+                raise LinkError(f"{error}; the API will say it again") from error
+            self._wake.set()
+
+    async def _do(self, work: list[Cmd] | Desired | FactAck) -> None:
+        if isinstance(work, list):
+            seq = await self._room.commands(work)
+            self._uplink.say(CmdGot(seq=seq), self._clock())
+        elif isinstance(work, FactAck):
+            await self._acknowledge(work)
+        elif (whole := self._uplink.desired(work)) is not None:
+            version, printers = whole
+            await self._room.configure(version, printers)
+            self._uplink.say(Reported(version=version), self._clock())
+
+    async def _acknowledge(self, ack: FactAck) -> None:
+        _, newest = await self._journal.run(Journal.fact_span)
+        journal_id = await self._journal.run(Journal.journal_id)
+        if ack.journal_id != journal_id:
+            return
+        if ack.seq > newest:
+            await self._journal.run(Journal.renew, self._journal.now())
+            raise LinkError(
+                f"the API has fact {ack.seq}, this journal ends at {newest}: it was rolled back "
+                "and goes on under a new id"
+            )
+        await self._room.acknowledged(ack.seq)
+        self.on_ack()
+
+
+def _ended(error: ConnectionClosed) -> LinkError:
+    close = error.rcvd
+    if close is not None and close.code == REVOKED:
+        return Refused("revoked", "the API has revoked this bridge")
+    if close is not None and close.code == REPLACED:
+        return Refused("replaced", "another connection of this bridge has taken over")
+    return LinkError(f"the link ended: {error}")

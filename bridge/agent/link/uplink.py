@@ -1,0 +1,152 @@
+"""One connection as the agent sees it, without I/O and without a clock.
+
+What leaves, highest first: what the session has queued (acks, reports, beats), then facts within
+the send window, then pictures. Facts and pictures are *pulled* when the line is free and never
+pushed, so a slow line costs pictures and delays facts but fills no queue.
+"""
+
+from bridge.agent.live import LiveSlots
+from bridge.agent.outbox import SendWindow
+from schemas.codec import encoded_size
+from schemas.link import (
+    Body,
+    Desired,
+    Fact,
+    FactAck,
+    FactBatch,
+    Hello,
+    LiveSnap,
+    Sender,
+    Welcome,
+)
+from schemas.printer import PrinterConfig
+from schemas.session import LinkSession, LinkState
+
+
+class Uplink:
+    """The agent's half of a link that has just been opened."""
+
+    def __init__(self, hello: Hello, live: LiveSlots, now: float) -> None:
+        self._session = LinkSession(Sender.AGENT, now)
+        self._journal_id = hello.resume.journal_id
+        self._first_fact = hello.resume.oldest_fact
+        self._live = live
+        self._window: SendWindow | None = None
+        self._facts_wait = True
+        self._desired = DesiredParts()
+        self.welcome: Welcome | None = None
+        self._session.say(hello, now)
+
+    @property
+    def closed(self) -> str | None:
+        """Why the session is over; None while it is not."""
+        return self._session.closed
+
+    @property
+    def epoch(self) -> int:
+        """The link epoch; 0 before the welcome."""
+        return self._session.epoch
+
+    # What comes in.
+
+    def receive(self, text: str | bytes, now: float) -> Body | None:
+        """The body for the caller to act on; None when there is nothing to do."""
+        body = self._session.receive(text, now)
+        if isinstance(body, Welcome):
+            self._open(body, now)
+        elif isinstance(body, FactAck):
+            self._acked(body)
+        return body
+
+    def desired(self, part: Desired) -> tuple[int, list[PrinterConfig]] | None:
+        """The whole configuration once its last part is there; None before."""
+        return self._desired.add(part)
+
+    def _open(self, welcome: Welcome, now: float) -> None:
+        self.welcome = welcome
+        known = welcome.fact_ack.seq if welcome.fact_ack.journal_id == self._journal_id else 0
+        self._window = SendWindow(max(known, self._first_fact - 1))
+        self._live.greeted(welcome.live_s, now)
+
+    def _acked(self, ack: FactAck) -> None:
+        if self._window is not None and ack.journal_id == self._journal_id:
+            self._window.on_ack(ack.seq)
+
+    # What goes out.
+
+    def say(self, body: Body, now: float) -> None:
+        """Queue *body* if the link stands; before the welcome and after the end it is not due."""
+        if self._session.state is LinkState.OPEN:
+            self._session.say(body, now)
+
+    def next_frame(self) -> str | None:
+        """What the session itself wants to say; before facts and pictures."""
+        return self._session.data_to_send()
+
+    def facts_wait(self) -> None:
+        """The outbox has grown."""
+        self._facts_wait = True
+
+    def facts_after(self) -> int | None:
+        """Read the outbox after this number and call `facts()`; None: not now."""
+        if self._window is None or self._session.state is not LinkState.OPEN:
+            return None
+        return self._window.sent if self._facts_wait and self._window.open() else None
+
+    def facts(self, batch: list[Fact], now: float) -> None:
+        """Queue the batch that was read from the outbox; empty: there is nothing new."""
+        if not batch:
+            self._facts_wait = False
+            return
+        if self._window is None or self._session.state is not LinkState.OPEN:
+            return
+        body = FactBatch(journal_id=self._journal_id, facts=batch)
+        self._session.say(body, now)
+        self._window.on_sent(batch[-1].seq, encoded_size(body))
+
+    def picture(self, now: float) -> LiveSnap | None:
+        """Queue the pictures that are due; what was queued, None for nothing."""
+        if self._session.state is not LinkState.OPEN:
+            return None
+        snap = self._live.take(now)
+        if snap is not None:
+            self._session.say(snap, now)
+        return snap
+
+    # Time.
+
+    def deadline(self) -> float:
+        """When `tick()` and `picture()` want to be called next."""
+        if self._session.state is LinkState.OPEN:
+            return min(self._session.deadline(), self._live.deadline())
+        return self._session.deadline()
+
+    def tick(self, now: float, outbox: int) -> None:
+        """Let time pass; *outbox* is how many facts wait, for the beat."""
+        self._session.load(printing=self._live.printing(), outbox=outbox)
+        self._session.tick(now)
+
+    def close(self, reason: str) -> None:
+        """End the session; the first reason stays."""
+        self._session.close(reason)
+
+
+class DesiredParts:
+    """Puts a configuration together that came in several frames."""
+
+    def __init__(self) -> None:
+        self._version = 0
+        self._parts: dict[int, list[PrinterConfig]] = {}
+
+    def add(self, part: Desired) -> tuple[int, list[PrinterConfig]] | None:
+        """The version and its printers when *part* was the last missing one."""
+        if part.version != self._version:
+            if part.version < self._version:
+                return None  # a straggler of a version that was already replaced
+            self._version, self._parts = part.version, {}
+        self._parts[part.part] = part.printers
+        if len(self._parts) < part.parts:
+            return None
+        whole = [printer for number in sorted(self._parts) for printer in self._parts[number]]
+        self._parts = {}
+        return part.version, whole

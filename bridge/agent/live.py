@@ -1,0 +1,133 @@
+"""The freshest picture of each printer on its way to the API (room link contract, "Live"). Pure.
+
+One slot per printer, the latest wins; a slow link skips pictures and never queues them. A change
+of state leaves at once, everything else with the interval, and what moved less than its dead-band
+does not leave at all.
+"""
+
+from schemas.codec import encoded_size
+from schemas.link import LiveSnap
+from schemas.printer import Live, Progress, Temperature
+
+TEMPERATURE_BAND_C = 0.3
+COMPLETION_BAND = 0.1  # per cent
+PRINT_TIME_BAND_S = 5.0
+#: Everything is sent again this often, against drift.
+FULL_S = 300.0
+#: Bodies stay this far below the frame limit.
+MAX_BODY_BYTES = 30 * 1024
+
+
+class LiveSlots:
+    """The room's pictures, and which of them the API has not seen."""
+
+    def __init__(self) -> None:
+        self._now: dict[int, Live] = {}
+        self._told: dict[int, Live] = {}
+        self._urgent: set[int] = set()
+        self._interval_s = 1.0
+        self._next = 0.0
+        self._next_full = 0.0
+
+    def put(self, live: Live) -> bool:
+        """Take a picture; True when it should leave at once (its state changed)."""
+        self._now[live.printer] = live
+        told = self._told.get(live.printer)
+        if told is None or told.state is not live.state or told.grant != live.grant:
+            self._urgent.add(live.printer)
+            return True
+        return False
+
+    def forget(self, printer: int) -> None:
+        """This printer is no longer of this room."""
+        self._now.pop(printer, None)
+        self._told.pop(printer, None)
+        self._urgent.discard(printer)
+
+    def greeted(self, interval_s: float, now: float) -> None:
+        """A new link: the API gets everything, then changes every *interval_s* seconds."""
+        self._interval_s = interval_s
+        self._told.clear()
+        self._urgent = set(self._now)
+        self._next, self._next_full = now + interval_s, now + FULL_S
+
+    def deadline(self) -> float:
+        """When `take()` should be asked again; 0.0 when something is urgent."""
+        return 0.0 if self._urgent else self._next
+
+    def take(self, now: float) -> LiveSnap | None:
+        """The next frame to send; None when nothing is due. Ask again until it is None."""
+        if now >= self._next_full:
+            self._told.clear()
+            self._next_full = now + FULL_S
+        if now >= self._next:
+            self._next = now + self._interval_s
+            self._urgent |= {
+                number for number, live in self._now.items() if self._moved(number, live)
+            }
+        frame: list[Live] = []
+        size = 0
+        for number in sorted(self._urgent):
+            live = self._now[number]
+            size += encoded_size(LiveSnap(printers=[live]))
+            if frame and size > MAX_BODY_BYTES:
+                break
+            frame.append(live)
+            self._told[number] = live
+        self._urgent.difference_update(live.printer for live in frame)
+        return LiveSnap(printers=frame) if frame else None
+
+    def printing(self) -> int:
+        """How many printers are bound to a job."""
+        return sum(live.grant is not None for live in self._now.values())
+
+    def _moved(self, number: int, live: Live) -> bool:
+        told = self._told.get(number)
+        return told is None or moved(told, live)
+
+
+def moved(told: Live, live: Live) -> bool:
+    """Whether *live* differs from what was *told* by more than the dead-bands."""
+    if _temperatures_moved(told.temps, live.temps) or _progress_moved(told.progress, live.progress):
+        return True
+    return any(getattr(told, name) != getattr(live, name) for name in _EXACT)
+
+
+_EXACT = (
+    "state",
+    "grant",
+    "file_name",
+    "z_mm",
+    "feed_percent",
+    "flow_percent",
+    "error",
+    "firmware",
+    "port",
+    "baud",
+    "resends",
+)
+
+
+def _temperatures_moved(old: dict[str, Temperature], new: dict[str, Temperature]) -> bool:
+    if old.keys() != new.keys():
+        return True
+    return any(
+        was.target_c != new[heater].target_c or _apart(was.actual_c, new[heater].actual_c)
+        for heater, was in old.items()
+    )
+
+
+def _apart(old: float | None, new: float | None) -> bool:
+    if old is None or new is None:
+        return old is not new
+    return abs(old - new) >= TEMPERATURE_BAND_C
+
+
+def _progress_moved(old: Progress | None, new: Progress | None) -> bool:
+    if old is None or new is None:
+        return old is not new
+    return (
+        abs(new.completion - old.completion) >= COMPLETION_BAND
+        or abs(new.print_time_s - old.print_time_s) >= PRINT_TIME_BAND_S
+        or new.layer != old.layer
+    )

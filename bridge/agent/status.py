@@ -1,0 +1,126 @@
+"""`status.json`: what the agent is doing, for `bridge status` and for whoever watches the room.
+
+Written all or nothing, every second; a file older than a few seconds means that no agent runs.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bridge.control.lock import is_held
+
+STATUS_FILE = "status.json"
+LOCK_FILE = "agent.lock"
+
+
+class AgentStatus(msgspec.Struct, kw_only=True):
+    """The process."""
+
+    pid: int
+    version: str
+    started_at: str
+
+
+class LinkStatus(msgspec.Struct, kw_only=True):
+    """The link; ages in seconds, None: never."""
+
+    state: str
+    epoch: int
+    url: str
+    last_heard_s: float | None = None
+    last_ack_s: float | None = None
+    last_error: str | None = None
+
+
+class OutboxStatus(msgspec.Struct, kw_only=True):
+    """Facts that wait for the API; *oldest* is the number of the first, None: none waits."""
+
+    facts: int
+    bytes: int
+    oldest: int | None = None
+
+
+class SpoolStatus(msgspec.Struct, kw_only=True):
+    """Whole files in the spool."""
+
+    files: int
+    bytes: int
+
+
+class SenderStatus(msgspec.Struct, kw_only=True):
+    """One printer's sender; *adopted*: it was running before this agent."""
+
+    printer: int
+    slug: str | None
+    pid: int | None
+    state: str
+    port: str | None
+    adopted: bool
+
+
+class SimulatorStatus(msgspec.Struct, kw_only=True):
+    """One simulated printer."""
+
+    name: str
+    pid: int | None
+    link: str
+
+
+class Status(msgspec.Struct, kw_only=True):
+    """Everything."""
+
+    agent: AgentStatus
+    link: LinkStatus
+    outbox: OutboxStatus
+    spool: SpoolStatus
+    senders: list[SenderStatus] = []
+    simulators: list[SimulatorStatus] = []
+
+
+def write(state_dir: Path, status: Status) -> None:
+    """Replace the file. Raises `OSError`."""
+    part = state_dir / f"{STATUS_FILE}.part"
+    part.write_bytes(msgspec.json.encode(status))
+    part.rename(state_dir / STATUS_FILE)
+
+
+def read(state_dir: Path) -> Status | None:
+    """What the agent wrote last; None when there is nothing readable."""
+    try:
+        return msgspec.json.decode((state_dir / STATUS_FILE).read_bytes(), type=Status)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def is_running(state_dir: Path) -> bool:
+    """Whether an agent works on this state directory now."""
+    return is_held(state_dir / LOCK_FILE)
+
+
+def lines(status: Status, running: bool) -> list[str]:
+    """The status for a person."""
+    link = status.link
+    heard = f"{link.last_heard_s:.0f} s ago" if link.last_heard_s is not None else "never"
+    acked = f"{link.last_ack_s:.0f} s ago" if link.last_ack_s is not None else "never"
+    agent = f"process {status.agent.pid}" if running else "not running; this is its last word"
+    text = [
+        f"agent      {agent}, version {status.agent.version}, since {status.agent.started_at}",
+        f"link       {link.state} to {link.url}, heard {heard}, facts acknowledged {acked}",
+        f"outbox     {status.outbox.facts} facts, {status.outbox.bytes} bytes",
+        f"spool      {status.spool.files} files, {status.spool.bytes} bytes",
+    ]
+    if link.last_error:
+        text.insert(2, f"           last error: {link.last_error}")
+    text += [_sender_line(sender) for sender in status.senders]
+    text += [f"simulator  {sim.name}: process {sim.pid or '-'}" for sim in status.simulators]
+    return text
+
+
+def _sender_line(sender: SenderStatus) -> str:
+    origin = "adopted" if sender.adopted else "started here"
+    name: Any = sender.slug or sender.printer
+    return (
+        f"printer    {name}: {sender.state}, process {sender.pid or '-'} ({origin}), "
+        f"port {sender.port or '-'}"
+    )

@@ -1,0 +1,116 @@
+"""`bridge stop`: ends senders and simulators when no agent runs (what Ctrl-C of a farm calls).
+
+A sender that is told to quit without draining cancels its print with the cancel script and turns
+the heaters off before it goes; what it could not tell an agent, its next life will.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from bridge.agent import status
+from bridge.agent.detached import Children
+from bridge.agent.errors import AlreadyRunning, JournalError, SenderLost
+from bridge.agent.journal import Journal, open_or_replace
+from bridge.agent.process import EPOCHS_PER_RUN, host_clock
+from bridge.agent.senders import Line, SenderHome
+from bridge.agent.simulators import pid_of
+from bridge.control.messages import Adopt, Quit
+from bridge.control.paths import runtime_dir
+
+_POLL_S = 0.05
+
+
+class UnknownPrinter(JournalError):
+    """This bridge has no printer of that name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Printers whose sender ended, printers whose sender still runs, simulators that ended."""
+
+    ended: tuple[int, ...]
+    left: tuple[int, ...]
+    simulators: tuple[str, ...]
+
+
+def stop(state_dir: Path, names: Sequence[str], *, everything: bool, timeout_s: float) -> Stopped:
+    """End the senders of the printers *names* (number or slug), or with *everything* all of them.
+
+    Raises `AlreadyRunning` while an agent runs, which would start them again, and `UnknownPrinter`.
+    """
+    if status.is_running(state_dir):
+        raise AlreadyRunning(
+            f"an agent runs in {state_dir} and would start them again: end it first"
+        )
+    runtime = runtime_dir(state_dir)
+    home = SenderHome(runtime, state_dir, Children(state_dir / "log"))
+    journal, _ = open_or_replace(state_dir / "journal.sqlite3", int(time.time()))
+    try:
+        _, generation = journal.next_run(host_clock()())
+        wanted = set(home.running() if everything else _numbers(journal, names))
+    finally:
+        journal.close()
+    running = sorted(wanted & set(home.running()))
+    left = asyncio.run(_quit_all(home, running, generation, timeout_s))
+    simulators = _end_simulators(runtime) if everything and not left else ()
+    ended = tuple(number for number in running if number not in left)
+    return Stopped(ended=ended, left=tuple(left), simulators=simulators)
+
+
+def _numbers(journal: Journal, names: Iterable[str]) -> list[int]:
+    _, configs = journal.desired()
+    known = {config.slug: config.id for config in configs}
+    known |= {str(config.id): config.id for config in configs}
+    for name in names:
+        if name not in known:
+            have = ", ".join(sorted(config.slug for config in configs)) or "none"
+            raise UnknownPrinter(f"no printer {name!r}; this bridge has {have}")
+    return [known[name] for name in names]
+
+
+async def _quit_all(
+    home: SenderHome, printers: Sequence[int], generation: int, timeout_s: float
+) -> list[int]:
+    jobs = [
+        _quit(home, printer, generation * EPOCHS_PER_RUN + index, timeout_s)
+        for index, printer in enumerate(printers)
+    ]
+    ended = await asyncio.gather(*jobs)
+    return [printer for printer, gone in zip(printers, ended, strict=True) if not gone]
+
+
+async def _quit(home: SenderHome, printer: int, epoch: int, timeout_s: float) -> bool:
+    try:
+        async with asyncio.timeout(timeout_s):
+            line = await home.adopt(printer, Adopt(epoch=epoch, agent_pid=os.getpid()))
+            line.send(Quit(id=f"stop.{epoch}", drain=False))
+            await _until_closed(line)
+            while home.pid(printer) is not None:  # noqa: ASYNC110 - another process ends
+                await asyncio.sleep(_POLL_S)
+    except (TimeoutError, SenderLost):
+        return home.pid(printer) is None
+    return True
+
+
+async def _until_closed(line: Line) -> None:
+    with suppress(SenderLost):
+        while True:
+            await line.receive()
+    line.close()
+
+
+def _end_simulators(runtime: Path) -> tuple[str, ...]:
+    ended = []
+    for lock in sorted(runtime.glob("*.port.lock")):
+        pid = pid_of(lock.with_suffix(""))
+        if pid:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+                ended.append(lock.name.removesuffix(".port.lock"))
+    return tuple(ended)

@@ -1,0 +1,333 @@
+"""What happens to one printer, in order: sender's words to the journal, book's decisions obeyed.
+
+The journal is written before the sender is told and before its events are acknowledged. When the
+disk refuses, nothing is lost: what was heard stays in the queue, what was to be done stays in the
+book, and both are tried again.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bridge.agent.commands import CommandBook, CommandRow, Fetch, Finish, Hand, SenderView
+from bridge.agent.errors import GrantConsumed, JournalError, SenderLost, SpoolError
+from bridge.agent.handover import message_of
+from bridge.agent.journal import Journal
+from bridge.agent.journal_thread import JournalThread
+from bridge.agent.senders import Line
+from bridge.control.messages import Event, EventAck, Outcome, Verdict
+from schemas.commands import CommandState, StartArgs
+from schemas.link import AlarmFact, PrinterFact
+from schemas.printer import PrinterState
+
+log = logging.getLogger(__name__)
+
+JOURNAL_RETRY_S = 1.0
+#: A new sender life first repeats what its predecessor had not delivered; only then is it certain
+#: which attempts died with that one.
+SETTLE_S = 0.5
+MAX_BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """A sender has accepted this agent."""
+
+    line: Line
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """The line is gone; the process goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """The sender has ended. *alarm*: it stays down, and this tells a person why."""
+
+    reason: str
+    alarm: AlarmFact | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A remote stop; its row names the sender life that has it, None: it must wait for one."""
+
+    row: CommandRow
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """The printer is not this bridge's any more; *done* when everything open is ended."""
+
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+Item = Event | Outcome | Adoption | Loss | Death | Stop | Removal | Finish
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The spool as a printer needs it."""
+
+    fetch: Callable[[str, int], Awaitable[Path]]
+    path: Callable[[str], Path]
+
+
+class PrinterWork:
+    """The ordered work of one printer; *clock* is monotonic seconds."""
+
+    def __init__(
+        self,
+        printer: int,
+        journal: JournalThread,
+        files: Files,
+        clock: Callable[[], float],
+        on_fact: Callable[[], None],
+    ) -> None:
+        self.grant: str | None = None  # what the sender says it is printing
+        self.last_file: str | None = None  # the hash of what was started last
+        self._book = CommandBook()
+        self._printer = printer
+        self._journal = journal
+        self._files = files
+        self._clock = clock
+        self._on_fact = on_fact
+        self._items: deque[Item] = deque()
+        self._wake = asyncio.Event()
+        self._taken = asyncio.Event()
+        self._line: Line | None = None
+        self._down = False  # its death is told
+        self._quarantined = False
+        self._settle_at: float | None = None  # None: settled
+        self._fetches: set[asyncio.Task[None]] = set()
+
+    # What comes in; never waits.
+
+    def hear(self, item: Item) -> None:
+        """Take *item* behind what came before it."""
+        self._items.append(item)
+        self._wake.set()
+
+    def add(self, row: CommandRow) -> None:
+        """Take a journalled command, new or left from an earlier run of the agent."""
+        if row.state is CommandState.DELIVERED:
+            self._items.extend(self._book.add(row))
+        else:
+            self._book.add_started(row)
+        self._wake.set()
+
+    def wants_connect(self) -> bool:
+        """Whether somebody asks for this printer's connection."""
+        return self._book.wants_connect()
+
+    def files(self) -> set[str]:
+        """Hashes of the files that must stay in the spool."""
+        return self._book.files() | ({self.last_file} if self.last_file else set())
+
+    async def room(self, limit: int) -> None:
+        """Wait while more than *limit* items are not taken."""
+        while len(self._items) > limit:
+            self._taken.clear()
+            await self._taken.wait()
+
+    # The loop.
+
+    async def run(self) -> None:
+        """Work for ever; a refusing disk is tried again."""
+        try:
+            while True:
+                self._wake.clear()
+                try:
+                    while await self._step():
+                        pass
+                except JournalError as error:
+                    log.error("printer %d: %s; trying again", self._printer, error)
+                    await asyncio.sleep(JOURNAL_RETRY_S)
+                    continue
+                await self._sleep()
+        finally:
+            for task in self._fetches:
+                task.cancel()
+
+    async def _step(self) -> bool:
+        """One item or one decision; False when there is nothing to do now."""
+        if self._items:
+            count = await self._take(self._items[0])
+            for _ in range(count):
+                self._items.popleft()
+            self._taken.set()
+            return True
+        if self._settle_at is not None and self._clock() >= self._settle_at:
+            await self._settle()
+        decision = self._book.next(self._now_ms(), self._view())
+        match decision:
+            case Finish():
+                self.hear(decision)
+            case Hand(row=row):
+                await self._hand(row)
+            case Fetch(row=row):
+                self._fetch(row)
+            case None:
+                return False
+        return True
+
+    async def _sleep(self) -> None:
+        deadlines = [] if self._settle_at is None else [self._settle_at]
+        if (deadline_ms := self._book.deadline_ms()) is not None:
+            deadlines.append(deadline_ms / 1000)
+        delay_s = max(0.0, min(deadlines) - self._clock()) if deadlines else None
+        try:
+            await asyncio.wait_for(self._wake.wait(), delay_s)
+        except TimeoutError:
+            pass
+
+    def _view(self) -> SenderView:
+        settled = self._line is not None and self._settle_at is None
+        boot = self._line.adopted.boot if self._line is not None and settled else None
+        return SenderView(boot=boot, grant=self.grant, quarantined=self._quarantined)
+
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)
+
+    # Items. Each is taken off the queue only after it is in the journal.
+
+    async def _take(self, item: Item) -> int:
+        """Deal with *item*; how many items of the queue that has settled."""
+        match item:
+            case Event():
+                return await self._record()
+            case Outcome():
+                return self._outcome(item)
+            case Finish():
+                await self._journal.run(Journal.finish, item, self._journal.now())
+                self._on_fact()
+            case Adoption(line=line):
+                await self._adopted(line)
+            case Loss():
+                self._line, self._settle_at = None, None
+            case Death():
+                await self._died(item)
+            case Stop(row=row):
+                await self._stop(row)
+            case Removal(done=done):
+                self._items.extend(self._book.gone())
+                await self._journal.run(Journal.interrupt, self._printer, None, self._journal.now())
+                done.set()
+        return 1
+
+    async def _record(self) -> int:
+        events: list[Event] = []
+        for item in self._items:
+            if not isinstance(item, Event) or len(events) == MAX_BATCH:
+                break
+            events.append(item)
+        await self._journal.run(Journal.record_events, self._printer, events, self._journal.now())
+        self._on_fact()
+        for boot, seq in {event.boot: event.seq for event in events}.items():
+            self._send_ack(EventAck(boot=boot, seq=seq))
+        return len(events)
+
+    def _outcome(self, outcome: Outcome) -> int:
+        end = self._book.outcome(outcome.id, outcome.verdict, outcome.code, outcome.reason)
+        if end is not None:
+            self._items[0] = end  # now it cannot be lost: it stays until the journal has it
+            return 0
+        if outcome.verdict is not Verdict.DONE:
+            log.warning("printer %d: %s %s", self._printer, outcome.code, outcome.reason)
+        return 1
+
+    async def _adopted(self, line: Line) -> None:
+        boot = line.adopted.boot
+        self._line, self.grant = line, line.adopted.live.grant
+        self._down = self._quarantined = False
+        strangers = await self._journal.run(Journal.open_grants, self._printer, boot)
+        if strangers or self._book.handed_to_others(boot):
+            self._settle_at = self._clock() + SETTLE_S
+        else:
+            await self._settle()
+
+    async def _died(self, death: Death) -> None:
+        self._line, self._settle_at, self.grant = None, None, None
+        if not self._down:
+            self._down = True
+            fact = PrinterFact(
+                printer=self._printer, state=PrinterState.OFFLINE, reason=death.reason
+            )
+            await self._journal.run(Journal.add_fact, fact, self._journal.now())
+        if death.alarm is not None:
+            await self._journal.run(Journal.add_fact, death.alarm, self._journal.now())
+            self._quarantined = True
+            await self._settle()
+        self._on_fact()
+
+    async def _stop(self, row: CommandRow) -> None:
+        if await self._journal.run(Journal.stop, row, self._journal.now()):
+            self.add(row)
+        self._on_fact()
+
+    async def _settle(self) -> None:
+        """Resolve what another agent or another sender life has left open."""
+        self._settle_at = None
+        view = self._view()
+        reported = await self._journal.run(Journal.reported_grants, self._printer)
+        for decision in self._book.adopted(self._now_ms(), view, reported):
+            if isinstance(decision, Finish):
+                self._items.append(decision)
+            elif isinstance(decision, Hand):
+                self._send(decision.row)
+        await self._journal.run(Journal.interrupt, self._printer, view.boot, self._journal.now())
+        self._on_fact()
+
+    # Decisions.
+
+    async def _hand(self, row: CommandRow) -> None:
+        try:
+            await self._journal.run(Journal.start, row, self._journal.now())
+        except GrantConsumed as error:
+            self._items.append(Finish(row, CommandState.REJECTED, "grant_used", str(error)))
+            self._book.forget(row)
+            return
+        except JournalError:
+            self._book.put_back(row)
+            raise
+        self._on_fact()
+        if isinstance(row.args, StartArgs):
+            self.last_file = row.args.sha256
+        self._send(row)
+
+    def _send(self, row: CommandRow) -> None:
+        if self._line is None:
+            return
+        try:
+            self._line.send(message_of(row, self._files.path))
+        except SenderLost as error:
+            log.info("printer %d: %s; resolved at the next adoption", self._printer, error)
+
+    def _send_ack(self, ack: EventAck) -> None:
+        if self._line is None:
+            return
+        try:
+            self._line.send(ack)
+        except SenderLost:
+            pass  # the events come again, and the journal knows them
+
+    def _fetch(self, row: CommandRow) -> None:
+        task = asyncio.create_task(self._bring(row), name=f"file for {row.id}")
+        self._fetches.add(task)
+        task.add_done_callback(self._fetches.discard)
+
+    async def _bring(self, row: CommandRow) -> None:
+        assert isinstance(row.args, StartArgs)
+        try:
+            await self._files.fetch(row.args.sha256, row.args.size_bytes)
+        except SpoolError as error:
+            end = self._book.file_failed(row.id, str(error))
+            if end is not None:
+                self._items.append(end)
+        else:
+            self._book.file_ready(row.id)
+        self._wake.set()

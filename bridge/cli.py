@@ -1,0 +1,278 @@
+"""The operator's command line: pair, run, look, stop (DESIGN section 7, "First hour").
+
+This is also where the agent meets the simulator's command lines and the serial listing: the three
+know nothing of each other.
+"""
+
+import argparse
+import logging
+import os
+import platform
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from bridge import config as configs
+from bridge.agent import VERSION, address, identity, pairing, process, status, stopping
+from bridge.agent.errors import AlreadyRunning, PairingError
+from bridge.agent.ports import Ports
+from bridge.agent.simulators import link_of
+from bridge.control.paths import runtime_dir
+from bridge.errors import BridgeError
+from bridge.simulator.virtual import VirtualAddressError, VirtualPrinter
+from bridge.simulator.virtual import parse as parse_virtual
+from schemas.link import Port
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_RUNNING = 3
+EXIT_PAIRING = 4
+EXIT_LEFT = 5
+
+TOKEN_VARIABLE = "GANTRY_ENROL_TOKEN"  # noqa: S105 - the name, not the token
+TOKEN_FILE_VARIABLE = "GANTRY_ENROL_TOKEN_FILE"  # noqa: S105
+STOP_S = 60.0
+
+_EPILOG = """\
+examples:
+  python -m bridge pair https://farm.example --room "Hall 2"
+  python -m bridge run
+  python -m bridge run --simulate "virtual://sim1?speed=20"
+  python -m bridge ports
+  python -m bridge status --json
+  python -m bridge stop --all
+
+exit codes:
+  0  done                          3  another agent runs in this state directory
+  1  failed, the reason is shown   4  not paired, or pairing was refused
+  2  wrong option or setting       5  senders did not end in time
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except (configs.ConfigError, VirtualAddressError, stopping.UnknownPrinter) as error:
+        return _complain(error, EXIT_USAGE)
+    except AlreadyRunning as error:
+        return _complain(error, EXIT_RUNNING)
+    except PairingError as error:
+        return _complain(error, EXIT_PAIRING)
+    except (BridgeError, OSError) as error:
+        return _complain(error, EXIT_FAILED)
+    except KeyboardInterrupt:
+        return EXIT_FAILED
+
+
+def _complain(error: Exception, code: int) -> int:
+    print(f"bridge: {error}", file=sys.stderr)
+    return code
+
+
+# --- commands ----------------------------------------------------------------------------------
+
+
+def _pair(options: argparse.Namespace) -> int:
+    import httpx
+
+    directory = _state_dir(options)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    target = address.parse(options.url, insecure=options.insecure)
+    key = identity.load_or_create(directory)
+    room = pairing.Room(
+        room=options.room or socket.gethostname(),
+        hostname=socket.gethostname(),
+        os=f"{platform.system()} {platform.release()} {platform.machine()}",
+        agent_version=VERSION,
+    )
+    token = _enrol_token(options.enrol_token_file, os.environ)
+    with httpx.Client() as client:
+        pairer = pairing.Pairer(client, target, key)
+        if token is not None:
+            paired = pairer.enrol(token, room)
+        else:
+            code = pairer.ask(room)
+            _show(code, key.fingerprint, room.room)
+            paired = pairer.wait(code)
+    identity.save_pairing(directory, paired)
+    print(f"paired as {paired.name or paired.bridge_id}; start it with: python -m bridge run")
+    return EXIT_OK
+
+
+def _show(code: pairing.Code, fingerprint: str, room: str) -> None:
+    print(f"Code          {code.user_code}   (valid for {code.expires_in / 60:.0f} minutes)")
+    print(f"Approve at    {code.verification_url}")
+    print(f"Room          {room}")
+    print(f"Fingerprint   {fingerprint}")
+    print("An admin enters the code and compares the fingerprint before approving.", flush=True)
+
+
+def _run(options: argparse.Namespace) -> int:
+    logging.basicConfig(
+        level=logging.DEBUG if options.verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    for noisy in ("httpx", "httpcore", "websockets"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    directory = _state_dir(options)
+    settings = configs.merged(configs.load(directory), options.simulate, options.path)
+    process.run(
+        process.Options(
+            state_dir=directory,
+            listing=_usb_ports,
+            simulated=_simulated(settings.simulate),
+            paths=settings.paths,
+            insecure=options.insecure,
+        )
+    )
+    return EXIT_OK
+
+
+def _ports(options: argparse.Namespace) -> int:
+    directory = _state_dir(options)
+    settings = configs.load(directory)
+    simulated = _simulated(settings.simulate)
+    links = {}
+    if simulated:
+        runtime = runtime_dir(directory)
+        links = {printer.name: link_of(runtime, printer.name) for printer in simulated}
+    inventory = Ports(_usb_ports, settings.paths, links)
+    inventory.scan()
+    ports = inventory.listed({})
+    if options.json:
+        print(msgspec.json.encode(ports).decode())
+        return EXIT_OK
+    if not ports:
+        print(
+            "no serial ports; plug a printer in, or name one in bridge.toml: [[path]] device = ..."
+        )
+    for port in ports:
+        print(f"{port.port_id:40} {port.device:20} {port.error or port.description}")
+    return EXIT_OK
+
+
+def _status(options: argparse.Namespace) -> int:
+    directory = _state_dir(options)
+    running, known = status.is_running(directory), status.read(directory)
+    if options.json:
+        body = {"running": running, "status": known}
+        print(msgspec.json.encode(body).decode())
+    elif known is None:
+        print(f"no agent has run in {directory}")
+    else:
+        print("\n".join(status.lines(known, running)))
+    return EXIT_OK if running else EXIT_FAILED
+
+
+def _stop(options: argparse.Namespace) -> int:
+    if bool(options.printer) == options.all:
+        raise configs.ConfigError("name the printers to stop, or give --all")
+    directory = _state_dir(options)
+    if not directory.is_dir():
+        raise configs.ConfigError(f"there is no bridge in {directory}")
+    result = stopping.stop(
+        directory, options.printer, everything=options.all, timeout_s=options.timeout
+    )
+    print(f"ended {len(result.ended)} senders and {len(result.simulators)} simulators")
+    if result.left:
+        names = ", ".join(map(str, result.left))
+        print(f"still running after {options.timeout:.0f} s: printers {names}", file=sys.stderr)
+        return EXIT_LEFT
+    return EXIT_OK
+
+
+# --- what they share ---------------------------------------------------------------------------
+
+
+def _state_dir(options: argparse.Namespace) -> Path:
+    return configs.state_dir(options.state_dir, os.environ)
+
+
+def _simulated(addresses: Sequence[str]) -> list[VirtualPrinter]:
+    printers = [parse_virtual(text) for text in addresses]
+    names = [printer.name for printer in printers]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise configs.ConfigError(f"two simulated printers are called {sorted(twice)[0]!r}")
+    return printers
+
+
+def _usb_ports() -> list[Port]:
+    return []
+
+
+def _enrol_token(file: str | None, environment: Mapping[str, str]) -> str | None:
+    chosen = file or environment.get(TOKEN_FILE_VARIABLE)
+    if chosen:
+        try:
+            return Path(chosen).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise PairingError(f"the enrolment token file {chosen}: {error}") from error
+    return environment.get(TOKEN_VARIABLE) or None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bridge",
+        description="The Gantry bridge: printers on USB cables, driven from the farm's API.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"gantry bridge {VERSION}")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--state-dir",
+        metavar="DIR",
+        help="default $GANTRY_STATE_DIR or ~/.local/state/gantry-bridge",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_pair(commands.add_parser("pair", parents=[common], help="join a farm"))
+    _add_run(commands.add_parser("run", parents=[common], help="be the room's agent"))
+    ports = commands.add_parser("ports", parents=[common], help="show the serial ports")
+    ports.add_argument("--json", action="store_true", help="for programs")
+    ports.set_defaults(command=_ports)
+    shown = commands.add_parser("status", parents=[common], help="what the agent is doing")
+    shown.add_argument("--json", action="store_true", help="for programs")
+    shown.set_defaults(command=_status)
+    _add_stop(commands.add_parser("stop", parents=[common], help="end senders and simulators"))
+    return parser
+
+
+def _add_pair(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("url", metavar="URL", help="the API, https://HOST[:PORT]")
+    parser.add_argument("--room", metavar="NAME", help="how people call this room")
+    parser.add_argument(
+        "--enrol-token-file",
+        metavar="FILE",
+        help=f"pair without a person; also ${TOKEN_FILE_VARIABLE} or ${TOKEN_VARIABLE}",
+    )
+    parser.add_argument("--insecure", action="store_true", help="allow http:// beyond this machine")
+    parser.set_defaults(command=_pair)
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--simulate", metavar="URL", action="append", default=[], help="add a simulated printer"
+    )
+    parser.add_argument(
+        "--path", metavar="DEVICE", action="append", default=[], help="add a port by its path"
+    )
+    parser.add_argument("--insecure", action="store_true", help="allow ws:// beyond this machine")
+    parser.add_argument("--verbose", action="store_true", help="log everything")
+    parser.set_defaults(command=_run)
+
+
+def _add_stop(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("printer", nargs="*", metavar="PRINTER", help="number or slug")
+    parser.add_argument("--all", action="store_true", help="every sender and every simulator")
+    parser.add_argument(
+        "--timeout", type=float, default=STOP_S, metavar="S", help=f"default {STOP_S:.0f} s"
+    )
+    parser.set_defaults(command=_stop)
