@@ -1,0 +1,308 @@
+"""Files: bytes by content, what reading them told, and the names under which printers know them.
+
+Bytes go to the storage as they come, are hashed on the way and scanned in a thread before anybody
+can use them (DESIGN sections 3 and 7, Files). A name is one printer's label for a blob; several
+names and jobs may share one.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from tortoise.exceptions import IntegrityError
+from tortoise.expressions import Q
+
+from api.clock import Clock
+from api.config import Settings
+from api.errors import Conflict, Invalid, NotFound
+from api.events.service import Change, Happened, Ledger
+from api.files.models import Blob, FileName
+from api.files.names import clean_path, parents
+from api.files.scan import scan
+from api.principal import Principal
+from api.storage import Draft, Storage, Written
+from schemas.gcode.gate import Finding, Preflight
+from schemas.printer import Profile
+
+_CHECKS_KEPT = 1000
+
+
+class Files:
+    """Blobs and names of every organization."""
+
+    def __init__(self, storage: Storage, ledger: Ledger, clock: Clock, settings: Settings) -> None:
+        self._storage = storage
+        self._ledger = ledger
+        self._clock = clock
+        self._max_bytes = settings.max_upload_bytes
+        self._checks: OrderedDict[tuple[str, Profile], tuple[Finding, ...]] = OrderedDict()
+
+    # Blobs
+
+    async def ingest(
+        self,
+        by: Principal,
+        reader: AsyncIterator[bytes],
+        filename: str,
+        *,
+        must_be_gcode: bool = False,
+    ) -> Blob:
+        """Store what *reader* gives and say what it is; the same bytes give the same blob.
+
+        Nothing stays behind when it is refused: `Invalid` (too_large; with *must_be_gcode* also
+        empty and not_gcode), `Unavailable` (storage_unavailable), or whatever *reader* raises.
+        """
+        by.require("files.write")
+        async with self._storage.draft() as draft:
+            size_bytes = 0
+            async for chunk in reader:
+                size_bytes += len(chunk)
+                if size_bytes > self._max_bytes:
+                    raise self._too_large()
+                await draft.write(chunk)
+            if must_be_gcode and not size_bytes:
+                raise Invalid(f"{filename} is empty.")
+            written = await draft.finish()
+            known = await self._known(by.organization_id, written)
+            if known is None:
+                facts = await asyncio.to_thread(scan, draft.path)
+                if must_be_gcode:
+                    _check_gcode(facts, filename)
+                return await self._keep(by, draft, written, facts)
+        if must_be_gcode:  # the same bytes came before, where it did not matter what they are
+            _check_gcode(known.facts, filename)
+        return known
+
+    async def blob(self, organization_id: int, blob_id: int) -> Blob:
+        """The blob of that organization. Raises `NotFound`."""
+        found = await Blob.get_or_none(id=blob_id, organization_id=organization_id)
+        if found is None:
+            raise NotFound("File not found", code="file_not_found")
+        return found
+
+    def path_for_reading(self, blob: Blob) -> Path | None:
+        """Where the bytes lie on this machine; None when the storage is elsewhere."""
+        return self._storage.local_path(blob.storage_key)
+
+    def read(self, blob: Blob, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        """The bytes from *start*, at most *length*; raises `Unavailable` as it is iterated."""
+        return self._storage.read(blob.storage_key, start, length)
+
+    async def check_against(self, blob: Blob, profile: Profile) -> None:
+        """Raises `Invalid` (limit_exceeded) when the printer must not run this file.
+
+        The text and the facts name the first such line, and what it asks and may ask.
+        """
+        key = (blob.sha256, profile)
+        findings = self._checks.get(key)
+        if findings is None:
+            findings = await self._preflight(blob, profile)
+            self._checks[key] = findings
+            if len(self._checks) > _CHECKS_KEPT:
+                self._checks.popitem(last=False)
+        if findings:
+            raise _limit_exceeded(findings[0])
+
+    async def _preflight(self, blob: Blob, profile: Profile) -> tuple[Finding, ...]:
+        check = Preflight(profile)
+        async for chunk in self.read(blob):
+            await asyncio.to_thread(check.feed, chunk)
+        return tuple(await asyncio.to_thread(check.finish))
+
+    async def _known(self, organization_id: int, written: Written) -> Blob | None:
+        """The blob of the same bytes, when they are really still there."""
+        found = await Blob.get_or_none(organization_id=organization_id, sha256=written.sha256)
+        if found is not None and await self._storage.exists(found.storage_key):
+            return found
+        return None
+
+    async def _keep(
+        self, by: Principal, draft: Draft, written: Written, facts: dict[str, Any]
+    ) -> Blob:
+        key = await draft.keep(str(by.organization_id))
+        same: dict[str, Any] = {"organization_id": by.organization_id, "sha256": written.sha256}
+        try:
+            async with self._ledger.change():
+                found = await Blob.get_or_none(**same)
+                return found or await Blob.create(
+                    **same,
+                    sha1=written.sha1,
+                    size_bytes=written.size_bytes,
+                    storage_key=key,
+                    facts=facts,
+                    created_at=self._clock.now(),
+                )
+        except IntegrityError:  # another process stored the same bytes at this moment
+            return await Blob.get(**same)
+
+    def _too_large(self) -> Invalid:
+        return Invalid(
+            f"The file is larger than {self._max_bytes} bytes, the limit of this server "
+            "(GANTRY_MAX_UPLOAD_BYTES).",
+            code="too_large",
+            max_bytes=self._max_bytes,
+        )
+
+    # Names
+
+    async def put_name(
+        self,
+        by: Principal,
+        printer_id: int,
+        path: str,
+        display: str,
+        blob: Blob,
+        *,
+        userdata: Any = None,
+    ) -> FileName:
+        """Name *blob* in the printer's tree, in place of what had the name; folders are made.
+
+        The caller has checked that the printer is theirs. Raises `Invalid` for a bad path,
+        `Conflict` where a folder has the name, or a file stands for a folder.
+        """
+        by.require("files.write")
+        path = _reached(by, printer_id, path)
+        async with self._ledger.change() as change:
+            await self._make_parents(by, printer_id, path)
+            row = await FileName.get_or_none(printer_id=printer_id, path=path)
+            if row is None:
+                row = self._new_row(by, printer_id, path)
+            elif row.is_folder:
+                raise Conflict(f"{path!r} is a folder.")
+            row.display, row.blob_id, row.userdata = display[:300], blob.id, userdata
+            row.user_id, row.uploaded_at = by.user_id, self._clock.now()
+            await row.save()
+            _record(change, by, "file.added", row)
+        return row
+
+    async def make_folder(self, by: Principal, printer_id: int, path: str) -> FileName:
+        """Make the folder and those above it; one that is there already is no error."""
+        by.require("files.write")
+        path = _reached(by, printer_id, path)
+        async with self._ledger.change() as change:
+            await self._make_parents(by, printer_id, path)
+            row = await FileName.get_or_none(printer_id=printer_id, path=path)
+            if row is None:
+                row = self._new_row(by, printer_id, path, is_folder=True)
+                await row.save()
+                _record(change, by, "folder.added", row)
+            elif not row.is_folder:
+                raise Conflict(f"{path!r} is a file.")
+        return row
+
+    async def name(self, by: Principal, printer_id: int, path: str) -> FileName:
+        """The file or folder of that name. Raises `NotFound`, for a path that cannot be, too."""
+        by.require("files.read")
+        try:
+            path = _reached(by, printer_id, path)
+        except Invalid:
+            raise _no_file() from None
+        found = await FileName.get_or_none(
+            organization_id=by.organization_id, printer_id=printer_id, path=path
+        )
+        if found is None:
+            raise _no_file()
+        return found
+
+    async def names(self, by: Principal, printer_id: int, folder: str = "") -> list[FileName]:
+        """Everything below *folder* in the printer's tree, by path; empty: the whole tree."""
+        by.require("files.read")
+        rows = FileName.filter(organization_id=by.organization_id, printer_id=printer_id)
+        if folder:
+            found = await self.name(by, printer_id, folder)
+            return [row for row in await rows.order_by("path") if _below(row, found.path)]
+        _check_reach(by, printer_id)
+        return list(await rows.order_by("path"))
+
+    async def blobs_of(self, by: Principal, names: list[FileName]) -> dict[int, Blob]:
+        """The blobs of *names*, by their id."""
+        ids = {name.blob_id for name in names if name.blob_id is not None}
+        rows = Blob.filter(organization_id=by.organization_id, id__in=sorted(ids))
+        return {row.id: row for row in await rows}
+
+    async def remove_name(self, by: Principal, printer_id: int, path: str) -> None:
+        """Forget the name, or the folder with all below it; the bytes stay for jobs and history.
+
+        Raises `NotFound`.
+        """
+        by.require("files.write")
+        row = await self.name(by, printer_id, path)
+        async with self._ledger.change() as change:
+            mine = Q(organization_id=by.organization_id, printer_id=printer_id)
+            doomed = [each.id for each in await FileName.filter(mine) if _below(each, row.path)]
+            await FileName.filter(id__in=[row.id, *doomed]).delete()
+            _record(change, by, "folder.removed" if row.is_folder else "file.removed", row)
+
+    async def _make_parents(self, by: Principal, printer_id: int, path: str) -> None:
+        for folder in parents(path):
+            row = await FileName.get_or_none(printer_id=printer_id, path=folder)
+            if row is None:
+                await self._new_row(by, printer_id, folder, is_folder=True).save()
+            elif not row.is_folder:
+                raise Conflict(f"{folder!r} is a file, not a folder.")
+
+    def _new_row(
+        self, by: Principal, printer_id: int, path: str, *, is_folder: bool = False
+    ) -> FileName:
+        return FileName(
+            organization_id=by.organization_id,
+            printer_id=printer_id,
+            path=path,
+            display=path.rpartition("/")[2],
+            is_folder=is_folder,
+            user_id=by.user_id,
+            uploaded_at=self._clock.now(),
+        )
+
+
+def _below(row: FileName, folder: str) -> bool:
+    return row.path.startswith(f"{folder}/")
+
+
+def _check_reach(by: Principal, printer_id: int) -> None:
+    if not by.reaches(printer_id):
+        raise NotFound("Printer not found", code="printer_not_found")
+
+
+def _reached(by: Principal, printer_id: int, path: str) -> str:
+    """*path*, clean. Raises `NotFound` for another printer than the key's, `Invalid`."""
+    _check_reach(by, printer_id)
+    path = clean_path(path)
+    if not path:
+        raise Invalid("The file name is empty.")
+    return path
+
+
+def _record(change: Change, by: Principal, kind: str, row: FileName) -> None:
+    change.record(
+        Happened(
+            by.organization_id,
+            kind,
+            printer_id=row.printer_id,
+            user_id=by.user_id,
+            data={"path": row.path},
+        )
+    )
+
+
+def _no_file() -> NotFound:
+    return NotFound("File not found", code="file_not_found")
+
+
+def _check_gcode(facts: dict[str, Any], filename: str) -> None:
+    if not facts["looks_like_gcode"]:
+        raise Invalid(
+            f"{filename} is not G-code: it has no command that a printer knows, or is binary.",
+            code="not_gcode",
+        )
+
+
+def _limit_exceeded(finding: Finding) -> Invalid:
+    facts: dict[str, Any] = {"line": finding.line, "gcode": finding.code}
+    if finding.violation is not None:
+        facts["heater"] = finding.violation.heater
+        facts["asked_c"] = finding.violation.asked_c
+        facts["allowed_c"] = finding.violation.allowed_c
+    return Invalid(f"This file cannot be printed here: {finding}.", code="limit_exceeded", **facts)

@@ -1,0 +1,195 @@
+"""Files in a folder, by content: `folder/ab/abcdef…`, written whole or not at all.
+
+A draft lies in `drafts/` of the same file system, is flushed to the disk and then renamed, so that
+no reader ever sees half a file and what was acknowledged survives a power cut. Disk work happens in
+threads, a megabyte at a time.
+"""
+
+import asyncio
+import errno
+import hashlib
+import os
+import re
+import secrets
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from api.errors import Unavailable
+from api.storage.protocol import Written
+
+BATCH_BYTES = 1024 * 1024  # a hop to a thread costs as much as hashing 100 KB
+READ_BYTES = 256 * 1024
+ABANDONED_S = 24 * 3600.0  # a draft older than this belongs to a process that died
+_KEY = re.compile(r"[a-z0-9]+(?:/[a-z0-9]+)*")
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class LocalStorage:
+    """The storage that needs nothing but a folder, made when the first file comes."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @asynccontextmanager
+    async def draft(self) -> AsyncIterator["LocalDraft"]:
+        """A new draft; removed on the way out unless it was kept."""
+        draft = await asyncio.to_thread(self._open_draft)
+        try:
+            yield draft
+        finally:
+            await asyncio.to_thread(draft.discard)
+
+    async def exists(self, key: str) -> bool:
+        """Whether there are bytes under *key*."""
+        return await asyncio.to_thread(self._path(key).is_file)
+
+    async def read(
+        self, key: str, start: int = 0, length: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """The bytes under *key* from *start*, at most *length*. Raises `Unavailable`."""
+        file = await asyncio.to_thread(self._open, key, start)
+        try:
+            left = length
+            while left is None or left > 0:
+                wanted = READ_BYTES if left is None else min(left, READ_BYTES)
+                chunk = await asyncio.to_thread(file.read, wanted)
+                if not chunk:
+                    return
+                left = None if left is None else left - len(chunk)
+                yield chunk
+        finally:
+            file.close()
+
+    async def delete(self, key: str) -> None:
+        """Remove what is under *key*; nothing there is no error."""
+        await asyncio.to_thread(self._path(key).unlink, missing_ok=True)
+
+    def local_path(self, key: str) -> Path | None:
+        """Where the bytes under *key* lie."""
+        return self._path(key)
+
+    def _path(self, key: str) -> Path:
+        if not _KEY.fullmatch(key):
+            raise ValueError(f"{key!r} is no storage key")
+        return self._root / key
+
+    def _open(self, key: str, start: int) -> BinaryIO:
+        try:
+            file = self._path(key).open("rb")
+        except OSError as error:
+            raise _unavailable(error) from None
+        file.seek(start)
+        return file
+
+    def _open_draft(self) -> "LocalDraft":
+        folder = self._root / "drafts"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _sweep(folder)
+            return LocalDraft(self._root, folder / secrets.token_hex(16))
+        except OSError as error:
+            raise _unavailable(error) from None
+
+
+class LocalDraft:
+    """A file on its way in, hashed as it is written."""
+
+    def __init__(self, root: Path, path: Path) -> None:
+        self._root = root
+        self._path = path
+        self._file = path.open("xb", buffering=0)
+        self._busy = threading.Lock()  # a cancelled write still runs in its thread
+        self._batch = bytearray()
+        self._size_bytes = 0
+        self._sha256 = hashlib.sha256()
+        self._sha1 = hashlib.sha1(usedforsecurity=False)
+
+    @property
+    def path(self) -> Path:
+        """Where the draft lies."""
+        return self._path
+
+    async def write(self, chunk: bytes) -> None:
+        """Add *chunk*. Raises `Unavailable` when the disk is full."""
+        self._batch += chunk
+        if len(self._batch) >= BATCH_BYTES:
+            await self._in_thread(self._flush)
+
+    async def finish(self) -> Written:
+        """Everything is on the disk. Raises `Unavailable`."""
+        await self._in_thread(self._sync)
+        return Written(
+            size_bytes=self._size_bytes,
+            sha256=self._sha256.hexdigest(),
+            sha1=self._sha1.hexdigest(),
+        )
+
+    async def keep(self, folder: str) -> str:
+        """Rename it to its content's name under *folder*; the key. Raises `Unavailable`."""
+        sha256 = self._sha256.hexdigest()
+        key = f"{folder}/{sha256[:2]}/{sha256}"
+        await self._in_thread(lambda: self._rename(self._root / key))
+        return key
+
+    def discard(self) -> None:
+        """Close it, and remove it where it was not kept."""
+        with self._busy:
+            self._file.close()
+            self._path.unlink(missing_ok=True)
+
+    async def _in_thread(self, work: Callable[[], None]) -> None:
+        def alone() -> None:
+            with self._busy:
+                work()
+
+        try:
+            await asyncio.to_thread(alone)
+        except OSError as error:
+            raise _unavailable(error) from None
+
+    def _flush(self) -> None:
+        batch, self._batch = self._batch, bytearray()
+        self._sha256.update(batch)
+        self._sha1.update(batch)
+        view = memoryview(batch)
+        while view:
+            view = view[self._file.write(view) :]
+        self._size_bytes += len(batch)
+
+    def _sync(self) -> None:
+        self._flush()
+        os.fsync(self._file.fileno())
+
+    def _rename(self, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self._path.replace(target)
+        for folder in (target.parent, target.parent.parent, self._root):
+            _sync_folder(folder)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove drafts that a dead process left behind."""
+    oldest = time.time() - ABANDONED_S
+    for path in folder.iterdir():
+        try:
+            if path.stat().st_mtime < oldest:
+                path.unlink()
+        except FileNotFoundError:
+            continue  # somebody else's draft was just kept
+
+
+def _unavailable(error: OSError) -> Unavailable:
+    what = "is full" if error.errno in _FULL else f"cannot be used: {error.strerror}"
+    return Unavailable(f"The file storage {what}.", code="storage_unavailable")
