@@ -6,6 +6,7 @@ says so, but its claims decide nothing: only the row does.
 """
 
 import hashlib
+import hmac
 import os
 import re
 import secrets
@@ -70,15 +71,24 @@ class SessionTokens:
 
     def make(self, username: str, role: str, expires_at: datetime) -> str:
         """A signed token (HS256) with the claims sub, role, exp and jti."""
-        if self._key is None:
-            self._key = OctKey.import_key(_read_or_make(self._path))
         claims = {
             "sub": username,
             "role": role,
             "exp": int(expires_at.timestamp()),
             "jti": secrets.token_hex(16),
         }
-        return jwt.encode({"alg": "HS256"}, claims, self._key)
+        return jwt.encode({"alg": "HS256"}, claims, self._signing_key())
+
+    def ticket(self, credential_id: int) -> str:
+        """A signed reference to a credential; no secret can be told from it."""
+        said = f"push {credential_id}".encode()
+        signature = hmac.new(self._signing_key().raw_value, said, hashlib.sha256).hexdigest()
+        return f"{credential_id}-{signature}"
+
+    def _signing_key(self) -> OctKey:
+        if self._key is None:
+            self._key = OctKey.import_key(_read_or_make(self._path))
+        return self._key
 
 
 def _read_or_make(path: Path) -> bytes:

@@ -4,6 +4,8 @@ The front door of the room. `authenticate` is what both faces ask; everything el
 principal that it is given.
 """
 
+import hmac
+import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -140,6 +142,17 @@ class Accounts:
             change.record(_happened(user, "auth.login", {"remote_address": remote}))
             return await self._open_session(change, user, remote, agent)
 
+    async def open_session(self, by: Principal, remote: str, agent: str) -> Login:
+        """A session that may do what *by*'s credential may, and no more."""
+        user = await self._myself(by)
+        async with self._ledger.change() as change:
+            return await self._open_session(change, user, remote, agent, by)
+
+    async def csrf_fits(self, by: Principal, token: str) -> bool:
+        """Whether *token* is the CSRF token of the session that *by* came with."""
+        row = await Credential.get_or_none(id=by.credential_id, kind=CredentialKind.SESSION)
+        return row is not None and hmac.compare_digest(row.csrf_sha256, keys.digest(token))
+
     async def logout(self, by: Principal) -> None:
         """End the session that asks; a token or key stays what it is."""
         if by.kind == CredentialKind.SESSION:
@@ -175,12 +188,31 @@ class Accounts:
             user_id=by.user_id, kind=CredentialKind.SESSION, id__not=by.credential_id
         )
 
+    def push_ticket(self, by: Principal) -> str:
+        """What opens the push of the OctoPrint face as *by*, and nothing else.
+
+        It says which credential it stands for, so it dies with that.
+        """
+        return self._session_tokens.ticket(by.credential_id)
+
+    async def csrf_fits(self, by: Principal, token: str) -> bool:
+        """Whether *token* is the CSRF token of the session that *by* came with."""
+        row = await Credential.get_or_none(id=by.credential_id, kind=CredentialKind.SESSION)
+        return row is not None and hmac.compare_digest(row.csrf_sha256, keys.digest(token))
+
     async def _has_been_here(self, user: User, remote: str) -> bool:
         return await Credential.filter(
             user_id=user.id, kind=CredentialKind.SESSION, remote_address=remote
         ).exists()
 
-    async def _open_session(self, change: Change, user: User, remote: str, agent: str) -> Login:
+    async def _open_session(
+        self,
+        change: Change,
+        user: User,
+        remote: str,
+        agent: str,
+        like: Principal | None = None,
+    ) -> Login:
         now = self._clock.now()
         expires_at = now + self._session_life
         await Credential.filter(
@@ -192,6 +224,8 @@ class Accounts:
             user=user,
             kind=CredentialKind.SESSION,
             expires_at=expires_at,
+            scopes=like.scopes if like else (),
+            printer_id=like.printer_id if like else None,
             csrf_token=csrf_token,
             remote_address=remote,
             user_agent=agent,
