@@ -5,7 +5,6 @@ principal that it is given.
 """
 
 import hmac
-import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -142,17 +141,6 @@ class Accounts:
             change.record(_happened(user, "auth.login", {"remote_address": remote}))
             return await self._open_session(change, user, remote, agent)
 
-    async def open_session(self, by: Principal, remote: str, agent: str) -> Login:
-        """A session that may do what *by*'s credential may, and no more."""
-        user = await self._myself(by)
-        async with self._ledger.change() as change:
-            return await self._open_session(change, user, remote, agent, by)
-
-    async def csrf_fits(self, by: Principal, token: str) -> bool:
-        """Whether *token* is the CSRF token of the session that *by* came with."""
-        row = await Credential.get_or_none(id=by.credential_id, kind=CredentialKind.SESSION)
-        return row is not None and hmac.compare_digest(row.csrf_sha256, keys.digest(token))
-
     async def logout(self, by: Principal) -> None:
         """End the session that asks; a token or key stays what it is."""
         if by.kind == CredentialKind.SESSION:
@@ -205,14 +193,7 @@ class Accounts:
             user_id=user.id, kind=CredentialKind.SESSION, remote_address=remote
         ).exists()
 
-    async def _open_session(
-        self,
-        change: Change,
-        user: User,
-        remote: str,
-        agent: str,
-        like: Principal | None = None,
-    ) -> Login:
+    async def _open_session(self, change: Change, user: User, remote: str, agent: str) -> Login:
         now = self._clock.now()
         expires_at = now + self._session_life
         await Credential.filter(
@@ -224,8 +205,6 @@ class Accounts:
             user=user,
             kind=CredentialKind.SESSION,
             expires_at=expires_at,
-            scopes=like.scopes if like else (),
-            printer_id=like.printer_id if like else None,
             csrf_token=csrf_token,
             remote_address=remote,
             user_agent=agent,

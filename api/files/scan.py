@@ -8,17 +8,19 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from api.files.slicers import facts_of
-from schemas.gcode.gate import MAX_CARRY_BYTES, Finding, scan_lines
-from schemas.gcode.policy import Treatment
+from schemas.gcode.gate import MAX_CARRY_BYTES, Finding, judge, scan_lines
+from schemas.gcode.policy import Origin, Treatment
 from schemas.printer import Profile
 
 CHUNK_BYTES = 64 * 1024
 COMMENT_BYTES = 256 * 1024  # of the head and of the tail; thumbnails at the head take their part
 _MAX_REFUSALS = 20
 
-#: No target passes these ceilings, so that every line that sets one is found.
-_EVERY_TARGET = Profile(max_nozzle_c=-1.0, max_bed_c=-1.0, max_chamber_c=-1.0)
+#: No target passes these ceilings, so that the first line that sets one is found.
+_NOTHING_SEEN = Profile(max_nozzle_c=-1.0, max_bed_c=-1.0, max_chamber_c=-1.0)
 
 _COMMAND = re.compile(rb"^[ \t]*(?:N\d+[ \t]*)?[GM]\d", re.MULTILINE | re.IGNORECASE)
 _COMMENT = re.compile(rb"^;[^\n]{1,500}$", re.MULTILINE)
@@ -35,6 +37,7 @@ class Scan:
         self._binary = False
         self._commands = False
         self._hottest: dict[str, dict[str, float]] = {}
+        self._seen = _NOTHING_SEEN  # its ceilings are the hottest targets so far
         self._refused: list[dict[str, Any]] = []
         self._head = bytearray()
         self._tail = b""
@@ -54,15 +57,19 @@ class Scan:
             self._look(data[:end])
 
     def finish(self) -> dict[str, Any]:
-        """The facts; keys as in DESIGN's file row, absent where unknown."""
+        """The facts by name, absent where unknown.
+
+        Beside the slicer's (see `slicers`): *max_nozzle_c*, *max_bed_c*, *max_chamber_c*, each the
+        hottest target `c` and the `line` that sets it first; *refused*, lines that no printer may
+        run; *lines*, *layers*, *looks_like_gcode*, *has_thumbnail*.
+        """
         if self._carry:
             self._look(self._carry)
         facts = facts_of(self._comments())
         if self._layers and "layers" not in facts:
             facts["layers"] = self._layers
-        for heater in ("nozzle", "bed", "chamber"):
-            if heater in self._hottest:
-                facts[f"max_{heater}_c"] = self._hottest[heater]
+        for heater, hottest in self._hottest.items():
+            facts[f"max_{heater}_c"] = hottest
         facts["lines"] = self._lines
         facts["looks_like_gcode"] = self._commands and not self._binary
         facts["has_thumbnail"] = _THUMBNAIL.search(self._head) is not None
@@ -75,19 +82,28 @@ class Scan:
             self._commands = _COMMAND.search(batch) is not None
         self._layers += batch.count(b"\n;LAYER_CHANGE") + batch.count(b"\n;LAYER:")
         self._layers += batch.startswith((b";LAYER_CHANGE", b";LAYER:"))
-        for finding in scan_lines(batch, _EVERY_TARGET, first_line=self._lines + 1):
-            self._note(finding)
+        findings = scan_lines(batch, self._seen)
+        if findings:
+            lines = batch.split(b"\n")
+            for finding in findings:
+                self._note(lines[finding.line - 1], self._lines + finding.line)
         self._lines += batch.count(b"\n") + (not batch.endswith(b"\n"))
 
-    def _note(self, finding: Finding) -> None:
-        violation = finding.violation
-        if violation is not None:
-            asked_c = violation.asked_c
-            known = self._hottest.get(violation.heater)
-            if asked_c is not None and (known is None or asked_c > known["c"]):
-                self._hottest[violation.heater] = {"line": finding.line, "c": asked_c}
-        elif finding.treatment is Treatment.REFUSE and len(self._refused) < _MAX_REFUSALS:
-            self._refused.append({"line": finding.line, "code": finding.code, "why": finding.why})
+    def _note(self, line: bytes, number: int) -> None:
+        """Every target that *line* sets above what was seen, then what else is wrong with it."""
+        while finding := judge(line, number, self._seen, Origin.FILE):
+            violation = finding.violation
+            if violation is None or violation.asked_c is None:
+                self._refuse(finding)
+                return
+            self._hottest[violation.heater] = {"line": number, "c": violation.asked_c}
+            self._seen = msgspec.structs.replace(
+                self._seen, **{f"max_{violation.heater}_c": violation.asked_c}
+            )
+
+    def _refuse(self, finding: Finding) -> None:
+        if finding.treatment is Treatment.REFUSE and len(self._refused) < _MAX_REFUSALS:
+            self._refused.append({"line": finding.line, "code": finding.code, "text": str(finding)})
 
     def _comments(self) -> str:
         """The comments of head and tail, without the pictures."""

@@ -6,7 +6,6 @@ names and jobs may share one.
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,15 +17,13 @@ from api.clock import Clock
 from api.config import Settings
 from api.errors import Conflict, Invalid, NotFound
 from api.events.service import Change, Happened, Ledger
+from api.files.limits import check_facts
 from api.files.models import Blob, FileName
 from api.files.names import clean_path, parents
 from api.files.scan import scan
 from api.principal import Principal
 from api.storage import Draft, Storage, Written
-from schemas.gcode.gate import Finding, Preflight
 from schemas.printer import Profile
-
-_CHECKS_KEPT = 1000
 
 
 class Files:
@@ -37,7 +34,6 @@ class Files:
         self._ledger = ledger
         self._clock = clock
         self._max_bytes = settings.max_upload_bytes
-        self._checks: OrderedDict[tuple[str, Profile], tuple[Finding, ...]] = OrderedDict()
 
     # Blobs
 
@@ -90,26 +86,12 @@ class Files:
         """The bytes from *start*, at most *length*; raises `Unavailable` as it is iterated."""
         return self._storage.read(blob.storage_key, start, length)
 
-    async def check_against(self, blob: Blob, profile: Profile) -> None:
+    def check_against(self, blob: Blob, profile: Profile) -> None:
         """Raises `Invalid` (limit_exceeded) when the printer must not run this file.
 
-        The text and the facts name the first such line, and what it asks and may ask.
+        The text and the facts name the line, and what it asks for and may ask for.
         """
-        key = (blob.sha256, profile)
-        findings = self._checks.get(key)
-        if findings is None:
-            findings = await self._preflight(blob, profile)
-            self._checks[key] = findings
-            if len(self._checks) > _CHECKS_KEPT:
-                self._checks.popitem(last=False)
-        if findings:
-            raise _limit_exceeded(findings[0])
-
-    async def _preflight(self, blob: Blob, profile: Profile) -> tuple[Finding, ...]:
-        check = Preflight(profile)
-        async for chunk in self.read(blob):
-            await asyncio.to_thread(check.feed, chunk)
-        return tuple(await asyncio.to_thread(check.finish))
+        check_facts(blob.facts, profile)
 
     async def _known(self, organization_id: int, written: Written) -> Blob | None:
         """The blob of the same bytes, when they are really still there."""
@@ -297,12 +279,3 @@ def _check_gcode(facts: dict[str, Any], filename: str) -> None:
             f"{filename} is not G-code: it has no command that a printer knows, or is binary.",
             code="not_gcode",
         )
-
-
-def _limit_exceeded(finding: Finding) -> Invalid:
-    facts: dict[str, Any] = {"line": finding.line, "gcode": finding.code}
-    if finding.violation is not None:
-        facts["heater"] = finding.violation.heater
-        facts["asked_c"] = finding.violation.asked_c
-        facts["allowed_c"] = finding.violation.allowed_c
-    return Invalid(f"This file cannot be printed here: {finding}.", code="limit_exceeded", **facts)

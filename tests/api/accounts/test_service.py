@@ -135,6 +135,27 @@ async def test_a_key_is_bound_to_its_printer(accounts: Accounts) -> None:
         await accounts.create_token(principal, "wider", [], None)
 
 
+async def test_each_session_has_its_own_csrf_token(accounts: Accounts) -> None:
+    """Neither another session's token nor a key opens it (OctoPrint 2)."""
+    first = await make_admin(accounts)
+    second = await accounts.login("admin", PASSWORD, HERE, "")
+    assert await accounts.csrf_fits(first.principal, first.csrf_token)
+    assert not await accounts.csrf_fits(first.principal, second.csrf_token)
+    key = await accounts.create_octoprint_key(first.principal, 7, "slicer")
+    assert not await accounts.csrf_fits(await accounts.authenticate(key), first.csrf_token)
+
+
+async def test_a_push_ticket_tells_nothing_and_is_its_credentials_own(accounts: Accounts) -> None:
+    """It is stable for a credential, differs between two, and authenticates nobody."""
+    first = await make_admin(accounts)
+    second = await accounts.login("admin", PASSWORD, HERE, "")
+    ticket = accounts.push_ticket(first.principal)
+    assert ticket == accounts.push_ticket(first.principal)
+    assert ticket != accounts.push_ticket(second.principal)
+    with pytest.raises(NotAuthenticated):
+        await accounts.authenticate(ticket)
+
+
 @pytest.mark.parametrize(
     "secret", ["", " ", "null", "undefined", "odin_", "a.b.c", "x" * 5000, "ab\x00cd" * 9, "ä" * 40]
 )

@@ -165,6 +165,24 @@ def test_codes_that_no_printer_may_run_are_listed() -> None:
     assert [(one["line"], one["code"]) for one in facts["refused"]] == [(2, "M500"), (4, "M997")]
 
 
+@pytest.mark.parametrize(
+    ("line", "hottest_c"),
+    [(b"M104 S200 R300", 300), (b"M104 S215.0E1", 2150), (b"G1 X1 M104 S20 M109 S280", 280)],
+)
+def test_every_reading_of_a_line_counts(line: bytes, hottest_c: float) -> None:
+    """What any firmware might read as the target is taken as one (safety M19)."""
+    assert scanned(b"M104 S10\n" + line + b"\nM104 S0\n")["max_nozzle_c"] == {
+        "line": 2,
+        "c": hottest_c,
+    }
+
+
+def test_a_target_that_is_no_number_is_refused() -> None:
+    """Behind a good one too: nobody can say how hot that gets."""
+    facts = scanned(b"G28\nM104 S200\nM104 S0x200\n")
+    assert [one["line"] for one in facts["refused"]] == [3]
+
+
 def test_five_megabytes_take_less_than_600_ms(tmp_path: Path) -> None:
     """A real vase of 175 618 lines."""
     content = lzma.decompress((ROOT / "infra" / "demo" / "vase_medium.gcode.xz").read_bytes())

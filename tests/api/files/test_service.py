@@ -109,10 +109,10 @@ async def test_viewers_upload_nothing(files: Files, admin: Principal) -> None:
 async def test_too_hot_for_the_printer_names_line_and_limit(files: Files, admin: Principal) -> None:
     """The answer says which line asks for what, and what is allowed (safety M19)."""
     blob = await files.ingest(admin, chunks(b"G28\nM104 S200\nM109 S290\n"), "a.gcode")
-    await files.check_against(blob, Profile(max_nozzle_c=290.0))
+    files.check_against(blob, Profile(max_nozzle_c=290.0))
     for _ in range(2):
         with pytest.raises(Invalid) as caught:
-            await files.check_against(blob, Profile(max_nozzle_c=250.0))
+            files.check_against(blob, Profile(max_nozzle_c=250.0))
         problem = caught.value
         assert problem.code == "limit_exceeded"
         assert problem.extra["line"] == 3
@@ -127,7 +127,7 @@ async def test_refused_code_names_its_line(files: Files, admin: Principal) -> No
     """A file that stores settings on the printer is not printed (safety M20)."""
     blob = await files.ingest(admin, chunks(b"G28\nM500\n"), "a.gcode")
     with pytest.raises(Invalid, match="line 2: M500"):
-        await files.check_against(blob, Profile())
+        files.check_against(blob, Profile())
 
 
 async def test_each_printer_has_its_own_tree(files: Files, admin: Principal) -> None:
