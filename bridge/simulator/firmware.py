@@ -63,9 +63,10 @@ class Firmware:
             self._boot_at = inf
             self._booted = True
             self._out.extend(boot_text(self._reason))
+        if not self._dead():
+            self._machine.protect(now)
         if self._dead():
             return
-        self._machine.protect(now)
         self._run(now)
         self._report(now)
 
