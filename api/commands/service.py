@@ -145,6 +145,11 @@ class Commands:
         await self._step(change, command, CommandEvent.SUPERSEDED, "withdrawn", "")
         return True
 
+    async def underway(self, printer_id: int, verb: Verb, grant: str | None) -> Command | None:
+        """The newest command of this kind that is not over yet, or None."""
+        rows = Command.filter(printer_id=printer_id, verb=verb, grant=grant)
+        return await rows.exclude(state__in=tuple(COMMAND_OVER)).order_by("-seq").first()
+
     async def get(self, command_id: str) -> Command:
         """One command. Raises `NotFound`."""
         command = await Command.filter(id=command_id).first()

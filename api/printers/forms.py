@@ -47,7 +47,8 @@ SETTABLE = BRIDGE_FIELDS | {
 class PrinterCreate:
     """A printer to be made. Without *bridge_id* people run it by hand.
 
-    *plate_policy* None: `self_clearing` on a virtual port, else `start_confirms`.
+    *plate_policy* None: `self_clearing` on a virtual port or without a bridge (whoever starts a
+    print by hand has looked at the plate), else `start_confirms`.
     """
 
     name: str
@@ -108,8 +109,8 @@ def parse_scripts(scripts: Mapping[str, str]) -> dict[str, str]:
 def parse_policy(value: str | None, port_id: str | None) -> PlatePolicy:
     """The plate policy *value*, or the default for this port. Raises `Invalid`."""
     if value is None:
-        virtual = port_id is not None and port_id.startswith(VIRTUAL)
-        return PlatePolicy.SELF_CLEARING if virtual else PlatePolicy.START_CONFIRMS
+        self_clearing = port_id is None or port_id.startswith(VIRTUAL)
+        return PlatePolicy.SELF_CLEARING if self_clearing else PlatePolicy.START_CONFIRMS
     try:
         return PlatePolicy(value)
     except ValueError:

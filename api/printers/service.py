@@ -6,6 +6,7 @@ caller's transaction, so of many who try at once exactly one wins.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
@@ -74,6 +75,10 @@ class Printers:
         """One printer. Raises `NotFound` for what is not there or not the caller's."""
         return self._theirs(by, await self._rows.one(printer_id), f"number {printer_id}")
 
+    async def find(self, printer_id: int) -> Printer | None:
+        """The printer, whosever it is; None when there is none. For the farm itself."""
+        return await self._rows.one(printer_id)
+
     async def by_slug(self, by: Principal, slug: str) -> Printer:
         """The printer with this slug. Raises `NotFound`."""
         return self._theirs(by, await self._rows.of_slug(slug), f"called {slug!r}")
@@ -97,6 +102,10 @@ class Printers:
     async def desired(self, bridge_id: int) -> Sequence[PrinterConfig]:
         """The room's printers as they should be."""
         return [config(row) for row in await self.on_bridge(bridge_id)]
+
+    def now(self) -> datetime:
+        """The farm's time, for whoever shows how long ago something was."""
+        return self._clock.now()
 
     def reachable(self, printer: Printer) -> bool:
         """Whether its room is online; a printer that people run by hand always is."""

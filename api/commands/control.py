@@ -1,0 +1,98 @@
+"""Control routes of both faces: tell a printer, wait, answer what it *reported* (DESIGN 7).
+
+"Read your own write": never a wish. Pausing may take until the head is parked, so `pausing` is an
+honest answer; a command that nobody has taken over is an honest refusal.
+"""
+
+from dataclasses import dataclass
+
+from api.commands.service import Command, Commands
+from api.errors import Conflict, Unavailable
+from api.principal import Principal
+from api.printers.service import Printer, Printers
+from schemas.commands import Args, CommandState, Verb
+from schemas.printer import CONNECTED, PrinterState
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """The states that show that a verb has worked, and how long an answer waits for them."""
+
+    states: frozenset[PrinterState]
+    wait_s: float
+
+
+_S = PrinterState
+AIMS: dict[Verb, Aim] = {
+    Verb.PAUSE: Aim(frozenset({_S.PAUSED}), 3.0),
+    Verb.RESUME: Aim(frozenset({_S.PRINTING, _S.FINISHING}), 1.0),
+    Verb.CONNECT: Aim(CONNECTED, 1.0),
+    Verb.DISCONNECT: Aim(frozenset({_S.OFFLINE}), 1.0),
+    Verb.REMOTE_STOP: Aim(frozenset({_S.HALTED}), 1.5),
+    Verb.RESET_STOP: Aim(frozenset(PrinterState) - {_S.HALTED}, 1.0),
+}
+#: A command in these states has been taken over by the room: its printer's state is the answer.
+_TAKEN = frozenset({CommandState.DELIVERED, CommandState.STARTED, CommandState.DONE})
+
+
+class Control:
+    """Tells printers what to do and reports what they said."""
+
+    def __init__(self, printers: Printers, commands: Commands) -> None:
+        self._printers = printers
+        self._commands = commands
+
+    async def tell(
+        self, by: Principal, printer_id: int, verb: Verb, args: Args | None = None
+    ) -> Printer:
+        """Do *verb* (one of `AIMS`) and return the printer with the state that it reported.
+
+        Raises what `Commands.issue` raises, `Conflict` when the printer refused, `Unavailable`
+        when nobody answered in time.
+        """
+        by.require("printers.stop" if verb is Verb.REMOTE_STOP else "printers.control")
+        printer = await self._printers.get(by, printer_id)
+        aim = AIMS[verb]
+        there = printer.bridge_id is not None and self._printers.reachable(printer)
+        if there and printer.state in aim.states:
+            return printer
+        command = await self._commands.underway(printer_id, verb, printer.active_grant)
+        if command is None or verb is not Verb.REMOTE_STOP:
+            command = await self._commands.issue(by, printer, verb, args)
+
+        async def reached() -> bool:
+            return (await self._printers.get(by, printer_id)).state in aim.states
+
+        command = await self._commands.settle(command, reached, aim.wait_s)
+        if not await reached():
+            check_outcome(command, printer.name)
+        return await self._printers.get(by, printer_id)
+
+
+def check_outcome(command: Command, name: str) -> None:
+    """Raises when *command* cannot be answered with the printer's own state: `Conflict` when it
+    was refused, `Unavailable` when nobody has taken it over, or nobody knows what it did.
+    """
+    state = CommandState(command.state)
+    why = command.reason or command.code or "without a reason"
+    if state is CommandState.REJECTED:
+        raise Conflict(f"{name} refused to {command.verb}: {why}", code="invalid_state_transition")
+    if state is CommandState.FAILED:
+        raise Conflict(f"{name} could not {command.verb}: {why}", command_code=command.code)
+    stop = command.verb == Verb.REMOTE_STOP
+    if state in _TAKEN and not (stop and state is not CommandState.DONE):
+        return
+    raise Unavailable(_unanswered(command, name, state), command_id=command.id, state=state)
+
+
+def _unanswered(command: Command, name: str, state: CommandState) -> str:
+    if command.verb == Verb.REMOTE_STOP:
+        return (
+            f"{name} has not confirmed the stop. Go there and switch it off if there is danger; "
+            "the stop is carried out as soon as its room can be reached."
+        )
+    if state is CommandState.UNKNOWN:
+        return f"Nobody can say whether {name} did {command.verb}: {command.reason}"
+    if state in (CommandState.EXPIRED, CommandState.SUPERSEDED):
+        return f"{name} was not told to {command.verb}: {command.reason or state}"
+    return f"The room of {name} has not answered. {command.verb} is not confirmed."
