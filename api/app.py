@@ -32,6 +32,7 @@ from api.http import MAX_BODY_BYTES, json_answer
 from api.jobs.routes import JobRoutes
 from api.jobs.service import Jobs
 from api.link.handler import LinkHandler
+from api.link.routes import LinkRoutes
 from api.link.socket import LinkEndpoint
 from api.models_library.routes import LibraryRoutes
 from api.models_library.service import Library
@@ -59,6 +60,7 @@ _log = logging.getLogger("gantry.api")
 class Rooms:
     """The services of one process."""
 
+    ledger: Ledger
     accounts: Accounts
     bridges: Bridges
     pairing: Pairing
@@ -81,8 +83,9 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
     library = Library(files, ledger, clock)
     commands = Commands(bridges, ledger, clock, bus)
     telemetry = Telemetry(bridges, printers, ledger, clock, bus)
-    jobs = Jobs(printers, commands, files, library, telemetry, ledger, clock)
+    jobs = Jobs(printers, commands, files, library, ledger=ledger, clock=clock)
     return Rooms(
+        ledger=ledger,
         accounts=accounts,
         bridges=bridges,
         pairing=Pairing(bridges, ledger, clock),
@@ -92,7 +95,7 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
         commands=commands,
         telemetry=telemetry,
         jobs=jobs,
-        scheduler=Scheduler(jobs, printers, bridges, ledger, clock, bus),
+        scheduler=Scheduler(jobs, printers, commands, bus),
     )
 
 
@@ -109,14 +112,10 @@ class Application:
         self.v1 = V1(self.quart, self.rooms.accounts)
         self.octoprint = _register(self.quart, self.v1, self.rooms, settings)
         _register_errors(self.quart, self.octoprint)
-        handler = LinkHandler(self.rooms_for_link(), self.clock, settings)
+        handler = LinkHandler(self.rooms, self.clock, settings)
         self.link = LinkEndpoint(handler, self.bus, self.clock)
         self._context: TortoiseContext | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-
-    def rooms_for_link(self) -> Any:
-        """What the link needs of the rooms."""
-        return self.rooms
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI 3."""
@@ -188,6 +187,7 @@ def _register(quart: Quart, v1: V1, rooms: Rooms, settings: Settings) -> OctoPri
     AccountRoutes(rooms.accounts, settings).register(v1)
     BridgeRoutes(rooms.bridges).register(v1)
     PairingRoutes(rooms.pairing, settings).register(v1, quart)
+    LinkRoutes(rooms.bridges, rooms.files).register(quart)
     PrinterRoutes(rooms.printers, rooms.commands, rooms.telemetry, rooms.jobs).register(v1)
     LibraryRoutes(rooms.library, rooms.files, rooms.jobs, settings).register(v1)
     JobRoutes(rooms.jobs).register(v1)

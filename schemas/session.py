@@ -153,6 +153,10 @@ class LinkSession:
                 return queue.popleft()
         return None
 
+    def waiting(self) -> int:
+        """How many frames wait to be written."""
+        return sum(len(queue) for queue in self._lanes.values())
+
     # Time.
 
     def deadline(self) -> float:

@@ -1,8 +1,9 @@
 """Where a bridge's facts go on after a hello: pure.
 
 The agent's outbox numbers its facts without gaps per journal id. The API remembers the last one it
-has. The two disagree when either side was replaced or restored from a backup; then the line must go
-on from what exists, and what is lost is said, never guessed.
+has. The two disagree when a side was replaced or restored from a backup; then the line must go on
+from what exists, and what is lost is said, never guessed. An agent whose journal was rolled back
+sees from our position that we know more than it does, and takes a new journal id.
 """
 
 from dataclasses import dataclass
@@ -26,6 +27,4 @@ def fact_position(journal: str, seq: int, resume: Resume) -> FactPosition:
         return FactPosition(resume.journal_id[:64], max(oldest - 1, 0))
     if oldest > seq + 1:  # the API was restored from a backup
         return FactPosition(journal, oldest - 1, lost=oldest - 1 - seq)
-    if resume.newest_fact < seq:  # the agent was: its next facts reuse numbers
-        return FactPosition(journal, max(oldest - 1, 0))
     return FactPosition(journal, seq)

@@ -78,6 +78,13 @@ class Files:
             raise NotFound("File not found", code="file_not_found")
         return found
 
+    async def blob_by_sha256(self, organization_id: int, sha256: str) -> Blob:
+        """The blob of that organization with this content. Raises `NotFound`."""
+        found = await Blob.get_or_none(organization_id=organization_id, sha256=sha256)
+        if found is None:
+            raise _no_file()
+        return found
+
     def path_for_reading(self, blob: Blob) -> Path | None:
         """Where the bytes lie on this machine; None when the storage is elsewhere."""
         return self._storage.local_path(blob.storage_key)

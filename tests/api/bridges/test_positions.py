@@ -15,8 +15,7 @@ from schemas.link import Resume
         (("J", 7), ("K", 4, 9), FactPosition("K", 3)),
         (("J", 7), ("K", 1, 0), FactPosition("K", 0)),
         (("J", 7), ("J", 12, 20), FactPosition("J", 11, lost=4)),
-        (("J", 7), ("J", 3, 5), FactPosition("J", 2)),
-        (("J", 7), ("J", 0, 0), FactPosition("J", 0)),
+        (("J", 7), ("J", 3, 5), FactPosition("J", 7)),
     ],
     ids=[
         "the agent repeats what the API has",
@@ -25,8 +24,7 @@ from schemas.link import Resume
         "a new journal begins in the middle",
         "a new journal is empty",
         "the API was restored from a backup",
-        "the agent was restored from a backup",
-        "the agent was restored to nothing",
+        "the agent was restored from a backup: it sees so and renews its journal",
     ],
 )
 def test_the_line_goes_on_from_what_exists(

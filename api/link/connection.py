@@ -1,0 +1,236 @@
+"""One bridge's socket: a task reads, one writes, one looks for what waits when the bus rings.
+
+Around `LinkSession`, which holds the rules. Incoming frames are taken one at a time, so a bridge
+that sends faster than its facts can be committed is slowed down by its own line; outgoing frames
+are bounded, and a bridge that does not read is let go.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from api.bridges.service import Bridge, Standing
+from api.bus.local import Listener
+from api.clock import Clock
+from api.link.facts import FOREIGN
+from api.link.handler import LinkHandler
+from schemas.codec import BadFrame
+from schemas.link import Body, Desired, Goaway, Hello, Nak, Refuse, Sender
+from schemas.session import GREETING_S, LinkSession, LinkState
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+CLOSE_POLICY = 1008
+CLOSE_BROKEN = 1011
+CLOSE_RESTART = 1012
+CLOSE_SLOW = 1013
+CLOSE_REVOKED = 4401
+CLOSE_FOREIGN = 4403
+CLOSE_REPLACED = 4409
+
+LOOK_EVERY_S = 30.0  # for work, should a wake-up be lost
+SEND_S = 20.0  # a frame that the peer's socket does not take for this long: it is gone
+MAX_WAITING = 512  # outgoing frames
+MAX_FRAMES_PER_S = 500  # incoming; more is read later
+MAX_FOREIGN = 3  # reports about somebody else's printers
+FORGIVEN_S = 30.0  # such reports are natural after the configuration changed
+GOAWAY_WINDOW_S = 3.0
+
+_CLOSE_OF = {
+    Standing.REPLACED: (CLOSE_REPLACED, "replaced by a newer link of this bridge"),
+    Standing.REVOKED: (CLOSE_REVOKED, "this bridge was removed from the farm"),
+}
+
+_log = logging.getLogger("gantry.link")
+
+
+class Over(Exception):
+    """The connection ends; *code* None: the peer has closed it already."""
+
+    def __init__(self, code: int | None, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class Connection:
+    """An accepted socket, from the greeting to its end."""
+
+    def __init__(
+        self,
+        handler: LinkHandler,
+        bridge: Bridge,
+        clock: Clock,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        self._handler = handler
+        self._bridge = bridge
+        self._clock = clock
+        self._receive = receive
+        self._send = send
+        self._session = LinkSession(Sender.API, clock.monotonic())
+        self._ready = asyncio.Event()
+        self._draining = False
+        self._desired_told = 0
+        self._desired_at = float("-inf")
+        self._foreign = 0
+
+    async def run(self, listener: Listener) -> None:
+        """Serve the socket until it ends, and close it. *listener* rings when work waits."""
+        over = Over(CLOSE_BROKEN, "the API had a problem")
+        try:
+            over = await self._serve(listener)
+        finally:
+            if self._session.epoch and over.code != CLOSE_RESTART:
+                await self._handler.closed(self._bridge, self._session.epoch)
+            _log.info("bridge %d: link %d over: %s", self._bridge.id, self._session.epoch, over)
+            if over.code is not None:
+                await self._close(over)
+
+    def drain(self) -> None:
+        """Tell the bridge to come back soon, and end."""
+        self._draining = True
+        self._ready.set()
+
+    async def _serve(self, listener: Listener) -> Over:
+        try:
+            await self._greet()
+            async with asyncio.TaskGroup() as tasks:
+                for work in (self._read(), self._write(), self._look(listener)):
+                    tasks.create_task(work)
+        except Over as over:
+            return over
+        except ExceptionGroup as group:
+            overs, rest = group.split(Over)
+            if rest is not None:
+                _log.error("bridge %d: its link failed", self._bridge.id, exc_info=rest)
+                return Over(CLOSE_BROKEN, "the API had a problem")
+            assert overs is not None
+            return _first(overs)
+        raise AssertionError("the tasks of a link end by an exception only")
+
+    # The greeting.
+
+    async def _greet(self) -> None:
+        try:
+            async with asyncio.timeout(GREETING_S):
+                body = self._session.receive(await self._text(), self._clock.monotonic())
+        except TimeoutError:
+            raise Over(CLOSE_POLICY, f"no hello within {GREETING_S:.0f} s") from None
+        if not isinstance(body, Hello):
+            raise Over(CLOSE_POLICY, self._session.closed or "the first frame is a hello")
+        answer = await self._handler.hello(self._bridge, body)
+        self._say(answer)
+        if isinstance(answer, Refuse):
+            await self._flush()
+            raise Over(CLOSE_POLICY, answer.reason[:100])
+
+    # What comes in.
+
+    async def _read(self) -> None:
+        window_ends, frames = 0.0, 0
+        while True:
+            text = await self._text()
+            now = self._clock.monotonic()
+            if now >= window_ends:
+                window_ends, frames = now + 1.0, 0
+            frames += 1
+            if frames > MAX_FRAMES_PER_S:
+                await asyncio.sleep(window_ends - now)
+            await self._take(text, now)
+
+    async def _take(self, text: str | bytes, now: float) -> None:
+        body = self._session.receive(text, now)
+        if body is not None:
+            for answer in await self._handler.incoming(self._bridge, self._session.epoch, body):
+                self._count_foreign(answer)
+                self._say(answer)
+        if self._session.waiting() > MAX_WAITING:
+            raise Over(CLOSE_SLOW, "the bridge does not read what it is sent")
+        self._ready.set()
+
+    async def _text(self) -> str | bytes:
+        message = await self._receive()
+        if message["type"] == "websocket.disconnect":
+            raise Over(None, f"closed by the bridge ({message.get('code')})")
+        text: str | bytes | None = message.get("text")
+        return text if text is not None else message.get("bytes") or b""
+
+    def _count_foreign(self, answer: Body) -> None:
+        if not isinstance(answer, Nak) or answer.code != FOREIGN:
+            return
+        if self._clock.monotonic() - self._desired_at < FORGIVEN_S:
+            return
+        self._foreign += 1
+        if self._foreign >= MAX_FOREIGN:
+            raise Over(CLOSE_FOREIGN, "this bridge reports about printers that are not its own")
+
+    # What goes out.
+
+    async def _look(self, listener: Listener) -> None:
+        """Fetch what waits for this link: now, when the bus rings, and every now and then."""
+        await listener.wait(0)  # our own hello has rung it
+        while True:
+            found = await self._handler.outgoing(
+                self._bridge.id, self._session.epoch, self._desired_told
+            )
+            if found.standing is not Standing.CURRENT:
+                raise Over(*_CLOSE_OF[found.standing])
+            self._desired_told = found.desired_version
+            for body in found.bodies:
+                if isinstance(body, Desired):
+                    self._desired_at = self._clock.monotonic()
+                self._say(body)
+            self._ready.set()
+            await listener.wait(LOOK_EVERY_S)
+
+    async def _write(self) -> None:
+        while True:
+            self._ready.clear()
+            await self._flush()
+            if self._draining:
+                self._say(Goaway(window_s=GOAWAY_WINDOW_S))
+                await self._flush()
+                raise Over(CLOSE_RESTART, "the API restarts")
+            if self._session.closed is not None:
+                raise Over(CLOSE_POLICY, self._session.closed)
+            delay_s = self._session.deadline() - self._clock.monotonic()
+            try:
+                async with asyncio.timeout(max(0.0, delay_s)):
+                    await self._ready.wait()
+            except TimeoutError:
+                self._session.tick(self._clock.monotonic())
+
+    async def _flush(self) -> None:
+        while (text := self._session.data_to_send()) is not None:
+            try:
+                async with asyncio.timeout(SEND_S):
+                    await self._send({"type": "websocket.send", "text": text})
+            except TimeoutError:
+                raise Over(CLOSE_SLOW, "the bridge does not read what it is sent") from None
+
+    def _say(self, body: Body) -> None:
+        if self._session.state is LinkState.CLOSED:
+            return
+        try:
+            self._session.say(body, self._clock.monotonic())
+        except BadFrame as error:
+            _log.error("bridge %d: left out: %s", self._bridge.id, error)
+
+    async def _close(self, over: Over) -> None:
+        message = {"type": "websocket.close", "code": over.code, "reason": over.reason[:100]}
+        try:
+            async with asyncio.timeout(SEND_S):
+                await self._send(message)
+        except TimeoutError:
+            _log.info("bridge %d: its socket takes no farewell", self._bridge.id)
+
+
+def _first(group: ExceptionGroup[Over]) -> Over:
+    for error in group.exceptions:
+        return _first(error) if isinstance(error, ExceptionGroup) else error
+    raise AssertionError("an exception group is never empty")

@@ -1,0 +1,196 @@
+"""Facts of a bridge become rows: one batch, one transaction, acknowledged after the commit.
+
+Room link contract, "Facts". A fact that was recorded already is left out, a gap records nothing. A
+fact that cannot be taken (an illegal step, somebody else's printer, a defect of ours) is logged and
+told as an event, and never stands in the way of those behind it.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError
+from tortoise.transactions import in_transaction
+
+from api.bridges.service import Bridge, Standing
+from api.events.service import Change, Happened
+from api.link.rooms import LinkRooms
+from schemas.link import (
+    AlarmFact,
+    AttemptFact,
+    Body,
+    CommandFact,
+    Fact,
+    FactAck,
+    FactBatch,
+    FirmwareFact,
+    GapFact,
+    Nak,
+    PortsFact,
+    PrinterFact,
+)
+
+MAX_FACTS = 100
+FOREIGN = "foreign_printer"  # the code of the answer to a report about somebody else's printer
+
+_log = logging.getLogger("gantry.link")
+
+
+class FactGap(ValueError):
+    """The batch does not follow what is recorded; *seq* is the last fact that is."""
+
+    def __init__(self, reason: str, seq: int) -> None:
+        super().__init__(reason)
+        self.seq = seq
+
+
+def new_facts(journal: str, seq: int, batch: FactBatch) -> list[Fact]:
+    """Those of *batch* that come after fact *seq* of *journal*: pure. Raises `FactGap`."""
+    if batch.journal_id != journal:
+        raise FactGap(f"this link began with journal {journal!r}", seq)
+    if len(batch.facts) > MAX_FACTS:
+        raise FactGap(f"a batch holds at most {MAX_FACTS} facts", seq)
+    fresh = [fact for fact in batch.facts if fact.seq > seq]
+    for expected, fact in enumerate(fresh, start=seq + 1):
+        if fact.seq != expected:
+            raise FactGap(f"fact {expected} is missing before {fact.seq}", seq)
+    return fresh
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one transaction works with."""
+
+    change: Change
+    bridge: Bridge
+    own: frozenset[int]
+    foreign: int = 0
+
+
+class FactRecorder:
+    """Takes batches."""
+
+    def __init__(self, rooms: LinkRooms) -> None:
+        self._rooms = rooms
+
+    async def record(self, bridge: Bridge, epoch: int, batch: FactBatch) -> list[Body]:
+        """Record *batch* as far as it is new; the answers for the bridge.
+
+        A link that was replaced gets none. Raises what the database raises when it is in trouble:
+        nothing is recorded then, and the bridge will say it again.
+        """
+        try:
+            return await self._commit(bridge, epoch, batch, one_by_one=False)
+        except FactGap as gap:
+            _log.warning("bridge %d: %s", bridge.id, gap)
+            ack = FactAck(journal_id=batch.journal_id, seq=gap.seq)
+            return [Nak(code="gap", reason=str(gap), type="fact"), ack]
+        except Exception as error:
+            if _is_database_trouble(error):
+                raise
+            _log.warning("bridge %d: a fact cannot be taken, looking for it: %r", bridge.id, error)
+        return await self._commit(bridge, epoch, batch, one_by_one=True)
+
+    async def _commit(
+        self, bridge: Bridge, epoch: int, batch: FactBatch, *, one_by_one: bool
+    ) -> list[Body]:
+        async with self._rooms.ledger.change() as change:
+            standing, row = await self._rooms.bridges.standing(bridge.id, epoch)
+            if standing is not Standing.CURRENT:
+                return []
+            fresh = new_facts(row.fact_journal, row.fact_seq, batch)
+            printers = await self._rooms.printers.on_bridge(row.id)
+            work = _Batch(change, row, frozenset(printer.id for printer in printers))
+            await (self._each if one_by_one else self._all)(work, fresh)
+            seq = fresh[-1].seq if fresh else row.fact_seq
+            if fresh:
+                await self._rooms.bridges.ack_facts(change, row.id, batch.journal_id, seq)
+        answers: list[Body] = [FactAck(journal_id=batch.journal_id, seq=seq)]
+        if work.foreign:
+            reason = f"{work.foreign} facts about printers that are not of this bridge"
+            answers.append(Nak(code=FOREIGN, reason=reason, type="fact"))
+        return answers
+
+    async def _all(self, work: _Batch, facts: Sequence[Fact]) -> None:
+        for fact in facts:
+            await self._apply(work, fact)
+
+    async def _each(self, work: _Batch, facts: Sequence[Fact]) -> None:
+        """Every fact on its own savepoint: what cannot be taken leaves no trace but an event."""
+        for fact in facts:
+            told = len(work.change.happened)
+            try:
+                async with in_transaction():
+                    await self._apply(work, fact)
+            except Exception as error:
+                if _is_database_trouble(error):
+                    raise
+                del work.change.happened[told:]
+                kind = type(fact.body).__name__
+                _log.exception("bridge %d: %s %d is skipped", work.bridge.id, kind, fact.seq)
+                _tell(work, "bridge.fact_skipped", seq=fact.seq, fact=kind, reason=str(error)[:200])
+
+    async def _apply(self, work: _Batch, fact: Fact) -> None:
+        body = fact.body
+        printer_id = getattr(body, "printer", None)
+        if printer_id is not None and printer_id not in work.own:
+            work.foreign += 1
+            _log.warning("bridge %d reports about printer %d", work.bridge.id, printer_id)
+            _tell(work, "bridge.foreign_report", printer=printer_id, fact=type(body).__name__)
+            return
+        match body:
+            case CommandFact():
+                await self._rooms.commands.record(work.change, work.bridge, body)
+            case AttemptFact():
+                await self._rooms.jobs.record_attempt(work.change, work.bridge, body)
+            case PrinterFact():
+                await self._rooms.printers.record_state(work.change, body)
+            case FirmwareFact():
+                await self._firmware(work, body)
+            case PortsFact():
+                await self._rooms.bridges.record_ports(work.change, work.bridge, body.ports)
+            case AlarmFact():
+                _alarm(work, body)
+            case GapFact():
+                _tell(work, "bridge.facts_lost", what=body.what[:64], count=body.count)
+
+    async def _firmware(self, work: _Batch, fact: FirmwareFact) -> None:
+        firmware = {
+            "name": fact.name[:300],
+            "uuid": fact.uuid,
+            "machine": fact.machine,
+            "capabilities": fact.capabilities,
+        }
+        await self._rooms.printers.record_firmware(work.change, fact.printer, firmware)
+
+
+def _alarm(work: _Batch, fact: AlarmFact) -> None:
+    work.change.record(
+        Happened(
+            organization_id=work.bridge.organization_id,
+            kind="bridge.alarm" if fact.printer is None else "printer.alarm",
+            printer_id=fact.printer,
+            data={
+                "bridge_id": work.bridge.id,
+                "code": fact.code[:64],
+                "text": fact.text[:1000],
+                "grant": fact.grant,
+            },
+        )
+    )
+
+
+def _tell(work: _Batch, kind: str, **data: object) -> None:
+    work.change.record(
+        Happened(
+            organization_id=work.bridge.organization_id,
+            kind=kind,
+            data={"bridge_id": work.bridge.id, **data},
+        )
+    )
+
+
+def _is_database_trouble(error: Exception) -> bool:
+    """The database cannot work now; a row that breaks a rule is the fact's fault instead."""
+    trouble = isinstance(error, OperationalError | DBConnectionError | OSError)
+    return trouble and not isinstance(error, IntegrityError)

@@ -1,0 +1,199 @@
+"""The room link as the API speaks it, without a transport and without memory between messages.
+
+Every method takes its state from rows, so that the same handler serves a socket in a container and
+a socket event of a cloud function. What it answers are bodies for that link; who calls it puts
+them on the wire.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from api.bridges.service import Bridge, Standing
+from api.clock import Clock, iso
+from api.config import Settings
+from api.link.facts import FOREIGN, FactRecorder
+from api.link.rooms import CommandRow, LinkRooms
+from schemas.codec import MAX_FRAME_BYTES, encoded_size
+from schemas.commands import Expect, Verb
+from schemas.link import (
+    PROTOCOL,
+    Beat,
+    Body,
+    Cmd,
+    CmdGot,
+    Desired,
+    FactBatch,
+    Hello,
+    LiveSnap,
+    Nak,
+    Refuse,
+    RemoteStop,
+    Reported,
+    Token,
+    Welcome,
+)
+from schemas.printer import PrinterConfig
+
+PART_BYTES = 24 * 1024
+HEADER_BYTES = 200  # what a frame adds to its body, generously
+UPGRADE_RETRY_S = 300.0
+
+_log = logging.getLogger("gantry.link")
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What waits for a link, and what the link is worth. *desired_version*: told with it."""
+
+    standing: Standing
+    bodies: list[Body]
+    desired_version: int
+
+
+class LinkHandler:
+    """Answers bridges."""
+
+    def __init__(self, rooms: LinkRooms, clock: Clock, settings: Settings) -> None:
+        self._rooms = rooms
+        self._clock = clock
+        self._settings = settings
+        self._facts = FactRecorder(rooms)
+
+    async def connect(self, authorization: str) -> Bridge:
+        """Who asks for a link. Raises `NotAuthenticated` or `Forbidden`."""
+        return await self._rooms.bridges.verify(authorization)
+
+    async def hello(self, bridge: Bridge, hello: Hello) -> Welcome | Refuse:
+        """The answer to a greeting; a welcome makes this link the bridge's only one."""
+        if hello.bridge_id != bridge.uid:
+            return Refuse(
+                code="wrong_bridge", reason="the hello names another bridge", action="repair"
+            )
+        lowest, highest = hello.protocols
+        if not lowest <= PROTOCOL <= highest:
+            return Refuse(
+                code="protocol",
+                reason=f"this API speaks protocol {PROTOCOL}, the agent {lowest} to {highest}",
+                action="upgrade",
+                retry_after_s=UPGRADE_RETRY_S,
+            )
+        opened = await self._rooms.bridges.open_session(bridge, hello)
+        return Welcome(
+            session=opened.session,
+            epoch=opened.epoch,
+            protocol=PROTOCOL,
+            server_time=iso(self._clock.now()) or "",
+            fact_ack=opened.fact_ack,
+            bulk=opened.bulk,
+            beat_s=self._settings.beat_s,
+            dead_s=self._settings.dead_s,
+            live_s=self._settings.live_interval_s,
+            desired_version=opened.desired_version,
+        )
+
+    async def outgoing(self, bridge_id: int, epoch: int, desired_told: int = 0) -> Outgoing:
+        """What the link of *epoch* has to carry now; commands are marked as sent by that.
+
+        *desired_told* is the newest configuration that this link has carried already.
+        """
+        standing, bridge = await self._rooms.bridges.standing(bridge_id, epoch)
+        if standing is not Standing.CURRENT:
+            return Outgoing(standing, [], desired_told)
+        bodies: list[Body] = []
+        if max(desired_told, bridge.reported_version) < bridge.desired_version:
+            desired_told = bridge.desired_version
+            self._rooms.telemetry.forget_room(bridge_id)
+            printers = await self._rooms.printers.desired(bridge_id)
+            bodies += desired_parts(desired_told, printers)
+        bodies += await self._commands(bridge_id, epoch)
+        if (bulk := await self._rooms.bridges.renew_bulk_token(bridge)) is not None:
+            bodies.append(Token(bulk=bulk))
+        return Outgoing(standing, bodies, desired_told)
+
+    async def _commands(self, bridge_id: int, epoch: int) -> list[Body]:
+        fitting, bodies = [], []
+        for command in await self._rooms.commands.pending(bridge_id, epoch):
+            body = self._command(command)
+            if encoded_size(body) + HEADER_BYTES > MAX_FRAME_BYTES:
+                _log.error("command %s does not fit a frame and will expire", command.id)
+                continue
+            fitting.append(command)
+            bodies.append(body)
+        await self._rooms.commands.mark_sent(fitting, epoch)
+        return bodies
+
+    def _command(self, command: CommandRow) -> Body:
+        verb = Verb(command.verb)
+        if verb is Verb.REMOTE_STOP:
+            return RemoteStop(id=command.id, printer=command.printer_id)
+        return Cmd(
+            seq=command.seq,
+            id=command.id,
+            printer=command.printer_id,
+            verb=verb,
+            args=msgspec.Raw(msgspec.json.encode(command.args)),
+            expect=Expect(grant=command.grant),
+            ttl_left_ms=self._rooms.commands.ttl_left_ms(command),
+            actor=command.actor,
+        )
+
+    async def incoming(self, bridge: Bridge, epoch: int, body: Body) -> list[Body]:
+        """Take what the bridge said on the link of *epoch*; the answers to it."""
+        match body:
+            case LiveSnap():
+                return await self._live(bridge, epoch, body)
+            case FactBatch():
+                return await self._facts.record(bridge, epoch, body)
+            case CmdGot() | Reported():
+                await self._position(bridge, epoch, body)
+            case Beat():
+                await self._rooms.bridges.touch(bridge.id)
+            case Nak():
+                _log.warning("bridge %d did not take %s: %s", bridge.id, body.type, body.reason)
+            case _:
+                pass  # the session lets nothing else through
+        return []
+
+    async def _live(self, bridge: Bridge, epoch: int, snap: LiveSnap) -> list[Body]:
+        if self._rooms.bridges.outdated(bridge.id, epoch):
+            return []
+        foreign = await self._rooms.telemetry.record(bridge, snap)
+        if not foreign:
+            return []
+        _log.warning("bridge %d shows printers that are not its own: %s", bridge.id, foreign[:10])
+        reason = f"printers {foreign[:10]} are not of this bridge"
+        return [Nak(code=FOREIGN, reason=reason, type="live")]
+
+    async def _position(self, bridge: Bridge, epoch: int, body: CmdGot | Reported) -> None:
+        async with self._rooms.ledger.change() as change:
+            standing, _ = await self._rooms.bridges.standing(bridge.id, epoch)
+            if standing is not Standing.CURRENT:
+                return
+            if isinstance(body, CmdGot):
+                await self._rooms.commands.delivered(change, bridge.id, body.seq)
+            else:
+                await self._rooms.bridges.reported(change, bridge.id, body.version)
+
+    async def closed(self, bridge: Bridge, epoch: int) -> None:
+        """The link of *epoch* ended."""
+        await self._rooms.bridges.close_session(bridge.id, epoch)
+
+
+def desired_parts(version: int, printers: Sequence[PrinterConfig]) -> list[Desired]:
+    """The configuration in as few parts as fit a frame; an empty room is one part."""
+    parts: list[list[PrinterConfig]] = [[]]
+    used = 0
+    for printer in printers:
+        size = len(msgspec.json.encode(printer)) + 1
+        if parts[-1] and used + size > PART_BYTES:
+            parts.append([])
+            used = 0
+        parts[-1].append(printer)
+        used += size
+    return [
+        Desired(version=version, printers=part, part=number, parts=len(parts))
+        for number, part in enumerate(parts, start=1)
+    ]

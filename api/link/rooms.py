@@ -1,0 +1,138 @@
+"""What the link calls in the rooms, exactly: facts go in, configuration and commands come out."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from api.bridges.service import Bridge, Bridges
+from api.events.service import Change, Ledger
+from api.telemetry.service import OnBridge, Telemetry
+from schemas.link import AttemptFact, CommandFact, PrinterFact
+from schemas.printer import PrinterConfig
+
+
+class CommandRow(Protocol):
+    """A command as the link carries it."""
+
+    @property
+    def id(self) -> str:
+        """Its ULID."""
+
+    @property
+    def seq(self) -> int:
+        """Its number in the room."""
+
+    @property
+    def printer_id(self) -> int:
+        """Whom it is for."""
+
+    @property
+    def verb(self) -> str:
+        """What to do (`schemas.commands.Verb`)."""
+
+    @property
+    def args(self) -> Any:
+        """Its arguments as plain JSON."""
+
+    @property
+    def grant(self) -> str | None:
+        """The attempt it means."""
+
+    @property
+    def actor(self) -> str:
+        """Who asked."""
+
+
+C = TypeVar("C", bound=CommandRow)
+
+
+class CommandsRoom(Protocol[C]):
+    """Commands on their way to a bridge."""
+
+    async def pending(self, bridge_id: int, epoch: int) -> Sequence[C]:
+        """What the link of *epoch* still has to carry, in order."""
+
+    async def mark_sent(self, commands: Sequence[C], epoch: int) -> None:
+        """They are about to be carried."""
+
+    def ttl_left_ms(self, command: C) -> int | None:
+        """What is left of its life; None: it never expires."""
+
+    async def delivered(self, change: Change, bridge_id: int, seq: int) -> None:
+        """The agent's journal holds everything up to *seq*."""
+
+    async def record(self, change: Change, bridge: Bridge, fact: CommandFact) -> object:
+        """A step of a command."""
+
+
+class PrintersRoom(Protocol):
+    """Printers of a bridge."""
+
+    async def on_bridge(self, bridge_id: int) -> Sequence[OnBridge]:
+        """Those that are there now."""
+
+    async def desired(self, bridge_id: int) -> Sequence[PrinterConfig]:
+        """Their configuration."""
+
+    async def record_state(self, change: Change, fact: PrinterFact) -> object:
+        """A printer's state moved."""
+
+    async def record_firmware(
+        self, change: Change, printer_id: int, firmware: Mapping[str, Any]
+    ) -> None:
+        """What a printer says of itself."""
+
+
+class JobsRoom(Protocol):
+    """Attempts."""
+
+    async def record_attempt(self, change: Change, bridge: Bridge, fact: AttemptFact) -> object:
+        """A step of an attempt."""
+
+
+class LinkRooms(Protocol):
+    """Everything the link needs."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """The one way to change rows."""
+
+    @property
+    def bridges(self) -> Bridges:
+        """Rooms and their links."""
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """Current pictures."""
+
+    @property
+    def printers(self) -> PrintersRoom:
+        """Printers."""
+
+    @property
+    def commands(self) -> CommandsRoom[Any]:
+        """Commands."""
+
+    @property
+    def jobs(self) -> JobsRoom:
+        """Attempts."""
+
+
+class BlobRow(Protocol):
+    """A file's bytes."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Their number."""
+
+
+B = TypeVar("B", bound=BlobRow)
+
+
+class FilesRoom(Protocol[B]):
+    """Files for download."""
+
+    async def blob_by_sha256(self, organization_id: int, sha256: str) -> B:
+        """The organization's blob of that content. Raises `NotFound`."""
+
+    def read(self, blob: B, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        """Its bytes, in chunks, read off the event loop."""

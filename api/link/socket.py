@@ -1,0 +1,98 @@
+"""The bridges' websocket in a container: raw ASGI in front of Quart.
+
+Credentials are checked before the upgrade is accepted: nobody unauthenticated gets a socket
+(room link contract, "Identity"; safety S41, S43). Refusals are ordinary HTTP answers in v1's form.
+"""
+
+import asyncio
+from collections.abc import MutableMapping
+from typing import Any
+
+import orjson
+
+from api.bus.local import Bus
+from api.clock import Clock
+from api.errors import NotAuthenticated, NotFound, Problem, Unavailable
+from api.link.connection import Connection, Receive, Send
+from api.link.handler import LinkHandler
+from schemas.link import LINK_PATH
+
+Scope = MutableMapping[str, Any]
+
+DRAIN_S = 2.0  # so long may saying goodbye to all bridges take
+
+
+class LinkEndpoint:
+    """Takes websocket scopes; every other path than the link's is not found."""
+
+    def __init__(self, handler: LinkHandler, bus: Bus, clock: Clock) -> None:
+        self._handler = handler
+        self._bus = bus
+        self._clock = clock
+        self._connections: set[Connection] = set()
+        self._empty = asyncio.Event()
+        self._draining = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one upgrade and the socket behind it."""
+        await receive()  # websocket.connect
+        try:
+            authorization = self._admit(scope)
+            bridge = await self._handler.connect(authorization)
+        except Problem as problem:
+            await _reject(send, problem)
+            return
+        await send({"type": "websocket.accept"})
+        connection = Connection(self._handler, bridge, self._clock, receive, send)
+        self._connections.add(connection)
+        self._empty.clear()
+        try:
+            with self._bus.listen(f"bridge:{bridge.id}") as listener:
+                await connection.run(listener)
+        finally:
+            self._connections.discard(connection)
+            if not self._connections:
+                self._empty.set()
+
+    def _admit(self, scope: Scope) -> str:
+        if scope["path"] != LINK_PATH:
+            raise NotFound("There is no websocket here.")
+        if self._draining:
+            raise Unavailable("The API restarts; come back in a moment.", retry_after_s=2)
+        found = [value for name, value in scope["headers"] if name.lower() == b"authorization"]
+        if len(found) != 1:
+            raise NotAuthenticated("The bridge did not say who it is.")
+        value: bytes = found[0]
+        return value.decode("latin-1")
+
+    async def drain(self) -> None:
+        """Take no new bridges, and close the connected ones with 1012; at most two seconds."""
+        self._draining = True
+        if not self._connections:
+            return
+        for connection in tuple(self._connections):
+            connection.drain()
+        try:
+            async with asyncio.timeout(DRAIN_S):
+                await self._empty.wait()
+        except TimeoutError:
+            pass
+
+
+async def _reject(send: Send, problem: Problem) -> None:
+    """Refuse the upgrade with an HTTP answer."""
+    kind = problem.kind
+    error = {**problem.extra, "code": problem.code, "detail": problem.detail}
+    error["retriable"] = kind.retriable
+    body = orjson.dumps({"detail": problem.detail, "error": error})
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    if kind.retriable:
+        headers.append((b"retry-after", str(problem.extra.get("retry_after_s", 1)).encode()))
+    if kind.v1_status == 401:
+        headers.append((b"www-authenticate", b"Gantry-Ed25519"))
+    start = {"type": "websocket.http.response.start", "status": kind.v1_status, "headers": headers}
+    await send(start)
+    await send({"type": "websocket.http.response.body", "body": body})
