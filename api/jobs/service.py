@@ -119,9 +119,15 @@ class Jobs:
         printer = await self._printers.find(printer_id)
         if printer is None or printer.active_grant is None:
             return None
-        attempt = await Attempt.filter(grant=printer.active_grant).first()
-        job = await Job.filter(id=attempt.job_id).first() if attempt is not None else None
-        return (job, attempt) if job is not None and attempt is not None else None
+        return await _with_job(await Attempt.filter(grant=printer.active_grant).first())
+
+    async def last_on(self, printer_id: int) -> tuple[Job, Attempt] | None:
+        """The newest attempt on this printer, running or over, and its job; None: none yet."""
+        running = await self.running_on(printer_id)
+        if running is not None:
+            return running
+        rows = Attempt.filter(printer_id=printer_id)
+        return await _with_job(await rows.order_by("-created_at", "-print_id", "-number").first())
 
     async def current_attempts(self, jobs: Sequence[Job]) -> Mapping[str, Attempt]:
         """The latest attempts of these jobs by grant."""
@@ -370,3 +376,8 @@ class Jobs:
     async def command_over(self, change: Change, command: Command) -> None:
         """A command ended (also called by the commands themselves): safe to say twice."""
         await self.attempts.command_over(change, command)
+
+
+async def _with_job(attempt: Attempt | None) -> tuple[Job, Attempt] | None:
+    job = await Job.filter(id=attempt.job_id).first() if attempt is not None else None
+    return (job, attempt) if job is not None and attempt is not None else None

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 
 from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.connection import get_connections
+from tortoise.queryset import QuerySet
 
 from api.bus.local import Bus, Listener
 from api.printers.models import Printer
@@ -53,22 +54,34 @@ class PrinterRows:
 
     async def one(self, printer_id: int) -> Printer | None:
         """The printer, or None when there is none."""
-        index = await self._current((printer_id,))
-        return index.by_id.get(printer_id)
+        if self._must_ask((printer_id,)):
+            return await _query().filter(id=printer_id).first()
+        return (await self._current((printer_id,))).by_id.get(printer_id)
 
     async def of_slug(self, slug: str) -> Printer | None:
         """The printer with this slug, or None."""
-        index = await self._current(())
-        found = index.by_slug.get(slug)
+        if self._must_ask(()):
+            return await _query().filter(slug=slug).first()
+        found = (await self._current(())).by_slug.get(slug)
         return None if found is None else await self.one(found)
 
     async def of_organization(self, organization_id: int) -> Sequence[Printer]:
         """The organization's printers in their display order."""
-        return await self._group("by_organization", organization_id)
+        known = self._index.by_organization.get(organization_id, ())
+        if self._must_ask(known):
+            return await _query().filter(organization_id=organization_id)
+        index = await self._current(known)
+        index = await self._current(index.by_organization.get(organization_id, ()))
+        return [index.by_id[each] for each in index.by_organization.get(organization_id, ())]
 
     async def of_bridge(self, bridge_id: int) -> Sequence[Printer]:
         """The printers on one bridge."""
-        return await self._group("by_bridge", bridge_id)
+        known = self._index.by_bridge.get(bridge_id, ())
+        if self._must_ask(known):
+            return await _query().filter(bridge_id=bridge_id)
+        index = await self._current(known)
+        index = await self._current(index.by_bridge.get(bridge_id, ()))
+        return [index.by_id[each] for each in index.by_bridge.get(bridge_id, ())]
 
     async def everything(self) -> Sequence[Printer]:
         """All printers of the deployment."""
@@ -76,28 +89,27 @@ class PrinterRows:
         index = await self._current(tuple(index.by_id))
         return list(index.by_id.values())
 
-    async def _group(self, kind: str, key: int) -> Sequence[Printer]:
-        index = await self._current(())
-        index = await self._current(getattr(index, kind).get(key, ()))
-        found = getattr(index, kind).get(key, ())
-        return [index.by_id[printer_id] for printer_id in found]
+    def _must_ask(self, ids: Collection[int]) -> bool:
+        """Whether a transaction of our own needs the database itself: what it sees is nobody
+        else's to see, and waiting for another reader would be a deadlock in it.
+        """
+        if not self._stale(ids):
+            return False
+        return isinstance(get_connections().get("default"), TransactionalDBClient)
 
     async def _current(self, ids: Collection[int]) -> Index:
         """The index, with the printers *ids* as last committed."""
-        if not self._reading.locked() and not self._stale(ids):
-            return self._index
-        if isinstance(get_connections().get("default"), TransactionalDBClient):
-            # Waiting for another reader would be a deadlock here, and what this transaction
-            # sees is nobody else's to see.
-            return Index(await _read())
-        async with self._reading:
-            await self._refresh(ids)
+        if self._stale(ids):
+            async with self._reading:
+                await self._refresh(ids)
         return self._index
 
     def _stale(self, ids: Iterable[int]) -> bool:
         listeners = self._listeners
-        return self._structure.rang or any(
-            listeners[each].rang for each in ids if each in listeners
+        return (
+            self._reading.locked()
+            or self._structure.rang
+            or any(listeners[each].rang for each in ids if each in listeners)
         )
 
     async def _refresh(self, ids: Iterable[int]) -> None:
@@ -125,7 +137,7 @@ class PrinterRows:
         for listener in self._listeners.values():
             listener.take()
         try:
-            index = Index(await _read())
+            index = Index(await _query())
         except BaseException:
             self._structure.ring()
             raise
@@ -136,5 +148,5 @@ class PrinterRows:
         self._index = index
 
 
-async def _read() -> Sequence[Printer]:
-    return await Printer.filter(deleted_at=None).order_by("sort_order", "id")
+def _query() -> QuerySet[Printer]:
+    return Printer.filter(deleted_at=None).order_by("sort_order", "id")
