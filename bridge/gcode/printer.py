@@ -10,6 +10,8 @@ flight finish, and `M400` empties the motion queue: then the position is exactly
 unsent line, temperatures stay, and to resume means to let the job lines go on.
 """
 
+from dataclasses import replace
+
 from bridge.errors import LocalProtocolError
 from bridge.gcode import reactions, scripts
 from bridge.gcode.connection import Connection
@@ -102,6 +104,11 @@ class Printer:
         if before:
             self.link.stream.order(before, _BEGUN)
         self._watch = True
+
+    def expect(self, print_s: float | None) -> None:
+        """The slicer's printing time in seconds has been found in the file."""
+        run = self._bound()
+        run.facts = replace(run.facts, estimate_s=print_s)
 
     @property
     def wants_lines(self) -> bool:
@@ -227,6 +234,11 @@ class Printer:
         if self.state is not _S.CONNECTING and self.silent:
             self.lost("the printer has restarted and does not answer", now)
         self._advance(now)
+
+    @property
+    def news(self) -> bool:
+        """Whether `events` has something."""
+        return bool(self._events)
 
     def events(self) -> list[Happening]:
         """What has happened since the last call, oldest first."""

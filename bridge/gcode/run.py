@@ -79,6 +79,8 @@ class Run:
         if ends and ordinal >= ends[0][0]:
             first, offsets = ends[0]
             file_bytes = offsets[min(ordinal - first, len(offsets) - 1)]
+        if self.state is AttemptState.COMPLETED:  # what follows the last command is comments
+            file_bytes = self.facts.size_bytes
         elapsed_s = self._printed_s
         if self._clock_from is not None:
             elapsed_s += now - self._clock_from
@@ -93,6 +95,8 @@ class Run:
         return self._best
 
     def _time_left_s(self, file_bytes: int, elapsed_s: float) -> float | None:
+        if self.state is AttemptState.COMPLETED:
+            return 0.0
         if self._minutes_left is not None:
             return self._minutes_left * 60.0
         share = file_bytes / self.facts.size_bytes if self.facts.size_bytes else 1.0

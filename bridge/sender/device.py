@@ -1,0 +1,212 @@
+"""The printer core on a real port: bytes, baud detection, the job file, the black box.
+
+Errors of the port become states of the printer; nothing here raises because a cable was pulled.
+"""
+
+from collections import deque
+from pathlib import Path
+
+from bridge.errors import GateRefusal, JobFileError, PortError
+from bridge.gcode.happenings import Happening
+from bridge.gcode.prepare import Prepared
+from bridge.gcode.printer import Printer
+from bridge.gcode.run import JobFacts
+from bridge.sender.blackbox import BlackBox
+from bridge.sender.jobfile import JobFile
+from bridge.serial.port import BAUD_RATES, SerialPort
+from schemas.printer import ACTIVE, Live, PrinterConfig, PrinterState
+
+_S = PrinterState
+
+
+class Device:
+    """One printer and its port, if it is open."""
+
+    def __init__(self, config: PrinterConfig) -> None:
+        self.printer = Printer(config)
+        self.port: SerialPort | None = None
+        self.box = BlackBox()
+        self.job: JobFile | None = None
+        self._unsent = b""
+        self._ready: deque[Prepared] = deque()
+        self._bauds: list[int] = []
+        self._good_baud: int | None = None
+
+    # Public: the port.
+
+    def open(self, device: str | None, now: float) -> None:
+        """Open *device* and greet the firmware; what goes wrong is a state of the printer."""
+        printer = self.printer
+        if device is None:
+            printer.lost("the printer's port is not plugged in", now)
+            return
+        wanted = printer.config.baud
+        try:
+            self.port = SerialPort(device, wanted or self._good_baud or BAUD_RATES[0])
+        except PortError as error:
+            printer.lost(str(error), now)
+            return
+        link = self.port.link
+        self._bauds = []
+        if not wanted and link.real_baud:
+            self._bauds = [rate for rate in BAUD_RATES if rate != self.port.baud]
+        printer.opened(now, boots=link.boots, lossless=link.lossless, trying=bool(self._bauds))
+
+    def close(self, now: float) -> None:
+        """Close the port; a bound attempt is interrupted."""
+        self._drop_port()
+        self.printer.closed(now)
+
+    @property
+    def wants_to_write(self) -> bool:
+        """Whether bytes wait for the port to take them."""
+        return bool(self._unsent)
+
+    # Public: a print.
+
+    def start(self, facts: JobFacts, file: JobFile) -> None:
+        """Bind *file*. Raises `LocalProtocolError` when the printer cannot start now."""
+        self.printer.start(facts)
+        self._ready.clear()
+        self.job = file
+
+    @property
+    def checking(self) -> bool:
+        """Whether the job's file is still being checked: come back at once."""
+        return self.job is not None and not self.job.checked
+
+    def stop(self, reason: str, now: float) -> None:
+        """Remote stop: M112 before everything that waits, here and in the kernel."""
+        self.printer.halt(reason, now)
+        if self.port is None:
+            return
+        self._unsent = b""
+        try:
+            self.port.discard_output()
+        except PortError as error:
+            self._port_lost(error, now)
+            return
+        self.pump(now)
+
+    # Public: the poll loop calls these.
+
+    def readable(self, now: float) -> None:
+        """The port has bytes, or is gone."""
+        port = self.port
+        if port is None:
+            return
+        try:
+            data = port.read()
+        except PortError as error:
+            self._port_lost(error, now)
+            return
+        if data:
+            self.box.note(now, False, data)
+            self.printer.receive(data, now)
+
+    def pump(self, now: float) -> None:
+        """Prepare lines ahead of need and write what may go out."""
+        if self.job is not None and (self.printer.wants_lines or not self.job.checked):
+            self._prepare(self.job, now)
+        port = self.port
+        if port is None:
+            return
+        data = self._unsent or self.printer.take(now)
+        if not data:
+            return
+        try:
+            written = port.write(data)
+        except PortError as error:
+            self._port_lost(error, now)
+            return
+        if written:
+            self.box.note(now, True, data[:written])
+        self._unsent = data[written:]
+
+    def tick(self, now: float) -> None:
+        """Act on what is due."""
+        printer = self.printer
+        printer.tick(now)
+        if printer.state is _S.CONNECTING and printer.silent:
+            self._try_next_baud(now)
+        elif printer.state is _S.OPERATIONAL and self.port is not None:
+            self._good_baud = self.port.baud
+        if printer.state in (_S.ERROR, _S.OFFLINE) and self.port is not None:
+            self._drop_port()
+        if self.job is not None and printer.run is None:
+            self.job.close()
+            self.job = None
+
+    def deadline(self) -> float | None:
+        """When `tick` is due at the latest; None: never."""
+        return self.printer.deadline()
+
+    def events(self) -> list[Happening]:
+        """What has happened since the last call, oldest first."""
+        return self.printer.events()
+
+    def live(self, now: float) -> Live:
+        """The freshest picture."""
+        port = self.port
+        return self.printer.live(
+            now, port=port.device if port else None, baud=port.baud if port else None
+        )
+
+    def dump(self, directory: Path, reason: str, now: float) -> Path | None:
+        """Write the black box. Raises OSError."""
+        return self.box.dump(directory, f"printer-{self.printer.config.id}", reason, now)
+
+    # Private.
+
+    def _prepare(self, job: JobFile, now: float) -> None:
+        printer = self.printer
+        if printer.state not in ACTIVE:
+            return
+        try:
+            if job.checked:
+                self._feed(job)
+            elif job.check():
+                printer.expect(job.estimate.print_s)
+                self._feed(job)
+        except GateRefusal as error:
+            printer.fail("gate_refused", str(error), now)
+        except JobFileError as error:
+            printer.fail("file_unusable", str(error), now)
+
+    def _feed(self, job: JobFile) -> None:
+        printer = self.printer
+        while printer.wants_lines:
+            if self._ready:
+                printer.feed(self._ready.popleft())
+            elif (batch := job.next_lines()) is not None:
+                self._ready.extend(batch)
+            else:
+                printer.source_over()
+
+    def _try_next_baud(self, now: float) -> None:
+        port = self.port
+        if port is not None and self._bauds:
+            try:
+                port.set_baud(self._bauds.pop(0))
+            except PortError as error:
+                self._port_lost(error, now)
+                return
+            self.printer.opened(now, boots=False, lossless=port.link.lossless, trying=True)
+            return
+        name = port.device if port is not None else "the port"
+        self._drop_port()
+        rate = self.printer.config.baud
+        where = f"at {rate} baud" if rate else "at any baud rate"
+        self.printer.lost(
+            f"nothing on {name} answers {where}; check the power, the cable and the baud rate", now
+        )
+
+    def _port_lost(self, error: PortError, now: float) -> None:
+        self._drop_port()
+        self.printer.lost(str(error), now)
+
+    def _drop_port(self) -> None:
+        self._unsent = b""
+        if self.port is not None:
+            self.port.close()
+            self.port = None

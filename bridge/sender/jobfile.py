@@ -1,0 +1,90 @@
+"""The file of a job: opened once, checked whole before the first byte, read in batches.
+
+The descriptor is kept, so that a file that is deleted or replaced meanwhile prints to its end.
+"""
+
+import hashlib
+import os
+import stat
+
+from bridge.errors import GateRefusal, JobFileError
+from bridge.gcode.estimate import Estimate
+from bridge.gcode.prepare import Prepared, Preparer
+from schemas.gcode.gate import Preflight
+from schemas.printer import Profile
+
+#: Read at a time for the check; between two of these the sender looks at its sockets.
+CHECK_BYTES = 1024 * 1024
+#: Read at a time for printing: about 700 lines, prepared in about a millisecond.
+READ_BYTES = 16 * 1024
+
+
+class JobFile:
+    """One file, first checked and then printed, by one `JobFile`."""
+
+    def __init__(self, path: str, sha256: str | None, profile: Profile) -> None:
+        """Open *path*. Raises `JobFileError` when it is no readable file or blank."""
+        self.path = path
+        self.checked = False
+        self.estimate = Estimate()
+        self._sha256 = sha256
+        self._hash = hashlib.sha256()
+        self._preflight = Preflight(profile)
+        self._preparer = Preparer(profile)
+        self._offset = 0
+        try:
+            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            raise JobFileError(path, f"cannot open {path}: {error.strerror}") from None
+        info = os.fstat(self._fd)
+        self.size_bytes = info.st_size
+        problem = None
+        if not stat.S_ISREG(info.st_mode):
+            problem = f"{path} is no file"
+        elif info.st_size == 0:
+            problem = f"{path} is empty"
+        if problem:
+            os.close(self._fd)
+            raise JobFileError(path, problem)
+
+    def check(self) -> bool:
+        """Check the next megabyte; True once the whole file has passed.
+
+        Raises `GateRefusal` for a line that may not reach the printer, `JobFileError` for a hash
+        that is not the promised one. Nothing has been printed then.
+        """
+        chunk = self._read(CHECK_BYTES)
+        if chunk:
+            self._hash.update(chunk)
+            self._preflight.feed(chunk)
+            self.estimate.feed(chunk)
+        if chunk and self._offset < self.size_bytes:
+            return False
+        for finding in self._preflight.finish()[:1]:
+            raise GateRefusal(finding.line, str(finding))
+        if self._sha256 is not None and self._hash.hexdigest() != self._sha256.lower():
+            raise JobFileError(self.path, f"{self.path} is not the file that was promised (sha256)")
+        self._offset = 0
+        self.checked = True
+        return True
+
+    def next_lines(self) -> list[Prepared] | None:
+        """The next batch of lines, None behind the last. Raises like `check`."""
+        if self._offset >= self.size_bytes:
+            return None
+        chunk = self._read(min(READ_BYTES, self.size_bytes - self._offset))
+        if not chunk:
+            raise JobFileError(self.path, f"{self.path} has become shorter while it was printed")
+        return self._preparer.feed(chunk, last=self._offset >= self.size_bytes)
+
+    def close(self) -> None:
+        """Let the file go."""
+        os.close(self._fd)
+
+    def _read(self, size: int) -> bytes:
+        try:
+            chunk = os.pread(self._fd, size, self._offset)
+        except OSError as error:
+            raise JobFileError(self.path, f"cannot read {self.path}: {error.strerror}") from None
+        self._offset += len(chunk)
+        return chunk

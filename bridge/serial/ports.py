@@ -1,0 +1,75 @@
+"""Which ports there are, under names that survive re-plugging and reboots (serial 1 and 11).
+
+A `port_id` is `usb:VID:PID:SERIAL` where the device has a serial number of its own, else
+`usb-path:LOCATION`, the socket it is plugged into. `path:/dev/…` names any tty by its path.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from serial.tools import list_ports
+from serial.tools.list_ports_common import ListPortInfo
+
+from schemas.link import Port
+
+PATH_PREFIX = "path:"
+#: Names under /dev that may be a printer.
+_PATTERNS = ("ttyUSB*", "ttyACM*", "ttyAMA*", "serial/by-id/*")
+
+
+def list_usb_ports() -> list[Port]:
+    """The USB serial ports that are plugged in now, by `port_id`."""
+    return identify(list_ports.comports())
+
+
+def identify(found: Iterable[ListPortInfo]) -> list[Port]:
+    """Name the USB ports of *found*; two boards with one serial number go by their sockets."""
+    usb = [info for info in found if info.vid is not None]
+    names = Counter(_serial_id(info) for info in usb)
+    ports = []
+    for info in usb:
+        name = _serial_id(info)
+        if not info.serial_number or names[name] > 1:
+            name = f"usb-path:{info.location or info.name}"
+        ports.append(
+            Port(
+                port_id=name,
+                device=info.device,
+                description=_description(info),
+                usb_id=f"{info.vid:04x}:{info.pid or 0:04x}",
+                serial_number=info.serial_number,
+            )
+        )
+    return sorted(ports, key=lambda port: port.port_id)
+
+
+def path_port(device: str) -> Port:
+    """A port that is named by its path: it exists as long as the path does."""
+    return Port(port_id=f"{PATH_PREFIX}{device}", device=device, description=device, kind="path")
+
+
+def device_of(port_id: str, ports: Iterable[Port]) -> str | None:
+    """Where the port *port_id* is now, None when it is not plugged in."""
+    for port in ports:
+        if port.port_id == port_id:
+            return port.device
+    if port_id.startswith(PATH_PREFIX):
+        device = port_id.removeprefix(PATH_PREFIX)
+        return device if Path(device).exists() else None
+    return None
+
+
+def existing_devices(dev: Path = Path("/dev")) -> list[str]:
+    """Paths that a person may have meant, for the text of an error."""
+    found = {path.resolve() for pattern in _PATTERNS for path in dev.glob(pattern)}
+    return sorted(str(path) for path in found)
+
+
+def _serial_id(info: ListPortInfo) -> str:
+    return f"usb:{info.vid:04x}:{info.pid or 0:04x}:{info.serial_number}"
+
+
+def _description(info: ListPortInfo) -> str:
+    words = [word for word in (info.manufacturer, info.product) if word and word != "n/a"]
+    return " ".join(words) or info.description or info.name
