@@ -1,8 +1,8 @@
 """Command line of a simulated printer: `python -m bridge.simulator --name NAME --link PATH`."""
 
 import argparse
-import os
 import sys
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from bridge.simulator.virtual import VirtualAddressError, VirtualPrinter
 
 EXIT_USAGE = 2
 EXIT_IN_USE = 3
-EXIT_CANNOT_START = 1
+EXIT_CANNOT_RUN = 1
 
 _EXAMPLES = """\
 examples:
@@ -26,7 +26,7 @@ examples:
     … --faults unplug_at=500:3
     … --faults heater_fail=e0
 
-exit codes: 0 ended by SIGTERM or SIGINT, 1 cannot start, 2 wrong options, 3 link in use.
+exit codes: 0 ended by SIGTERM or SIGINT, 1 cannot start or go on, 2 wrong options, 3 link in use.
 SIGUSR1 presses the reset button, which also revives a printer halted by M112."""
 
 
@@ -36,18 +36,23 @@ def main(arguments: list[str] | None = None) -> int:
     link, ready_fd = Path(options.pop("link")).absolute(), options.pop("ready_fd")
     try:
         simulator = Simulator(VirtualPrinter(**options), link)
+        simulator.power_on()
+        if ready_fd is not None:
+            _report_ready(ready_fd, simulator.node)
+        simulator.run()
     except VirtualAddressError as error:
         return _complain(error, EXIT_USAGE)
     except LinkInUse as error:
         return _complain(error, EXIT_IN_USE)
     except (DeviceError, OSError) as error:
-        return _complain(error, EXIT_CANNOT_START)
-    simulator.power_on()
-    if ready_fd is not None:
-        os.write(ready_fd, f"{simulator.node}\n".encode())
-        os.close(ready_fd)
-    simulator.run()
+        return _complain(error, EXIT_CANNOT_RUN)
     return 0
+
+
+def _report_ready(ready_fd: int, node: str) -> None:
+    """Tell whoever started this; a simulator outlives a starter that is gone already."""
+    with suppress(BrokenPipeError), open(ready_fd, "w") as ready:
+        ready.write(f"{node}\n")
 
 
 def _complain(error: Exception, code: int) -> int:

@@ -59,7 +59,7 @@ class Device:
             self._slave = None
         try:
             self._point_link()
-        except BaseException:
+        except DeviceError:
             self._close()
             raise
 
@@ -72,10 +72,10 @@ class Device:
             self._close()
 
     def _point_link(self) -> None:
-        if self._link.exists() and not self._link.is_symlink():
-            raise DeviceError(f"{self._link} exists and is no link; choose another --link")
         fresh = self._link.with_name(f".{self._link.name}.{os.getpid()}")
         try:
+            if self._link.exists() and not self._link.is_symlink():
+                raise DeviceError(f"{self._link} exists and is no link; choose another --link")
             fresh.unlink(missing_ok=True)
             fresh.symlink_to(self.node)
             fresh.replace(self._link)

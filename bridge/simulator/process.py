@@ -55,16 +55,19 @@ class Simulator:
         self._send(now)
 
     def run(self) -> None:
-        """Live until SIGTERM or SIGINT; then the link is gone and the log is complete."""
+        """Live until SIGTERM or SIGINT; then the link is gone and the log is complete.
+
+        Raises OSError if the log cannot be written any more; the link is gone then too.
+        """
         try:
             while self._running:
                 self._turn()
         finally:
-            if self._log is not None:
-                self._log.close()
             if self._device is not None:
                 self._device.unplug()
             os.ftruncate(self._lock, 0)
+            if self._log is not None:
+                self._log.close()
 
     # One turn of the loop
 

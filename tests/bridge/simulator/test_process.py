@@ -242,3 +242,27 @@ def test_nobody_reading_does_not_stop_the_board(start: Start, link: Path) -> Non
     host.write(b"M118 alive\n")
     host.read_until(b"alive\n")
     host.close()
+
+
+def test_death_of_the_starter_changes_nothing(link: Path) -> None:
+    """SIGHUP and a starter that does not wait for the ready line leave the board running."""
+    ready, write = os.pipe()
+    os.close(ready)
+    arguments = parse("virtual://left?speed=0").arguments(str(link))
+    process = subprocess.Popen(
+        [sys.executable, *arguments, "--ready-fd", str(write)], pass_fds=[write]
+    )
+    os.close(write)
+    try:
+        end = time.monotonic() + 5
+        while not link.is_symlink():
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        process.send_signal(signal.SIGHUP)
+        host = Host(link)
+        host.write(b"M118 alive\n")
+        host.read_until(b"alive\n")
+        host.close()
+    finally:
+        process.kill()
+        process.wait()
