@@ -153,6 +153,15 @@ class Jobs:
         by.require("jobs.submit")
         return await self._create(by, new)
 
+    async def schedule(self, by: Principal, new: NewJob, printer_id: int | None) -> Job:
+        """Queue a job named after its file. Raises as `create`, and `Invalid` without a file."""
+        by.require("jobs.submit")
+        new = await self._with_file(by, new)
+        if new.blob_id is None:
+            raise Invalid("This model has no print file yet. Upload one first.")
+        name = new.file_name.rpartition(".")[0] or new.file_name
+        return await self._create(by, replace(new, item_name=name[:200], printer_id=printer_id))
+
     async def _create(self, by: Principal, new: NewJob) -> Job:
         new = await self._with_file(by, new)
         now = self._clock.now()

@@ -1,0 +1,127 @@
+"""A job as the v1 dialect shows it (v1 contract, 2.4): pure. What `JobResponse` lacks is ours."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from api.clock import iso
+from api.jobs.models import Attempt, Job
+from api.printers.service import Printer
+from schemas.jobs import JOB_OVER, JOB_RUNNING, JOB_WAITING, AttemptState, JobState
+from schemas.printer import PrinterState, Progress
+
+
+def waiting_for(job: Job, printer: Printer | None, *, reachable: bool) -> str | None:
+    """What a job that does not print waits for, in words; None for every other job."""
+    state = JobState(job.state)
+    if state is JobState.SUBMITTED:
+        return "approval"
+    if state not in JOB_WAITING:
+        return None
+    if job.hold:
+        return "somebody to take it off hold"
+    if job.blob_id is None:
+        return "a file"
+    if not job.pinned or printer is None:
+        return "a free printer that it fits"
+    return _printer_reason(job, printer, reachable=reachable)
+
+
+def _printer_reason(job: Job, printer: Printer, *, reachable: bool) -> str:
+    name = printer.name
+    if printer.bridge_id is None:
+        return f"somebody to start it by hand on {name}"
+    if not reachable or not printer.is_active:
+        return f"{name} to come online"
+    if printer.active_grant is not None:
+        return f"the print on {name} to end"
+    if printer.state == PrinterState.HALTED:
+        return f"somebody to reset the stop of {name}"
+    if printer.queue_hold:
+        return f"somebody to release the queue of {name}: {printer.queue_hold}"
+    if printer.state != PrinterState.OPERATIONAL:
+        return f"{name} to be operational; it is {printer.state}"
+    if job.state == JobState.WAITING_PLATE_CLEAR:
+        return f"somebody to say that the plate of {name} is clear"
+    return "its turn"
+
+
+def job_fields(
+    job: Job,
+    printer: Printer | None,
+    attempt: Attempt | None,
+    *,
+    reachable: bool,
+    live_progress: float | None,
+) -> dict[str, Any]:
+    """`JobResponse`, and ours. *attempt* is the job's latest, *live_progress* in percent."""
+    details: Mapping[str, Any] = job.details or {}
+    state = JobState(job.state)
+    return {
+        "id": job.id,
+        "item_name": job.item_name,
+        "status": state,
+        "model_id": job.model_id,
+        "quantity": job.quantity,
+        "priority": job.priority,
+        "duration_hours": job.duration_hours,
+        "effective_duration": (job.duration_hours or 1.0) * job.quantity,
+        "colors_required": job.colors_required,
+        "colors_list": _colors(job.colors_required),
+        "filament_type": job.filament_type,
+        "notes": job.notes,
+        "hold": job.hold,
+        "due_date": iso(job.due_date),
+        "required_tags": details.get("required_tags") or [],
+        "target_type": details.get("target_type", "specific"),
+        "target_filter": details.get("target_filter"),
+        "model_revision_id": details.get("model_revision_id"),
+        "printer_id": job.printer_id,
+        "scheduled_start": None,
+        "scheduled_end": None,
+        "actual_start": iso(job.actual_start),
+        "actual_end": iso(job.actual_end),
+        "match_score": None,
+        "is_locked": state in JOB_RUNNING or state in JOB_OVER,
+        "estimated_cost": None,
+        "suggested_price": None,
+        "order_item_id": None,
+        "quantity_on_bed": 1,
+        "printer": {"id": printer.id, "name": printer.name} if printer else None,
+        "model": None,
+        "created_at": iso(job.created_at),
+        "updated_at": iso(job.updated_at),
+        "printer_name": printer.name if printer else None,
+        "print_file_id": job.print_file_id,
+        "file_name": job.file_name or None,
+        "source": job.source,
+        "reason": job.reason or None,
+        "waiting_for": waiting_for(job, printer, reachable=reachable),
+        "progress": _progress(state, attempt, live_progress),
+        "attempt": attempt.number if attempt else None,
+        "cancel_requested": _cancel_requested(state, attempt),
+    }
+
+
+def _colors(text: str | None) -> list[str]:
+    return [each.strip() for each in (text or "").split(",") if each.strip()]
+
+
+def _progress(
+    state: JobState, attempt: Attempt | None, live_progress: float | None
+) -> float | None:
+    if state is JobState.COMPLETED:
+        return 100.0
+    if attempt is None or attempt.state == AttemptState.NOT_STARTED:
+        return None
+    if state in JOB_RUNNING and live_progress is not None:
+        return live_progress
+    stored = attempt.progress
+    if not stored:
+        return None
+    return round(msgspec.convert(stored, Progress).completion, 1)
+
+
+def _cancel_requested(state: JobState, attempt: Attempt | None) -> bool:
+    return state in JOB_RUNNING and attempt is not None and attempt.cancel_asked_at is not None

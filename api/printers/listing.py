@@ -1,0 +1,124 @@
+"""``GET /printers``, the hottest read: each printer is encoded once per visible change.
+
+An entry is good as long as its row is the same object (rows are replaced when they change), the
+telemetry version is the same, the room is as online as it was, and it was last heard in the same
+second. The rest of an answer is joining bytes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import orjson
+
+from api.clock import iso
+from api.principal import Principal
+from api.printers.service import Printer, Printers
+from api.printers.view import Picture, Running, printer_fields
+
+
+class TelemetryRoom(Protocol):
+    """What the list needs of telemetry."""
+
+    def view(self, printer: Any) -> Picture:
+        """What can be shown of a printer now."""
+
+    def version(self, printer_id: int) -> int:
+        """Changes whenever anything visible does."""
+
+    async def samples(self, by: Principal, printer_id: int, hours: int) -> Sequence[Any]:
+        """Stored temperatures, oldest first."""
+
+
+class JobRoom(Protocol):
+    """What the list needs of the jobs."""
+
+    async def running_on(self, printer_id: int) -> tuple[Any, Any] | None:
+        """(job, attempt) that hold this printer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """What to list; None: whatever."""
+
+    status: str | None = None
+    tag: str | None = None
+    active_only: bool = False
+    organization_id: int | None = None
+
+
+@dataclass(slots=True)
+class _Entry:
+    row: Printer
+    version: int
+    online: bool
+    heard_s: int | None
+    status: str
+    encoded: bytes
+
+
+class Listing:
+    """Printers as bytes."""
+
+    def __init__(self, printers: Printers, telemetry: TelemetryRoom, jobs: JobRoom) -> None:
+        self._printers = printers
+        self._telemetry = telemetry
+        self._jobs = jobs
+        self._entries: dict[int, _Entry] = {}
+        self._running: dict[int, tuple[str, Running]] = {}
+
+    async def many(self, by: Principal, which: Which, skip: int, limit: int) -> tuple[bytes, int]:
+        """(a JSON array of a page of printers, how many there are)."""
+        now_s = self._printers.now().timestamp()
+        found = []
+        for row in await self._printers.list(by, which.organization_id):
+            if which.active_only and not row.is_active:
+                continue
+            if which.tag is not None and which.tag not in row.tags:
+                continue
+            entry = await self._entry(row, now_s)
+            if which.status is None or entry.status == which.status:
+                found.append(entry.encoded)
+        return b"[" + b",".join(found[skip : skip + limit]) + b"]", len(found)
+
+    async def one(self, row: Printer) -> bytes:
+        """One printer as a JSON object."""
+        return (await self._entry(row, self._printers.now().timestamp())).encoded
+
+    async def running(self, row: Printer) -> Running | None:
+        """The job that holds this printer; looked up once per grant."""
+        if row.active_grant is None:
+            return None
+        known = self._running.get(row.id)
+        if known is None or known[0] != row.active_grant:
+            found = await self._jobs.running_on(row.id)
+            if found is None or found[1].grant != row.active_grant:
+                return None
+            known = (row.active_grant, Running(found[0].id, found[0].item_name))
+            self._running[row.id] = known
+        return known[1]
+
+    async def _entry(self, row: Printer, now_s: float) -> _Entry:
+        picture = self._telemetry.view(row)
+        version = self._telemetry.version(row.id)
+        heard_s = None if picture.age_s is None else int(now_s - picture.age_s)
+        entry = self._entries.get(row.id)
+        if (
+            entry is None
+            or entry.row is not row
+            or entry.version != version
+            or entry.heard_s != heard_s
+            or entry.online is not picture.online
+        ):
+            running = await self.running(row)
+            fields = printer_fields(row, picture, running, _last_seen(row, heard_s))
+            entry = _Entry(
+                row, version, picture.online, heard_s, fields["status"], orjson.dumps(fields)
+            )
+            self._entries[row.id] = entry
+        return entry
+
+
+def _last_seen(row: Printer, heard_s: int | None) -> str | None:
+    return iso(row.state_at if heard_s is None else datetime.fromtimestamp(heard_s, UTC))

@@ -1,0 +1,204 @@
+"""A printer as the v1 dialect shows it (v1 contract, 2.3 and 4.2). Pure.
+
+What a printer does comes from what it reported; a room that is away shows as offline, with no
+temperatures rather than old ones. Fields beyond the contract's `PrinterResponse` are ours.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from api.clock import iso
+from api.printers.models import Printer
+from schemas.printer import ACTIVE, Live, PrinterState, Progress, Temperature
+
+_S = PrinterState
+
+#: printer state -> (gcode_state, status)
+SHOWN: dict[PrinterState, tuple[str, str]] = {
+    _S.OFFLINE: ("OFFLINE", "offline"),
+    _S.CONNECTING: ("OFFLINE", "offline"),
+    _S.OPERATIONAL: ("IDLE", "idle"),
+    _S.STARTING: ("PREPARE", "printing"),
+    _S.PRINTING: ("RUNNING", "printing"),
+    _S.PAUSING: ("RUNNING", "printing"),
+    _S.PAUSED: ("PAUSED", "paused"),
+    _S.RESUMING: ("RUNNING", "printing"),
+    _S.CANCELLING: ("RUNNING", "printing"),
+    _S.FINISHING: ("RUNNING", "printing"),
+    _S.ERROR: ("FAILED", "error"),
+    _S.HALTED: ("FAILED", "error"),
+}
+STATUSES = frozenset(status for _, status in SHOWN.values())
+#: What a control route answers as ``state``: the printer's own word, where v1 has none.
+ANSWERED = {_S.OPERATIONAL: "IDLE", _S.PRINTING: "RUNNING"}
+
+
+class Picture(Protocol):
+    """What telemetry shows of a printer."""
+
+    @property
+    def live(self) -> Live | None:
+        """The last picture."""
+
+    @property
+    def online(self) -> bool:
+        """Whether its room is reachable."""
+
+    @property
+    def age_s(self) -> float | None:
+        """Since it was last heard; None: never."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What holds a printer now."""
+
+    job_id: int
+    item_name: str
+
+
+def state_now(row: Printer, *, online: bool, busy: bool) -> PrinterState:
+    """What the printer does. A stop stays latched while the room is away; without a bridge
+    people's word counts.
+    """
+    if row.bridge_id is None:
+        return _S.PRINTING if busy else _S.OPERATIONAL
+    state = PrinterState(row.state)
+    return state if online or state is _S.HALTED else _S.OFFLINE
+
+
+def answered_state(row: Printer) -> str:
+    """The reported state as a control route answers it: PAUSED, RUNNING, IDLE, PAUSING …"""
+    state = PrinterState(row.state)
+    return ANSWERED.get(state, state.upper())
+
+
+def printer_fields(
+    row: Printer, picture: Picture, running: Running | None, last_seen: str | None
+) -> dict[str, Any]:
+    """`PrinterResponse`, and ours."""
+    busy = row.active_grant is not None
+    state = state_now(row, online=picture.online, busy=busy)
+    gcode_state, status = SHOWN[state]
+    never_seen = row.bridge_id is not None and row.state_at is None
+    error = row.last_error or {}
+    return {
+        "id": row.id,
+        "name": row.name,
+        "model": row.model,
+        "nickname": row.nickname,
+        "slug": row.slug,
+        "status": status if row.is_active else "offline",
+        "state": state,
+        "state_reason": row.state_reason,
+        "gcode_state": None if never_seen else gcode_state,
+        "print_stage": state if state in ACTIVE else None,
+        "is_active": row.is_active,
+        "api_type": row.api_type,
+        "api_host": None,
+        "has_api_key": False,
+        "bridge_id": row.bridge_id,
+        "port_id": row.port_id,
+        "baud": row.baud,
+        "dialect": row.dialect,
+        "profile": row.profile,
+        "scripts": row.scripts,
+        "plate_policy": row.plate_policy,
+        "plate_state": "occupied" if busy else row.plate_state,
+        "queue_hold": row.queue_hold or None,
+        "octoprint_url": f"/octoprint/{row.slug}/",
+        "current_job_id": running.job_id if running else None,
+        **live_fields(picture, state),
+        "last_seen": last_seen,
+        "last_error_code": error.get("code"),
+        "last_error_message": error.get("message"),
+        "last_error_at": error.get("at"),
+        "hms_errors": None,
+        "lights_on": None,
+        "fan_speed": None,
+        "nozzle_type": None,
+        "nozzle_diameter": row.profile.get("nozzle_mm"),
+        "bed_x_mm": row.profile.get("width_mm"),
+        "bed_y_mm": row.profile.get("depth_mm"),
+        "total_print_hours": round(row.print_seconds / 3600, 3),
+        "total_print_count": row.print_count,
+        "hours_since_maintenance": None,
+        "prints_since_maintenance": None,
+        "camera_url": row.camera_url,
+        "camera_discovered": None,
+        "timelapse_enabled": False,
+        "machine_type": row.firmware.get("machine"),
+        "firmware": row.firmware.get("name"),
+        "tags": row.tags,
+        "slot_count": row.slot_count,
+        "filament_slots": row.slots,
+        "loaded_colors": [slot["color_hex"] for slot in row.slots if slot.get("color_hex")],
+        "shared": row.shared,
+        "org_id": row.organization_id,
+        "created_at": iso(row.created_at),
+        "updated_at": iso(row.updated_at),
+    }
+
+
+def live_fields(picture: Picture, state: PrinterState) -> dict[str, Any]:
+    """Temperatures in °C and progress in percent; None where nothing fresh is known."""
+    live = picture.live if picture.online else None
+    temps: Mapping[str, Temperature] = live.temps if live else {}
+    nozzle, bed = temps.get("tool0"), temps.get("bed")
+    progress = live.progress if live and state in ACTIVE else None
+    return {
+        "nozzle_temp": nozzle.actual_c if nozzle else None,
+        "nozzle_target_temp": nozzle.target_c if nozzle else None,
+        "bed_temp": bed.actual_c if bed else None,
+        "bed_target_temp": bed.target_c if bed else None,
+        "progress": _percent(progress),
+        "time_left_s": progress.time_left_s if progress else None,
+        "current_layer": progress.layer if progress else None,
+        "total_layers": progress.layers if progress else None,
+    }
+
+
+def _percent(progress: Progress | None) -> float | None:
+    return round(progress.completion, 1) if progress else None
+
+
+def live_status(row: Printer, picture: Picture, running: Running | None) -> dict[str, Any]:
+    """``GET /printers/{id}/live-status``."""
+    state = state_now(row, online=picture.online, busy=row.active_grant is not None)
+    fields = live_fields(picture, state)
+    left_s = fields["time_left_s"]
+    return {
+        "printer_id": row.id,
+        "printer_name": row.name,
+        "gcode_state": SHOWN[state][0],
+        "status": SHOWN[state][1],
+        "state": state,
+        "job_id": running.job_id if running else None,
+        "job_name": running.item_name if running else None,
+        "progress": fields["progress"],
+        "layer": fields["current_layer"],
+        "total_layers": fields["total_layers"],
+        "time_remaining": None if left_s is None else round(left_s / 60),  # minutes
+        "bed_temp": fields["bed_temp"],
+        "bed_target": fields["bed_target_temp"],
+        "nozzle_temp": fields["nozzle_temp"],
+        "nozzle_target": fields["nozzle_target_temp"],
+        "wifi_signal": None,
+        "age_s": picture.age_s,
+    }
+
+
+def sample_fields(temps: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+    """One row of ``GET /printers/{id}/telemetry``; *temps* maps heaters to [actual, target]."""
+    bed_c, bed_target_c = temps.get("bed") or (None, None)
+    nozzle_c, nozzle_target_c = temps.get("tool0") or (None, None)
+    return {
+        "recorded_at": iso(at),
+        "bed_temp": bed_c,
+        "bed_target": bed_target_c,
+        "nozzle_temp": nozzle_c,
+        "nozzle_target": nozzle_target_c,
+        "fan_speed": None,
+    }
