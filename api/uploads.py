@@ -147,12 +147,14 @@ class Part:
         self.content_type = head.content_type
         self._reader = reader
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._chunks()
+    def __aiter__(self) -> "Part":
+        return self
 
-    async def _chunks(self) -> AsyncIterator[bytes]:
-        while (chunk := await self._reader.read(self)) is not None:
-            yield chunk
+    async def __anext__(self) -> bytes:
+        chunk = await self._reader.read(self)
+        if chunk is None:
+            raise StopAsyncIteration
+        return chunk
 
     async def read_text(self, limit: int = MAX_TEXT_BYTES) -> str:
         """The whole part as text (UTF-8, else ISO-8859-1). Raises `Invalid` over *limit* bytes."""

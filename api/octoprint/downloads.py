@@ -1,0 +1,66 @@
+"""`/downloads`: the bytes of a file, whole or in part (OctoPrint contract, 4; safety S31)."""
+
+from urllib.parse import quote
+
+from quart import Response, request
+from werkzeug.datastructures import Range
+
+from api.errors import NotFound
+from api.files.service import Blob, FileName, Files
+from api.octoprint.visitor import Visit
+from api.octoprint.wire import plain
+
+
+class Downloads:
+    """Files on their way out."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    async def download(self, visit: Visit, path: str) -> Response:
+        """The bytes as an attachment, or the range that was asked for."""
+        row = await self._files.name(visit.by, visit.printer.id, path)
+        if row.blob_id is None:
+            raise NotFound("File not found", code="file_not_found")
+        blob = await self._files.blob(row.organization_id, row.blob_id)
+        headers = _download_headers(row, blob)
+        if request.if_none_match.contains(blob.sha256):
+            return Response(b"", 304, headers)
+        try:
+            start, length = _range_of(request.range, blob.size_bytes)
+        except ValueError:
+            answered = plain("The range is not in the file.", 416)
+            answered.headers["Content-Range"] = f"bytes */{blob.size_bytes}"
+            return answered
+        partial = length != blob.size_bytes
+        if partial:
+            last = start + length - 1
+            headers["Content-Range"] = f"bytes {start}-{last}/{blob.size_bytes}"
+        headers["Content-Length"] = str(length)
+        body = self._files.read(blob, start, 0 if request.method == "HEAD" else length)
+        return Response(body, 206 if partial else 200, headers, content_type="text/plain")
+
+
+def _range_of(asked: Range | None, size: int) -> tuple[int, int]:
+    """(start, length) of the one range asked for; the whole without one. Raises ValueError."""
+    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
+        return 0, size
+    found = asked.range_for_length(size)
+    if found is None:
+        raise ValueError("not satisfiable")
+    return found[0], found[1] - found[0]
+
+
+def _download_headers(row: FileName, blob: Blob) -> dict[str, str]:
+    name = row.path.rpartition("/")[2]
+    plain_name = name.encode("ascii", "replace").decode().replace('"', "'").replace("\\", "_")
+    return {
+        "Content-Disposition": (
+            f"attachment; filename=\"{plain_name}\"; filename*=UTF-8''{quote(name)}"
+        ),
+        "ETag": f'"{blob.sha256}"',
+        "Accept-Ranges": "bytes",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "Cache-Control": "max-age=0",
+    }

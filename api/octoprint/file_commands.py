@@ -1,0 +1,150 @@
+"""Commands to a file: select, unselect, copy, move (OctoPrint contract, section 4)."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from quart import Response
+
+from api.errors import Conflict, Invalid, NotFound
+from api.files.names import clean_path, extension, join
+from api.files.service import FileName, Files
+from api.octoprint.file_document import refs
+from api.octoprint.file_store import MACHINE_CODE, FileStore, check_local
+from api.octoprint.hot import HotReads
+from api.octoprint.job import JobFace
+from api.octoprint.states import LOOKS
+from api.octoprint.visitor import Visit, json_object, require
+from api.octoprint.wire import answer, done, plain
+
+CURRENT = "current"
+
+Body = dict[str, Any]
+Handle = Callable[[Visit, str, Body], Awaitable[Response]]
+
+
+class FileCommands:
+    """What can be done with one file or folder."""
+
+    def __init__(self, files: Files, store: FileStore, jobs: JobFace, hot: HotReads) -> None:
+        self._files = files
+        self._store = store
+        self._jobs = jobs
+        self._hot = hot
+        #: command -> (right beside that to see files, handler)
+        self._commands: dict[str, tuple[str, Handle]] = {
+            "select": ("printers.control", self._select),
+            "unselect": ("printers.control", self._unselect),
+            "copy": ("files.write", self._copied),
+            "move": ("files.write", self._moved),
+            "analyse": ("files.write", self._analysed),
+        }
+
+    async def command(self, visit: Visit, origin: str, path: str) -> Response:
+        """`POST /api/files/{origin}/{path}`."""
+        body = await json_object()
+        check_local(origin)
+        command = body.get("command")
+        if not isinstance(command, str) or command not in self._commands:
+            raise Invalid(f"command is unknown: {str(command)[:100]}")
+        right, handle = self._commands[command]
+        require(visit.by, right)
+        return await handle(visit, path, body)
+
+    async def _select(self, visit: Visit, path: str, body: Body) -> Response:
+        row = await self._files.name(visit.by, visit.printer.id, path)
+        if row.is_folder or extension(row.path) not in MACHINE_CODE:
+            raise Invalid(f"{row.path} cannot be printed.", code="unsupported_media_type")
+        look = LOOKS[self._jobs.live(visit).state]
+        if not look.operational or look.active:
+            raise Conflict("Printer is not ready to select a file", code="printer_busy")
+        await self._hot.select(visit.printer, row.path)
+        if body.get("print") is True:
+            await self._jobs.start_file(visit, row)
+        return done()
+
+    async def _unselect(self, visit: Visit, path: str, body: Body) -> Response:
+        del body
+        look = LOOKS[self._jobs.live(visit).state]
+        if not look.operational or look.active:
+            return plain("Printer is not ready to unselect a file", 409)
+        selected = (await self._hot.shown(visit.printer)).path
+        if selected is None:
+            return plain("No file is selected", 409)
+        if path not in (CURRENT, selected):
+            return plain("Only the currently selected file can be unselected", 400)
+        await self._hot.select(visit.printer, None)
+        return done()
+
+    async def _analysed(self, visit: Visit, path: str, body: Body) -> Response:
+        """A file is analysed as it comes in: there is nothing left to do."""
+        del body
+        await self._files.name(visit.by, visit.printer.id, path)
+        return done()
+
+    async def _copied(self, visit: Visit, path: str, body: Body) -> Response:
+        row = await self._files.name(visit.by, visit.printer.id, path)
+        target = await self._target(visit, row, body)
+        await self._copy(visit, row, target)
+        return _answer(visit, row, target)
+
+    async def _moved(self, visit: Visit, path: str, body: Body) -> Response:
+        row = await self._files.name(visit.by, visit.printer.id, path)
+        await self._store.check_unused(visit, row.path)
+        target = await self._target(visit, row, body)
+        await self._copy(visit, row, target)
+        await self._store.remove(visit, row.path)
+        return _answer(visit, row, target)
+
+    async def _target(self, visit: Visit, row: FileName, body: Body) -> str:
+        """Where *row* goes: into a folder that exists, else under that name. Raises `Conflict`."""
+        destination = body.get("destination")
+        if not isinstance(destination, str):
+            raise Invalid("destination is missing")
+        try:
+            path = clean_path(destination)
+        except Invalid as error:
+            raise Conflict(error.detail) from None
+        if not path or await self._is_folder(visit, path):
+            path = join(path, row.path.rpartition("/")[2])
+        if await self._exists(visit, path):
+            raise Conflict(f"{path} exists already.")
+        if row.is_folder and f"{path}/".startswith(f"{row.path}/"):
+            raise Conflict(f"{path} lies in the folder itself.")
+        return path
+
+    async def _copy(self, visit: Visit, row: FileName, target: str) -> None:
+        printer_id, by = visit.printer.id, visit.by
+        below = await self._files.names(by, printer_id, row.path) if row.is_folder else []
+        blobs = await self._files.blobs_of(by, [row, *below])
+        for each in [row, *below]:
+            path = target + each.path[len(row.path) :]
+            blob = blobs.get(each.blob_id or 0)
+            if blob is None:
+                await self._files.make_folder(by, printer_id, path)
+            else:
+                name = path.rpartition("/")[2] if each is row else each.display
+                await self._files.put_name(by, printer_id, path, name, blob, userdata=each.userdata)
+
+    async def _exists(self, visit: Visit, path: str) -> bool:
+        try:
+            await self._files.name(visit.by, visit.printer.id, path)
+        except NotFound:
+            return False
+        return True
+
+    async def _is_folder(self, visit: Visit, path: str) -> bool:
+        try:
+            return (await self._files.name(visit.by, visit.printer.id, path)).is_folder
+        except NotFound:
+            return False
+
+
+def _answer(visit: Visit, row: FileName, target: str) -> Response:
+    links = refs(visit.place.base, target, is_folder=row.is_folder)
+    moved = {
+        "name": row.path.rpartition("/")[2],
+        "path": target,
+        "origin": "local",
+        "refs": links,
+    }
+    return answer(moved, 201, {"Location": links["resource"]})

@@ -1,0 +1,195 @@
+"""The hot reads: `/api/printer` and `/api/job` as bytes, built again only when something changed.
+
+What they show comes from a printer's row and its last picture; both are compared by identity and
+version, so an unchanged printer costs two look-ups (DESIGN sections 6 and 7).
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from api.accounts.service import Accounts
+from api.errors import NotFound
+from api.files.service import Files
+from api.jobs.service import Attempt, Job, Jobs
+from api.octoprint.job_document import (
+    JobFile,
+    finished_document,
+    job_document,
+    progress_document,
+)
+from api.octoprint.orders import picture
+from api.octoprint.printer_document import printer_document
+from api.octoprint.states import LOOKS
+from api.octoprint.wire import encode
+from api.principal import system
+from api.printers.service import Printer, Printers
+from api.telemetry.service import Telemetry
+from schemas.jobs import ATTEMPT_OVER, AttemptState
+from schemas.printer import Live, Progress
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What was built for one printer, and from what."""
+
+    row: Printer
+    version: int
+    printer: bytes | None = None
+    job: bytes | None = None
+    has_printer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the job endpoint shows: the file, whether it is being printed, and its last attempt."""
+
+    file: JobFile | None
+    path: str | None
+    attempt: Attempt | None
+    is_running: bool
+
+
+@dataclass(slots=True)
+class HotReads:
+    """Encoded answers by printer."""
+
+    printers: Printers
+    telemetry: Telemetry
+    jobs: Jobs
+    files: Files
+    accounts: Accounts
+    _kept: dict[int, _Kept] = field(default_factory=dict)
+
+    def printer(self, printer: Printer) -> bytes | None:
+        """`/api/printer`, whole; None when the printer is not operational."""
+        kept = self._current(printer)
+        if not kept.has_printer:
+            live = picture(self.telemetry, printer)
+            if LOOKS[live.state].operational:
+                kept.printer = encode(printer_document(live, self.printers.profile(printer)))
+            kept.has_printer = True
+        return kept.printer
+
+    async def job(self, printer: Printer) -> bytes:
+        """`/api/job`."""
+        kept = self._current(printer)
+        if kept.job is None:
+            kept.job = encode(await self._job(printer))
+        return kept.job
+
+    def _current(self, printer: Printer) -> _Kept:
+        version = self.telemetry.version(printer.id)
+        kept = self._kept.get(printer.id)
+        if kept is None or kept.row is not printer or kept.version != version:
+            kept = self._kept[printer.id] = _Kept(printer, version)
+        return kept
+
+    async def _job(self, printer: Printer) -> dict[str, Any]:
+        live = picture(self.telemetry, printer)
+        shown = await self.shown(printer)
+        return job_document(
+            live.state,
+            shown.file,
+            _progress(shown, live),
+            ever_selected=printer.selected_file is not None or shown.attempt is not None,
+            error=live.error,
+        )
+
+    async def shown(self, printer: Printer) -> Shown:
+        """The file that counts as selected: the one being printed, else what came last, a
+        selection or a print.
+        """
+        last = await self.jobs.last_on(printer.id)
+        selection = printer.selected_file
+        if last is None:
+            file = await self._selected(printer, selection)
+            return Shown(file, file.path if file else None, None, is_running=False)
+        job, attempt = last
+        is_running = AttemptState(attempt.state) not in ATTEMPT_OVER
+        if not is_running and selection is not None and selection.get("after") == attempt.grant:
+            file = await self._selected(printer, selection)
+            return Shown(file, file.path if file else None, None, is_running=False)
+        file = await self._printed(printer, job)
+        return Shown(file, job.file_path or job.file_name, attempt, is_running)
+
+    async def select(self, printer: Printer, path: str | None) -> None:
+        """Remember *path* as selected until the next print; None: nothing is."""
+        last = await self.jobs.last_on(printer.id)
+        after = last[1].grant if last else None
+        by = system(printer.organization_id)
+        await self.printers.select_file(by, printer.id, {"path": path, "after": after})
+
+    async def _selected(self, printer: Printer, selection: dict[str, Any] | None) -> JobFile | None:
+        if not selection or not selection.get("path"):
+            return None
+        return await self._named(printer, selection["path"])
+
+    async def _printed(self, printer: Printer, job: Job) -> JobFile | None:
+        """The file of *job* by its own name, whatever has become of the name since."""
+        if job.blob_id is None:
+            return None
+        blob = await self.files.blob(printer.organization_id, job.blob_id)
+        path = job.file_path or job.file_name
+        named = await self._named(printer, path) if job.file_path else None
+        same = named is not None and named.size_bytes == blob.size_bytes
+        return JobFile(
+            blob_id=blob.id,
+            name=path.rpartition("/")[2],
+            path=path,
+            display=named.display if named is not None and same else job.file_name,
+            size_bytes=blob.size_bytes,
+            uploaded_at=named.uploaded_at if named is not None and same else blob.created_at,
+            user=await self._user(printer, job.created_by),
+            facts=blob.facts,
+        )
+
+    async def _named(self, printer: Printer, path: str) -> JobFile | None:
+        by = system(printer.organization_id)
+        try:
+            row = await self.files.name(by, printer.id, path)
+            blob = await self.files.blob(printer.organization_id, row.blob_id or 0)
+        except NotFound:
+            return None
+        return JobFile(
+            blob_id=blob.id,
+            name=row.path.rpartition("/")[2],
+            path=row.path,
+            display=row.display,
+            size_bytes=blob.size_bytes,
+            uploaded_at=row.uploaded_at,
+            user=await self._user(printer, row.user_id),
+            facts=blob.facts,
+        )
+
+    async def _user(self, printer: Printer, user_id: int | None) -> str | None:
+        if user_id is None:
+            return None
+        try:
+            return (await self.accounts.user(system(printer.organization_id), user_id)).username
+        except NotFound:
+            return None
+
+
+def _progress(shown: Shown, live: Live) -> dict[str, Any]:
+    """Of the running print; 100 % after a completed one; nothing in every other case."""
+    attempt = shown.attempt
+    if attempt is None:
+        return progress_document(None)
+    if shown.is_running:
+        return progress_document(live.progress or _stored(attempt))
+    if attempt.state != AttemptState.COMPLETED or shown.file is None:
+        return progress_document(None)
+    stored = _stored(attempt)
+    seconds = stored.print_time_s if stored else _between(attempt.started_at, attempt.ended_at)
+    return finished_document(shown.file.size_bytes, seconds)
+
+
+def _stored(attempt: Attempt) -> Progress | None:
+    return None if attempt.progress is None else msgspec.convert(attempt.progress, Progress)
+
+
+def _between(start: datetime | None, end: datetime | None) -> float:
+    return (end - start).total_seconds() if start and end else 0.0

@@ -1,0 +1,122 @@
+"""`/api/job`: the selected file and how far its print is (OctoPrint contract, section 5). Pure."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from api.octoprint.states import LOOKS
+from schemas.printer import PrinterState, Progress
+
+#: G-code tells lengths only; volumes are of the filament that these printers take.
+FILAMENT_DIAMETER_MM = 1.75
+
+_NO_PROGRESS = {
+    "completion": None,
+    "filepos": None,
+    "printTime": None,
+    "printTimeLeft": None,
+    "printTimeLeftOrigin": None,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFile:
+    """The file of a job: *facts* is what reading it told (`estimated_s`, `filament_mm`)."""
+
+    blob_id: int
+    name: str
+    path: str
+    display: str
+    size_bytes: int
+    uploaded_at: datetime
+    user: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def filament_document(facts: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Length in mm and volume in cm³ by tool; None when the file does not tell."""
+    lengths = facts.get("filament_mm") or []
+    area_mm2 = math.pi * (FILAMENT_DIAMETER_MM / 2) ** 2
+    return {
+        f"tool{number}": {"length": length, "volume": round(length * area_mm2 / 1000, 4)}
+        for number, length in enumerate(lengths)
+    } or None
+
+
+def progress_document(progress: Progress | None) -> dict[str, Any]:
+    """The progress of a running print; all null without one."""
+    if progress is None:
+        return dict(_NO_PROGRESS)
+    left_s = progress.time_left_s
+    return {
+        "completion": progress.completion,
+        "filepos": progress.file_bytes,
+        "printTime": int(progress.print_time_s),
+        "printTimeLeft": None if left_s is None else int(left_s),
+        "printTimeLeftOrigin": None if left_s is None else "estimate",
+    }
+
+
+def finished_document(size_bytes: int, print_time_s: float) -> dict[str, Any]:
+    """The progress after a completed print, until something else is selected."""
+    return {
+        "completion": 100.0,
+        "filepos": size_bytes,
+        "printTime": int(print_time_s),
+        "printTimeLeft": 0,
+        "printTimeLeftOrigin": "estimate",
+    }
+
+
+def job_document(
+    state: PrinterState,
+    file: JobFile | None,
+    progress: dict[str, Any],
+    *,
+    ever_selected: bool,
+    error: str | None,
+) -> dict[str, Any]:
+    """`GET /api/job`. *ever_selected*: an empty selection looks different before the first one."""
+    document = {
+        "job": _file_part(file, ever_selected=ever_selected),
+        "progress": progress,
+        "state": LOOKS[state].text,
+    }
+    if error:
+        document["error"] = error
+    return document
+
+
+def _file_part(file: JobFile | None, *, ever_selected: bool) -> dict[str, Any]:
+    if file is not None:
+        return {
+            "file": {
+                "name": file.name,
+                "path": file.path,
+                "display": file.display,
+                "origin": "local",
+                "size": file.size_bytes,
+                "date": int(file.uploaded_at.timestamp()),
+            },
+            "estimatedPrintTime": file.facts.get("estimated_s"),
+            "averagePrintTime": None,
+            "lastPrintTime": None,
+            "filament": filament_document(file.facts),
+            "user": file.user,
+        }
+    nothing: dict[str, Any] = dict.fromkeys(("name", "path", "origin", "size", "date"))
+    empty: dict[str, Any] = {
+        "file": nothing,
+        "estimatedPrintTime": None,
+        "lastPrintTime": None,
+        "filament": None,
+        "user": None,
+    }
+    if ever_selected:
+        nothing["display"] = None
+        empty["averagePrintTime"] = None
+    else:
+        empty["filament"] = {"length": None, "volume": None}
+    return empty

@@ -1,0 +1,164 @@
+"""OctoPrint's printer commands as G-code lines and targets (OctoPrint contract, section 4). Pure.
+
+Every function raises `Invalid` for values that the contract refuses. Numbers are written in plain
+decimals: no firmware is asked to read an exponent.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from api.errors import Conflict, Invalid
+from api.octoprint.printer_document import heaters
+from schemas.printer import Profile
+
+JOG_MM_PER_MIN = 6000.0
+JOG_Z_MM_PER_MIN = 200.0
+EXTRUDE_MM_PER_MIN = 300.0
+MAX_SPEED_MM_PER_MIN = 60_000.0
+MAX_MOVE_MM = 5_000.0
+MAX_FACTOR_PERCENT = 999
+MAX_OFFSET_C = 50.0
+MAX_LINES = 100
+MAX_LINE_CHARS = 255
+_TOOL = re.compile(r"tool(\d{1,2})")
+_AXES = ("x", "y", "z")
+
+Build = Callable[[Mapping[str, Any], Profile], list[str]]
+
+
+def number(value: Any, what: str, lowest: float, highest: float) -> float:
+    """*value* as a plain number within its bounds. Raises `Invalid`."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or not lowest <= value <= highest:
+        raise Invalid(f"{what} takes a number from {lowest:g} to {highest:g}.")
+    return float(value)
+
+
+def _plain(value: float) -> str:
+    return f"{value:.4f}".rstrip("0").rstrip(".")
+
+
+def _percent(value: Any, what: str) -> int:
+    """A factor as whole percent: 80 and 0.8 mean the same."""
+    factor = value * 100 if isinstance(value, float) else value
+    return round(number(factor, what, 1, MAX_FACTOR_PERCENT))
+
+
+def jog(body: Mapping[str, Any], profile: Profile) -> list[str]:
+    """Move by (or, with `absolute`, to) the given x, y, z in mm; `speed` in mm/min."""
+    del profile
+    given = {
+        axis: number(body[axis], axis, -MAX_MOVE_MM, MAX_MOVE_MM) for axis in _AXES if axis in body
+    }
+    if not given:
+        raise Invalid("jog takes at least one of x, y, z.")
+    fastest = JOG_Z_MM_PER_MIN if "z" in given else JOG_MM_PER_MIN
+    speed = body.get("speed")
+    if speed is not None and speed is not True:
+        fastest = number(speed, "speed", 1, MAX_SPEED_MM_PER_MIN)
+    words = " ".join(f"{axis.upper()}{_plain(mm)}" for axis, mm in given.items())
+    move = f"G1 {words} F{_plain(fastest)}"
+    is_absolute = body.get("absolute", False)
+    if not isinstance(is_absolute, bool):
+        raise Invalid("absolute takes true or false.")
+    return ["G90", move] if is_absolute else ["G91", move, "G90"]
+
+
+def home(body: Mapping[str, Any], profile: Profile) -> list[str]:
+    """Home the given axes."""
+    del profile
+    axes = body.get("axes")
+    if not isinstance(axes, list) or not axes or any(axis not in _AXES for axis in axes):
+        raise Invalid("home takes axes: a list of x, y, z.")
+    wanted = [axis.upper() for axis in _AXES if axis in axes]
+    return ["G28"] if len(wanted) == len(_AXES) else ["G28 " + " ".join(wanted)]
+
+
+def feedrate(body: Mapping[str, Any], profile: Profile) -> list[str]:
+    """Override the speed of moves."""
+    del profile
+    return [f"M220 S{_percent(body.get('factor'), 'factor')}"]
+
+
+def flowrate(body: Mapping[str, Any], profile: Profile) -> list[str]:
+    """Override the flow of the extruder."""
+    del profile
+    return [f"M221 S{_percent(body.get('factor'), 'factor')}"]
+
+
+def select_tool(body: Mapping[str, Any], profile: Profile) -> list[str]:
+    """Change to a tool that the printer has."""
+    tool = body.get("tool")
+    match = _TOOL.fullmatch(tool) if isinstance(tool, str) else None
+    if match is None or int(match[1]) >= profile.extruders:
+        raise Invalid(f"tool takes one of tool0 to tool{profile.extruders - 1}.")
+    return [f"T{int(match[1])}"]
+
+
+def extrude(body: Mapping[str, Any], profile: Profile) -> list[str]:
+    """Push (or, negative, pull) `amount` mm of filament at `speed` mm/min."""
+    del profile
+    amount = number(body.get("amount"), "amount", -MAX_MOVE_MM, MAX_MOVE_MM)
+    speed = body.get("speed")
+    fastest = EXTRUDE_MM_PER_MIN
+    if speed is not None:
+        fastest = number(speed, "speed", 1, MAX_SPEED_MM_PER_MIN)
+    return ["G91", "M83", f"G1 E{_plain(amount)} F{_plain(fastest)}", "M82", "G90"]
+
+
+def tool_targets(body: Mapping[str, Any], profile: Profile) -> dict[str, float]:
+    """Targets in °C for the tools that the printer has; it takes no notice of others."""
+    targets = _by_tool(body.get("targets"), "targets", 0, 1000)
+    known = heaters(profile)
+    return {tool: celsius for tool, celsius in targets.items() if tool in known}
+
+
+def one_target(heater: str, body: Mapping[str, Any]) -> dict[str, float]:
+    """The target in °C of *heater*, bed or chamber."""
+    return {heater: number(body.get("target"), "target", 0, 1000)}
+
+
+def check_offsets(body: Mapping[str, Any]) -> None:
+    """Temperature offsets do not exist here: zero is fine, all else is said to be impossible.
+
+    Raises `Invalid` as the contract does, `Conflict` for a valid offset that is not zero.
+    """
+    if "offset" in body:
+        offsets = {"": number(body["offset"], "offset", -MAX_OFFSET_C, MAX_OFFSET_C)}
+    else:
+        offsets = _by_tool(body.get("offsets"), "offsets", -MAX_OFFSET_C, MAX_OFFSET_C)
+    if any(offsets.values()):
+        raise Conflict("This server does not shift temperatures. Set the target itself.")
+
+
+def _by_tool(values: Any, what: str, lowest: float, highest: float) -> dict[str, float]:
+    if not isinstance(values, dict):
+        raise Invalid(f"{what} takes an object with a number for each tool.")
+    if any(_TOOL.fullmatch(tool) is None for tool in values):
+        raise Invalid(f"{what} takes tool0, tool1 and so on as keys.")
+    return {tool: number(value, tool, lowest, highest) for tool, value in values.items()}
+
+
+def terminal_lines(body: Mapping[str, Any]) -> list[str]:
+    """The lines of `/api/printer/command`: exactly one of `command` and `commands`."""
+    given = [key for key in ("command", "commands", "script") if key in body]
+    if len(given) != 1:
+        raise Invalid("Exactly one of command, commands and script is needed.")
+    lines = body[given[0]] if given[0] == "commands" else [body[given[0]]]
+    if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+        raise Invalid("commands takes a list of lines.")
+    found = [line.strip() for text in lines for line in text.splitlines() if line.strip()]
+    if len(found) > MAX_LINES or any(len(line) > MAX_LINE_CHARS for line in found):
+        raise Invalid(f"At most {MAX_LINES} lines of {MAX_LINE_CHARS} characters at a time.")
+    return found
+
+
+#: command -> how its lines are made, by the endpoint it belongs to.
+HEAD_COMMANDS: dict[str, Build] = {"jog": jog, "home": home, "feedrate": feedrate}
+TOOL_COMMANDS: dict[str, Build] = {
+    "select": select_tool,
+    "extrude": extrude,
+    "flowrate": flowrate,
+}

@@ -1,0 +1,259 @@
+"""`POST /api/files/{local,sdcard}`: what slicers send (OctoPrint contract, section 6).
+
+The file streams into the storage while it comes. `select` and `print` are wishes: what cannot be
+done is left out and told (`effectiveSelect`, `effectivePrint`), never refused. A busy printer, or
+one whose plate is not clear, gets a queued job; an offline one gets none (DESIGN section 7).
+
+A key may stand in the form, even behind the file: a file that comes before any key is kept aside,
+up to `UNPROVEN_BYTES`, until its sender has proved who he is.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+import orjson
+from quart import Response, request
+
+from api.errors import Conflict, Forbidden, Invalid, NotAuthenticated, NotFound, Unavailable
+from api.files.names import clean_name, clean_path, extension, join
+from api.files.service import Blob, FileName, Files
+from api.http import truthy
+from api.octoprint.file_document import refs
+from api.octoprint.file_store import MACHINE_CODE, FileStore, check_local
+from api.octoprint.hot import HotReads
+from api.octoprint.job import JobFace
+from api.octoprint.states import LOOKS
+from api.octoprint.visitor import (
+    FORM_TYPE,
+    MULTIPART_TYPE,
+    NO_PERMISSION,
+    Visit,
+    Visitors,
+    form_fields,
+    has_credential,
+    require,
+)
+from api.octoprint.wire import answer
+from api.uploads import Part, multipart
+
+UNPROVEN_BYTES = 16 * 1024 * 1024
+_CHUNK_BYTES = 64 * 1024
+_RIGHT = "files.write"
+
+
+@dataclass(slots=True)
+class _Form:
+    """What was read so far. *blob* None: no file, or only *aside*, not stored yet."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    filename: str | None = None
+    blob: Blob | None = None
+    aside: IO[bytes] | None = None
+
+
+class Upload:
+    """Files on their way in."""
+
+    def __init__(
+        self,
+        files: Files,
+        visitors: Visitors,
+        store: FileStore,
+        jobs: JobFace,
+        *,
+        hot: HotReads,
+        max_bytes: int,
+    ) -> None:
+        self._files = files
+        self._visitors = visitors
+        self._store = store
+        self._jobs = jobs
+        self._hot = hot
+        self._max_bytes = max_bytes
+
+    async def upload(self, root: str, origin: str) -> Response:
+        """One request, from its first byte to its answer."""
+        if request.mimetype != MULTIPART_TYPE:
+            fields = await form_fields() if request.mimetype == FORM_TYPE else {}
+            visit = await self._visit(root, fields)
+            check_local(origin)
+            return await self._without_file(visit, fields)
+        form = _Form()
+        try:
+            visit = await self._read(root, origin, form)
+            if form.filename is None:
+                return await self._without_file(visit, form.fields)
+            if form.blob is None:
+                form.blob = await self._store_aside(visit, form)
+            return await self._finish(visit, form, form.blob)
+        finally:
+            if form.aside is not None:
+                form.aside.close()
+
+    async def _visit(self, root: str, fields: dict[str, str]) -> Visit:
+        visit = await self._visitors.visit(root, fields)
+        require(visit.by, _RIGHT)
+        return visit
+
+    # Reading.
+
+    async def _read(self, root: str, origin: str, form: _Form) -> Visit:
+        """Read all parts; the visit of whoever has proved to send them."""
+        visit: Visit | None = None
+        if has_credential(self._visitors.place(root)):
+            visit = await self._visit(root, {})
+            check_local(origin)
+        async for part in await multipart(request, self._max_bytes):
+            if part.filename is None:
+                form.fields.setdefault(part.name, await part.read_text())
+                if part.name == "apikey":
+                    visit = await self._same_farm(root, form.fields, visit)
+            else:
+                await self._take_file(visit, form, part)
+        if visit is None:
+            raise NotAuthenticated(NO_PERMISSION)
+        check_local(origin)
+        return visit
+
+    async def _same_farm(self, root: str, fields: dict[str, str], before: Visit | None) -> Visit:
+        """A key in the form counts more than a header; both must be of one organization."""
+        visit = await self._visit(root, fields)
+        if before is not None and before.by.organization_id != visit.by.organization_id:
+            raise Forbidden(NO_PERMISSION)
+        return visit
+
+    async def _take_file(self, visit: Visit | None, form: _Form, part: Part) -> None:
+        if part.name != "file":
+            raise Invalid(f"The file must come in the field file, not {part.name!r}.")
+        if form.filename is not None:
+            raise Invalid("One file at a time.")
+        form.filename = part.filename or ""
+        _check_extension(form.fields.get("filename") or form.filename)
+        if visit is not None:
+            form.blob = await self._ingest(visit, part, form.filename)
+        else:
+            form.aside = await _keep_aside(part)
+
+    async def _ingest(self, visit: Visit, chunks: AsyncIterator[bytes], filename: str) -> Blob:
+        """Store it. An empty file is fine, one that is anything but G-code is not."""
+        first = await anext(chunks, b"")
+        return await self._files.ingest(
+            visit.by, _after(first, chunks), filename, must_be_gcode=bool(first)
+        )
+
+    async def _store_aside(self, visit: Visit, form: _Form) -> Blob:
+        assert form.aside is not None and form.filename is not None
+        return await self._ingest(visit, _read_back(form.aside), form.filename)
+
+    # Doing.
+
+    async def _without_file(self, visit: Visit, fields: dict[str, str]) -> Response:
+        if "foldername" not in fields:
+            raise Invalid("No file to upload and no folder to create")
+        name = clean_name(fields["foldername"])
+        path = join(clean_path(fields.get("path", "")), name)
+        row = await self._files.make_folder(visit.by, visit.printer.id, path)
+        links = refs(visit.place.base, row.path, is_folder=True)
+        folder = {"name": name, "path": row.path, "origin": "local", "refs": links}
+        return answer({"folder": folder, "done": True}, 201, {"Location": links["resource"]})
+
+    async def _finish(self, visit: Visit, form: _Form, blob: Blob) -> Response:
+        fields = form.fields
+        display = fields.get("filename") or form.filename or ""
+        _check_extension(display)
+        path = join(clean_path(fields.get("path", "")), clean_name(display))
+        userdata = _userdata(fields.get("userdata"))
+        await self._check_overwrite(visit, path, truthy(fields.get("noOverwrite")))
+        wants_print = truthy(fields.get("print"))
+        if wants_print:
+            self._files.check_against(blob, self._visitors.profile(visit))
+        row = await self._files.put_name(
+            visit.by, visit.printer.id, path, display, blob, userdata=userdata
+        )
+        selected = await self._select(visit, row) if truthy(fields.get("select")) else False
+        printed = await self._print(visit, row, blob) if wants_print else False
+        links = refs(visit.place.base, row.path, is_folder=False)
+        name = row.path.rpartition("/")[2]
+        body = {
+            "files": {"local": {"name": name, "path": row.path, "origin": "local", "refs": links}},
+            "done": True,
+            "effectiveSelect": selected,
+            "effectivePrint": printed,
+        }
+        return answer(body, 201, {"Location": links["resource"]})
+
+    async def _check_overwrite(self, visit: Visit, path: str, no_overwrite: bool) -> None:
+        """Raises `Conflict`: the file that is printed stays, and others if that was asked for."""
+        await self._store.check_unused(visit, path)
+        if not no_overwrite:
+            return
+        try:
+            await self._files.name(visit.by, visit.printer.id, path)
+        except NotFound:
+            return
+        raise Conflict("File already exists and noOverwrite was set", code="name_taken")
+
+    async def _select(self, visit: Visit, row: FileName) -> bool:
+        look = LOOKS[self._jobs.live(visit).state]
+        if not look.operational or look.active or not visit.by.may("printers.control"):
+            return False
+        await self._hot.select(visit.printer, row.path)
+        return True
+
+    async def _print(self, visit: Visit, row: FileName, blob: Blob) -> bool:
+        """Start or queue it; an empty file, and one for an offline printer, is only kept."""
+        if not blob.size_bytes or not LOOKS[self._jobs.live(visit).state].operational:
+            return False
+        try:
+            return await self._jobs.queue_file(visit, row)
+        except (Conflict, Unavailable):
+            return False
+
+
+async def _after(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    if first:
+        yield first
+    async for chunk in chunks:
+        yield chunk
+
+
+async def _keep_aside(part: Part) -> IO[bytes]:
+    """A file without a key so far, on disk, small. Raises `NotAuthenticated` when it is larger."""
+    kept: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  the form closes it
+    size = 0
+    try:
+        async for chunk in part:
+            size += len(chunk)
+            if size > UNPROVEN_BYTES:
+                raise NotAuthenticated(NO_PERMISSION)
+            await asyncio.to_thread(kept.write, chunk)
+    except BaseException:
+        kept.close()
+        raise
+    return kept
+
+
+async def _read_back(kept: IO[bytes]) -> AsyncIterator[bytes]:
+    await asyncio.to_thread(kept.seek, 0)
+    while chunk := await asyncio.to_thread(kept.read, _CHUNK_BYTES):
+        yield chunk
+
+
+def _check_extension(filename: str) -> None:
+    if extension(filename.strip()) not in MACHINE_CODE:
+        raise Invalid(
+            f"{filename!r} cannot be printed here. This takes {', '.join(MACHINE_CODE)}.",
+            code="unsupported_media_type",
+        )
+
+
+def _userdata(text: str | None) -> Any:
+    if text is None:
+        return None
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise Invalid("userdata is no valid JSON") from None
