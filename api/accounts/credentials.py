@@ -92,9 +92,16 @@ class Credentials:
 
     async def revoke(self, **which: Any) -> int:
         """End the credentials that match the filter *which*; how many there were."""
-        async with self._ledger.change():
-            rows = Credential.filter(revoked_at=None, **which)
-            ended = await rows.update(revoked_at=self._clock.now())
+        async with self._ledger.change() as change:
+            ended = await self.revoke_in(change, **which)
+        self.forget()
+        return ended
+
+    async def revoke_in(self, change: Change, **which: Any) -> int:
+        """`revoke` in the caller's transaction; nothing looked up before it stays remembered."""
+        del change
+        rows = Credential.filter(revoked_at=None, **which)
+        ended = await rows.update(revoked_at=self._clock.now())
         self.forget()
         return ended
 

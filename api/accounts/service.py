@@ -281,6 +281,10 @@ class Accounts:
         _, secret = await self._issue(grant)
         return secret
 
+    async def revoke_printer_keys(self, change: Change, printer_id: int) -> int:
+        """The keys that are bound to this printer die with it; how many there were."""
+        return await self._credentials.revoke_in(change, printer_id=printer_id)
+
     async def _issue(self, grant: Grant) -> tuple[Credential, str]:
         make = keys.new_token if grant.kind is CredentialKind.TOKEN else keys.new_key
         async with self._ledger.change() as change:

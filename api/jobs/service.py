@@ -18,6 +18,7 @@ from api.errors import Conflict, Invalid, NotFound, Unavailable
 from api.events.service import Change, Ledger
 from api.jobs.attempts import Attempts, Checked, FileRoom, happened, job_row
 from api.jobs.endings import Endings
+from api.jobs.file_use import FileUse
 from api.jobs.forms import JobFilter, NewJob
 from api.jobs.models import Attempt, Job
 from api.principal import Principal
@@ -63,6 +64,9 @@ class LibraryRoom(Protocol):
     async def get_file(self, by: Principal, file_id: int) -> SlicedFile:
         """One print file. Raises `NotFound`."""
 
+    def ask_jobs(self, jobs: FileUse) -> None:
+        """From now on *jobs* says which files are in use."""
+
     async def newest_file(self, by: Principal, model_id: int) -> SlicedFile | None:
         """The newest print file of a model, None without one. Raises `NotFound` (the model)."""
 
@@ -88,6 +92,7 @@ class Jobs:
         self.attempts = Attempts(printers, commands, files, clock)
         self.control = Control(printers, commands)
         self.endings = Endings(printers, commands, self.attempts, ledger)
+        library.ask_jobs(FileUse())
         printers.when_deleted(self._unassign)
         commands.when_over(self.attempts.command_over)
 
