@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from quart import Quart
-from quart.typing import TestClientProtocol
+from quart.typing import TestClientProtocol as Client
 
 from api.link.routes import LinkRoutes
 from tests.api.link.conftest import Farm
@@ -15,7 +15,7 @@ DATA = b"G28\nG1 X10\n" * 10_000
 
 
 @pytest.fixture
-def client(farm: Farm) -> TestClientProtocol:
+def client(farm: Farm) -> Client:
     quart = Quart("test", static_folder=None)
     LinkRoutes(farm.rooms.bridges, farm.rooms.files).register(quart)
     return quart.test_client()
@@ -31,7 +31,7 @@ async def stored(farm: Farm, organization_id: int = 1) -> str:
     return sha256
 
 
-async def test_a_nonce_can_be_signed_once(farm: Farm, client: TestClientProtocol) -> None:
+async def test_a_nonce_can_be_signed_once(farm: Farm, client: Client) -> None:
     """What the call gives opens a link; unknown bridges get an answer of the same form."""
     answer = await client.post("/bridge/v1/nonce", json={"bridge_id": farm.bridge.uid})
     body = await answer.get_json()
@@ -43,7 +43,7 @@ async def test_a_nonce_can_be_signed_once(farm: Farm, client: TestClientProtocol
 
 
 async def test_a_file_is_fetched_whole_or_from_where_it_broke_off(
-    farm: Farm, client: TestClientProtocol
+    farm: Farm, client: Client
 ) -> None:
     """200, 206 and 416, always with its hash as entity tag."""
     sha256 = await stored(farm)
@@ -51,7 +51,7 @@ async def test_a_file_is_fetched_whole_or_from_where_it_broke_off(
     path, bearer = f"/bridge/v1/files/{sha256}", {"Authorization": f"Bearer {token}"}
     whole = await client.get(path, headers=bearer)
     assert (whole.status_code, whole.headers["ETag"]) == (200, f'"{sha256}"')
-    assert hashlib.sha256(await whole.get_data()).hexdigest() == sha256
+    assert hashlib.sha256(await whole.get_data(as_text=False)).hexdigest() == sha256
     rest = await client.get(path, headers={**bearer, "Range": "bytes=100000-"})
     assert (rest.status_code, await rest.get_data()) == (206, DATA[100_000:])
     assert rest.headers["Content-Range"] == f"bytes 100000-{len(DATA) - 1}/{len(DATA)}"
@@ -61,7 +61,7 @@ async def test_a_file_is_fetched_whole_or_from_where_it_broke_off(
 
 
 async def test_files_open_for_their_own_organizations_bridges_only(
-    farm: Farm, client: TestClientProtocol
+    farm: Farm, client: Client
 ) -> None:
     """No token, a wrong one, an API token: 401. Another organization's file: 404 (S43, S59)."""
     foreign = await stored(farm, organization_id=2)
@@ -76,7 +76,7 @@ async def test_files_open_for_their_own_organizations_bridges_only(
         assert answer.status_code == 404
 
 
-async def test_a_removed_bridge_fetches_nothing(farm: Farm, client: TestClientProtocol) -> None:
+async def test_a_removed_bridge_fetches_nothing(farm: Farm, client: Client) -> None:
     """Its token died with it (safety R51)."""
     sha256 = await stored(farm)
     token = (await farm.greet()).bulk.token
