@@ -14,12 +14,13 @@ from urllib.parse import urlsplit
 from quart import Quart, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from api.errors import Forbidden, NotAuthenticated, Problem
+from api.errors import Forbidden, NotAuthenticated, NotFound, Problem
 from api.http import Unprocessable, json_answer
 from api.principal import Principal
 
 PREFIXES = ("/api/v1", "/api")
 SESSION_COOKIE = "session"
+MAX_ID = 2**31 - 1  # of every row, on every database
 
 _log = logging.getLogger("gantry.api")
 
@@ -44,7 +45,7 @@ class V1:
 
     def __init__(self, app: Quart, authenticator: Authenticator) -> None:
         self._app = app
-        self._authenticator = authenticator
+        self.authenticator = authenticator
         self.routes: list[tuple[str, str, bool]] = []  # method, path, public: for the matrix tests
 
     def add(self, method: str, path: str, handler: Handler, *, public: bool = False) -> None:
@@ -61,6 +62,8 @@ class V1:
             try:
                 if not public:
                     g.principal = await self.authenticate()
+                if any(isinstance(one, int) and one > MAX_ID for one in parameters.values()):
+                    raise NotFound("Not Found")
                 return await handler(**parameters)
             except Problem as problem:
                 return problem_answer(problem)
@@ -73,13 +76,13 @@ class V1:
         """The caller of this request. Raises `NotAuthenticated` or `Forbidden` (foreign origin)."""
         explicit = explicit_secret()
         if explicit is not None:
-            return await self._authenticator.authenticate(explicit)
+            return await self.authenticator.authenticate(explicit)
         cookies = request.cookies.getlist(SESSION_COOKIE)
         if len(cookies) != 1 or not cookies[0]:
             raise NotAuthenticated("Not authenticated")
         if request.method not in ("GET", "HEAD", "OPTIONS"):
             check_origin()
-        return await self._authenticator.authenticate(cookies[0])
+        return await self.authenticator.authenticate(cookies[0])
 
 
 def explicit_secret() -> str | None:

@@ -6,7 +6,7 @@ names and jobs may share one.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from api.files.scan import scan
 from api.principal import Principal
 from api.storage import Draft, Storage, Written
 from schemas.printer import Profile
+
+__all__ = ["Blob", "FileName", "Files"]
 
 
 class Files:
@@ -84,6 +86,11 @@ class Files:
         if found is None:
             raise _no_file()
         return found
+
+    async def blobs(self, organization_id: int, blob_ids: Iterable[int]) -> dict[int, Blob]:
+        """The blobs of that organization among *blob_ids*, by their id."""
+        rows = Blob.filter(organization_id=organization_id, id__in=sorted(set(blob_ids)))
+        return {row.id: row for row in await rows}
 
     def path_for_reading(self, blob: Blob) -> Path | None:
         """Where the bytes lie on this machine; None when the storage is elsewhere."""
@@ -205,11 +212,10 @@ class Files:
         _check_reach(by, printer_id)
         return list(await rows.order_by("path"))
 
-    async def blobs_of(self, by: Principal, names: list[FileName]) -> dict[int, Blob]:
+    async def blobs_of(self, by: Principal, names: Iterable[FileName]) -> dict[int, Blob]:
         """The blobs of *names*, by their id."""
-        ids = {name.blob_id for name in names if name.blob_id is not None}
-        rows = Blob.filter(organization_id=by.organization_id, id__in=sorted(ids))
-        return {row.id: row for row in await rows}
+        ids = (name.blob_id for name in names if name.blob_id is not None)
+        return await self.blobs(by.organization_id, ids)
 
     async def remove_name(self, by: Principal, printer_id: int, path: str) -> None:
         """Forget the name, or the folder with all below it; the bytes stay for jobs and history.

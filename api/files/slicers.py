@@ -71,7 +71,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[str], Any]], ...] = (
     ("filament_mm", _line(r"Filament used: ([\d., m]+)$"), _metres),
     ("filament_mm", _line(r"Filament length: ([\d.]+) mm"), _numbers),
     ("filament_g", _line(r"total filament used \[g\] = (.*[1-9].*)$"), _number),
-    ("filament_g", _line(r"filament used \[g\] = (.*[1-9].*)$"), _number),
+    ("filament_tools_g", _line(r"filament used \[g\] = (.*[1-9].*)$"), _numbers),
     ("filament_g", _line(r"Plastic weight: ([\d.]+) g"), _number),
     ("layers", _line(r"total layers? (?:count|number)\s*[=:]\s*(\d+)"), _count),
     ("layers", _line(r"LAYER_COUNT:(\d+)"), _count),
@@ -91,7 +91,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[str], Any]], ...] = (
 def facts_of(text: str) -> dict[str, Any]:
     """The facts in the comments *text*: seconds, mm, grams. Absent where nothing was written.
 
-    *filament_mm* has one length a tool; *filament_g* is the weight of all of them together.
+    *filament_mm* and *filament_tools_g* have one value a tool; *filament_g* is the weight of all.
     """
     facts: dict[str, Any] = {}
     for fact, pattern, read in _PATTERNS:
@@ -101,6 +101,8 @@ def facts_of(text: str) -> dict[str, Any]:
         value = read(match[1]) if match else None
         if value is not None:
             facts[fact] = value
+    if "filament_tools_g" in facts and "filament_g" not in facts:
+        facts["filament_g"] = round(sum(facts["filament_tools_g"]), 2)
     bed = _bed_mm(facts.pop("bed_shape", ""))
     if bed is not None:
         facts["bed_mm"] = bed

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 from quart import Quart, Response
-from quart.typing import TestClientProtocol
+from quart.typing import TestClientProtocol as Client
 from werkzeug.exceptions import HTTPException
 
 from api.accounts.passwords import Passwords
@@ -31,7 +31,7 @@ def accounts(ledger: Ledger, clock: Clock, settings: Settings) -> Accounts:
 
 
 @pytest.fixture
-def client(accounts: Accounts, settings: Settings) -> TestClientProtocol:
+def client(accounts: Accounts, settings: Settings) -> Client:
     quart = Quart("test", static_folder=None)
     quart.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     AccountRoutes(accounts, settings).register(V1(quart, accounts))

@@ -145,7 +145,9 @@ async def test_each_printer_has_its_own_tree(files: Files, admin: Principal) -> 
     assert await files.names(admin, 8) == []
     with pytest.raises(NotFound):
         await files.name(admin, 8, row.path)
-    assert (await files.blobs_of(admin, [row]))[blob.id].sha256 == blob.sha256
+    assert list(await files.blobs_of(admin, await files.names(admin, 7))) == [blob.id]
+    assert list(await files.blobs(1, [blob.id, 999])) == [blob.id]
+    assert await files.blobs(2, [blob.id]) == {}
 
 
 async def test_a_name_is_taken_over_by_the_next_upload(files: Files, admin: Principal) -> None:

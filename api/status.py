@@ -1,0 +1,112 @@
+"""What this server is and whether it works, for anybody (v1 0.8 and 2.1; DESIGN section 7).
+
+`/api/version` answers for both dialects at once: v1's level as `version`, OctoPrint's `api`,
+`server` and `text`, and the product beside them.
+"""
+
+import asyncio
+from html import escape
+
+from quart import Quart, Response, request
+from tortoise import connections
+from tortoise.exceptions import BaseORMException
+
+from api import VERSION
+from api.errors import NotAuthenticated
+from api.http import json_answer
+from api.v1 import V1, explicit_secret
+
+V1_LEVEL = "1.9.3"
+OCTOPRINT_LEVEL = "1.11.8"
+VERSIONS = {
+    "version": V1_LEVEL,
+    "product": "gantry",
+    "product_version": VERSION,
+    "api": "0.1",
+    "server": OCTOPRINT_LEVEL,
+    "text": f"OctoPrint {OCTOPRINT_LEVEL} (Gantry {VERSION})",
+}
+_DATABASE_S = 2.0  # a database that takes longer for nothing is of no use
+
+_PAGE = f"""<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>Gantry</title></head>
+<body>
+<h1>Gantry {escape(VERSION)}</h1>
+<p>This print farm is running.</p>
+<ul>
+<li>REST: <code>/api/v1</code> (<a href="/api/v1/version">version</a>,
+<a href="/health">health</a>)</li>
+<li>Slicers and OctoPrint apps: <code>/octoprint/&lt;printer&gt;/</code></li>
+</ul>
+</body>
+</html>
+"""
+
+
+class StatusRoutes:
+    """Version, health and the page at the root."""
+
+    def __init__(self, quart: Quart) -> None:
+        self._quart = quart
+
+    def register(self, v1: V1) -> None:
+        """Declare the routes."""
+
+        async def version() -> Response:
+            return await _version(v1)
+
+        v1.add("GET", "/version", version, public=True)
+        v1.add("GET", "/health", health, public=True)
+        v1.add("GET", "/health/ready", ready, public=True)
+        self._quart.add_url_rule("/health", "health", health, methods=["GET"])
+        self._quart.add_url_rule("/", "page", page, methods=["GET"])
+
+
+async def _version(v1: V1) -> Response:
+    """Open to all, but a key or token that comes along must be valid: apps test theirs here."""
+    secret = request.args.get("apikey")
+    if secret is None:
+        secret = explicit_secret()
+    if secret is not None:
+        try:
+            await v1.authenticator.authenticate(secret)
+        except NotAuthenticated:
+            refusal = "This key or token is not valid."
+            return json_answer({"detail": refusal, "error": refusal}, 403)
+    return json_answer(VERSIONS)
+
+
+async def health() -> Response:
+    """That the process answers, and whether its database does."""
+    works = await _database_works()
+    return json_answer(
+        {
+            "status": "ok" if works else "degraded",
+            "version": V1_LEVEL,
+            "database": "ok" if works else "unavailable",
+            "spoolman_connected": False,
+            "product_version": VERSION,
+        }
+    )
+
+
+async def ready() -> Response:
+    """200 when requests can be served, 503 when not."""
+    works = await _database_works()
+    return json_answer({"ready": works, "version": V1_LEVEL}, 200 if works else 503)
+
+
+async def page() -> Response:
+    """A plain page for a person who opens the address."""
+    headers = {"Content-Security-Policy": "default-src 'none'", "X-Frame-Options": "DENY"}
+    return Response(_PAGE, 200, headers, content_type="text/html; charset=utf-8")
+
+
+async def _database_works() -> bool:
+    try:
+        async with asyncio.timeout(_DATABASE_S):
+            await connections.get("default").execute_query("SELECT 1")
+    except (BaseORMException, OSError, TimeoutError):
+        return False
+    return True
