@@ -63,11 +63,12 @@ class JobFileError(BridgeError):
 
 
 class GateRefusal(BridgeError):
-    """Line *line* (from 1) may not reach the printer; the text says why."""
+    """Line *line* (from 1) may not reach the printer; the text says why, *code* in one word."""
 
-    def __init__(self, line: int, text: str) -> None:
+    def __init__(self, line: int, text: str, code: str = "not_allowed") -> None:
         super().__init__(text)
         self.line = line
+        self.code = code
 
 
 class ControlError(BridgeError):

@@ -33,7 +33,6 @@ from schemas.printer import (
     ACTIVE,
     CONNECTED,
     PRINTER_TRANSITIONS,
-    Live,
     PrinterConfig,
     PrinterEvent,
     PrinterState,
@@ -86,6 +85,10 @@ class Printer:
     def closed(self, now: float) -> None:
         """We have closed the port."""
         self.fall(_E.CLOSE, AttemptEvent.INTERRUPTED, "the port was closed", now)
+
+    def distrust(self) -> None:
+        """Nobody knows what was left running: heaters off as soon as it is connected."""
+        self._hot = True
 
     @property
     def silent(self) -> bool:
@@ -168,7 +171,7 @@ class Printer:
     def order(self, lines: list[str], token: str) -> None:
         """Send terminal lines through the gate; `OrderDone` or `OrderLost` with *token* follows.
 
-        Raises `LocalProtocolError` when not connected or when the gate refuses a line.
+        Raises `LocalProtocolError` when not connected, `GateRefusal` for a line the gate refuses.
         """
         self._need_connection()
         texts, bypassing = sendable(lines, self.config.profile)
@@ -252,28 +255,6 @@ class Printer:
         stream = self.link.stream
         ordinal = stream.out.ordinal_of(stream.acked)
         return self.run.progress(ordinal, now) if self.run else None
-
-    def live(self, now: float, *, port: str | None, baud: int | None) -> Live:
-        """The freshest picture."""
-        status = self.link.status
-        facts = self.run.facts if self.run else None
-        return Live(
-            printer=self.config.id,
-            state=self.state,
-            grant=facts.grant if facts else None,
-            job=facts.job if facts else None,
-            file_name=facts.file_name if facts else None,
-            temps=dict(status.temperatures),
-            temps_age_s=None if status.heard_at is None else round(now - status.heard_at, 1),
-            progress=self.progress(now),
-            z_mm=status.z_mm,
-            error=self.error,
-            firmware=status.firmware,
-            port=port,
-            baud=baud,
-            resends=self.link.stream.resends,
-            lines_sent=self.link.stream.out.top,
-        )
 
     # Public: what the printer itself brings about.
 

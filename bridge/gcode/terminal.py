@@ -1,6 +1,6 @@
 """Lines that a person typed, through the same gate as a file's."""
 
-from bridge.errors import LocalProtocolError
+from bridge.errors import GateRefusal
 from bridge.gcode.lines import LineTooLong, clean
 from schemas.gcode.gate import judge
 from schemas.gcode.policy import Origin, Treatment
@@ -14,7 +14,7 @@ _BYPASS_CODES = frozenset({"M108", "M410", "M876"})
 def sendable(lines: list[str], profile: Profile) -> tuple[list[bytes], list[bytes]]:
     """The cleaned lines for the stream, and those that must bypass it.
 
-    Raises `LocalProtocolError` when the gate refuses a line or the printer cannot take it.
+    Raises `GateRefusal` for a line that is not allowed or that no printer can take.
     """
     texts: list[bytes] = []
     bypassing: list[bytes] = []
@@ -22,11 +22,12 @@ def sendable(lines: list[str], profile: Profile) -> tuple[list[bytes], list[byte
         raw = line.encode("utf-8", "replace")
         finding = judge(raw, number, profile, Origin.TERMINAL)
         if finding is not None and finding.treatment is not Treatment.ALLOW:
-            raise LocalProtocolError(str(finding))
+            code = "limit_exceeded" if finding.violation else "not_allowed"
+            raise GateRefusal(number, str(finding), code)
         try:
             text = clean(raw)
         except LineTooLong as error:
-            raise LocalProtocolError(f"line {number}: {error}") from None
+            raise GateRefusal(number, f"line {number}: {error}") from None
         if text:
             (bypassing if code_of(text) in _BYPASS_CODES else texts).append(text)
     return texts, bypassing

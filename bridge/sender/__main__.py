@@ -3,8 +3,11 @@
 import argparse
 import gc
 import sys
+from pathlib import Path
 
-from bridge.sender.standalone import Order, print_file
+from bridge.errors import ControlError, LockHeld
+from bridge.sender.service import serve
+from bridge.sender.standalone import Exit, Order, print_file
 from schemas.printer import Profile
 
 _EPILOG = """\
@@ -39,6 +42,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _serve(socket: Path, printer: int, state_dir: str | None) -> int:
+    try:
+        serve(socket, printer, Path(state_dir) if state_dir else socket.parent)
+    except LockHeld as error:
+        print(f"bridge.sender: {error}", file=sys.stderr)
+        return Exit.RUNNING
+    except (ControlError, OSError) as error:
+        print(f"bridge.sender: {error}", file=sys.stderr)
+        return Exit.PRINT_FAILED
+    return Exit.DONE
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run as asked; the exit code."""
     parser = _parser()
@@ -56,6 +71,8 @@ def main(arguments: list[str] | None = None) -> int:
                 max_bed_c=asked.max_bed,
             )
         )
+    if asked.socket and asked.printer is not None:
+        return _serve(Path(asked.socket), asked.printer, asked.state_dir)
     parser.error("give --port and --file, or --socket and --printer")
 
 

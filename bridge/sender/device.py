@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bridge.errors import GateRefusal, JobFileError, PortError
 from bridge.gcode.happenings import Happening
+from bridge.gcode.picture import picture
 from bridge.gcode.prepare import Prepared
 from bridge.gcode.printer import Printer
 from bridge.gcode.run import JobFacts
@@ -148,8 +149,11 @@ class Device:
     def live(self, now: float) -> Live:
         """The freshest picture."""
         port = self.port
-        return self.printer.live(
-            now, port=port.device if port else None, baud=port.baud if port else None
+        return picture(
+            self.printer,
+            now,
+            port=port.device if port else None,
+            baud=port.baud if port else None,
         )
 
     def dump(self, directory: Path, reason: str, now: float) -> Path | None:
@@ -203,6 +207,8 @@ class Device:
 
     def _port_lost(self, error: PortError, now: float) -> None:
         self._drop_port()
+        hot = "; its heaters may still be on" if self.printer.link.status.heating else ""
+        self.printer.warn("port_lost", f"{error}{hot}")
         self.printer.lost(str(error), now)
 
     def _drop_port(self) -> None:

@@ -83,7 +83,8 @@ class Loop:
                 if fd == self._port_fd:
                     device.readable(now)
                 else:
-                    self._handlers[fd](mask, now)
+                    if handler := self._handlers.get(fd):  # none: closed by one before it
+                        handler(mask, now)
                     due = now
             device.pump(now)
 

@@ -34,6 +34,7 @@ class Exit(IntEnum):
     PORT = 4
     REFUSED = 5
     CANCELLED = 6
+    RUNNING = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,242 @@
+"""An owner's commands on one device: each is answered once, and again when its id comes again."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from bridge.control.messages import (
+    Cancel,
+    Configure,
+    Connect,
+    Disconnect,
+    Gcode,
+    Outcome,
+    Pause,
+    Quit,
+    RemoteStop,
+    ResetStop,
+    Resume,
+    SetTargets,
+    Start,
+    Verdict,
+)
+from bridge.errors import BridgeError, GateRefusal, JobFileError
+from bridge.gcode.run import JobFacts
+from bridge.sender.device import Device
+from bridge.sender.jobfile import JobFile
+from bridge.sender.lifecycle import Lifecycle
+from schemas.printer import ACTIVE, CONNECTED, PrinterState
+
+_S = PrinterState
+
+Command = (
+    Configure
+    | Connect
+    | Disconnect
+    | Start
+    | Pause
+    | Resume
+    | Cancel
+    | Gcode
+    | SetTargets
+    | RemoteStop
+    | ResetStop
+    | Quit
+)
+#: Answers that are kept for repeated ids, and grants that are never started again.
+_MAX_KEPT = 512
+
+
+class Rejected(BridgeError):
+    """The command is not possible here and now; nothing has happened."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class Commands:
+    """The commands of one printer. *answer* is called with every outcome, also late ones."""
+
+    def __init__(
+        self,
+        device: Device,
+        lifecycle: Lifecycle,
+        answer: Callable[[Outcome], None],
+    ) -> None:
+        self.plugged_at: str | None = None
+        self.autoconnect = False
+        self._device = device
+        self._lifecycle = lifecycle
+        self._answer = answer
+        self._outcomes: OrderedDict[str, Outcome] = OrderedDict()
+        self._open: set[str] = set()
+        self._connecting: list[str] = []
+        self._grants: OrderedDict[str, None] = OrderedDict()
+
+    def handle(self, command: Command, now: float) -> None:
+        """Do *command*; a repeated id is answered with the stored outcome and does nothing."""
+        known = self._outcomes.get(command.id)
+        if known is not None:
+            self._answer(known)
+            return
+        if command.id in self._open:
+            return
+        self._open.add(command.id)
+        try:
+            finished = self._do(command, now)
+        except Rejected as error:
+            self._finish(command.id, Verdict.REJECTED, error.code, str(error))
+        except JobFileError as error:
+            self._finish(command.id, Verdict.FAILED, "file_unavailable", str(error))
+        except GateRefusal as error:
+            self._finish(command.id, Verdict.REJECTED, error.code, str(error))
+        except BridgeError as error:
+            self._finish(command.id, Verdict.REJECTED, "not_possible", str(error))
+        else:
+            if finished:
+                self._finish(command.id, Verdict.DONE)
+
+    def order_done(self, token: str) -> None:
+        """The lines of command *token* are acknowledged."""
+        self._finish(token, Verdict.DONE)
+
+    def order_lost(self, token: str, reason: str) -> None:
+        """The lines of command *token* will not be acknowledged."""
+        self._finish(token, Verdict.FAILED, "not_sent", reason)
+
+    def state_moved(self, state: PrinterState, reason: str) -> None:
+        """Answer who waits for a connection."""
+        waiting = self._connecting
+        if state in CONNECTED:
+            self._connecting = []
+            for token in waiting:
+                self._finish(token, Verdict.DONE)
+        elif state in (_S.ERROR, _S.OFFLINE, _S.HALTED):
+            self._connecting = []
+            for token in waiting:
+                self._finish(token, Verdict.FAILED, "connect_failed", reason)
+
+    def used(self, grant: str) -> None:
+        """The attempt *grant* has been started, here or in an earlier life."""
+        self._grants[grant] = None
+        if len(self._grants) > _MAX_KEPT:
+            self._grants.popitem(last=False)
+
+    # Private: what each command does. True: done already; False: its answer comes later.
+
+    def _do(self, command: Command, now: float) -> bool:
+        if isinstance(command, Configure | Quit | RemoteStop | ResetStop):
+            return self._do_always(command, now)
+        if self._device.printer.state is _S.HALTED:
+            raise Rejected("stopped", "the printer is stopped; reset the stop first")
+        if isinstance(command, Start):
+            return self._start(command)
+        if isinstance(command, Pause | Resume | Cancel):
+            return self._steer(command, now)
+        return self._do_idle(command, now)
+
+    def _do_always(self, command: Configure | Quit | RemoteStop | ResetStop, now: float) -> bool:
+        match command:
+            case Configure(config=config, device=port, autoconnect=autoconnect):
+                self._device.printer.config = config
+                self.plugged_at = port
+                self.autoconnect = autoconnect and config.enabled
+                if not config.enabled and self._device.printer.state not in ACTIVE:
+                    self._device.close(now)
+            case Quit(drain=drain):
+                self._lifecycle.end(now, drain=drain)
+            case RemoteStop():
+                self._device.stop("stopped remotely", now)
+            case ResetStop():
+                if self._device.printer.state is not _S.HALTED:
+                    raise Rejected("not_stopped", "the printer is not stopped")
+                self._device.printer.reset()
+        return True
+
+    def _do_idle(self, command: Connect | Disconnect | Gcode | SetTargets, now: float) -> bool:
+        printer = self._device.printer
+        match command:
+            case Connect(id=token):
+                return self._connect(token, now)
+            case Disconnect():
+                if printer.state in ACTIVE:
+                    raise Rejected("printer_busy", "a job is running")
+                self.autoconnect = False
+                self._device.close(now)
+                return True
+            case Gcode(id=token, lines=lines):
+                printer.order(lines, token)
+            case SetTargets(id=token, targets_c=targets_c):
+                printer.order([_target_line(*item) for item in targets_c.items()], token)
+        return False
+
+    def _connect(self, token: str, now: float) -> bool:
+        state = self._device.printer.state
+        if state in CONNECTED:
+            return True
+        self._connecting.append(token)
+        self.autoconnect = self._device.printer.config.enabled
+        if state is not _S.CONNECTING:
+            self._device.open(self.plugged_at, now)
+        if self._device.printer.state is _S.ERROR:
+            self.state_moved(_S.ERROR, self._device.printer.error or "")
+        return False
+
+    def _start(self, command: Start) -> bool:
+        job, printer = command.job, self._device.printer
+        if job.grant in self._grants:
+            raise Rejected("grant_used", f"the grant {job.grant} was started before")
+        if self._lifecycle.ending:
+            raise Rejected("ending", "this sender is on its way out")
+        if printer.state is not _S.OPERATIONAL:
+            code = "printer_busy" if printer.state in ACTIVE else "printer_not_operational"
+            raise Rejected(code, f"the printer is {printer.state.value}")
+        file = JobFile(job.path, job.sha256, printer.config.profile)
+        if file.size_bytes != job.size_bytes:
+            file.close()
+            raise JobFileError(
+                job.path, f"{job.path} has {file.size_bytes} bytes, {job.size_bytes} were promised"
+            )
+        self.used(job.grant)
+        facts = JobFacts(
+            grant=job.grant, job=job.job, file_name=job.file_name, size_bytes=file.size_bytes
+        )
+        self._device.start(facts, file)
+        return True
+
+    def _steer(self, command: Pause | Resume | Cancel, now: float) -> bool:
+        printer = self._device.printer
+        run = printer.run
+        if run is None or run.facts.grant != command.grant:
+            raise Rejected("wrong_job", f"the printer is not printing {command.grant}")
+        match command:
+            case Pause():
+                if printer.state not in (_S.PAUSING, _S.PAUSED):
+                    printer.pause(now)
+            case Resume():
+                printer.resume()
+            case Cancel():
+                if printer.state is not _S.CANCELLING:
+                    printer.cancel(now)
+        return True
+
+    def _finish(self, token: str, verdict: Verdict, code: str = "", reason: str = "") -> None:
+        if token not in self._open:
+            return
+        self._open.discard(token)
+        outcome = Outcome(id=token, verdict=verdict, code=code, reason=reason)
+        self._outcomes[token] = outcome
+        if len(self._outcomes) > _MAX_KEPT:
+            self._outcomes.popitem(last=False)
+        self._answer(outcome)
+
+
+def _target_line(heater: str, target_c: float) -> str:
+    if heater == "bed":
+        return f"M140 S{target_c:g}"
+    if heater == "chamber":
+        return f"M141 S{target_c:g}"
+    tool = heater.removeprefix("tool")
+    if not tool.isdigit():
+        raise Rejected("unknown_heater", f"there is no heater called {heater}")
+    return f"M104 T{tool} S{target_c:g}"

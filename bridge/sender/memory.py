@@ -1,0 +1,55 @@
+"""What one life of a sender leaves for the next: one small file beside the lock, written whole.
+
+It holds the latch of a stop, the attempt that is running, and at a clean end the events that nobody
+has acknowledged. An attempt found here at start died with its sender.
+"""
+
+import contextlib
+import os
+from pathlib import Path
+
+import msgspec
+
+from bridge.control.messages import Event
+
+
+class Running(msgspec.Struct, frozen=True):
+    """The attempt that is bound to the printer."""
+
+    grant: str
+    job: int
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """The file's content. *halted*: why the printer was stopped, None when it is not."""
+
+    halted: str | None = None
+    running: Running | None = None
+    events: list[Event] = []
+
+
+_decoder = msgspec.msgpack.Decoder(Memory)
+
+
+def load(path: Path) -> Memory:
+    """What the last life left; an empty memory when there is none or it cannot be read."""
+    try:
+        return _decoder.decode(path.read_bytes())
+    except (OSError, msgspec.DecodeError):
+        return Memory()
+
+
+def save(path: Path, memory: Memory) -> None:
+    """Replace the file: old or new after a power cut, never half. Raises OSError."""
+    fresh = path.with_suffix(".state-new")
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(fd, msgspec.msgpack.encode(memory))
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    fresh.rename(path)
+    with contextlib.suppress(OSError):
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        os.fsync(directory)
+        os.close(directory)

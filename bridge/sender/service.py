@@ -1,0 +1,272 @@
+"""A sender that serves an agent: facts until acknowledged, commands once, orphan rules.
+
+The socket is only a way to talk to the printer: that nobody is there changes no byte on the wire.
+"""
+
+import os
+import secrets
+import signal
+import sys
+import time
+from pathlib import Path
+
+from bridge.control.lock import Lock
+from bridge.control.messages import (
+    Adopt,
+    Adopted,
+    Alarm,
+    AttemptChanged,
+    EventAck,
+    Firmware,
+    StateChanged,
+    Status,
+    ToSender,
+)
+from bridge.control.messages import Happening as Fact
+from bridge.control.paths import lock_path, state_path
+from bridge.control.server import Listener
+from bridge.gcode.happenings import (
+    AttemptMoved,
+    Happening,
+    Identified,
+    OrderDone,
+    OrderLost,
+    StateMoved,
+    Warned,
+)
+from bridge.sender import memory
+from bridge.sender.adoption import Adoption
+from bridge.sender.commands import Commands
+from bridge.sender.device import Device
+from bridge.sender.eventlog import EventLog
+from bridge.sender.lifecycle import Lifecycle, Situation, Step
+from bridge.sender.loop import Loop
+from bridge.sender.memory import Memory, Running
+from schemas.jobs import ATTEMPT_OVER, AttemptEvent, AttemptState
+from schemas.printer import PrinterConfig, PrinterState
+
+_S = PrinterState
+#: Between two tries to open a port that is not there.
+RECONNECT_S = 2.0
+#: The token of our own heaters-off; an agent's ids never look like this.
+_COOL = "sender:cool"
+
+
+class Service:
+    """One printer's sender. The caller holds the lock beside *socket* for its whole life."""
+
+    def __init__(self, socket: Path, printer: int, state_dir: Path) -> None:
+        """Listen at *socket*. Raises `ControlError` when that is not possible."""
+        now = time.monotonic()
+        left = memory.load(state_path(socket))
+        self._memory = Memory(halted=left.halted)
+        self._memory_path = state_path(socket)
+        self._blackbox_dir = state_dir / "blackbox"
+        self._device = Device(
+            PrinterConfig(id=printer, slug="", name="", port_id="", enabled=False)
+        )
+        self._loop = Loop(self._device)
+        self._log = EventLog(secrets.token_hex(8), left.events)
+        self._life = Lifecycle(now)
+        self._adoption = Adoption(Listener(socket), self._loop, self._adopted, self._heard)
+        self._commands = Commands(self._device, self._life, self._adoption.send)
+        self._live_every_s = 1.0
+        self._live_at = now
+        self._shown = self._picture()
+        self._reconnect_at = now
+        self._inherit(left, now)
+
+    def run(self) -> None:
+        """Serve until it is time to end; the heaters are off then, if the printer listens."""
+        self._loop.catch(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        self._loop.run(self)
+        now = time.monotonic()
+        self._device.close(now)
+        for happening in self._device.events():
+            self.happened(happening, now)
+        self._save(Memory(halted=self._memory.halted, events=self._log.waiting()))
+        self._adoption.close()
+        self._loop.close()
+
+    # What the loop calls.
+
+    def tick(self, now: float) -> float | None:
+        """Signals, reconnection, life, status; when to come back at the latest."""
+        if self._loop.signals:
+            self._signalled(now)
+        if now >= self._reconnect_at and self._wants_port():
+            self._reconnect_at = now + RECONNECT_S
+            self._device.open(self._commands.plugged_at, now)
+        self._live_on(now)
+        self._show(now)
+        return min(self._live_at, self._reconnect_at) if self._wants_port() else self._live_at
+
+    def happened(self, happening: Happening, now: float) -> None:
+        """Turn what the printer core reports into facts and answers."""
+        match happening:
+            case StateMoved():
+                self._state_moved(happening, now)
+            case AttemptMoved():
+                self._attempt_moved(happening, now)
+            case Warned(code, text, grant):
+                self._fact(Alarm(code=code, text=text, grant=grant), now)
+            case Identified(name, uuid, machine, capabilities):
+                self._fact(
+                    Firmware(name=name, uuid=uuid, machine=machine, capabilities=capabilities), now
+                )
+            case OrderDone(token=token) | OrderLost(token=token) if token == _COOL:
+                self._life.cooled()
+            case OrderDone(token):
+                self._commands.order_done(token)
+            case OrderLost(token, reason):
+                self._commands.order_lost(token, reason)
+
+    # What the owner says.
+
+    def _adopted(self, adopt: Adopt, protocol: int, now: float) -> None:
+        self._live_every_s = adopt.live_interval_s
+        self._adoption.send(
+            Adopted(
+                protocol=protocol,
+                printer=self._device.printer.config.id,
+                pid=os.getpid(),
+                boot=self._log.boot,
+                live=self._device.live(now),
+                oldest_event=self._log.oldest,
+                newest_event=self._log.newest,
+            )
+        )
+        for event in self._log.waiting():
+            self._adoption.send(event)
+
+    def _heard(self, message: ToSender, now: float) -> None:
+        if isinstance(message, EventAck):
+            self._log.acknowledge(message.boot, message.seq)
+        elif not isinstance(message, Adopt):
+            self._commands.handle(message, now)
+
+    # What the printer reports.
+
+    def _state_moved(self, moved: StateMoved, now: float) -> None:
+        self._fact(
+            StateChanged(
+                state=moved.state, previous=moved.previous, grant=moved.grant, reason=moved.reason
+            ),
+            now,
+        )
+        self._commands.state_moved(moved.state, moved.reason)
+        if moved.state in (_S.ERROR, _S.HALTED):
+            self._dump(moved.reason, now)
+        if moved.state is _S.HALTED or moved.previous is _S.HALTED:
+            halted = moved.reason if moved.state is _S.HALTED else None
+            self._save(Memory(halted=halted, running=self._memory.running))
+
+    def _attempt_moved(self, moved: AttemptMoved, now: float) -> None:
+        self._fact(
+            AttemptChanged(
+                grant=moved.grant,
+                job=moved.job,
+                event=moved.event,
+                state=moved.state,
+                reason=moved.reason,
+                progress=moved.progress,
+            ),
+            now,
+        )
+        running = None if moved.state in ATTEMPT_OVER else Running(moved.grant, moved.job)
+        if running != self._memory.running:
+            self._save(Memory(halted=self._memory.halted, running=running))
+        if moved.state in (AttemptState.FAILED, AttemptState.INTERRUPTED):
+            self._dump(moved.reason, now)
+
+    def _fact(self, fact: Fact, now: float) -> None:
+        for event in self._log.add(fact, int(now * 1000)):
+            self._adoption.send(event)
+
+    # What time brings.
+
+    def _signalled(self, now: float) -> None:
+        count = len(self._loop.signals)
+        self._loop.signals.clear()
+        if self._life.ending or count > 1:
+            self._loop.stop()
+        self._life.end(now)
+
+    def _wants_port(self) -> bool:
+        """Whether the port should be opened as soon as that works."""
+        return (
+            self._commands.autoconnect
+            and self._commands.plugged_at is not None
+            and not self._life.ending
+            and self._device.printer.state in (_S.OFFLINE, _S.ERROR)
+        )
+
+    def _live_on(self, now: float) -> None:
+        printer = self._device.printer
+        heating = printer.link.status.heating
+        match self._life.step(now, Situation(printer.state, self._adoption.owned, heating)):
+            case Step.COOL:
+                printer.cool(_COOL)
+            case Step.CANCEL if printer.state is not _S.CANCELLING:
+                printer.cancel(now, "the sender was told to end")
+            case Step.EXIT:
+                self._loop.stop()
+            case _:
+                pass
+
+    def _picture(self) -> tuple[PrinterState, str | None]:
+        """What is shown at once when it changes."""
+        return self._device.printer.state, self._device.printer.error
+
+    def _show(self, now: float) -> None:
+        picture = self._picture()
+        if now < self._live_at and picture == self._shown:
+            return
+        self._live_at, self._shown = now + self._live_every_s, picture
+        if self._adoption.owned and not self._adoption.slow:
+            self._adoption.send(Status(live=self._device.live(now)))
+
+    # What is kept.
+
+    def _inherit(self, left: Memory, now: float) -> None:
+        """Act on what the last life left: a latch, an attempt that died with it."""
+        if left.running is not None:
+            interrupted = AttemptChanged(
+                grant=left.running.grant,
+                job=left.running.job,
+                event=AttemptEvent.INTERRUPTED,
+                state=AttemptState.INTERRUPTED,
+                reason="the sender died while it printed",
+            )
+            self._log.add(interrupted, int(now * 1000))
+            self._commands.used(left.running.grant)
+            self._device.printer.distrust()
+        if left.halted is not None:
+            self._device.stop(left.halted, now)
+
+    def _save(self, kept: Memory) -> None:
+        self._memory = kept
+        try:
+            memory.save(self._memory_path, kept)
+        except OSError as error:  # a full disk must not end a sender
+            _complain(f"cannot write {self._memory_path}: {error}")
+
+    def _dump(self, reason: str, now: float) -> None:
+        try:
+            self._device.dump(self._blackbox_dir, reason, now)
+        except OSError as error:  # a full disk must not end a sender
+            _complain(f"cannot write the black box: {error}")
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"bridge.sender: {text}\n")
+    sys.stderr.flush()
+
+
+def serve(socket: Path, printer: int, state_dir: Path) -> None:
+    """Run the sender of *printer* to its end. Raises `LockHeld` or `ControlError`."""
+    lock = Lock(lock_path(socket))
+    try:
+        Service(socket, printer, state_dir).run()
+    finally:
+        lock.release()
