@@ -1,5 +1,6 @@
 """Furniture of every HTTP face: answers, bodies, pages. No decisions live here."""
 
+import re
 from typing import Any, TypeVar
 
 import orjson
@@ -9,6 +10,8 @@ from quart import Response, request
 MAX_BODY_BYTES = 1024 * 1024
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 500
+
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 B = TypeVar("B", bound="Body")
 
@@ -39,21 +42,15 @@ async def json_body(model: type[B]) -> B:
     Raises `Unprocessable` for what does not fit, JSON that is broken or nested too deep included.
     """
     if request.mimetype.startswith("multipart/"):  # its bytes come only to who reads them as such
-        raise Unprocessable(
-            [
-                {
-                    "type": "content_type",
-                    "loc": ["header", "content-type"],
-                    "msg": "This takes JSON: Content-Type: application/json",
-                    "input": request.mimetype[:100],
-                }
-            ]
-        )
+        wanted = "This takes JSON: Content-Type: application/json"
+        raise Unprocessable([_odd("content_type", "header", wanted, request.mimetype)])
     return parse_body(model, await request.get_data())
 
 
 def parse_body(model: type[B], raw: bytes | str) -> B:
-    """*raw* JSON as *model*. Raises `Unprocessable`."""
+    """*raw* JSON as *model*. Raises `Unprocessable`; no row can hold a NUL, so for that too."""
+    if _NUL.search(raw if isinstance(raw, bytes) else raw.encode("utf-8", "replace")):
+        raise Unprocessable([_odd("string_nul", "body", "Text has no NUL characters", None)])
     try:
         return model.model_validate_json(raw or b"{}")
     except ValidationError as error:
@@ -93,17 +90,22 @@ def int_query(name: str, default: int) -> int:
     if text is None:
         return default
     if not text.isascii() or not text.isdigit() or len(text) > 15:
-        raise Unprocessable(
-            [
-                {
-                    "type": "int_parsing",
-                    "loc": ["query", name],
-                    "msg": "Input should be a whole number, 0 or more",
-                    "input": text[:100],
-                }
-            ]
-        )
+        wanted = "Input should be a whole number, 0 or more"
+        raise Unprocessable([_odd("int_parsing", ("query", name), wanted, text)])
     return int(text)
+
+
+def check_query() -> None:
+    """Raises `Unprocessable` for NUL characters in the query: no row can hold them."""
+    for name, value in request.args.items(multi=True):
+        if "\0" in value:
+            wanted = "Text has no NUL characters"
+            raise Unprocessable([_odd("string_nul", ("query", name), wanted, None)])
+
+
+def _odd(kind: str, where: str | tuple[str, ...], wanted: str, given: str | None) -> dict[str, Any]:
+    place = [where] if isinstance(where, str) else list(where)
+    return {"type": kind, "loc": place, "msg": wanted, "input": _short(given)}
 
 
 def truthy(text: str | None) -> bool:

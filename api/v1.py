@@ -15,7 +15,7 @@ from quart import Quart, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from api.errors import Forbidden, NotAuthenticated, NotFound, Problem
-from api.http import Unprocessable, json_answer
+from api.http import Unprocessable, check_query, json_answer
 from api.principal import Principal
 
 PREFIXES = ("/api/v1", "/api")
@@ -62,6 +62,7 @@ class V1:
             try:
                 if not public:
                     g.principal = await self.authenticate()
+                check_query()
                 if any(isinstance(one, int) and one > MAX_ID for one in parameters.values()):
                     raise NotFound("Not Found")
                 return await handler(**parameters)
