@@ -37,6 +37,7 @@ from api.link.socket import LinkEndpoint
 from api.models_library.routes import LibraryRoutes
 from api.models_library.service import Library
 from api.octoprint.face import OctoPrintFace
+from api.octoprint.keys import OctoPrintKeyRoutes
 from api.pairing.routes import PairingRoutes
 from api.pairing.service import Pairing
 from api.printers.routes import PrinterRoutes
@@ -190,8 +191,9 @@ def _register(quart: Quart, v1: V1, rooms: Rooms, settings: Settings) -> OctoPri
     PairingRoutes(rooms.pairing, settings).register(v1, quart)
     LinkRoutes(rooms.bridges, rooms.files).register(quart)
     PrinterRoutes(rooms.printers, rooms.telemetry, rooms.jobs).register(v1)
-    LibraryRoutes(rooms.library, rooms.files, rooms.jobs, settings).register(v1)
+    LibraryRoutes(rooms.library, rooms.files, settings).register(v1)
     JobRoutes(rooms.jobs, rooms.printers, rooms.telemetry).register(v1)
+    OctoPrintKeyRoutes(rooms.accounts, rooms.printers).register(v1)
     StatusRoutes(quart).register(v1)
     face = OctoPrintFace(rooms, settings)
     face.register(quart)
