@@ -125,12 +125,15 @@ class Application:
             await self._lifespan(receive, send)
             return
         assert self._context is not None, "startup() comes before the first request"
-        with self._context:
-            if scope["type"] == "websocket":
-                await self.link(scope, receive, send)
-            else:
-                scope[RECEIVE_KEY] = receive
-                await self.quart(scope, _on_demand(scope, receive), send)
+        # Entered, never left: it holds for this request's task alone, and the context keeps only
+        # one token for leaving, which requests that overlap would take from each other.
+        self._context.__enter__()
+        if scope["type"] == "websocket":
+            await self.link(scope, receive, send)
+            return
+        scope[RECEIVE_KEY] = receive
+        serve: Any = self.quart
+        await serve(scope, _on_demand(scope, receive), send)
 
     async def startup(self) -> None:
         """Open the database and start what runs by itself. Raises `DatabaseUnusable`."""

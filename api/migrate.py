@@ -1,0 +1,150 @@
+"""``python -m api.migrate``: bring the database's tables up to date.
+
+exit status: 0 the tables are up to date (now or already), 1 a migration failed, 2 wrong arguments
+or settings, 5 the database cannot be opened or written. Two runs at once are safe: the second
+waits for the first and finds nothing to do.
+"""
+
+import argparse
+import asyncio
+import fcntl
+import os
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.connection import get_connection
+from tortoise.exceptions import BaseORMException
+from tortoise.migrations.executor import MigrationExecutor
+
+from api.config import SettingError, Settings, load
+from api.db import DatabaseUnusable, open_database, tortoise_config
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_DATABASE = 5
+LOCK_NUMBER = 4_702_394_157  # of PostgreSQL's advisory lock: any number, as long as it is ours
+
+
+class MigrationFailed(RuntimeError):
+    """A migration could not be applied; the text says which and why."""
+
+
+def place(settings: Settings) -> str:
+    """Where the database is, for people: without a password."""
+    url = urlsplit(settings.database)
+    if url.scheme == "sqlite":
+        return url.netloc + url.path
+    return f"{url.scheme}://{url.hostname or ''}{url.path}"
+
+
+def command(settings: Settings) -> str:
+    """What brings this database up to date."""
+    if settings.database_url:
+        return "python -m api.migrate --database-url …"
+    return f"python -m api.migrate --data {settings.data_dir}"
+
+
+async def pending(settings: Settings) -> list[str]:
+    """The names of the migrations that this database lacks. Raises `DatabaseUnusable`."""
+    async with _opened(settings) as connection:
+        return await _missing(connection, settings)
+
+
+async def migrate(settings: Settings) -> list[str]:
+    """Apply what is missing; the names of what was applied.
+
+    Raises `DatabaseUnusable`, `MigrationFailed`.
+    """
+    async with _opened(settings) as connection, _alone(connection, settings):
+        missing = await _missing(connection, settings)
+        if not missing:
+            return []
+        try:
+            await _executor(connection, settings).migrate(direction="forward")
+        except BaseORMException as error:
+            raise MigrationFailed(f"{missing[0]} or a later migration failed: {error}") from error
+        return missing
+
+
+async def _missing(connection: BaseDBAsyncClient, settings: Settings) -> list[str]:
+    try:
+        await connection.execute_query("SELECT 1")
+        return [step.migration.name for step in await _executor(connection, settings).plan()]
+    except _trouble(settings) as error:
+        raise DatabaseUnusable(f"cannot use the database {place(settings)}: {error}") from error
+
+
+def _trouble(settings: Settings) -> tuple[type[Exception], ...]:
+    """What opening a database raises; not everything goes through Tortoise's own errors."""
+    if urlsplit(settings.database).scheme == "sqlite":
+        return BaseORMException, OSError, sqlite3.Error
+    import asyncpg  # type: ignore[import-untyped]
+
+    return BaseORMException, OSError, asyncpg.PostgresError
+
+
+def _executor(connection: BaseDBAsyncClient, settings: Settings) -> MigrationExecutor:
+    return MigrationExecutor(connection, tortoise_config(settings.database)["apps"])
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[BaseDBAsyncClient]:
+    context = await open_database(settings)
+    try:
+        with context:
+            yield get_connection("default")
+    finally:
+        await context.close_connections()
+
+
+@asynccontextmanager
+async def _alone(connection: BaseDBAsyncClient, settings: Settings) -> AsyncIterator[None]:
+    """Hold the one lock of everybody who migrates this database."""
+    url = urlsplit(settings.database)
+    if url.scheme != "sqlite":
+        # A lock of the session: it ends when the connection is closed.
+        await connection.execute_query(f"SELECT pg_advisory_lock({LOCK_NUMBER})")
+        yield
+        return
+    path = Path(url.netloc + url.path + ".migrating")
+    with await asyncio.to_thread(path.open, "wb") as lock:
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        yield
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m api.migrate", description="Bring the database's tables up to date."
+    )
+    parser.add_argument("--data", type=Path, help="data directory (GANTRY_DATA_DIR; ./data)")
+    parser.add_argument("--database-url", help="instead of SQLite there (GANTRY_DATABASE_URL)")
+    given = parser.parse_args(arguments)
+    os.umask(0o077)  # the database is for this user alone
+    try:
+        settings = load(data_dir=given.data, database_url=given.database_url)
+        applied = asyncio.run(migrate(settings))
+    except SettingError as error:
+        return _fail(str(error), EXIT_USAGE)
+    except DatabaseUnusable as error:
+        return _fail(str(error), EXIT_DATABASE)
+    except MigrationFailed as error:
+        return _fail(f"{place(settings)}: {error}", EXIT_FAILED)
+    for name in applied:
+        sys.stdout.write(f"applied {name}\n")
+    sys.stdout.write(f"{place(settings)} is up to date\n")
+    return 0
+
+
+def _fail(text: str, status: int) -> int:
+    sys.stderr.write(f"api.migrate: {text}\n")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""Logs: JSON lines, no secrets."""
+
+import io
+import json
+import logging
+import sys
+
+import pytest
+
+from api.logs import JsonLines, blanked, log_json
+
+
+def test_a_record_is_one_line_of_json() -> None:
+    """Time, level, origin and text; a traceback stays inside the line."""
+    try:
+        raise RuntimeError("a\nb")
+    except RuntimeError:
+        record = logging.LogRecord(
+            "gantry.link", logging.ERROR, "x", 1, "bridge %d", (7,), sys.exc_info()
+        )
+    line = JsonLines().format(record)
+    assert "\n" not in line
+    fields = json.loads(line)
+    assert (fields["level"], fields["from"], fields["message"]) == (
+        "error",
+        "gantry.link",
+        "bridge 7",
+    )
+    assert fields["at"].endswith("Z")
+    assert "RuntimeError: a" in fields["traceback"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "token odin_AAAAAAAAsecretAAAA",
+        "Authorization: Bearer secret",
+        'Gantry-Ed25519 bridge="01X", nonce="n", signature="secret"',
+        "X-Api-Key: secret",
+        "cannot open postgres://gantry:secret@db/farm",
+    ],
+)
+def test_what_looks_like_a_secret_is_blanked_out(text: str) -> None:
+    """Tokens, keys, signatures and passwords in URLs never reach a log."""
+    assert "secret" not in blanked(text).replace("[secret]", "")
+
+
+def test_all_logs_of_the_process_take_this_form() -> None:
+    """Libraries' logs and warnings too."""
+    stream = io.StringIO()
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    try:
+        log_json(stream)
+        logging.getLogger("somebody").info("hello")
+        logging.getLogger("somebody").debug("not this")
+    finally:
+        logging.captureWarnings(False)
+        root.handlers[:], level = before
+        root.setLevel(level)
+    assert [json.loads(line)["message"] for line in stream.getvalue().splitlines()] == ["hello"]
