@@ -56,8 +56,10 @@ class Control:
         there = printer.bridge_id is not None and self._printers.reachable(printer)
         if there and printer.state in aim.states:
             return printer
-        command = await self._commands.underway(printer_id, verb, printer.active_grant)
-        if command is None or verb is not Verb.REMOTE_STOP:
+        command = None
+        if verb is Verb.REMOTE_STOP:  # pressed twice it is still one stop
+            command = await self._commands.underway(printer_id, verb, None)
+        if command is None:
             command = await self._commands.issue(by, printer, verb, args)
 
         async def reached() -> bool:

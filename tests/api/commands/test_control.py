@@ -1,0 +1,101 @@
+"""Control: the answer is what the printer reported, within its time."""
+
+import asyncio
+
+import pytest
+
+from api.commands import control
+from api.commands.control import Aim
+from api.errors import Conflict, Unavailable
+from api.printers.models import Printer
+from schemas.commands import CommandState, Verb
+from schemas.jobs import AttemptEvent
+from schemas.printer import PrinterState
+from tests.fakes.farm import Farm
+
+
+async def printing(farm: Farm) -> Printer:
+    printer = await farm.printer()
+    await farm.job(printer)
+    assert await farm.scheduler.step() == 1
+    await farm.run(printer, AttemptEvent.STARTED)
+    await farm.report(printer.id, PrinterState.PRINTING)
+    return printer
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test waits seconds for an answer that it does not give."""
+    for verb, aim in control.AIMS.items():
+        monkeypatch.setitem(control.AIMS, verb, Aim(aim.states, 0.05))
+
+
+async def told(farm: Farm, printer: Printer, verb: Verb) -> "asyncio.Task[Printer]":
+    task = asyncio.create_task(farm.jobs.control.tell(farm.admin, printer.id, verb))
+    async with asyncio.timeout(5):
+        while await farm.commands.underway(printer.id, verb, None) is None:
+            grant = (await farm.row(printer)).active_grant
+            if await farm.commands.underway(printer.id, verb, grant) is not None:
+                break
+            await asyncio.sleep(0)
+    return task
+
+
+async def test_pause_answers_with_the_reported_state(farm: Farm) -> None:
+    """DESIGN 7: paused is said when the printer says so."""
+    printer = await printing(farm)
+    task = await told(farm, printer, Verb.PAUSE)
+    await farm.answer(await farm.last(Verb.PAUSE), CommandState.DONE)
+    await farm.report(printer.id, PrinterState.PAUSING)
+    await farm.report(printer.id, PrinterState.PAUSED)
+    assert (await task).state == "paused"
+    assert (await farm.jobs.control.tell(farm.admin, printer.id, Verb.PAUSE)).state == "paused"
+
+
+async def test_slow_pause_answers_pausing(farm: Farm) -> None:
+    """`pausing` is an honest answer when the head is still on its way."""
+    printer = await printing(farm)
+    task = await told(farm, printer, Verb.PAUSE)
+    await farm.answer(await farm.last(Verb.PAUSE), CommandState.STARTED)
+    await farm.report(printer.id, PrinterState.PAUSING)
+    assert (await task).state == "pausing"
+
+
+async def test_refused_command_is_a_conflict(farm: Farm) -> None:
+    """The room's reason reaches the caller."""
+    printer = await printing(farm)
+    task = await told(farm, printer, Verb.PAUSE)
+    await farm.answer(await farm.last(Verb.PAUSE), CommandState.REJECTED, "wrong_job")
+    with pytest.raises(Conflict, match="wrong_job"):
+        await task
+
+
+async def test_silence_is_no_success(farm: Farm) -> None:
+    """Nobody took the stop over: 503 and what to do, never a success (M09: one M112)."""
+    printer = await printing(farm)
+    for _ in range(3):
+        with pytest.raises(Unavailable, match="has not confirmed the stop"):
+            await farm.jobs.control.tell(farm.admin, printer.id, Verb.REMOTE_STOP)
+    assert (await farm.kinds()).count("command.issued") == 2  # the start, and one stop
+
+
+async def test_stop_and_reset_by_report(farm: Farm) -> None:
+    """Halted is what the printer says; so is its end."""
+    printer = await printing(farm)
+    task = await told(farm, printer, Verb.REMOTE_STOP)
+    await farm.answer(await farm.last(Verb.REMOTE_STOP), CommandState.DONE)
+    await farm.report(printer.id, PrinterState.HALTED, "stopped")
+    assert (await task).state == "halted"
+    task = await told(farm, printer, Verb.RESET_STOP)
+    await farm.answer(await farm.last(Verb.RESET_STOP), CommandState.DONE)
+    await farm.report(printer.id, PrinterState.OFFLINE)
+    assert (await task).state == "offline"
+
+
+async def test_disconnect_holds_the_queue(farm: Farm) -> None:
+    """DESIGN 7, Queue: after a disconnect the queue waits for a person."""
+    printer = await farm.printer()
+    task = await told(farm, printer, Verb.DISCONNECT)
+    await farm.answer(await farm.last(Verb.DISCONNECT), CommandState.DONE)
+    await farm.report(printer.id, PrinterState.OFFLINE)
+    assert (await task).queue_hold == "Disconnected by admin."

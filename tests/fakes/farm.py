@@ -1,0 +1,216 @@
+"""A farm over real rows, with a room that exists only here: it answers commands with facts.
+
+The services are the real ones and can be made anew at any moment (`Farm.restart`); the room, the
+files and the library are small fakes at the seams.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from api.bus.local import LocalBus
+from api.commands.models import Command
+from api.commands.service import Commands
+from api.errors import Invalid, NotFound
+from api.events.models import Event
+from api.events.service import Change, Ledger
+from api.files.models import Blob
+from api.jobs.file_use import FileUse
+from api.jobs.models import Attempt, Job
+from api.jobs.service import Jobs, NewJob
+from api.models_library.models import PrintFile
+from api.principal import Principal
+from api.printers.forms import PrinterCreate
+from api.printers.models import Printer
+from api.printers.service import Printers
+from api.scheduler.service import Scheduler
+from schemas.commands import CommandState, Verb
+from schemas.jobs import AttemptEvent, AttemptState
+from schemas.link import AttemptFact, CommandFact, Port, PrinterFact
+from schemas.printer import PrinterState, Profile
+from tests.api.conftest import FakeClock
+
+BRIDGE = 7
+
+
+class FakeBridges:
+    """One room, whose line can be cut."""
+
+    def __init__(self) -> None:
+        self.is_online = True
+        self.desired = 1
+        self.port_ids = ["virtual:one", "virtual:two", "usb:1", "usb:2"]
+
+    def online(self, bridge_id: int) -> bool:
+        return self.is_online and bridge_id == BRIDGE
+
+    async def ports(self, by: Principal, bridge_id: int) -> Sequence[Port]:
+        if bridge_id != BRIDGE:
+            raise NotFound("no such bridge", code="bridge_not_found")
+        return [Port(port_id=each, device=f"/dev/{each}") for each in self.port_ids]
+
+    async def raise_desired(self, change: Change, bridge_id: int) -> None:
+        self.desired += 1
+
+    async def next_command_seq(self, change: Change, bridge_id: int) -> int:
+        last = await Command.filter(bridge_id=bridge_id).order_by("-seq").first()
+        return last.seq + 1 if last else 1
+
+
+class FakeFiles:
+    """Files that ask for a nozzle temperature, kept in the blob's facts."""
+
+    async def blob(self, organization_id: int, blob_id: int) -> Blob:
+        return await Blob.get(id=blob_id, organization_id=organization_id)
+
+    def check_against(self, blob: Blob, profile: Profile) -> None:
+        asked_c = blob.facts.get("max_nozzle_c", 0)
+        if asked_c > profile.max_nozzle_c:
+            raise Invalid(
+                f"Line 3 asks for {asked_c} °C; {profile.max_nozzle_c:g} °C are allowed.",
+                code="limit_exceeded",
+                line=3,
+                asked_c=asked_c,
+                allowed_c=profile.max_nozzle_c,
+            )
+
+
+class FakeLibrary:
+    """Print files straight from the rows."""
+
+    def ask_jobs(self, jobs: FileUse) -> None:
+        self.use = jobs
+
+    async def get_file(self, by: Principal, file_id: int) -> PrintFile:
+        row = await PrintFile.filter(id=file_id).first()
+        if row is None:
+            raise NotFound("no such file", code="file_not_found")
+        return row
+
+    async def newest_file(self, by: Principal, model_id: int) -> PrintFile | None:
+        return await PrintFile.filter(model_id=model_id).order_by("-id").first()
+
+
+@dataclass(frozen=True)
+class BridgeId:
+    """A bridge as facts name it."""
+
+    id: int
+
+
+@dataclass
+class Farm:
+    """The rooms, and shortcuts to what a test wants of them."""
+
+    ledger: Ledger
+    clock: FakeClock
+    bus: LocalBus
+    admin: Principal
+    bridges: FakeBridges = field(default_factory=FakeBridges)
+
+    def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """A new API process: nothing is known but the rows."""
+        self.bus.listeners.clear()
+        self.printers = Printers(self.bridges, self.ledger, self.clock, self.bus)
+        self.commands = Commands(self.bridges, self.ledger, self.clock, self.bus)
+        self.jobs = Jobs(
+            self.printers,
+            self.commands,
+            FakeFiles(),
+            FakeLibrary(),
+            ledger=self.ledger,
+            clock=self.clock,
+        )
+        self.scheduler = Scheduler(self.jobs, self.printers, self.commands, self.bus)
+
+    # Making.
+
+    async def printer(self, name: str = "One", port_id: str | None = "virtual:one") -> Printer:
+        """A printer of the room (or by hand, without *port_id*) that is ready to print."""
+        bridge_id = BRIDGE if port_id is not None else None
+        new = PrinterCreate(name=name, bridge_id=bridge_id, port_id=port_id)
+        row = await self.printers.create(self.admin, new)
+        if bridge_id is not None:
+            await self.report(row.id, PrinterState.OPERATIONAL)
+        return row
+
+    async def blob(self, max_nozzle_c: float = 210.0, size_bytes: int = 1000) -> Blob:
+        """Bytes to print."""
+        number = await Blob.all().count() + 1
+        return await Blob.create(
+            organization_id=1,
+            sha256=f"{number:064d}",
+            size_bytes=size_bytes,
+            storage_key=f"1/{number}",
+            facts={"max_nozzle_c": max_nozzle_c},
+            created_at=self.clock.now(),
+        )
+
+    async def job(self, printer: Printer | None = None, **fields: object) -> Job:
+        """A job for *printer*, or for whichever is free."""
+        blob = await self.blob()
+        new: dict[str, object] = {
+            "item_name": "Cube",
+            "blob_id": blob.id,
+            "file_name": "cube.gcode",
+        }
+        new |= {"printer_id": printer.id if printer else None, **fields}
+        return await self.jobs.create(self.admin, NewJob(**new))  # type: ignore[arg-type]
+
+    # What the room says.
+
+    async def report(self, printer_id: int, state: PrinterState, reason: str = "") -> None:
+        """The printer's state moved."""
+        async with self.ledger.change() as change:
+            fact = PrinterFact(printer=printer_id, state=state, reason=reason)
+            await self.printers.record_state(change, fact)
+
+    async def answer(self, command: Command, state: CommandState, code: str = "") -> None:
+        """A command moved."""
+        async with self.ledger.change() as change:
+            fact = CommandFact(id=command.id, state=state, code=code, reason=code)
+            await self.commands.record(change, BridgeId(BRIDGE), fact)
+
+    async def tell(
+        self, grant: str, event: AttemptEvent, reason: str = "", bridge: int = BRIDGE
+    ) -> Attempt | None:
+        """An attempt moved."""
+        attempt = await Attempt.filter(grant=grant).first()
+        fact = AttemptFact(
+            printer=attempt.printer_id if attempt else 0,
+            grant=grant,
+            event=event,
+            state=AttemptState.GRANTED,
+            reason=reason,
+        )
+        async with self.ledger.change() as change:
+            return await self.jobs.record_attempt(change, BridgeId(bridge), fact)
+
+    async def run(self, printer: Printer, *events: AttemptEvent) -> None:
+        """The attempt that holds *printer* goes through *events*."""
+        grant = (await self.row(printer)).active_grant
+        assert grant is not None
+        for event in events:
+            await self.tell(grant, event)
+
+    # Looking.
+
+    async def row(self, printer: Printer) -> Printer:
+        """The printer now."""
+        return await Printer.get(id=printer.id)
+
+    async def job_now(self, job: Job) -> Job:
+        """The job now."""
+        return await Job.get(id=job.id)
+
+    async def last(self, verb: Verb) -> Command:
+        """The newest command of this kind."""
+        command = await Command.filter(verb=verb).order_by("-seq").first()
+        assert command is not None
+        return command
+
+    async def kinds(self) -> list[str]:
+        """What happened, in order."""
+        return [event.kind for event in await Event.all().order_by("number")]
