@@ -58,8 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log_json()
     try:
         settings = load(**{k: v for k, v in vars(options).items() if k != "ready_fd"})
-        listening = listen(settings.host, settings.port)
-        asyncio.run(run(settings, listening, options.ready_fd))
+        with listen(settings.host, settings.port) as listening:
+            asyncio.run(run(settings, listening, options.ready_fd))
     except SettingError as error:
         return _fail(str(error), EXIT_USAGE)
     except PortUnusable as error:

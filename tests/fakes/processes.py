@@ -1,0 +1,79 @@
+"""A real API process for flow tests: migrated, started, stopped by SIGTERM."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+
+import httpx
+
+
+class ApiProcess:
+    """`python -m api.container` on a free port with its own data directory."""
+
+    def __init__(self, data: Path, *arguments: str) -> None:
+        self._data = data
+        self._arguments = arguments
+        self.url = ""
+        self.port = 0
+        self.log = ""
+        self.process: subprocess.Popen[str]
+
+    def __enter__(self) -> "ApiProcess":
+        migration = [sys.executable, "-m", "api.migrate", "--data", str(self._data)]
+        subprocess.run(migration, check=True, capture_output=True)
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start it; returns when it listens."""
+        read, write = os.pipe()
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "api.container",
+                *("--port", str(self.port), "--data", str(self._data)),
+                *("--ready-fd", str(write)),
+                *self._arguments,
+            ],
+            pass_fds=[write],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        os.close(write)
+        with os.fdopen(read) as pipe:
+            line = pipe.readline()
+        if not line:
+            raise RuntimeError(self.process.communicate()[1])
+        ready = json.loads(line)
+        self.url, self.port = ready["url"], ready["port"]
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Stop it; its exit status. What it wrote on stderr is in *log*."""
+        self.process.send_signal(how)
+        self.log += self.process.communicate(timeout=15)[1]
+        return self.process.returncode
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+
+    def admin(self) -> httpx.Client:
+        """A client of a new admin."""
+        client = httpx.Client(base_url=f"{self.url}/api/v1", timeout=10)
+        person = {"username": "admin", "password": "Correct-horse-9", "email": "a@example.com"}
+        client.post("/setup/admin", json=person).raise_for_status()
+        login = client.post("/auth/login", json=person).raise_for_status().json()
+        client.cookies.clear()
+        client.headers["Authorization"] = f"Bearer {login['access_token']}"
+        return client
