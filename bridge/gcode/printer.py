@@ -132,8 +132,9 @@ class Printer:
             run.pause_after = run.fed
             self._watch = True
             return
-        self.link.stream.feed(prepared.texts, blocking=prepared.blocking)
-        run.note(prepared)
+        stream = self.link.stream
+        stream.feed(prepared.texts, blocking=prepared.blocking)
+        run.note(prepared, stream.out.ordinal_of(stream.acked))
 
     def source_over(self) -> None:
         """The file has no more lines."""

@@ -43,8 +43,9 @@ class Run:
         self._printed_s = 0.0
         self._best = Progress(0, facts.size_bytes, 0, 0.0)
 
-    def note(self, lines: Lines) -> None:
-        """*lines* have been given to the stream."""
+    def note(self, lines: Lines, done: int) -> None:
+        """*lines* have been given to the stream, *done* ordinals are acknowledged."""
+        self._forget(done)
         self._ends.append((self.fed + 1, lines.ends))
         self.fed += len(lines.texts)
         if lines.minutes_left is not None:
@@ -70,9 +71,8 @@ class Run:
 
     def progress(self, ordinal: int, now: float) -> Progress:
         """How far it is when *ordinal* lines are acknowledged; never less than before."""
+        self._forget(ordinal)
         ends = self._ends
-        while len(ends) > 1 and ends[1][0] <= ordinal:
-            ends.popleft()
         while self._minutes and self._minutes[0][0] <= ordinal:
             self._minutes_left = self._minutes.popleft()[1]
         file_bytes = 0
@@ -93,6 +93,10 @@ class Run:
             time_left_s=self._time_left_s(file_bytes, elapsed_s),
         )
         return self._best
+
+    def _forget(self, ordinal: int) -> None:
+        while len(self._ends) > 1 and self._ends[1][0] <= ordinal:
+            self._ends.popleft()
 
     def _time_left_s(self, file_bytes: int, elapsed_s: float) -> float | None:
         if self.state is AttemptState.COMPLETED:

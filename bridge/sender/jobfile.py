@@ -14,7 +14,7 @@ from schemas.gcode.gate import Preflight
 from schemas.printer import Profile
 
 #: Read at a time for the check; between two of these the sender looks at its sockets.
-CHECK_BYTES = 1024 * 1024
+CHECK_BYTES = 128 * 1024
 #: Read at a time for printing: about 700 lines, prepared in about a millisecond.
 READ_BYTES = 16 * 1024
 
@@ -48,7 +48,7 @@ class JobFile:
             raise JobFileError(path, problem)
 
     def check(self) -> bool:
-        """Check the next megabyte; True once the whole file has passed.
+        """Check the next piece; True once the whole file has passed.
 
         Raises `GateRefusal` for a line that may not reach the printer, `JobFileError` for a hash
         that is not the promised one. Nothing has been printed then.

@@ -4,7 +4,6 @@ The socket is only a way to talk to the printer: that nobody is there changes no
 """
 
 import os
-import secrets
 import signal
 import sys
 import time
@@ -66,7 +65,7 @@ class Service:
             PrinterConfig(id=printer, slug="", name="", port_id="", enabled=False)
         )
         self._loop = Loop(self._device)
-        self._log = EventLog(secrets.token_hex(8), left.events)
+        self._log = EventLog(os.urandom(8).hex(), left.events)
         self._life = Lifecycle(now)
         self._adoption = Adoption(Listener(socket), self._loop, self._adopted, self._heard)
         self._commands = Commands(self._device, self._life, self._adoption.send)

@@ -29,6 +29,9 @@ class Link:
     real_baud: bool
 
 
+#: Names under /dev that may be a printer.
+_PATTERNS = ("ttyUSB*", "ttyACM*", "ttyAMA*", "serial/by-id/*")
+
 FLOW_CONTROLLED = Link(lossless=True, boots=False, real_baud=False)
 UART = Link(lossless=False, boots=True, real_baud=True)
 
@@ -50,3 +53,9 @@ def link_of(device: str, sysfs: Path = Path("/sys")) -> Link:
         return UART
     native = vendor in _NATIVE_VENDORS or (vendor, product) in _NATIVE_PRODUCTS
     return FLOW_CONTROLLED if native and name.startswith("ttyACM") else UART
+
+
+def existing_devices(dev: Path = Path("/dev")) -> list[str]:
+    """Paths that a person may have meant, for the text of an error."""
+    found = {path.resolve() for pattern in _PATTERNS for path in dev.glob(pattern)}
+    return sorted(str(path) for path in found)

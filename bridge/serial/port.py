@@ -14,8 +14,7 @@ from pathlib import Path
 import serial
 
 from bridge.errors import PortError, PortProblem
-from bridge.serial.links import Link, link_of
-from bridge.serial.ports import existing_devices
+from bridge.serial.links import Link, existing_devices, link_of
 
 #: Tried in this order when the baud rate is not known, after the one that worked last.
 BAUD_RATES = (115200, 250000, 230400, 57600, 500000, 1000000, 38400, 19200, 9600)

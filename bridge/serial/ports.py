@@ -14,8 +14,6 @@ from serial.tools.list_ports_common import ListPortInfo
 from schemas.link import Port
 
 PATH_PREFIX = "path:"
-#: Names under /dev that may be a printer.
-_PATTERNS = ("ttyUSB*", "ttyACM*", "ttyAMA*", "serial/by-id/*")
 
 
 def list_usb_ports() -> list[Port]:
@@ -58,12 +56,6 @@ def device_of(port_id: str, ports: Iterable[Port]) -> str | None:
         device = port_id.removeprefix(PATH_PREFIX)
         return device if Path(device).exists() else None
     return None
-
-
-def existing_devices(dev: Path = Path("/dev")) -> list[str]:
-    """Paths that a person may have meant, for the text of an error."""
-    found = {path.resolve() for pattern in _PATTERNS for path in dev.glob(pattern)}
-    return sorted(str(path) for path in found)
 
 
 def _serial_id(info: ListPortInfo) -> str:

@@ -1,0 +1,249 @@
+"""Lines per second of one sender, beside bare Python loops on the same device in the same run.
+
+    python -m infra.bench.sender [--json] [--lines N]
+
+The device is a minimal responder on a pty, its own process: it answers every line with `ok`, as
+fast as it can (`free`), a millisecond later (`latency1ms`), or at the pace of a 115200 baud wire
+(`baud115200`). The loops `window1` and `window4` only write numbered lines and count answers: no
+printer would be safe with them, nothing in Python can be much faster. Figures of different runs do
+not compare; the ratio to `window4` of the same run does.
+"""
+
+import argparse
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import tempfile
+import time
+import tty
+from collections import deque
+from dataclasses import dataclass
+from functools import reduce
+from operator import xor
+from pathlib import Path
+
+from infra.bench.table import Figure, show
+
+SCENARIOS = {"free": 100_000, "latency1ms": 4_000, "baud115200": 1_200}
+GOALS = {
+    "free": ">= 20 000, ratio >= 0.33",
+    "latency1ms": ">= 2 900",
+    "baud115200": ">= 280",
+}
+HOSTS = ("sender", "window4", "window1")
+_BITS_PER_BYTE = 10
+_BAUD = 115_200
+_LATENCY_S = 0.001
+_OK = b"ok\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One host in one scenario: rate in lines per second, CPU seconds per 100k lines, MB."""
+
+    lines_per_s: float
+    cpu_s_per_100k: float
+    rss_mb: float
+
+
+def text(index: int) -> str:
+    """A line as slicers make them; numbered, it is 38 bytes long."""
+    return f"G1 X{100 + index % 90}.{index % 10} Y{index % 97 + 10}.2 E.{index % 900 + 99}"
+
+
+# --- the device ------------------------------------------------------------------------------
+
+
+class Wire:
+    """When an answer leaves, by scenario."""
+
+    def __init__(self, scenario: str) -> None:
+        self._scenario = scenario
+        self._free_at = 0.0
+
+    def answers(self, data: bytes, now: float) -> list[float]:
+        """The moments at which the lines in *data* are answered."""
+        lines = data.count(b"\n")
+        if self._scenario == "free":
+            return [now] * lines
+        if self._scenario == "latency1ms":
+            return [now + _LATENCY_S] * lines
+        moments = []
+        for line in data.splitlines(keepends=True):
+            self._free_at = max(now, self._free_at) + len(line) * _BITS_PER_BYTE / _BAUD
+            if line.endswith(b"\n"):
+                moments.append(self._free_at + len(_OK) * _BITS_PER_BYTE / _BAUD)
+        return moments
+
+
+def respond(scenario: str) -> None:
+    """Be the device: print the pty's path, answer until it is hung up, print what was seen."""
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    print(os.ttyname(slave), flush=True)
+    wire = Wire(scenario)
+    due: deque[float] = deque()
+    seen, first, last = 0, 0.0, 0.0
+    while True:
+        now = time.perf_counter()
+        ready = 0
+        while due and due[0] <= now:
+            due.popleft()
+            ready += 1
+        if ready:
+            os.write(master, _OK * ready)
+            last = now
+        wait = max(0.0, due[0] - now) if due else None
+        if not select.select([master], [], [], wait)[0]:
+            continue
+        try:
+            data = os.read(master, 65536)
+        except OSError:
+            break
+        if slave >= 0:
+            os.close(slave)  # from now on the end of the host is the end of the line
+            slave = -1
+        now = time.perf_counter()
+        data = data.removeprefix(b"\n")
+        if b" G1 " in data:
+            first = first or now
+            seen += data.count(b" G1 ")
+        due.extend(wire.answers(data, now))
+    print(json.dumps({"lines": seen, "seconds": last - first}), flush=True)
+
+
+# --- the hosts -------------------------------------------------------------------------------
+
+
+def bare_loop(port: str, count: int, window: int) -> None:
+    """Nothing but write, wait, read, count."""
+    fd = os.open(port, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    lines = []
+    for index in range(count):
+        line = f"N{index + 1} {text(index)}".encode()
+        lines.append(b"%b*%d\n" % (line, reduce(xor, line)))
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    sent = acked = 0
+    while acked < count:
+        end = min(count, acked + window)
+        if sent < end:
+            os.write(fd, b"".join(lines[sent:end]))
+            sent = end
+        poll.poll()
+        acked += os.read(fd, 65536).count(_OK)
+
+
+def command(host: str, port: str, file: Path, count: int) -> list[str]:
+    """How *host* is started."""
+    if host == "sender":
+        options = ["--port", port, "--baud", str(_BAUD), "--file", str(file), "--exit-when-done"]
+        return [sys.executable, "-m", "bridge.sender", *options]
+    return [
+        *(sys.executable, "-m", "infra.bench.sender", "--role", host),
+        *("--port", port, "--lines", str(count)),
+    ]
+
+
+# --- the measurement -------------------------------------------------------------------------
+
+
+def measure(host: str, scenario: str, count: int, file: Path) -> Result:
+    """Run *host* once. Raises RuntimeError when it did not print every line."""
+    responder = subprocess.Popen(
+        [sys.executable, "-m", "infra.bench.sender", "--role", "device", "--scenario", scenario],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert responder.stdout is not None
+    port = responder.stdout.readline().strip()
+    process = subprocess.Popen(command(host, port, file, count), stderr=subprocess.PIPE)
+    peak_kb = 0
+    while True:
+        peak_kb = max(peak_kb, _peak_kb(process.pid))
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            break
+        time.sleep(0.02)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    complaint = process.stderr.read().decode() if process.stderr else ""
+    seen = json.loads(responder.communicate(timeout=30)[0])
+    if process.returncode != 0 or seen["lines"] < count:
+        raise RuntimeError(f"{host} printed {seen['lines']} of {count} lines: {complaint.strip()}")
+    cpu_s = usage.ru_utime + usage.ru_stime
+    return Result(count / seen["seconds"], cpu_s / count * 100_000, peak_kb / 1024)
+
+
+def _peak_kb(pid: int) -> int:
+    """VmHWM; ru_maxrss would count what this process had when it forked."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text("ascii")
+    except OSError:
+        return 0
+    found = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(found[0].split()[1]) if found else 0
+
+
+def figures_of(scenario: str, count: int, directory: Path) -> list[Figure]:
+    """Every host in *scenario*, as figures beside `window4`."""
+    file = directory / f"{scenario}.gcode"
+    file.write_text("".join(f"{text(index)}\n" for index in range(count)), "ascii")
+    results = {host: measure(host, scenario, count, file) for host in HOSTS}
+    bare, ours = results["window4"], results["sender"]
+    figures = [
+        Figure(
+            f"{scenario}: {host}",
+            result.lines_per_s,
+            "lines/s",
+            reference=bare.lines_per_s,
+            reference_name="window4",
+            goal=GOALS[scenario] if host == "sender" else "",
+        )
+        for host, result in results.items()
+    ]
+    if scenario == "free":  # elsewhere the start of the process is most of the CPU time
+        cpu, reference = ours.cpu_s_per_100k, bare.cpu_s_per_100k
+        figures.append(Figure("sender: CPU", cpu, "s/100k lines", reference, "window4", "<= 3 s"))
+        figures.append(
+            Figure("sender: memory", ours.rss_mb, "MB", bare.rss_mb, "window4", "<= 25 MB")
+        )
+    return figures
+
+
+def run(*, as_json: bool = False, lines: int | None = None) -> None:
+    """Measure and print; at most *lines* per run instead of each scenario's own number."""
+    with tempfile.TemporaryDirectory() as directory:
+        figures = [
+            figure
+            for scenario, usual in SCENARIOS.items()
+            for figure in figures_of(scenario, min(lines or usual, usual), Path(directory))
+        ]
+    show("sender", figures, as_json=as_json)
+
+
+def main() -> None:
+    """The command line; `--role` is how the benchmark starts its own parts."""
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.bench.sender",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--json", action="store_true", help="JSON instead of a table")
+    parser.add_argument("--lines", type=int, help="at most so many lines per run")
+    parser.add_argument("--role", choices=("device", "window1", "window4"), help=argparse.SUPPRESS)
+    parser.add_argument("--scenario", default="free", choices=SCENARIOS, help=argparse.SUPPRESS)
+    parser.add_argument("--port", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.role == "device":
+        respond(asked.scenario)
+    elif asked.role:
+        bare_loop(asked.port, asked.lines, int(asked.role.removeprefix("window")))
+    else:
+        run(as_json=asked.json, lines=asked.lines)
+
+
+if __name__ == "__main__":
+    main()
