@@ -18,7 +18,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from hypercorn.asyncio import run as hypercorn_run
 from hypercorn.asyncio import serve
+from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.config import Config
 from hypercorn.protocol import ws_stream
 from wsproto.extensions import Extension
@@ -157,6 +159,7 @@ async def run(settings: Settings, listening: socket.socket, ready_fd: int | None
 def server_config(listening: socket.socket) -> Config:
     """Hypercorn's settings; it takes *listening* over. Websocket extensions are off from now on."""
     refuse_extensions()
+    hypercorn_run.TCPServer = _PromptServer  # type: ignore[attr-defined]
     config = Config()
     config.bind = [f"fd://{listening.detach()}"]
     config.backlog = BACKLOG
@@ -169,6 +172,18 @@ def server_config(listening: socket.socket) -> Config:
     errors.setLevel(logging.WARNING)
     config.errorlog = errors
     return config
+
+
+class _PromptServer(TCPServer):
+    """Lets go of a connection when its client does.
+
+    Hypercorn itself keeps a connection that the client has closed until the keep-alive time is
+    over: a file descriptor for half a minute per client.
+    """
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        await self.idle_task.stop()
 
 
 def refuse_extensions() -> None:

@@ -62,7 +62,7 @@ class FileRoom(Protocol):
     async def blob(self, organization_id: int, blob_id: int) -> FileFacts:
         """The bytes of a job. Raises `NotFound`."""
 
-    async def check_against(self, blob: Any, profile: Profile) -> None:
+    def check_against(self, blob: Any, profile: Profile) -> None:
         """Raises `Invalid` ``limit_exceeded`` when the file asks for more than is allowed."""
 
 
@@ -98,7 +98,7 @@ class Attempts:
         blob = await self._files.blob(job.organization_id, job.blob_id)
         if not blob.size_bytes:
             raise Invalid(f"The file of {job.item_name} is empty.", code="not_gcode")
-        await self._files.check_against(blob, profile)
+        self._files.check_against(blob, profile)
         return Checked(blob.sha256, blob.size_bytes, profile)
 
     async def grant(
