@@ -13,7 +13,7 @@ from typing import Any
 from api.bridges.service import Bridge, Standing
 from api.bus.local import Listener
 from api.clock import Clock
-from api.link.facts import FOREIGN
+from api.link.facts import FOREIGN, GAP
 from api.link.handler import LinkHandler
 from schemas.codec import BadFrame
 from schemas.link import Body, Desired, Goaway, Hello, Nak, Refuse, Sender
@@ -74,7 +74,7 @@ class Connection:
         self._send = send
         self._session = LinkSession(Sender.API, clock.monotonic())
         self._ready = asyncio.Event()
-        self._draining = False
+        self._ending: Over | None = None
         self._desired_told = 0
         self._desired_at = float("-inf")
         self._foreign = 0
@@ -93,7 +93,13 @@ class Connection:
 
     def drain(self) -> None:
         """Tell the bridge to come back soon, and end."""
-        self._draining = True
+        if self._session.state is LinkState.OPEN:
+            self._say(Goaway(window_s=GOAWAY_WINDOW_S))
+        self._end(CLOSE_RESTART, "the API restarts")
+
+    def _end(self, code: int, reason: str) -> None:
+        """End as soon as what was said is written."""
+        self._ending = Over(code, reason)
         self._ready.set()
 
     async def _serve(self, listener: Listener) -> Over:
@@ -147,8 +153,8 @@ class Connection:
         body = self._session.receive(text, now)
         if body is not None:
             for answer in await self._handler.incoming(self._bridge, self._session.epoch, body):
-                self._count_foreign(answer)
                 self._say(answer)
+                self._judge(answer)
         if self._session.waiting() > MAX_WAITING:
             raise Over(CLOSE_SLOW, "the bridge does not read what it is sent")
         self._ready.set()
@@ -160,14 +166,15 @@ class Connection:
         text: str | bytes | None = message.get("text")
         return text if text is not None else message.get("bytes") or b""
 
-    def _count_foreign(self, answer: Body) -> None:
-        if not isinstance(answer, Nak) or answer.code != FOREIGN:
-            return
-        if self._clock.monotonic() - self._desired_at < FORGIVEN_S:
-            return
-        self._foreign += 1
-        if self._foreign >= MAX_FOREIGN:
-            raise Over(CLOSE_FOREIGN, "this bridge reports about printers that are not its own")
+    def _judge(self, answer: Body) -> None:
+        """What an answer means for the link itself."""
+        code = answer.code if isinstance(answer, Nak) else ""
+        if code == GAP:
+            self._end(CLOSE_POLICY, "facts are missing: greet again")
+        elif code == FOREIGN and self._clock.monotonic() - self._desired_at >= FORGIVEN_S:
+            self._foreign += 1
+            if self._foreign >= MAX_FOREIGN:
+                self._end(CLOSE_FOREIGN, "reports about printers that are not this bridge's")
 
     # What goes out.
 
@@ -192,10 +199,8 @@ class Connection:
         while True:
             self._ready.clear()
             await self._flush()
-            if self._draining:
-                self._say(Goaway(window_s=GOAWAY_WINDOW_S))
-                await self._flush()
-                raise Over(CLOSE_RESTART, "the API restarts")
+            if self._ending is not None:
+                raise self._ending
             if self._session.closed is not None:
                 raise Over(CLOSE_POLICY, self._session.closed)
             delay_s = self._session.deadline() - self._clock.monotonic()

@@ -32,6 +32,7 @@ from schemas.link import (
 
 MAX_FACTS = 100
 FOREIGN = "foreign_printer"  # the code of the answer to a report about somebody else's printer
+GAP = "gap"  # the code of the answer to facts that do not follow: greet again, to agree on where
 
 _log = logging.getLogger("gantry.link")
 
@@ -84,7 +85,7 @@ class FactRecorder:
         except FactGap as gap:
             _log.warning("bridge %d: %s", bridge.id, gap)
             ack = FactAck(journal_id=batch.journal_id, seq=gap.seq)
-            return [Nak(code="gap", reason=str(gap), type="fact"), ack]
+            return [Nak(code=GAP, reason=str(gap), type="fact"), ack]
         except Exception as error:
             if _is_database_trouble(error):
                 raise

@@ -13,8 +13,7 @@ FUNCTION_LINES = 60
 NESTING = 4
 SUPERVISORS = {
     "api/app.py",
-    "api/link/handler.py",
-    "api/link/socket.py",
+    "api/link/facts.py",
     "api/scheduler/service.py",
     "api/telemetry/service.py",
     "bridge/agent/process.py",

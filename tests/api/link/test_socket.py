@@ -209,6 +209,24 @@ async def test_a_bridge_that_speaks_for_others_is_let_go(
         assert await socket.close_code() == 4403
 
 
+async def test_facts_that_do_not_follow_begin_the_link_anew(
+    farm: Farm, endpoint: LinkEndpoint
+) -> None:
+    """Refused, told where to go on, and closed: the next greeting agrees on the position (R13)."""
+    fact = PrinterFact(printer=farm.printer.id, state=PrinterState.ERROR)
+    async with FakeSocket(endpoint, await farm.credentials()) as socket:
+        await greeted(farm, socket)
+        socket.say(batch(fact, first=2))
+        nak = await socket.hear()
+        assert isinstance(nak, Nak) and nak.code == "gap"
+        assert await socket.hear() == FactAck(journal_id="J1", seq=0)
+        assert await socket.close_code() == 1008
+    async with FakeSocket(endpoint, await farm.credentials()) as socket:
+        await greeted(farm, socket)
+        socket.say(batch(fact, fact))
+        assert await socket.hear() == FactAck(journal_id="J1", seq=2)
+
+
 async def test_a_restart_says_goodbye(farm: Farm, endpoint: LinkEndpoint) -> None:
     """Goaway, then 1012; the room counts as connected until the grace after the restart is over."""
     async with FakeSocket(endpoint, await farm.credentials()) as socket:
