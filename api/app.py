@@ -119,15 +119,20 @@ class Application:
         self._context: TortoiseContext | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def database(self) -> TortoiseContext:
+        """The database's context, once `startup()` has opened it."""
+        assert self._context is not None, "startup() opens the database"
+        return self._context
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI 3."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
             return
-        assert self._context is not None, "startup() comes before the first request"
         # Entered, never left: it holds for this request's task alone, and the context keeps only
         # one token for leaving, which requests that overlap would take from each other.
-        self._context.__enter__()
+        self.database.__enter__()
         if scope["type"] == "websocket":
             await self.link(scope, receive, send)
             return

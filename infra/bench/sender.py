@@ -51,7 +51,7 @@ class Result:
 
 def text(index: int) -> str:
     """A line as slicers make them; numbered, it is 38 bytes long."""
-    return f"G1 X{100 + index % 90}.{index % 10} Y{index % 97 + 10}.2 E.{index % 900 + 99}"
+    return f"G1 X{100 + index % 90}.123 Y{100 + index % 97}.456 E.{10000 + index % 9000}"
 
 
 # --- the device ------------------------------------------------------------------------------
