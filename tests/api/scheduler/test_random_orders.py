@@ -25,7 +25,10 @@ from tests.api.conftest import FakeClock
 from tests.fakes.farm import BRIDGE, Farm
 
 E, C, P = AttemptEvent, CommandState, PrinterState
-SEEDS = range(12)
+SEEDS = [
+    *range(4),
+    *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(4, 200)),
+]
 STEPS = 60
 
 Said = CommandFact | tuple[str, AttemptEvent] | tuple[int, PrinterState]
@@ -113,6 +116,8 @@ class Watch:
         open_ones = [each for each in attempts if AttemptState(each.state) not in ATTEMPT_OVER]
         assert max(Counter(each.printer_id for each in open_ones).values(), default=0) <= 1
         assert max(Counter(each.job_id for each in open_ones).values(), default=0) <= 1
+        printing = set(room.printing.values())
+        assert printing <= {each.grant for each in open_ones}, "over, but it prints"
         holders = {each.active_grant for each in await Printer.all() if each.active_grant}
         assert holders == {each.grant for each in open_ones}
         running = [each for each in await Job.all() if JobState(each.state) in JOB_RUNNING]
