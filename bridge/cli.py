@@ -22,9 +22,9 @@ from bridge.agent.ports import Ports
 from bridge.agent.simulators import link_of
 from bridge.control.paths import runtime_dir
 from bridge.errors import BridgeError
+from bridge.serial.ports import list_usb_ports
 from bridge.simulator.virtual import VirtualAddressError, VirtualPrinter
 from bridge.simulator.virtual import parse as parse_virtual
-from schemas.link import Port
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -126,7 +126,7 @@ def _run(options: argparse.Namespace) -> int:
     process.run(
         process.Options(
             state_dir=directory,
-            listing=_usb_ports,
+            listing=list_usb_ports,
             simulated=_simulated(settings.simulate),
             paths=settings.paths,
             insecure=options.insecure,
@@ -143,7 +143,7 @@ def _ports(options: argparse.Namespace) -> int:
     if simulated:
         runtime = runtime_dir(directory)
         links = {printer.name: link_of(runtime, printer.name) for printer in simulated}
-    inventory = Ports(_usb_ports, settings.paths, links)
+    inventory = Ports(list_usb_ports, settings.paths, links)
     inventory.scan()
     ports = inventory.listed({})
     if options.json:
@@ -202,10 +202,6 @@ def _simulated(addresses: Sequence[str]) -> list[VirtualPrinter]:
     if twice:
         raise configs.ConfigError(f"two simulated printers are called {sorted(twice)[0]!r}")
     return printers
-
-
-def _usb_ports() -> list[Port]:
-    return []
 
 
 def _enrol_token(file: str | None, environment: Mapping[str, str]) -> str | None:

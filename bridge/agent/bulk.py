@@ -46,7 +46,7 @@ class BulkSource:
         url = self._address.at(f"{FILES_PATH}/{sha256}")
         try:
             async with self._http().stream("GET", url, headers=headers) as answer:
-                yield Part(_start(answer), answer.aiter_raw(CHUNK_BYTES))
+                yield Part(_start(answer), answer.aiter_bytes(CHUNK_BYTES))
         except httpx.HTTPError as error:
             raise TransferError(f"the transfer broke off: {error!r}") from error
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from bridge.serial.ports import path_port
 from schemas.link import Port
 
 MAX_PORTS = 64
@@ -65,7 +66,7 @@ class Ports:
 
 def _path_port(path: str) -> Port:
     missing = None if Path(path).exists() else f"{path} does not exist"
-    return Port(port_id=f"path:{path}", device=path, description=path, kind="path", error=missing)
+    return msgspec.structs.replace(path_port(path), error=missing)
 
 
 def _trimmed(port: Port) -> Port:

@@ -181,7 +181,8 @@ class PrinterWork:
             deadlines.append(deadline_ms / 1000)
         delay_s = max(0.0, min(deadlines) - self._clock()) if deadlines else None
         try:
-            await asyncio.wait_for(self._wake.wait(), delay_s)
+            async with asyncio.timeout(delay_s):
+                await self._wake.wait()
         except TimeoutError:
             pass
 

@@ -138,7 +138,8 @@ class Connection:
                     raise LinkError(self._uplink.closed)
                 delay_s = max(0.0, self._uplink.deadline() - self._clock())
                 try:
-                    await asyncio.wait_for(self._wake.wait(), delay_s)
+                    async with asyncio.timeout(delay_s):
+                        await self._wake.wait()
                 except TimeoutError:
                     pass
                 outbox, _ = await self._journal.run(Journal.fact_load)
@@ -162,11 +163,15 @@ class Connection:
 
     async def _work(self) -> None:
         while True:
-            work = await self._inbox.take()
+            work = asyncio.ensure_future(self._do(await self._inbox.take()))
             try:
-                await self._do(work)
+                await asyncio.shield(work)
             except JournalError as error:
                 raise LinkError(f"{error}; the API will say it again") from error
+            except asyncio.CancelledError:
+                # What the journal has got must reach its printer, also when the link ends now.
+                await asyncio.wait((work,))
+                raise
             self._wake.set()
 
     async def _do(self, work: list[Cmd] | Desired | FactAck) -> None:

@@ -88,18 +88,22 @@ class Uplink:
         self._facts_wait = True
 
     def facts_after(self) -> int | None:
-        """Read the outbox after this number and call `facts()`; None: not now."""
+        """Read the outbox after this number and call `facts()`; None: not now.
+
+        What `facts_wait()` says while the outbox is being read counts for the next time.
+        """
         if self._window is None or self._session.state is not LinkState.OPEN:
             return None
-        return self._window.sent if self._facts_wait and self._window.open() else None
+        if not self._facts_wait or not self._window.open():
+            return None
+        self._facts_wait = False
+        return self._window.sent
 
     def facts(self, batch: list[Fact], now: float) -> None:
         """Queue the batch that was read from the outbox; empty: there is nothing new."""
-        if not batch:
-            self._facts_wait = False
+        if not batch or self._window is None or self._session.state is not LinkState.OPEN:
             return
-        if self._window is None or self._session.state is not LinkState.OPEN:
-            return
+        self._facts_wait = True
         body = FactBatch(journal_id=self._journal_id, facts=batch)
         self._session.say(body, now)
         self._window.on_sent(batch[-1].seq, encoded_size(body))

@@ -1,0 +1,106 @@
+"""Pictures: the newest, in few frames, and only when something moved."""
+
+import msgspec
+
+from bridge.agent.live import FULL_S, LiveSlots, moved
+from schemas.codec import MAX_FRAME_BYTES, encoded_size
+from schemas.printer import Live, PrinterState, Progress, Temperature
+
+IDLE = Live(printer=1, state=PrinterState.OPERATIONAL, temps={"tool0": Temperature(25.0, 0.0)})
+
+
+def hot(degrees: float, printer: int = 1) -> Live:
+    temps = {"tool0": Temperature(degrees, 0.0)}
+    return msgspec.structs.replace(IDLE, printer=printer, temps=temps)
+
+
+def numbers(slots: LiveSlots, now: float) -> list[int]:
+    snap = slots.take(now)
+    return [live.printer for live in snap.printers] if snap else []
+
+
+def test_new_link_gets_every_printer_at_once() -> None:
+    """The first frame after the welcome is the whole room."""
+    slots = LiveSlots()
+    for number in (2, 1):
+        slots.put(hot(20, number))
+    slots.greeted(1.0, 0.0)
+    assert slots.deadline() == 0.0
+    assert numbers(slots, 0.0) == [1, 2]
+    assert slots.take(0.0) is None
+    assert slots.deadline() == 1.0
+
+
+def test_only_the_newest_picture_leaves() -> None:
+    """One slot per printer: what was not sent is replaced."""
+    slots = LiveSlots()
+    slots.greeted(1.0, 0.0)
+    slots.put(hot(20))
+    slots.put(hot(30))
+    snap = slots.take(0.0)
+    assert snap is not None and snap.printers == [hot(30)]
+
+
+def test_change_of_state_leaves_at_once() -> None:
+    """Temperatures wait for the interval, states do not."""
+    slots = LiveSlots()
+    slots.put(IDLE)
+    slots.greeted(1.0, 0.0)
+    slots.take(0.0)
+    assert not slots.put(hot(90))
+    assert slots.take(0.5) is None
+    assert slots.put(msgspec.structs.replace(IDLE, state=PrinterState.PRINTING, grant="g"))
+    assert numbers(slots, 0.5) == [1]
+    assert slots.printing() == 1
+
+
+def test_what_hardly_moved_does_not_leave() -> None:
+    """Dead-bands: 0.3 °C, 0.1 %; a target counts always."""
+    progress = Progress(file_bytes=1000, size_bytes=100_000, lines=1, print_time_s=1.0)
+    printing = msgspec.structs.replace(IDLE, progress=progress)
+    assert not moved(IDLE, hot(25.2))
+    assert moved(IDLE, hot(25.3))
+    assert moved(IDLE, msgspec.structs.replace(IDLE, temps={"tool0": Temperature(25.0, 1.0)}))
+    assert moved(IDLE, msgspec.structs.replace(IDLE, temps={}))
+    assert moved(IDLE, printing)
+    for name, value, expected in (
+        ("file_bytes", 1050, False),
+        ("file_bytes", 1101, True),
+        ("print_time_s", 7.0, True),
+        ("layer", 3, True),
+    ):
+        later = msgspec.structs.replace(progress, **{name: value})
+        assert moved(printing, msgspec.structs.replace(IDLE, progress=later)) is expected
+
+
+def test_everything_is_sent_again_against_drift() -> None:
+    """Every five minutes, changed or not."""
+    slots = LiveSlots()
+    slots.put(IDLE)
+    slots.greeted(1.0, 0.0)
+    slots.take(0.0)
+    assert slots.take(FULL_S - 1) is None
+    assert numbers(slots, FULL_S + 1) == [1]
+
+
+def test_large_room_comes_in_frames_that_fit() -> None:
+    """Few frames, each below the limit, every printer once."""
+    slots = LiveSlots()
+    for number in range(300):
+        slots.put(hot(20, number))
+    slots.greeted(1.0, 0.0)
+    frames = []
+    while (snap := slots.take(0.0)) is not None:
+        frames.append(snap)
+    assert max(encoded_size(frame) for frame in frames) < MAX_FRAME_BYTES - 200
+    assert [live.printer for frame in frames for live in frame.printers] == list(range(300))
+    assert len(frames) <= 3
+
+
+def test_printer_that_left_is_forgotten() -> None:
+    """No frame names it again."""
+    slots = LiveSlots()
+    slots.put(IDLE)
+    slots.forget(1)
+    slots.greeted(1.0, 0.0)
+    assert slots.take(0.0) is None
