@@ -189,7 +189,7 @@ class Stream:
         count = _PLAIN_OKS.get(data)
         if count is None or self._extras or self._await_ok is not None or self._leftovers:
             return False
-        if self._swallow_until or self._probes or self._unconfirmed:
+        if self._swallow_until or self._probes or self._unconfirmed or self._tokens:
             return False
         self._credit(count, now)
         return True

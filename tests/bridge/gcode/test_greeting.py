@@ -1,0 +1,66 @@
+"""Getting a firmware to talk (serial 12/#1 to #6, #8)."""
+
+from bridge.gcode.greeting import BOOT_S, GARBAGE_BYTES, HELLO, HELLOS, Greeting, Outcome
+from bridge.gcode.replies import Ack, Resend, Start, Text, Wait
+
+
+def test_a_board_that_does_not_boot_is_greeted_at_once() -> None:
+    """serial 12/#2: native USB sends nothing on open."""
+    greeting = Greeting(10.0, boots=False)
+    assert greeting.tick(10.0) == HELLO
+    greeting.receive(Ack(), 10.1)
+    assert greeting.outcome is Outcome.ANSWERED
+
+
+def test_a_booting_board_has_time() -> None:
+    """serial 1.6: the bootloader eats bytes, so nothing is sent before it is through."""
+    greeting = Greeting(0.0, boots=True)
+    assert greeting.tick(BOOT_S - 0.1) == b""
+    assert greeting.tick(BOOT_S) == HELLO
+
+
+def test_a_swallowed_hello_is_said_again() -> None:
+    """serial 12/#1 and #3: `start` comes late, and twice."""
+    greeting = Greeting(0.0, boots=False)
+    assert greeting.tick(0.0) == HELLO
+    greeting.receive(Start(), 1.5)
+    greeting.receive(Start(), 1.8)
+    assert greeting.tick(1.9) == b""
+    assert greeting.tick(2.1) == HELLO
+    greeting.receive(Text("echo: Free Memory: 1"), 2.2)
+    greeting.receive(Ack(), 2.3)
+    assert greeting.outcome is Outcome.ANSWERED
+
+
+def test_silence_ends_in_bounded_time() -> None:
+    """serial 12/#6: a port that never answers."""
+    greeting = Greeting(0.0, boots=False)
+    now = 0.0
+    hellos = 0
+    while greeting.outcome is Outcome.WAITING:
+        deadline = greeting.deadline()
+        assert deadline is not None
+        now = deadline
+        hellos += greeting.tick(now) == HELLO
+    assert (hellos, greeting.outcome) == (HELLOS, Outcome.SILENT)
+    assert now < 20.0
+    assert greeting.deadline() is None
+
+
+def test_garbage_means_the_next_baud_rate() -> None:
+    """serial 12/#5: bytes that are no text end the try early."""
+    greeting = Greeting(0.0, boots=False, trying=True)
+    greeting.receive(Text("\xf0\xf1"), 0.1, garbage=GARBAGE_BYTES + 1)
+    assert greeting.outcome is Outcome.SILENT
+
+
+def test_a_refused_hello_is_repeated() -> None:
+    """serial 12/#8: the `ok` behind a Resend is not an answer to the hello."""
+    greeting = Greeting(0.0, boots=False)
+    greeting.tick(0.0)
+    greeting.receive(Resend(1), 0.1)
+    greeting.receive(Ack(), 0.1)
+    assert greeting.outcome is Outcome.WAITING
+    assert greeting.tick(0.2) == HELLO
+    greeting.receive(Wait(), 0.3)
+    assert greeting.deadline() is None

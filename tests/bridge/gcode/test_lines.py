@@ -1,0 +1,80 @@
+"""File lines into lines for the wire (serial 2; serial 12/#32, #33)."""
+
+from functools import reduce
+from operator import xor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.gcode.lines import (
+    MAX_COMMAND_BYTES,
+    MAX_LINE_BYTES,
+    LineTooLong,
+    clean,
+    is_blocking,
+    number_line,
+    number_lines,
+)
+
+
+@pytest.mark.parametrize(
+    ("raw", "sent"),
+    [
+        (b"G1 X1 ; comment\r\n", b"G1 X1"),
+        (b"g1 x1 y2", b"G1 X1 Y2"),
+        (b"\xef\xbb\xbfG28", b"G28"),
+        (b"\tG28 \t", b"G28"),
+        (b"G28 (home)", b"G28"),
+        (b"; nothing", None),
+        (b"   ", None),
+        (b"", None),
+        (b"//action:cancel", None),
+        (b"m117 Hello World", b"M117 Hello World"),
+        (b"M117 a*b", b"M117 a b"),
+        (b"M117 \xf0\x9f\x98\x80 hi", b"M117      hi"),
+        (b'M118 "a;b"', b'M118 "a;b"'),
+        (b'm862.3 p "MK3S"', b'M862.3 p "MK3S"'),
+        (b"N5 G1 X1*99", b"G1 X1"),
+        (b"START_PRINT bed=60", b"START_PRINT bed=60"),
+    ],
+)
+def test_a_line_is_cleaned(raw: bytes, sent: bytes | None) -> None:
+    """Comments and blanks go, codes become upper case, texts keep theirs."""
+    assert clean(raw) == sent
+
+
+def test_a_long_text_is_cut_and_a_long_command_is_refused() -> None:
+    """serial 2: a longer line would lose its checksum and be asked for without end."""
+    cut = clean(b"M117 " + b"a" * 200)
+    assert cut is not None
+    assert len(number_line(9_999_999, cut)) <= MAX_LINE_BYTES + 1
+    with pytest.raises(LineTooLong):
+        clean(b"G1 " + b"X1 " * 60)
+
+
+def test_the_known_example_has_the_known_checksum() -> None:
+    """`N0 M110 N0*125` is the one line that every host sends."""
+    assert number_line(0, b"M110 N0") == b"N0 M110 N0*125\n"
+
+
+@given(st.integers(0, 9_999_999), st.binary(min_size=1, max_size=MAX_COMMAND_BYTES))
+def test_checksums_are_the_xor_of_all_bytes(number: int, text: bytes) -> None:
+    """Folding whole words gives what a loop over bytes gives."""
+    line = number_line(number, text)
+    body, _, checksum = line.rpartition(b"*")
+    assert int(checksum) == reduce(xor, body)
+
+
+def test_many_lines_are_numbered_in_order() -> None:
+    """A batch is its lines, one after the other."""
+    assert number_lines(7, [b"G1", b"G2"]) == [number_line(7, b"G1"), number_line(8, b"G2")]
+
+
+@pytest.mark.parametrize(
+    ("text", "blocks"),
+    [(b"G28", True), (b"M109 S1", True), (b"T0", True), (b"G1 X1", False), (b"M104 S1", False)],
+)
+def test_blocking_lines_are_known(text: bytes, blocks: bool) -> None:
+    """serial 4: what blocks or flushes is sent alone."""
+    assert is_blocking(text) is blocks

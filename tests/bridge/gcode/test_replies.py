@@ -1,0 +1,154 @@
+"""Lines from a firmware into values (serial 3, 5, 6, 7)."""
+
+import pytest
+
+from bridge.gcode.replies import (
+    MAX_REPLY_BYTES,
+    Ack,
+    Action,
+    Busy,
+    Capability,
+    Failure,
+    FirmwareInfo,
+    LineReader,
+    Position,
+    Reply,
+    Resend,
+    Severity,
+    Start,
+    Text,
+    Wait,
+    parse,
+)
+from bridge.gcode.temperatures import Reading, Temperatures
+
+
+@pytest.mark.parametrize(
+    ("line", "reply"),
+    [
+        ("ok", Ack()),
+        ("ok N17 P15 B31", Ack(number=17, free=31)),
+        ("ok P15 B3", Ack(free=3)),
+        ("ok 17", Ack(number=17)),
+        ("ok N:17", Ack(number=17)),
+        ("okok", Ack(count=2)),
+        ("okay", Text("okay")),
+        ("echo:ok", Text("echo:ok")),
+        ("wait", Wait()),
+        ("echo:busy: processing", Busy(human=False)),
+        ("busy:processing", Busy(human=False)),
+        ("echo:busy: paused for user", Busy(human=True)),
+        ("start", Start()),
+        ("\x00start", Start()),
+        ("\xff\xfe~start", Start()),
+        ("Resend: 17", Resend(17)),
+        ("rs N17 Expected checksum 67", Resend(17)),
+        ("RS 17", Resend(17)),
+        ("Cap:EMERGENCY_PARSER:1", Capability("EMERGENCY_PARSER", True)),
+        ("//action:pause", Action("pause", "")),
+        ("// action:prompt_begin Hello you", Action("prompt_begin", "Hello you")),
+        ("X:0.00 Y:1.00 Z:5.00 E:0.20 Count X:0 Y:0", Position(0, 1, 5, 0.2)),
+        ('echo:Unknown command: "G5"', Text('echo:Unknown command: "G5"')),
+        ("", Text("")),
+    ],
+)
+def test_a_line_is_one_value(line: str, reply: Reply) -> None:
+    """Recognition is a table: these are its rows."""
+    assert parse(line) == (reply,)
+
+
+@pytest.mark.parametrize(
+    ("line", "severity"),
+    [
+        ("Error:checksum mismatch, Last Line: 3", Severity.RESEND),
+        ("Error:Line Number is not Last Line Number+1, Last Line: 3", Severity.RESEND),
+        ("Error:Printer halted. kill() called!", Severity.HALTED),
+        ("Error:MINTEMP triggered, system stopped! Heater_ID: E0", Severity.HALTED),
+        ("Error: THERMAL RUNAWAY", Severity.HALTED),
+        ("!! MCU 'mcu' shutdown: Timer too close", Severity.HALTED),
+        ("Error:Printer stopped due to errors. Fix the error and use M999", Severity.STOPPED),
+        ("Error:something else", Severity.HARMLESS),
+    ],
+)
+def test_errors_have_a_severity(line: str, severity: Severity) -> None:
+    """serial 7: a policy per class, not one for all."""
+    (reply,) = parse(line)
+    assert isinstance(reply, Failure)
+    assert reply.severity is severity
+
+
+def test_m115_is_split_into_its_fields() -> None:
+    """serial 5: values hold blanks and addresses; unknown fields are kept."""
+    (reply,) = parse(
+        "FIRMWARE_NAME:Marlin bugfix-2.1.x (x) SOURCE_CODE_URL:https://a.b/c "
+        "MACHINE_TYPE:3D Printer EXTRUDER_COUNT:1 UUID:aa-bb"
+    )
+    assert isinstance(reply, FirmwareInfo)
+    assert reply.fields["FIRMWARE_NAME"] == "Marlin bugfix-2.1.x (x)"
+    assert reply.fields["SOURCE_CODE_URL"] == "https://a.b/c"
+    assert reply.fields["UUID"] == "aa-bb"
+
+
+def test_an_answer_on_the_ok_line_is_both() -> None:
+    """Klipper and M105 answer behind `ok`."""
+    ack, info = parse("ok FIRMWARE_NAME:Klipper FIRMWARE_VERSION:v0.12")
+    assert isinstance(ack, Ack)
+    assert isinstance(info, FirmwareInfo)
+    ack, report = parse("ok T:20.0 /0.0 B:21.0 /60.0 @:0")
+    assert ack == Ack(temperatures=True)
+    assert isinstance(report, Temperatures)
+
+
+@pytest.mark.parametrize(
+    ("line", "readings", "settling"),
+    [
+        ("T:23.75 /200.00 B:23.75 /0.00 @:127 B@:0 W:?", {"tool0": (23.75, 200.0)}, True),
+        ("T:200.0/ 210.0 B:60/60", {"tool0": (200.0, 210.0), "bed": (60.0, 60.0)}, False),
+        (
+            "T:99 /0 B:60 /60 T0:20.1 /0 T1:30 /0",
+            {"tool0": (20.1, 0.0), "tool1": (30.0, 0.0)},
+            False,
+        ),
+        ("T0:nan /0 B:-15/0", {"tool0": (None, 0.0), "bed": (-15.0, 0.0)}, False),
+        ("T:170.1 E:0 B:60.0", {"tool0": (170.1, None), "bed": (60.0, None)}, True),
+        ("T:24.8 /0.0 @0 B:25.1 /0.0 @0", {"tool0": (24.8, 0.0), "bed": (25.1, 0.0)}, False),
+        ("C:31.0 /40.0", {"chamber": (31.0, 40.0)}, False),
+        ("TargetExtr0:200", {"tool0": (None, 200.0)}, False),
+        ("TargetBed:60", {"bed": (None, 60.0)}, False),
+    ],
+)
+def test_temperatures_in_every_format(
+    line: str, readings: dict[str, tuple[float | None, float | None]], settling: bool
+) -> None:
+    """serial 6; serial 12/#30, #53: blanks anywhere, several tools, `nan` kept out."""
+    (report,) = parse(line)
+    assert isinstance(report, Temperatures)
+    assert report.settling is settling
+    for name, (actual_c, target_c) in readings.items():
+        assert report.readings[name] == Reading(actual_c, target_c)
+
+
+@pytest.mark.parametrize("line", ["EXTRUDER_COUNT:1", "echo:  M301 P22.2 I1.08", "Count X:0 Y:0"])
+def test_what_looks_like_a_temperature_is_none(line: str) -> None:
+    """`T:` inside other words is no report."""
+    assert not any(isinstance(reply, Temperatures) for reply in parse(line))
+
+
+def test_lines_come_in_any_pieces() -> None:
+    """Bytes are cut anywhere; line ends may be CRLF."""
+    reader = LineReader()
+    assert reader.feed(b"o") == []
+    assert not reader.clear
+    assert reader.feed(b"k\r\nec") == ["ok"]
+    assert reader.feed(b"ho:x\n") == ["echo:x"]
+    assert reader.clear
+
+
+def test_a_line_without_end_takes_no_memory() -> None:
+    """serial 12/#59, #60: ten megabytes of noise, and the next line is understood."""
+    reader = LineReader()
+    for _ in range(160):
+        assert reader.feed(b"\xff" * 65536) == []
+        assert len(reader._rest) <= MAX_REPLY_BYTES
+    assert reader.feed(b"\nok\n")[-1] == "ok"
+    assert reader.garbage >= 160 * 65536
