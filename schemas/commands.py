@@ -154,6 +154,9 @@ ARGS: dict[Verb, type[Args]] = {
 
 
 class Expect(msgspec.Struct, frozen=True, kw_only=True):
-    """What must still be true when a command arrives, or it is rejected unexecuted."""
+    """What must still be true when a command arrives, or it is rejected unexecuted.
+
+    *grant*: the attempt that runs. A start expects none: its own grant is in its arguments.
+    """
 
     grant: str | None = None

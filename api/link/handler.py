@@ -17,7 +17,7 @@ from api.config import Settings
 from api.link.facts import FOREIGN, FactRecorder
 from api.link.rooms import CommandRow, LinkRooms
 from schemas.codec import MAX_FRAME_BYTES, encoded_size
-from schemas.commands import Expect, Verb
+from schemas.commands import VERBS, Expect, Verb
 from schemas.link import (
     PROTOCOL,
     Beat,
@@ -135,7 +135,7 @@ class LinkHandler:
             printer=command.printer_id,
             verb=verb,
             args=msgspec.Raw(msgspec.json.encode(command.args)),
-            expect=Expect(grant=command.grant),
+            expect=Expect(grant=command.grant if VERBS[verb].needs_grant else None),
             ttl_left_ms=self._rooms.commands.ttl_left_ms(command),
             actor=command.actor,
         )

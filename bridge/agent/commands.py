@@ -219,7 +219,7 @@ class CommandBook:
 
     def _judge(self, row: CommandRow, now_ms: int, view: SenderView) -> Decision | None:
         decision = self._end_early(row, now_ms, view)
-        if decision is not None or self._start_of(row.expect.grant) is not None:
+        if decision is not None or self._start_of(row.expect.grant) not in (None, row):
             return decision  # what means a start that still waits has to wait for it
         if row.grant is not None and row.id not in self._ready:
             return None if row.id in self._fetching else Fetch(row)
