@@ -163,6 +163,7 @@ class PrinterWork:
             return True
         if self._settle_at is not None and self._clock() >= self._settle_at:
             await self._settle()
+            return True
         decision = self._book.next(self._now_ms(), self._view())
         match decision:
             case Finish():

@@ -150,7 +150,7 @@ async def test_facts_and_commands_survive_any_cut(first: int, tmp_path: Path, no
         api = FakeApi(desired=CONFIGS)
         directory = Path(tmp_path, str(seed))
         directory.mkdir()
-        bench = Bench(directory, api, MemoryDialler(api, rng, rng.choice((20, 40, 80))), now)
+        bench = Bench(directory, api, MemoryDialler(api, rng, rng.choice((40, 60, 120))), now)
         facts, commands = 40, 15
         await bench.run_until(
             lambda facts=facts, commands=commands, bench=bench: (  # type: ignore[misc]
