@@ -68,7 +68,7 @@ class Lifecycle:
             return self._end_step(now, situation)
         if self._alone_since is None or situation.state in ACTIVE:
             return Step.NOTHING
-        idle_s = now - (self._unused_since or now)
+        idle_s = 0.0 if self._unused_since is None else now - self._unused_since
         if idle_s >= ORPHAN_LIFE_S:
             self.end(now)
         elif idle_s >= HEAT_LEASE_S and situation.heating:

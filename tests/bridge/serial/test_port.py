@@ -1,0 +1,132 @@
+"""Opening, reading, writing and losing a port, on ptys."""
+
+import os
+import pty
+import termios
+import tty
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bridge.errors import PortError, PortProblem
+from bridge.serial.port import SerialPort
+
+
+@pytest.fixture
+def line() -> Iterator[tuple[int, str]]:
+    """The printer's end of a pty and the path of ours."""
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    path = os.ttyname(slave)
+    os.close(slave)
+    os.set_blocking(master, False)
+    yield master, path
+    try:
+        os.close(master)
+    except OSError:
+        pass
+
+
+def test_bytes_go_both_ways_and_nothing_waits(line: tuple[int, str]) -> None:
+    """No data is blank, not an end."""
+    master, path = line
+    port = SerialPort(path, 115200)
+    assert port.read() == b""
+    os.write(master, b"ok\n\x00\xff")
+    assert port.read() == b"ok\n\x00\xff"
+    assert port.write(b"G28\n") == 4
+    assert os.read(master, 100) == b"G28\n"
+    port.close()
+
+
+def test_a_link_to_a_pty_works(line: tuple[int, str], tmp_path: Path) -> None:
+    """Simulated printers are reached by a symbolic link."""
+    (tmp_path / "printer").symlink_to(line[1])
+    port = SerialPort(str(tmp_path / "printer"), 250000)
+    assert port.link.lossless
+    port.close()
+    port.close()
+
+
+def test_a_port_has_one_owner(line: tuple[int, str]) -> None:
+    """serial 12/#7: the second program gets a clear word, the first is not disturbed."""
+    port = SerialPort(line[1], 115200)
+    with pytest.raises(PortError) as caught:
+        SerialPort(line[1], 115200)
+    assert caught.value.problem is PortProblem.BUSY
+    assert "in use" in str(caught.value)
+    port.close()
+    SerialPort(line[1], 115200).close()
+
+
+def test_a_missing_port_says_which_exist() -> None:
+    """The reader learns what could have been meant."""
+    with pytest.raises(PortError, match="ports that exist") as caught:
+        SerialPort("/dev/ttyNOPE7", 115200)
+    assert caught.value.problem is PortProblem.MISSING
+
+
+@pytest.mark.parametrize("kind", ["file", "directory", "null"])
+def test_what_is_no_serial_port_is_refused(tmp_path: Path, kind: str) -> None:
+    """Files, directories and other devices are not opened as printers."""
+    path = {"file": tmp_path / "f", "directory": tmp_path, "null": Path("/dev/null")}[kind]
+    if kind == "file":
+        path.touch()
+    with pytest.raises(PortError, match="is no serial port") as caught:
+        SerialPort(str(path), 115200)
+    assert caught.value.problem is PortProblem.NOT_A_PORT
+
+
+def test_a_forbidden_port_names_the_group(line: tuple[int, str], tmp_path: Path) -> None:
+    """serial 12/#7: checked in a child that is not root."""
+    if os.getuid() != 0:
+        pytest.skip("only root can become somebody who may not open a port")
+    os.chmod(line[1], 0o600)
+    child = os.fork()
+    if child == 0:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+        try:
+            SerialPort(line[1], 115200)
+        except PortError as error:
+            good = error.problem is PortProblem.FORBIDDEN and "group" in str(error)
+            os._exit(0 if good else 2)
+        os._exit(3)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_an_unplugged_port_is_lost_at_once(line: tuple[int, str]) -> None:
+    """serial 12/#41: read and write say so."""
+    master, path = line
+    port = SerialPort(path, 115200)
+    os.close(master)
+    with pytest.raises(PortError) as caught:
+        port.read()
+    assert caught.value.problem is PortProblem.LOST
+    with pytest.raises(PortError):
+        port.write(b"x")
+    port.close()
+
+
+def test_a_device_that_does_not_read_blocks_nothing(line: tuple[int, str]) -> None:
+    """serial 12/#58: the port takes what fits; what waits can be thrown away for a stop."""
+    master, path = line
+    port = SerialPort(path, 115200)
+    total = 0
+    while written := port.write(b"x" * 4096):
+        total += written
+    assert 0 < total < 1_000_000
+    port.discard_output()
+    os.close(master)
+    port.close()
+
+
+def test_death_of_the_process_does_not_reset_the_board(line: tuple[int, str]) -> None:
+    """HUPCL is off, so DTR stays when the descriptor is closed; also after a change of baud."""
+    port = SerialPort(line[1], 115200)
+    port.set_baud(250000)
+    assert not termios.tcgetattr(port.fd)[2] & termios.HUPCL
+    assert port.read() == b""
+    port.close()
