@@ -114,6 +114,17 @@ async def test_commands_go_out_once_a_link_in_order(farm: Farm) -> None:
     assert await outgoing(farm, desired_told=1) == []
 
 
+async def test_a_command_names_the_attempt_it_means(farm: Farm) -> None:
+    """A pause expects its attempt to be the one that runs; a start brings one that is new."""
+    await farm.greet()
+    attempt = await farm.attempt()
+    pause = await farm.issue(Verb.PAUSE)
+    start, other = await outgoing(farm, desired_told=1)
+    assert isinstance(start, Cmd) and isinstance(other, Cmd)
+    assert (start.verb, start.expect.grant) == (Verb.START, None)
+    assert (other.id, other.expect.grant) == (pause.id, attempt.grant)
+
+
 async def test_what_no_journal_confirmed_is_carried_again(farm: Farm) -> None:
     """A new link repeats sent commands and none that were delivered (safety R02, R13)."""
     await farm.greet()
