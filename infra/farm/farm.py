@@ -200,10 +200,16 @@ class Farm:
                     "octoprint_url": octoprint_url(self.options, printer["slug"]),
                     "octoprint_key": self.known.octoprint_keys[printer["slug"]],
                     "sender_pid": pids.get(printer["id"], 0),
+                    "executed_log": self._executed_log(printer["port_id"]),
                 }
                 for printer in self.printers
             ],
         }
+
+    def _executed_log(self, port_id: str) -> str | None:
+        if not port_id.startswith("virtual:"):
+            return None
+        return str(rooms.executed_log(self.options, port_id.removeprefix("virtual:")))
 
 
 def octoprint_url(options: Options, slug: str) -> str:

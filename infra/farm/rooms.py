@@ -8,6 +8,7 @@ import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -101,13 +102,21 @@ async def pair(client: Client, options: Options, run: Callable[..., Awaitable[No
 def write_bridge_config(options: Options) -> None:
     """The bridge's local configuration: which ports exist beside those that USB lists."""
     lines = ["# Written by the local farm at every start.", ""]
+    executed_log(options, "").parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in simulated_names(options):
-        lines += ["[[simulate]]", f'url = "virtual://{name}?speed={options.speed:g}"', ""]
+        log = quote(str(executed_log(options, name)), safe="/")
+        url = f"virtual://{name}?speed={options.speed:g}&log={log}"
+        lines += ["[[simulate]]", f"url = {json.dumps(url)}", ""]
     for each in options.attach:
         lines += ["[[path]]", f"device = {json.dumps(each.device)}", ""]
     path = options.data / "bridge" / "bridge.toml"
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     kept.write_private(path, "\n".join(lines))
+
+
+def executed_log(options: Options, name: str) -> Path:
+    """Where the simulated printer *name* writes every command that it executed."""
+    return options.data / "bridge" / "simulators" / f"{name}.lines"
 
 
 def simulated_names(options: Options) -> list[str]:

@@ -55,8 +55,8 @@ class Faces:
 
     def executed(self) -> list[str]:
         """What the first printer's firmware ran, without what a host adds around a job."""
-        log = Path(self.farm.ready["bridge"]["state_dir"]) / "simulators" / "sim1.lines"
-        lines = log.read_text(encoding="utf-8").splitlines()
+        log = self.farm.ready["printers"][0]["executed_log"]
+        lines = Path(log).read_text(encoding="utf-8").splitlines()
         return [line for line in lines if not line.startswith("\t")]
 
 
