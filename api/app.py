@@ -46,6 +46,7 @@ from api.scheduler.service import Scheduler
 from api.status import StatusRoutes
 from api.storage import open_storage
 from api.telemetry.service import Telemetry
+from api.upload_body import UploadBody, is_upload
 from api.uploads import RECEIVE_KEY
 from api.v1 import V1, http_answer
 
@@ -136,9 +137,13 @@ class Application:
         if scope["type"] == "websocket":
             await self.link(scope, receive, send)
             return
-        scope[RECEIVE_KEY] = receive
         serve: Any = self.quart
-        await serve(scope, _on_demand(scope, receive), send)
+        if is_upload(scope):
+            body = UploadBody(receive, send)
+            scope[RECEIVE_KEY] = body.receive
+            await serve(scope, body.withheld, body.send)
+        else:
+            await serve(scope, receive, send)
 
     async def startup(self) -> None:
         """Open the database and start what runs by itself. Raises `DatabaseUnusable`."""
@@ -172,25 +177,6 @@ class Application:
                 await self.shutdown()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
-
-
-def _on_demand(scope: Scope, receive: Receive) -> Receive:
-    """For uploads a receive that gives nothing: the route reads the real one itself, when ready."""
-    if scope.get("method") != "POST" or not _is_multipart(scope):
-        return receive
-
-    async def never() -> Message:
-        await asyncio.Event().wait()
-        raise AssertionError("unreachable")
-
-    return never
-
-
-def _is_multipart(scope: Scope) -> bool:
-    return any(
-        name == b"content-type" and value.lstrip().lower().startswith(b"multipart/")
-        for name, value in scope["headers"]
-    )
 
 
 def _register(quart: Quart, v1: V1, rooms: Rooms, settings: Settings) -> OctoPrintFace:

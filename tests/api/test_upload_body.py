@@ -1,0 +1,77 @@
+"""An upload's body: withheld from Quart, and read to its end before a refusal is sent."""
+
+import asyncio
+
+import pytest
+
+from api import upload_body
+from api.upload_body import Message, UploadBody, is_upload
+
+
+class Wire:
+    """A client that sends *chunks* and notes when the answer came."""
+
+    def __init__(self, chunks: int, *, ends: bool = True) -> None:
+        self.left = chunks
+        self.ends = ends
+        self.sent: list[tuple[str, int]] = []  # what was answered, with how many chunks left
+
+    async def receive(self) -> Message:
+        if not self.left and not self.ends:
+            await asyncio.Event().wait()
+        self.left -= 1
+        return {"type": "http.request", "body": b"x", "more_body": self.left > 0}
+
+    async def send(self, message: Message) -> None:
+        self.sent.append((message["type"], self.left))
+
+
+async def answer(body: UploadBody) -> None:
+    await body.send({"type": "http.response.start"})
+    await body.send({"type": "http.response.body"})
+
+
+async def test_refusal_waits_for_the_end_of_the_body() -> None:
+    """A client that still sends reads the reason, not a broken pipe."""
+    wire = Wire(5)
+    body = UploadBody(wire.receive, wire.send)
+    await body.receive()
+    await answer(body)
+    assert wire.sent == [("http.response.start", 0), ("http.response.body", 0)]
+
+
+async def test_answer_to_a_whole_body_waits_for_nothing() -> None:
+    """Nothing is asked of a client that has sent everything."""
+    wire = Wire(1, ends=False)
+    body = UploadBody(wire.receive, wire.send)
+    await body.receive()
+    await answer(body)
+    assert wire.sent[0] == ("http.response.start", 0)
+
+
+async def test_client_that_went_away_is_not_waited_for() -> None:
+    """A disconnect ends the body too."""
+
+    async def gone() -> Message:
+        return {"type": "http.disconnect"}
+
+    wire = Wire(0)
+    await answer(UploadBody(gone, wire.send))
+    assert len(wire.sent) == 2
+
+
+async def test_client_that_never_ends_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a while the answer is sent whatever else comes."""
+    monkeypatch.setattr(upload_body, "DRAIN_S", 0.01)
+    wire = Wire(2, ends=False)
+    wire.left = 0
+    await answer(UploadBody(wire.receive, wire.send))
+    assert len(wire.sent) == 2
+
+
+def test_only_multipart_posts_are_uploads() -> None:
+    """Everything else is Quart's to read."""
+    kind = [(b"content-type", b" Multipart/Form-Data; boundary=x")]
+    assert is_upload({"method": "POST", "headers": kind})
+    assert not is_upload({"method": "PUT", "headers": kind})
+    assert not is_upload({"method": "POST", "headers": [(b"content-type", b"application/json")]})
