@@ -87,19 +87,23 @@ def file_entry(named: Named, base: str) -> dict[str, Any]:
         found["user"] = named.user
     if named.userdata is not None:
         found["userdata"] = named.userdata
-    if named.facts:
-        found["gcodeAnalysis"] = _analysis(named.facts)
+    analysis = _analysis(named.facts)
+    if analysis:
+        found["gcodeAnalysis"] = analysis
     return found
 
 
 def _analysis(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What reading the file told; {} when that is nothing, `_empty` for a file without lines."""
+    if facts.get("lines") == 0:
+        return {"_empty": True}
     found: dict[str, Any] = {}
     if facts.get("estimated_s") is not None:
         found["estimatedPrintTime"] = facts["estimated_s"]
     filament = filament_document(facts)
     if filament is not None:
         found["filament"] = filament
-    return found or {"_empty": True}
+    return found
 
 
 def _common(named: Named, base: str) -> dict[str, Any]:

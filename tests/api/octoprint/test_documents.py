@@ -1,0 +1,240 @@
+"""The documents of the OctoPrint face, built from values alone (octoprint 1, 5)."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from api.octoprint.file_document import Named, entry, listing
+from api.octoprint.job_document import (
+    JobFile,
+    finished_document,
+    job_document,
+    progress_document,
+)
+from api.octoprint.printer_document import (
+    connection_document,
+    printer_document,
+    profile_document,
+    settings_document,
+)
+from api.octoprint.states import FLAGS, LOOKS
+from api.octoprint.wire import encode
+from schemas.printer import Live, PrinterState, Profile, Progress, Temperature
+
+AT = datetime(2026, 1, 1, 12, 0, 0, 500_000, UTC)
+BASE = "http://farm.local/octoprint/alpha"
+
+#: state -> text, and the flags that the contract's table marks true
+ROWS = [
+    ("offline", "Offline", "closedOrError"),
+    ("connecting", "Connecting", ""),
+    ("operational", "Operational", "operational ready"),
+    ("starting", "Starting", "operational printing"),
+    ("printing", "Printing", "operational printing"),
+    ("pausing", "Pausing", "operational printing pausing"),
+    ("paused", "Paused", "operational paused"),
+    ("resuming", "Resuming", "operational printing resuming"),
+    ("cancelling", "Cancelling", "operational printing cancelling"),
+    ("finishing", "Finishing", "operational printing finishing"),
+    ("error", "Error", "closedOrError error"),
+    ("halted", "Offline after error", "closedOrError error"),
+]
+
+
+@pytest.mark.parametrize(("state", "text", "flags"), ROWS)
+def test_each_state_looks_as_in_the_contract(state: str, text: str, flags: str) -> None:
+    """octoprint 5: text and all eleven flags of every row."""
+    look = LOOKS[PrinterState(state)]
+    assert look.text == text
+    assert look.flags == {flag: flag in flags.split() for flag in FLAGS}
+
+
+def test_every_state_has_a_look() -> None:
+    """A new state without a row would be a KeyError in the hot read."""
+    assert set(LOOKS) == set(PrinterState)
+
+
+def test_json_is_written_as_octoprint_writes_it() -> None:
+    """octoprint 1: sorted keys, indent 2, ASCII with lower-case escapes, a final newline."""
+    data = {"b": [], "a": {"ü": "naïve 🖨", "n": None}, "c": 1.5}
+    expected = json.dumps(data, indent=2, sort_keys=True) + "\n"
+    assert encode(data).decode() == expected
+
+
+def test_temperatures_cover_the_profile_and_nothing_else() -> None:
+    """bed and chamber only if the profile has them; null where nothing was said."""
+    live = Live(
+        printer=1,
+        state=PrinterState.OPERATIONAL,
+        temps={"tool0": Temperature(21.3, 0.0), "bed": Temperature(22.0), "tool7": Temperature(1)},
+    )
+    shown = printer_document(live, Profile(heated_chamber=True, extruders=2))["temperature"]
+    assert shown == {
+        "tool0": {"actual": 21.3, "target": 0.0, "offset": 0},
+        "tool1": {"actual": None, "target": None, "offset": 0},
+        "bed": {"actual": 22.0, "target": None, "offset": 0},
+        "chamber": {"actual": None, "target": None, "offset": 0},
+    }
+    assert "bed" not in printer_document(live, Profile(heated_bed=False))["temperature"]
+
+
+def test_parts_can_be_excluded() -> None:
+    """`exclude=temperature,sd` leaves the state."""
+    live = Live(printer=1, state=PrinterState.PRINTING)
+    assert set(printer_document(live, Profile(), ["temperature", "sd"])) == {"state"}
+
+
+FILE = JobFile(
+    blob_id=1,
+    name="a.gcode",
+    path="x/a.gcode",
+    display="A.gcode",
+    size_bytes=1000,
+    uploaded_at=AT,
+    user="admin",
+    facts={"estimated_s": 60, "filament_mm": [1000.0]},
+)
+
+
+def test_a_job_shows_its_file_and_progress() -> None:
+    """octoprint 5: leaves of job and progress."""
+    running = Progress(250, 1000, 25, 30.9, 90.2)
+    shown = job_document(
+        PrinterState.PRINTING, FILE, progress_document(running), ever_selected=True, error=None
+    )
+    assert shown["job"] == {
+        "file": {
+            "name": "a.gcode",
+            "path": "x/a.gcode",
+            "display": "A.gcode",
+            "origin": "local",
+            "size": 1000,
+            "date": int(AT.timestamp()),
+        },
+        "estimatedPrintTime": 60,
+        "averagePrintTime": None,
+        "lastPrintTime": None,
+        "filament": {"tool0": {"length": 1000.0, "volume": 2.4053}},
+        "user": "admin",
+    }
+    assert shown["progress"] == {
+        "completion": 25.0,
+        "filepos": 250,
+        "printTime": 30,
+        "printTimeLeft": 90,
+        "printTimeLeftOrigin": "estimate",
+    }
+    assert shown["state"] == "Printing"
+    assert "error" not in shown
+
+
+def test_nothing_selected_looks_different_before_the_first_time() -> None:
+    """octoprint 5: absent `display` and a filament object first, null afterwards."""
+    none = progress_document(None)
+    state = PrinterState.OPERATIONAL
+    first = job_document(state, None, none, ever_selected=False, error=None)["job"]
+    later = job_document(state, None, none, ever_selected=True, error=None)["job"]
+    assert "display" not in first["file"]
+    assert "averagePrintTime" not in first
+    assert first["filament"] == {"length": None, "volume": None}
+    assert later["file"]["display"] is None
+    assert later["averagePrintTime"] is None
+    assert later["filament"] is None
+    assert set(none.values()) == {None}
+
+
+def test_a_finished_print_stays_at_hundred_percent() -> None:
+    """octoprint 5: completion 100, nothing left."""
+    shown = finished_document(1000, 120.7)
+    assert (shown["completion"], shown["filepos"]) == (100.0, 1000)
+    assert (shown["printTime"], shown["printTimeLeft"]) == (120, 0)
+
+
+def test_an_error_is_told_with_the_job() -> None:
+    """`error` is there only if one is set."""
+    shown = job_document(
+        PrinterState.ERROR, None, progress_document(None), ever_selected=True, error="no answer"
+    )
+    assert shown["error"] == "no answer"
+
+
+def named(path: str, size: int = 0, **more: object) -> Named:
+    is_folder = not size
+    return Named(
+        path=path,
+        display=path,
+        is_folder=is_folder,
+        uploaded_at=AT,
+        size_bytes=size,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+TREE = [named("sub"), named("sub/deep"), named("sub/deep/b.gcode", 20), named("a ü.gcode", 10)]
+
+
+def test_a_listing_shows_folders_with_their_real_size() -> None:
+    """Not recursive: children empty, size whole; the URL is percent-encoded."""
+    file, folder = listing(TREE, BASE)
+    assert folder["type"] == "folder"
+    assert folder["children"] == []
+    assert folder["size"] == 20
+    assert folder["refs"] == {"resource": f"{BASE}/api/files/local/sub"}
+    assert file["refs"]["download"] == f"{BASE}/downloads/files/local/a%20%C3%BC.gcode"
+    assert (file["typePath"], file["date"]) == (["machinecode", "gcode"], int(AT.timestamp()))
+    for absent in ("hash", "user", "userdata", "gcodeAnalysis"):
+        assert absent not in file
+
+
+def test_a_recursive_listing_goes_all_the_way_down() -> None:
+    """Everything below, nested."""
+    folder = listing(TREE, BASE, recursive=True)[1]
+    assert folder["children"][0]["children"][0]["path"] == "sub/deep/b.gcode"
+
+
+def test_one_folder_lists_its_direct_children() -> None:
+    """Even without `recursive`."""
+    shown = entry(TREE[0], TREE[1:], BASE, recursive=False)
+    assert [child["path"] for child in shown["children"]] == ["sub/deep"]
+    assert shown["children"][0]["children"] == []
+
+
+def test_a_file_tells_what_reading_it_told() -> None:
+    """Analysis, hash, user and userdata where they are known."""
+    known = named(
+        "a.gcode", 5, sha1="ab", user="admin", userdata={"k": 1}, facts={"estimated_s": 60}
+    )
+    shown = entry(known, [], BASE, recursive=False)
+    assert shown["gcodeAnalysis"] == {"estimatedPrintTime": 60}
+    assert (shown["hash"], shown["user"], shown["userdata"]) == ("ab", "admin", {"k": 1})
+    empty = entry(named("a.gcode", 5, facts={"lines": 0}), [], BASE, recursive=False)
+    assert empty["gcodeAnalysis"] == {"_empty": True}
+
+
+def test_a_closed_connection_has_no_port() -> None:
+    """`Closed` here, `Offline` elsewhere; the options list the printer's one port."""
+    closed = connection_document(PrinterState.OFFLINE, "usb:1", 115200, "Alpha")
+    assert closed["current"] == {
+        "state": "Closed",
+        "port": None,
+        "baudrate": None,
+        "printerProfile": "_default",
+    }
+    assert closed["options"]["ports"] == ["usb:1"]
+    is_open = connection_document(PrinterState.PRINTING, "usb:1", 115200, "Alpha")["current"]
+    assert (is_open["state"], is_open["port"], is_open["baudrate"]) == ("Printing", "usb:1", 115200)
+
+
+def test_profile_and_settings_have_the_keys_that_apps_read() -> None:
+    """octoprint 4: the profile's keys whole, of the settings what is read."""
+    profile = profile_document(Profile(extruders=2), "Alpha", "MK3S", BASE)
+    assert set(profile) == {
+        *("id", "name", "model", "color", "default", "current", "resource", "heatedBed"),
+        *("heatedChamber", "volume", "axes", "extruder"),
+    }
+    assert profile["extruder"]["count"] == len(profile["extruder"]["offsets"]) == 2
+    settings = settings_document("Alpha", "http://cam/stream")
+    assert settings["webcam"]["streamUrl"] == "http://cam/stream"
+    assert settings["feature"]["sdSupport"] is False
+    assert settings["appearance"]["name"] == "Alpha"
