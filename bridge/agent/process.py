@@ -47,7 +47,9 @@ from schemas.link import AlarmFact
 log = logging.getLogger(__name__)
 
 PORTS_S = 2.0
+#: `status.json` is written this often, and on a change, though not more often than the gap.
 STATUS_S = 1.0
+STATUS_GAP_S = 0.2
 PRUNE_S = 3600.0
 AGAIN_S = 1.0
 #: Owner epochs of one agent run lie within one generation of the journal.
@@ -123,6 +125,7 @@ class Agent:
         self._fleet = self._make_fleet(SenderHome(runtime, state_dir, children), generation)
         self._link = self._make_link(Dialler(address, identity, pairing), pairing, boot_count)
         self._tasks: list[asyncio.Task[None]] = []
+        self._changed = asyncio.Event()  # something that `status.json` shows
 
     def _make_fleet(self, home: SenderHome, generation: int) -> Fleet:
         epochs = count(generation * EPOCHS_PER_RUN)
@@ -190,6 +193,7 @@ class Agent:
 
     def _picture_waits(self) -> None:
         self._link.wake()
+        self._changed.set()
 
     def _pinned(self) -> set[str]:
         return self._fleet.pinned()
@@ -215,7 +219,13 @@ class Agent:
         while True:
             status = await self._status()
             await asyncio.to_thread(statuses.write, self._options.state_dir, status)
-            await asyncio.sleep(STATUS_S)
+            await asyncio.sleep(STATUS_GAP_S)
+            try:
+                async with asyncio.timeout(STATUS_S - STATUS_GAP_S):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
+            self._changed.clear()
 
     async def _status(self) -> statuses.Status:
         waiting, size = await self._journal.run(Journal.fact_load)

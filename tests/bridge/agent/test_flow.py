@@ -1,0 +1,183 @@
+"""The agent as a process: real senders, real simulators, an API that is only the link's.
+
+What an operator fears: the agent is killed in mid-print, again and again, and the print must not
+notice (DESIGN section 7, Restarts; safety R03).
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from bridge.agent import status
+from bridge.agent.identity import Pairing, load_or_create, save_pairing
+from bridge.control.paths import runtime_dir
+from bridge.simulator import executed
+from schemas.printer import PrinterConfig, PrinterState
+from tests.fakes.api_link import FakeApi, serve
+
+ROOT = Path(__file__).parents[3]
+CUBE = ROOT / "tests" / "data" / "cube_lowtemp.gcode"
+#: What a host says beside a file.
+HOST = {"M110", "M115", "M155", "M105", "M400"}
+
+pytestmark = pytest.mark.flow
+
+
+class Room:
+    """One state directory, its agent process and the API it is paired with."""
+
+    def __init__(self, directory: Path, api: FakeApi, url: str, simulate: list[str]) -> None:
+        self.directory = directory
+        self.api = api
+        self.simulate = simulate
+        self.agent: subprocess.Popen[bytes] | None = None
+        directory.mkdir(mode=0o700, exist_ok=True)
+        load_or_create(directory)
+        save_pairing(directory, Pairing(url=url, bridge_id="bridge-1"))
+
+    def run(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "bridge", *arguments, "--state-dir", str(self.directory)]
+
+    def start(self) -> None:
+        flags = [flag for url in self.simulate for flag in ("--simulate", url)]
+        with (self.directory / "agent.log").open("ab") as log:
+            self.agent = subprocess.Popen(self.run("run", *flags), cwd=ROOT, stderr=log)
+
+    async def kill(self, number: int = signal.SIGKILL) -> int:
+        assert self.agent is not None
+        self.agent.send_signal(number)
+        return await asyncio.to_thread(self.agent.wait, 10)
+
+    def stop(self) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.run("stop", "--all", "--timeout", "20"),
+            cwd=ROOT,
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=60,
+        )
+
+    def said(self) -> str:
+        return (self.directory / "agent.log").read_text()
+
+
+@asynccontextmanager
+async def room_of(tmp_path: Path, api: FakeApi, simulate: list[str]) -> AsyncIterator[Room]:
+    async with serve(api) as url:
+        room = Room(tmp_path / "state", api, url, simulate)
+        room.start()
+        try:
+            yield room
+        finally:
+            if room.agent is not None and room.agent.poll() is None:
+                await room.kill()
+            stopped = await asyncio.to_thread(room.stop)
+            assert stopped.returncode == 0, stopped.stderr + room.said()
+            assert not list(runtime_dir(room.directory).glob("*.sock"))
+
+
+def config(number: int, **more: object) -> PrinterConfig:
+    return PrinterConfig(
+        id=number,
+        slug=f"sim{number}",
+        name=f"Sim {number}",
+        port_id=f"virtual:sim{number}",
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def commands_of(text: str) -> list[str]:
+    """A file's commands as a printer gets them: without comments and blank lines."""
+    lines = (line.split(";", 1)[0].strip() for line in text.splitlines())
+    return [line for line in lines if line]
+
+
+def operational(api: FakeApi, *numbers: int) -> bool:
+    return all(
+        number in api.lives and api.lives[number].state is PrinterState.OPERATIONAL
+        for number in numbers
+    )
+
+
+async def test_agent_killed_in_mid_print_changes_nothing(tmp_path: Path) -> None:
+    """kill -9 twice: the executed lines are the file's, one job, one attempt, one completion."""
+    log = tmp_path / "sim1.lines"
+    api = FakeApi(desired=[config(1)])
+    async with room_of(tmp_path, api, [f"virtual://sim1?speed=40&log={log}"]) as room:
+        await api.until(lambda: operational(api, 1), 20)
+        data = CUBE.read_bytes()
+        start = api.start(1, "grant-1", data)
+        await api.until(lambda: api.states(start.id) == ["started", "done"], 20)
+        for _ in range(2):
+            before = api.lives[1].lines_sent
+            await api.until(lambda before=before: api.lives[1].lines_sent > before + 100, 60)  # type: ignore[misc]
+            await room.kill()
+            room.start()
+            hellos = len(api.hellos)
+            await api.until(lambda hellos=hellos: len(api.hellos) > hellos, 10)  # type: ignore[misc]
+        await api.until(lambda: api.attempts("grant-1")[-1:] == ["completed"], 90)
+        await api.until(lambda: operational(api, 1), 20)
+        assert api.attempts("grant-1") == ["started", "completed"]
+        assert api.states(start.id) == ["started", "done"]
+        await asyncio.sleep(2 * executed.FLUSH_PERIOD_S)
+        ran = executed.read(log)
+    assert ran.resets == ["PowerUp"]
+    assert [line for line in ran.numbered if line.split()[0] not in HOST] == commands_of(
+        data.decode()
+    )
+
+
+async def test_ten_printers_are_adopted_within_a_second(tmp_path: Path) -> None:
+    """A new agent finds ten running senders; its memory stays modest."""
+    numbers = range(1, 11)
+    api = FakeApi(desired=[config(number) for number in numbers])
+    urls = [f"virtual://sim{number}?speed=0" for number in numbers]
+    async with room_of(tmp_path, api, urls) as room:
+        await api.until(lambda: operational(api, *numbers), 60)
+        assert await room.kill(signal.SIGTERM) == 0
+        api.lives.clear()
+        begun = time.monotonic()
+        room.start()
+        await api.until(lambda: operational(api, *numbers), 20)
+        took_s = time.monotonic() - begun
+        assert room.agent is not None
+        rss = int(Path(f"/proc/{room.agent.pid}/statm").read_text().split()[1]) * 4096
+        print(f"adopted 10 in {took_s:.2f} s (process start included), RSS {rss / 1e6:.1f} MB")
+        await asyncio.sleep(1.2)
+        known = status.read(room.directory)
+        assert known is not None and all(sender.adopted for sender in known.senders)
+        assert took_s < 3.0
+        assert rss < 64e6
+
+
+async def test_second_agent_refuses_and_the_first_ends_quickly(tmp_path: Path) -> None:
+    """Exit code 3 and one line; SIGTERM ends the first within a second and leaves the sender."""
+    api = FakeApi(desired=[config(1)])
+    async with room_of(tmp_path, api, ["virtual://sim1?speed=0"]) as room:
+        await api.until(lambda: operational(api, 1), 20)
+        second = await asyncio.to_thread(
+            subprocess.run, room.run("run"), cwd=ROOT, capture_output=True, text=True
+        )
+        assert (second.returncode, second.stderr.count("\n")) == (3, 1), second.stderr
+        refused = await asyncio.to_thread(room.stop)
+        assert refused.returncode == 3
+        async with asyncio.timeout(5):
+            while not (known := status.read(room.directory)) or not known.senders:
+                await asyncio.sleep(0.05)
+        begun = time.monotonic()
+        assert await room.kill(signal.SIGTERM) == 0
+        assert time.monotonic() - begun < 1.0
+        (sender,) = known.senders
+        assert sender.pid is not None
+        os.kill(sender.pid, 0)
+        assert (sender.slug, sender.state) == ("sim1", "running")
+        assert (room.directory / "identity.key").stat().st_mode & 0o777 == 0o600
