@@ -131,7 +131,7 @@ class Upload:
         if form.filename is not None:
             raise Invalid("One file at a time.")
         form.filename = part.filename or ""
-        _check_extension(form.fields.get("filename") or form.filename)
+        _clean(form.fields.get("filename") or form.filename)  # before a byte is stored
         if visit is not None:
             form.blob = await self._ingest(visit, part, form.filename)
         else:
@@ -163,8 +163,7 @@ class Upload:
     async def _finish(self, visit: Visit, form: _Form, blob: Blob) -> Response:
         fields = form.fields
         display = fields.get("filename") or form.filename or ""
-        _check_extension(display)
-        path = join(clean_path(fields.get("path", "")), clean_name(display))
+        path = join(clean_path(fields.get("path", "")), _clean(display))
         userdata = _userdata(fields.get("userdata"))
         await self._check_overwrite(visit, path, truthy(fields.get("noOverwrite")))
         wants_print = truthy(fields.get("print"))
@@ -242,12 +241,14 @@ async def _read_back(kept: IO[bytes]) -> AsyncIterator[bytes]:
         yield chunk
 
 
-def _check_extension(filename: str) -> None:
+def _clean(filename: str) -> str:
+    """*filename* as it is kept. Raises `Invalid`: no machine code (415), or no name at all."""
     if extension(filename.strip()) not in MACHINE_CODE:
         raise Invalid(
             f"{filename!r} cannot be printed here. This takes {', '.join(MACHINE_CODE)}.",
             code="unsupported_media_type",
         )
+    return clean_name(filename)
 
 
 def _userdata(text: str | None) -> Any:

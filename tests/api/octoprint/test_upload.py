@@ -1,0 +1,409 @@
+"""Uploads as slicers send them (octoprint 6; DESIGN 7, Queue behind a printer's OctoPrint face)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from api.uploads import MAX_PARTS
+from tests.api.octoprint.conftest import GCODE, Farm
+
+DATA = Path(__file__).parents[2] / "data"
+
+
+async def test_an_upload_is_stored_and_told(farm: Farm) -> None:
+    """201, Location, and the body of the contract; nothing selected, nothing printed."""
+    answer = await farm.upload("naïve bär.gcode", path="sub/deep")
+    url = "http://farm.local:5000/api/files/local/sub/deep/na%C3%AFve%20b%C3%A4r.gcode"
+    assert answer.status_code == 201
+    assert answer.headers["location"] == url
+    assert answer.json() == {
+        "done": True,
+        "effectivePrint": False,
+        "effectiveSelect": False,
+        "files": {
+            "local": {
+                "name": "naïve bär.gcode",
+                "origin": "local",
+                "path": "sub/deep/naïve bär.gcode",
+                "refs": {"resource": url, "download": url.replace("/api/", "/downloads/")},
+            }
+        },
+    }
+    assert (await farm.get("/api/files/local/sub/deep")).json()["children"][0]["size"] == len(GCODE)
+
+
+async def test_print_starts_at_once_on_a_free_printer(farm: Farm) -> None:
+    """print=true alone: effectivePrint, not effectiveSelect; the job shows the file."""
+    answer = await farm.upload("a.gcode", print="true")
+    assert (answer.json()["effectivePrint"], answer.json()["effectiveSelect"]) == (True, False)
+    shown = await farm.job()
+    assert shown["job"]["file"]["name"] == "a.gcode"
+    await eventually(farm, "Printing")
+
+
+async def eventually(farm: Farm, state: str) -> None:
+    for _ in range(200):
+        if (await farm.job())["state"] == state:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"not {state}: {await farm.job()}")
+
+
+async def test_a_busy_printer_stores_and_queues(farm: Farm) -> None:
+    """DESIGN 7: 201, effectivePrint false, and a job in the queue."""
+    await farm.upload("a.gcode", print="true")
+    await eventually(farm, "Printing")
+    answer = await farm.upload("b.gcode", print="true", select="true")
+    assert answer.status_code == 201
+    assert (answer.json()["effectivePrint"], answer.json()["effectiveSelect"]) == (False, False)
+    jobs = (await farm.get("/api/v1/jobs", key=farm.token)).json()
+    assert [(job["item_name"], job["status"]) for job in jobs] == [
+        ("a.gcode", "printing"),
+        ("b.gcode", "pending"),
+    ]
+    assert (await farm.job())["job"]["file"]["name"] == "a.gcode"
+
+
+async def test_a_plate_that_is_not_clear_queues(farm: Farm) -> None:
+    """After a print lies on the plate of a `start_confirms` printer the next one waits."""
+    await farm.application.rooms.printers.update(farm.admin, 1, {"plate_policy": "start_confirms"})
+    await farm.upload("a.gcode", print="true")
+    await eventually(farm, "Printing")
+    await farm.room.finish(farm.machine)
+    answer = await farm.upload("b.gcode", print="true")
+    assert answer.json()["effectivePrint"] is False
+    jobs = (await farm.get("/api/v1/jobs?status=queued", key=farm.token)).json()
+    assert [job["item_name"] for job in jobs] == ["b.gcode"]
+
+
+@pytest.mark.parametrize("how", ["closed port", "absent room"])
+async def test_an_offline_printer_stores_without_a_job(farm: Farm, how: str) -> None:
+    """DESIGN 7: stored, 201, no job."""
+    if how == "closed port":
+        await farm.post("/api/connection", json={"command": "disconnect"})
+    else:
+        await farm.room.leave()
+        farm.application.rooms.bridges._presence.forget(1)
+    answer = await farm.upload("a.gcode", print="true", select="true")
+    assert answer.status_code == 201
+    assert (answer.json()["effectivePrint"], answer.json()["effectiveSelect"]) == (False, False)
+    assert (await farm.get("/api/v1/jobs", key=farm.token)).json() == []
+    assert (await farm.get("/api/files/local/a.gcode")).status_code == 200
+
+
+async def test_select_alone_selects(farm: Farm) -> None:
+    """effectiveSelect, and the job shows the file without progress."""
+    answer = await farm.upload("a.gcode", select="true")
+    assert (answer.json()["effectiveSelect"], answer.json()["effectivePrint"]) == (True, False)
+    shown = await farm.job()
+    assert shown["job"]["file"]["path"] == "a.gcode"
+    assert shown["progress"]["completion"] is None
+
+
+async def test_the_filename_field_overrides(farm: Farm) -> None:
+    """`filename` beats the part's own; a leading dot goes, `display` keeps it."""
+    answer = await farm.upload("junk.gcode", filename=".hidden.gcode")
+    assert answer.json()["files"]["local"]["path"] == "hidden.gcode"
+    entry = (await farm.get("/api/files/local/hidden.gcode")).json()
+    assert (entry["name"], entry["display"]) == ("hidden.gcode", ".hidden.gcode")
+
+
+async def test_an_upload_replaces_unless_told_not_to(farm: Farm) -> None:
+    """Overwrites by default; 409 with noOverwrite."""
+    await farm.upload("a.gcode")
+    assert (await farm.upload("a.gcode", b"G28\n")).status_code == 201
+    assert (await farm.get("/api/files/local/a.gcode")).json()["size"] == 4
+    assert (await farm.upload("a.gcode", noOverwrite="true")).status_code == 409
+    assert (await farm.get("/api/files/local/a.gcode")).json()["size"] == 4
+
+
+async def test_the_file_being_printed_cannot_be_replaced(farm: Farm) -> None:
+    """octoprint 6: 409."""
+    await farm.upload("a.gcode", print="true")
+    assert (await farm.upload("a.gcode", b"G28\n")).status_code == 409
+
+
+async def test_an_empty_file_is_kept_but_not_printed(farm: Farm) -> None:
+    """octoprint 6: 201; there is nothing to print in it."""
+    answer = await farm.upload("empty.gcode", b"", print="true")
+    assert (answer.status_code, answer.json()["effectivePrint"]) == (201, False)
+    entry = (await farm.get("/api/files/local/empty.gcode")).json()
+    assert (entry["size"], entry["gcodeAnalysis"]) == (0, {"_empty": True})
+
+
+REFUSED = [
+    ("x.exe", GCODE, {}, 415),
+    ("noextension", GCODE, {}, 415),
+    ("x.stl", GCODE, {}, 415),
+    ("x.gcode", b"\x89PNG\r\n\x1a\n" + bytes(100), {}, 415),
+    ("x.gcode", b"<html><script>alert(1)</script>", {}, 415),
+    ("../x.gcode", GCODE, {}, 400),
+    ("a\\x.gcode", GCODE, {}, 400),
+    ("x.gcode", GCODE, {"path": "../up"}, 400),
+    ("x.gcode", GCODE, {"path": "a/../../up"}, 400),
+    ("x.gcode", GCODE, {"filename": "../../x.gcode"}, 400),
+    ("x.gcode", GCODE, {"userdata": "{no json"}, 400),
+    ("x" * 300 + ".gcode", GCODE, {}, 400),
+    ("x.gcode", b"G28\nM104 S300\n", {"print": "true"}, 400),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "fields", "status"), REFUSED)
+async def test_what_cannot_be_taken_leaves_nothing_behind(
+    farm: Farm, name: str, content: bytes, fields: dict[str, str], status: int
+) -> None:
+    """octoprint 6, S31 to S33, M19: the contract's status, an error text, no name."""
+    answer = await farm.upload(name, content, **fields)
+    assert answer.status_code == status, answer.text
+    assert answer.json()["error"]
+    assert (await farm.get("/api/files")).json()["files"] == []
+
+
+async def test_a_temperature_above_the_limit_names_the_line(farm: Farm) -> None:
+    """The refusal tells line, asked and allowed."""
+    answer = await farm.upload("hot.gcode", b"G28\nM104 S300\n", print="true")
+    assert all(word in answer.json()["error"] for word in ("2", "300", "275"))
+
+
+async def test_userdata_comes_back(farm: Farm) -> None:
+    """JSON text in, JSON out."""
+    await farm.upload("a.gcode", userdata='{"layer": 0.2}')
+    assert (await farm.get("/api/files/local/a.gcode")).json()["userdata"] == {"layer": 0.2}
+
+
+async def test_a_folder_is_made_and_made_again(farm: Farm) -> None:
+    """octoprint 0: 201 both times."""
+    for _ in range(2):
+        answer = await farm.post(
+            "/api/files/local", data={"foldername": "Neuer Ordner", "path": "a"}
+        )
+        assert answer.status_code == 201
+        assert answer.json() == {
+            "done": True,
+            "folder": {
+                "name": "Neuer Ordner",
+                "origin": "local",
+                "path": "a/Neuer Ordner",
+                "refs": {"resource": "http://farm.local:5000/api/files/local/a/Neuer%20Ordner"},
+            },
+        }
+    multipart = await farm.post("/api/files/local", files={"foldername": (None, "b")})
+    assert multipart.status_code == 201
+
+
+async def test_other_targets_are_404(farm: Farm) -> None:
+    """There is no card here, and nothing else."""
+    for target in ("sdcard", "cloud"):
+        files = {"file": ("a.gcode", GCODE)}
+        assert (await farm.post(f"/api/files/{target}", files=files)).status_code == 404
+
+
+async def test_without_a_file_it_is_400(farm: Farm) -> None:
+    """No file, another field's file, two files, JSON, nothing at all."""
+    for more in (
+        {"data": {"print": "true"}},
+        {"files": {"upload": ("a.gcode", GCODE)}},
+        {"files": [("file", ("a.gcode", GCODE)), ("file", ("b.gcode", GCODE))]},
+        {"json": {"file": "a.gcode"}},
+        {},
+    ):
+        answer = await farm.post("/api/files/local", **more)
+        assert answer.status_code == 400, more
+        assert answer.json()["error"]
+
+
+def stored(farm: Farm) -> list[Path]:
+    return [path for path in farm.application.settings.blobs_dir.rglob("*") if path.is_file()]
+
+
+def body(*parts: bytes) -> bytes:
+    return b"".join(b"--B\r\n" + part + b"\r\n" for part in parts) + b"--B--\r\n"
+
+
+FILE_PART = b'Content-Disposition: form-data; name="file"; filename="a.gcode"\r\n\r\nG28\n'
+EMPTY_NAME = b'Content-Disposition: form-data; name="file"; filename=""\r\n\r\nG28\n'
+RAW = {
+    "truncated": body(FILE_PART)[:-8],
+    "no boundary in it": b"G28\n" * 10,
+    "reserved name": body(b'Content-Disposition: form-data; name="file.path"\r\n\r\n/etc/passwd'),
+    "reserved file name": body(
+        b'Content-Disposition: form-data; name="file.name"; filename="a.gcode"\r\n\r\nG28'
+    ),
+    "newline in filename*": body(
+        b"Content-Disposition: form-data; name=\"file\"; filename*=UTF-8''a%0Ab.gcode\r\n\r\nG28"
+    ),
+    "traversal in filename*": body(
+        b'Content-Disposition: form-data; name="file"; '
+        b"filename*=UTF-8''%2e%2e%2fa.gcode\r\n\r\nG28\n"
+    ),
+    "too many parts": body(
+        *[b'Content-Disposition: form-data; name="x"\r\n\r\n'] * (MAX_PARTS + 1)
+    ),
+}
+
+
+@pytest.mark.parametrize("raw", RAW.values(), ids=RAW.keys())
+async def test_a_malformed_form_is_400(farm: Farm, raw: bytes) -> None:
+    """S30, S45: whatever is wrong with the form, nothing is stored."""
+    headers = {"X-Api-Key": farm.key, "Content-Type": "multipart/form-data; boundary=B"}
+    answer = await farm.http.post("/api/files/local", content=raw, headers=headers)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"]
+    assert (await farm.get("/api/files")).json()["files"] == []
+    assert stored(farm) == []
+
+
+async def test_a_key_behind_the_file_counts(farm: Farm) -> None:
+    """octoprint 2: curl -F file=@a.gcode -F apikey=…; a wrong one there is 403."""
+    for key, status in ((farm.key, 201), ("x" * 43, 403), (None, 403)):
+        parts = [FILE_PART]
+        if key is not None:
+            parts.append(b'Content-Disposition: form-data; name="apikey"\r\n\r\n' + key.encode())
+        answer = await farm.http.post(
+            "/api/files/local",
+            content=body(*parts),
+            headers={"Content-Type": "multipart/form-data; boundary=B"},
+        )
+        assert answer.status_code == status
+
+
+async def test_a_stranger_cannot_fill_the_disk(farm: Farm) -> None:
+    """Without any key in front, only so much is kept aside, and it is gone afterwards."""
+
+    async def flood() -> AsyncIterator[bytes]:
+        yield b"--B\r\n" + FILE_PART
+        for _ in range(200):
+            yield b"G1 X1\n" * 20_000
+        yield b"\r\n--B\r\n"
+        yield b'Content-Disposition: form-data; name="apikey"\r\n\r\n' + farm.key.encode()
+        yield b"\r\n--B--\r\n"
+
+    headers = {"Content-Type": "multipart/form-data; boundary=B"}
+    answer = await farm.http.post("/api/files/local", content=flood(), headers=headers)
+    assert answer.status_code == 403
+    assert stored(farm) == []
+
+
+async def test_an_empty_file_name_is_415(farm: Farm) -> None:
+    """octoprint 6: as a wrong extension."""
+    headers = {"X-Api-Key": farm.key, "Content-Type": "multipart/form-data; boundary=B"}
+    answer = await farm.http.post("/api/files/local", content=body(EMPTY_NAME), headers=headers)
+    assert answer.status_code == 415
+
+
+async def test_an_upload_over_the_limit_is_413(farm: Farm) -> None:
+    """S46: counted, also without a length; nothing stays behind."""
+    upload = next(
+        route.handler
+        for route in farm.application.octoprint.routes
+        if route.path == "/api/files/<origin>" and route.method == "POST"
+    )
+    upload.__self__._max_bytes = 1000  # type: ignore[attr-defined]
+    assert (await farm.upload("a.gcode", GCODE * 100)).status_code == 413
+
+    async def chunked() -> AsyncIterator[bytes]:
+        yield b"--B\r\n" + FILE_PART
+        for _ in range(100):
+            yield b"G1 X1\n" * 10
+
+    answer = await farm.http.post(
+        "/api/files/local",
+        content=chunked(),
+        headers={"X-Api-Key": farm.key, "Content-Type": "multipart/form-data; boundary=B"},
+    )
+    assert answer.status_code == 413
+    assert stored(farm) == []
+
+
+# --- as clients send them --------------------------------------------------------------------
+
+
+def transcript(boundary: bytes, *parts: tuple[bytes, bytes]) -> bytes:
+    joined = b"".join(
+        b"--" + boundary + b"\r\n" + head + b"\r\n\r\n" + content + b"\r\n"
+        for head, content in parts
+    )
+    return joined + b"--" + boundary + b"--\r\n"
+
+
+async def test_prusaslicer_sends_print_path_file(farm: Farm) -> None:
+    """libcurl's form: print, path, then the file as application/octet-stream."""
+    content = (DATA / "ps_gui_cube_thumbs.gcode").read_bytes()
+    boundary = b"------------------------d74496d66958873e"
+    raw = transcript(
+        boundary,
+        (b'Content-Disposition: form-data; name="print"', b"true"),
+        (b'Content-Disposition: form-data; name="path"', b""),
+        (
+            b'Content-Disposition: form-data; name="file"; filename="cube_0.2mm_PLA.gcode"\r\n'
+            b"Content-Type: application/octet-stream",
+            content,
+        ),
+    )
+    version = await farm.get("/octoprint/alpha/api/version")
+    assert version.json()["text"].startswith("OctoPrint")
+    answer = await farm.http.post(
+        "/octoprint/alpha/api/files/local",
+        content=raw,
+        headers={
+            "X-Api-Key": farm.key,
+            "User-Agent": "PrusaSlicer/2.7.1",
+            "Content-Type": "multipart/form-data; boundary=" + boundary.decode(),
+        },
+    )
+    assert answer.status_code == 201
+    assert answer.json()["effectivePrint"] is True
+    entry = (await farm.get("/api/files/local/cube_0.2mm_PLA.gcode")).json()
+    assert entry["size"] == len(content)
+    assert entry["gcodeAnalysis"]["estimatedPrintTime"] > 0
+
+
+async def test_cura_sends_quoted_fields_with_types(farm: Farm) -> None:
+    """QHttpMultiPart: names with types, a folder, select and print, the file last."""
+    boundary = b"boundary_.oOo._MTIzNDU2Nzg5MA=="
+    raw = transcript(
+        boundary,
+        (b'Content-Disposition: form-data; name="path"\r\nContent-Type: text/plain', b"/cura"),
+        (b'Content-Disposition: form-data; name="select"', b"true"),
+        (b'Content-Disposition: form-data; name="print"', b"true"),
+        (
+            b'Content-Disposition: form-data; name="file"; filename="UM_B\xc3\xbcgel.gcode"\r\n'
+            b"Content-Type: application/octet-stream",
+            GCODE,
+        ),
+    )
+    answer = await farm.http.post(
+        "/octoprint/alpha/api/files/local",
+        content=raw,
+        headers={
+            "X-Api-Key": farm.key,
+            "Content-Type": f'multipart/form-data; boundary="{boundary.decode()}"',
+        },
+    )
+    assert answer.status_code == 201, answer.text
+    local = answer.json()["files"]["local"]
+    assert (local["path"], local["name"]) == ("cura/UM_Bügel.gcode", "UM_Bügel.gcode")
+
+
+async def test_octorest_sends_bytes_by_requests(farm: Farm) -> None:
+    """python-requests: fields first, no part types, True as text; then it selects and prints."""
+    boundary = b"0a1b2c3d4e5f60718293a4b5c6d7e8f9"
+    raw = transcript(
+        boundary,
+        (b'Content-Disposition: form-data; name="select"', b"False"),
+        (b'Content-Disposition: form-data; name="print"', b"False"),
+        (b'Content-Disposition: form-data; name="file"; filename="rest.gcode"', GCODE),
+    )
+    headers = {
+        "X-Api-Key": farm.key,
+        "User-Agent": "python-requests/2.31.0",
+        "Content-Type": "multipart/form-data; boundary=" + boundary.decode(),
+    }
+    answer = await farm.http.post("/octoprint/alpha/api/files/local", content=raw, headers=headers)
+    assert (answer.status_code, answer.json()["effectivePrint"]) == (201, False)
+    select = {"command": "select", "print": True}
+    answer = await farm.post("/octoprint/alpha/api/files/local/rest.gcode", json=select)
+    assert answer.status_code == 204
+    await eventually(farm, "Printing")
