@@ -43,9 +43,16 @@ def _numbers(letter: str) -> str:
     return "|".join(sorted(code[1:] for code in codes))
 
 
-_SUSPECTS = re.compile(
-    rb"M[ \t]*0*(?:%b)(?![0-9])|G[ \t]*0*(?:%b)(?![0-9])|\n[ \t]*(?:[@%%]|//)|SET_HEATER"
-    % (_numbers("M").encode(), _numbers("G").encode())
+#: One pattern each: a search for a fixed first character is several times faster than for any of
+#: four, and there is little to find.
+_SUSPECTS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rb"M[ 0\t]*(?:%b)(?![0-9])" % _numbers("M").encode(),
+        rb"G[ 0\t]*(?:%b)(?![0-9])" % _numbers("G").encode(),
+        rb"\n[ \t]*(?:[@%]|//)",
+        rb"SET_HEATER",
+    )
 )
 
 #: Upper case, and blanks for what `words.bare` blanks, so that nothing hides from the search.
@@ -81,8 +88,8 @@ def scan_lines(
     findings = []
     text = b"\n" + batch.translate(_PLAIN)
     line, counted, done = first_line - 1, 0, -1
-    for match in _SUSPECTS.finditer(text):
-        position = match.end() - 1
+    found = sorted(match.end() - 1 for each in _SUSPECTS for match in each.finditer(text))
+    for position in found:
         if position < done:
             continue
         start = text.rfind(b"\n", 0, position) + 1
