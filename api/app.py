@@ -137,6 +137,9 @@ class Application:
         if scope["type"] == "websocket":
             await self.link(scope, receive, send)
             return
+        telemetry = self.rooms.telemetry
+        if scope["method"] == "GET" and telemetry.catching_up() and "/health" not in scope["path"]:
+            await telemetry.caught_up()
         serve: Any = self.quart
         if is_upload(scope):
             body = UploadBody(receive, send)

@@ -22,13 +22,14 @@ from api.principal import Principal
 from api.telemetry.models import LastLive, Sample
 from api.telemetry.slots import Slot, Slots
 from schemas.link import LiveSnap
-from schemas.printer import Live
+from schemas.printer import ACTIVE, Live
 
 PRINTERS_KNOWN_S = 5.0  # how long "these printers are on this bridge" is believed
 STEP_S = 1.0
 BATCH_ROWS = 200
 KEEP_SAMPLES = timedelta(days=7)
 SWEEP_EVERY_S = 3600.0
+CATCH_UP_S = 3.0  # how long readers wait after a start for prints to be heard of again
 
 _log = logging.getLogger("gantry.telemetry")
 
@@ -82,6 +83,9 @@ class Telemetry:
         self._slots = Slots()
         self._rooms: dict[int, tuple[float, frozenset[int]]] = {}
         self._swept_at = float("-inf")
+        self._awaited: set[int] = set()  # printed when the API stopped, not heard of since
+        self._all_heard = asyncio.Event()
+        self._patient_until = float("-inf")
 
     # The hot path.
 
@@ -97,6 +101,8 @@ class Telemetry:
             if live.printer not in own:
                 foreign.append(live.printer)
                 continue
+            if self._awaited:
+                self._heard(live.printer)
             slot = self._slots.of(live.printer, bridge.organization_id, bridge.id)
             if slot.put(live, now):
                 moved.append(f"printer:{live.printer}")
@@ -111,6 +117,27 @@ class Telemetry:
         own = frozenset([printer.id for printer in await self._printers.on_bridge(bridge_id)])
         self._rooms[bridge_id] = (now, own)
         return own
+
+    def catching_up(self) -> bool:
+        """Whether a print that ran at the last stop has not been heard of yet, just after a start.
+
+        Whoever shows printers waits for `caught_up()` then: a moment of patience instead of a
+        progress that is older than what was shown before.
+        """
+        return bool(self._awaited) and self._clock.monotonic() < self._patient_until
+
+    async def caught_up(self) -> None:
+        """Return when every such print was heard of, at the latest 3 s after the start."""
+        try:
+            async with asyncio.timeout(max(0.0, self._patient_until - self._clock.monotonic())):
+                await self._all_heard.wait()
+        except TimeoutError:
+            self._awaited.clear()
+
+    def _heard(self, printer_id: int) -> None:
+        self._awaited.discard(printer_id)
+        if not self._awaited:
+            self._all_heard.set()
 
     def forget_room(self, bridge_id: int) -> None:
         """The configuration of *bridge_id* changed: ask again which printers are its own."""
@@ -149,14 +176,21 @@ class Telemetry:
         return await Sample.filter(printer_id=printer.id, at__gte=since).order_by("at", "id")
 
     async def load(self) -> None:
-        """At start: what was true when the API stopped, with its age."""
+        """At start: what was true when the API stopped, with its age.
+
+        The progress of a print is left out: it went on meanwhile.
+        """
         now, wall = self._clock.monotonic(), self._clock.now()
+        self._patient_until = now + CATCH_UP_S
         for row in await LastLive.all():
             try:
                 live = msgspec.convert(row.live, Live)
             except msgspec.ValidationError as error:
                 _log.warning("printer %d: last picture is unreadable: %s", row.printer_id, error)
                 continue
+            if live.state in ACTIVE:
+                live = msgspec.structs.replace(live, progress=None)
+                self._awaited.add(row.printer_id)
             heard_at = now - max(0.0, (wall - row.at).total_seconds())
             self._slots.restore(row.printer_id, row.organization_id, live, heard_at)
 

@@ -206,3 +206,29 @@ async def test_the_writer_survives_a_failing_database(
     writer.cancel()
     with pytest.raises(asyncio.CancelledError):
         await writer
+
+
+async def test_readers_wait_for_the_room_after_a_start(farm: Farm, clock: FakeClock) -> None:
+    """A print that ran at the stop shows no old progress: readers wait until it is heard of."""
+    await farm.say(farm.live(PrinterState.PRINTING))
+    await farm.telemetry.step()
+    restarted = farm.restarted()
+    await restarted.load()
+    assert restarted.catching_up()
+    waiting = asyncio.ensure_future(restarted.caught_up())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await restarted.record(farm.bridge, LiveSnap(printers=[farm.live(PrinterState.PRINTING)]))
+    await waiting
+    assert not restarted.catching_up()
+
+
+async def test_patience_after_a_start_ends(farm: Farm, clock: FakeClock) -> None:
+    """A room that does not come back holds nobody up for more than 3 s."""
+    await farm.say(farm.live(PrinterState.PRINTING))
+    await farm.telemetry.step()
+    restarted = farm.restarted()
+    await restarted.load()
+    clock.advance(3)
+    assert not restarted.catching_up()
+    await restarted.caught_up()
