@@ -123,12 +123,11 @@ class PrinterRows:
         ]
         if not rang:
             return
-        try:
-            rows = await Printer.filter(id__in=[each for each, _ in rang])
-        except BaseException:
+        with ExitStack() as unread:  # a reading that fails leaves the bells rung
             for _, listener in rang:
-                listener.ring()
-            raise
+                unread.callback(listener.ring)
+            rows = await Printer.filter(id__in=[each for each, _ in rang])
+            unread.pop_all()
         for row in rows:
             self._index.by_id[row.id] = row
 
@@ -136,11 +135,10 @@ class PrinterRows:
         self._structure.take()
         for listener in self._listeners.values():
             listener.take()
-        try:
+        with ExitStack() as unread:
+            unread.callback(self._structure.ring)
             index = Index(await _query())
-        except BaseException:
-            self._structure.ring()
-            raise
+            unread.pop_all()
         for printer_id in index.by_id.keys() - self._listeners.keys():
             listener = self._bells.enter_context(self._bus.listen(bell(printer_id)))
             listener.ring()  # it may have changed between the reading and the listening
