@@ -11,6 +11,7 @@ from api.accounts.models import Credential, LoginAttempt, Organization, User
 from api.accounts.people import NewUser
 from api.accounts.service import Accounts, Login
 from api.errors import Forbidden, Invalid, NotAuthenticated, NotFound, Problem, TooMany
+from api.events.service import Ledger
 from api.principal import Principal, Role
 from tests.api.accounts.conftest import PASSWORD
 from tests.api.conftest import FakeClock
@@ -133,6 +134,21 @@ async def test_a_key_is_bound_to_its_printer(accounts: Accounts) -> None:
         await accounts.create_octoprint_key(principal, None, "wider")
     with pytest.raises(Forbidden):
         await accounts.create_token(principal, "wider", [], None)
+
+
+async def test_keys_of_a_deleted_printer_die_with_the_deletion(
+    accounts: Accounts, ledger: Ledger
+) -> None:
+    """In the same transaction, and at once; other keys live on (DESIGN 7, Tenancy)."""
+    by = (await make_admin(accounts)).principal
+    bound = await accounts.create_octoprint_key(by, 7, "slicer")
+    other = await accounts.create_octoprint_key(by, 8, "slicer")
+    await accounts.authenticate(bound)
+    async with ledger.change() as change:
+        assert await accounts.revoke_printer_keys(change, 7) == 1
+    with pytest.raises(NotAuthenticated):
+        await accounts.authenticate(bound)
+    await accounts.authenticate(other)
 
 
 async def test_each_session_has_its_own_csrf_token(accounts: Accounts) -> None:
