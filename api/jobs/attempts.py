@@ -42,7 +42,7 @@ _log = logging.getLogger("gantry.jobs")
 #: So many starts in a row may come to nothing before the printer's queue waits for a person.
 TRIES = 2
 #: Codes of a refused start that say that the file itself is the reason: trying again is pointless.
-FILE_CODES = frozenset({"limit_exceeded", "not_gcode", "empty_file", "bad_file"})
+FILE_CODES = frozenset({"limit_exceeded", "not_allowed"})
 #: Codes of a start that was taken back before anything was printed.
 _TAKEN_BACK = frozenset({"cancelled", "withdrawn"})
 _UNTOUCHED = (CommandState.REJECTED, CommandState.EXPIRED, CommandState.SUPERSEDED)

@@ -20,7 +20,8 @@ HIGHEST_C = {"max_nozzle_c": 500.0, "max_bed_c": 200.0, "max_chamber_c": 150.0}
 LONGEST_MM = 5000.0
 WIDEST_NOZZLE_MM = 5.0
 MAX_EXTRUDERS = 16
-SCRIPTS = ("connected", "before_job", "after_job", "pause", "resume", "cancel")
+#: What a sender runs around a print, by the names it knows.
+SCRIPTS = ("before_print", "after_print", "on_pause", "on_resume", "on_cancel")
 MAX_SCRIPT_CHARS = 10_000
 MAX_SLUG = 96
 VIRTUAL = "virtual:"

@@ -63,6 +63,17 @@ async def test_profile_out_of_reason_is_refused_by_field(farm: Farm) -> None:
         assert refused.value.code == "validation_failed"
 
 
+async def test_scripts_are_those_that_a_sender_runs(farm: Farm) -> None:
+    """A script under a name that nothing runs would be a silent mistake."""
+    printer = await farm.printer()
+    scripts = {"on_pause": "G91\nG1 Z5\nG90"}
+    await farm.printers.update(farm.admin, printer.id, {"scripts": scripts})
+    [config] = await farm.printers.desired(BRIDGE)
+    assert config.scripts == scripts
+    with pytest.raises(Invalid, match="before_print"):
+        await farm.printers.update(farm.admin, printer.id, {"scripts": {"pause": "M0"}})
+
+
 async def test_change_of_configuration_reaches_the_bridge(farm: Farm) -> None:
     """What the bridge works by raises the desired version; a nickname does not."""
     printer = await farm.printer()
