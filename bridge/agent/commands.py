@@ -284,6 +284,8 @@ def _replaces(new: CommandRow, old: CommandRow) -> bool:
     """Whether *new* makes the unsent *old* pointless: same verb, and nothing of old is lost."""
     if old.verb is not new.verb or not VERBS[new.verb].coalesces:
         return False
+    if old.sender_boot is not None:
+        return False  # it was handed to a sender that died: it may have had its effect
     if isinstance(old.args, TemperatureArgs) and isinstance(new.args, TemperatureArgs):
         return old.args.targets_c.keys() <= new.args.targets_c.keys()
     return True

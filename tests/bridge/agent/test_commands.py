@@ -144,6 +144,15 @@ def test_newer_temperature_replaces_an_unsent_older_one() -> None:
     assert book.next(0, READY) == Hand(bed)
 
 
+def test_temperature_that_was_handed_over_is_not_replaced() -> None:
+    """After its sender died it waits again, but superseded would claim that nothing happened."""
+    book, old = left_over(Verb.TEMPERATURE)
+    view = SenderView(boot="life-2")
+    assert book.adopted(0, view, frozenset()) == []
+    assert book.add(row(Verb.TEMPERATURE, seq=2)) == []
+    assert book.next(0, view) == Hand(old)
+
+
 def test_quarantined_printer_rejects_everything_but_connect() -> None:
     """A person who connects the printer asks for a new sender."""
     book = CommandBook()

@@ -1,24 +1,13 @@
 """Supervision: senders are found or started, listened to, and buried once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bridge.agent import printers
-from bridge.agent.database import Clock
 from bridge.agent.errors import SenderLost, SpoolError
-from bridge.agent.fleet import Fleet
-from bridge.agent.journal import Journal
-from bridge.agent.journal_thread import JournalThread
-from bridge.agent.live import LiveSlots
-from bridge.agent.ports import Ports
-from bridge.agent.printers import Tools
 from bridge.agent.senders import SenderLine
-from bridge.agent.work import Files
 from bridge.control.messages import (
     Adopt,
     Alarm,
@@ -32,122 +21,10 @@ from bridge.control.messages import (
 from schemas import link
 from schemas.commands import Verb
 from schemas.jobs import AttemptEvent
-from schemas.link import AlarmFact, AttemptFact, CommandFact, FactBody, Port, PrinterFact
-from schemas.printer import PrinterConfig, PrinterState
-from tests.fakes.api_link import FakeApi
+from schemas.link import AlarmFact, Port, PrinterFact
+from schemas.printer import PrinterState
+from tests.fakes.hall import CONFIG, Hall, hall_of
 from tests.fakes.sender import FakeHome, FakeSender, serve
-
-CONFIG = PrinterConfig(id=1, slug="one", name="One", port_id="usb:1")
-PORT = Port(port_id="usb:1", device="/dev/ttyX")
-DATA = b"G28\n"
-
-
-class Hall:
-    """A fleet over fake senders, with a journal and an API's way of writing commands."""
-
-    def __init__(self, directory: Path, home: FakeHome) -> None:
-        self.directory = directory
-        self.home = home
-        self.api = FakeApi()  # only as the writer of commands
-        self.live = LiveSlots()
-        self.usb = [PORT]
-        self.epoch = 0
-        self.file_error: SpoolError | None = None
-        self.file_there = asyncio.Event()
-        self.file_there.set()
-        self.now_s = 1000.0
-        self.journal: JournalThread
-        self.fleet: Fleet
-
-    def _epoch(self) -> int:
-        self.epoch += 1
-        return self.epoch
-
-    def clock(self) -> float:
-        self.now_s += 0.001
-        return self.now_s
-
-    def open(self) -> None:
-        moment = lambda: Clock(int(self.now_s * 1000), "boot", 1_800_000_000)  # noqa: E731
-        self.journal = JournalThread(Journal(self.directory / "j"), moment)
-        tools = Tools(
-            home=self.home,
-            live=self.live,
-            clock=self.clock,
-            owner_epoch=self._epoch,
-            agent_pid=1,
-            on_picture=lambda: None,
-        )
-        ports = Ports(lambda: self.usb, (), {})
-        ports.scan()
-        self.ports = ports
-        files = Files(self._fetch, lambda sha256: Path("/spool", sha256))
-        self.fleet = Fleet(tools, self.journal, files, ports, lambda: None)
-
-    async def _fetch(self, sha256: str, size_bytes: int) -> Path:
-        await self.file_there.wait()
-        if self.file_error is not None:
-            raise self.file_error
-        return Path("/spool", sha256)
-
-    async def close(self) -> None:
-        await self.fleet.close()
-        self.journal.close()
-
-    @property
-    def sender(self) -> FakeSender:
-        return self.home.senders[1]
-
-    async def command(self, verb: Verb, args: Any = None, **more: Any) -> str:
-        cmd = self.api.command(1, verb, args, **more)
-        await self.fleet.commands([cmd])
-        return cmd.id
-
-    async def start(self, grant: str = "g1") -> str:
-        cmd = self.api.start(1, grant, DATA)
-        await self.fleet.commands([cmd])
-        return cmd.id
-
-    async def facts(self) -> list[FactBody]:
-        facts = await self.journal.run(Journal.facts_after, 0)
-        return [fact.body for fact in facts]
-
-    async def states(self, command_id: str) -> list[str]:
-        bodies = await self.facts()
-        return [b.state.value for b in bodies if isinstance(b, CommandFact) and b.id == command_id]
-
-    async def attempts(self, grant: str) -> list[str]:
-        bodies = await self.facts()
-        return [b.event.value for b in bodies if isinstance(b, AttemptFact) and b.grant == grant]
-
-    async def until(self, condition: Callable[[], Any], timeout_s: float = 5.0) -> None:
-        """Wait for *condition*, plain or awaitable, while the fleet works."""
-        async with asyncio.timeout(timeout_s):
-            while True:
-                result = condition()
-                if asyncio.iscoroutine(result):
-                    result = await result
-                if result:
-                    return
-                await asyncio.sleep(0.001)
-
-    async def told(self, command_id: str, *states: str) -> None:
-        async def same() -> bool:
-            return await self.states(command_id) == list(states)
-
-        await self.until(same)
-
-
-@asynccontextmanager
-async def hall_of(directory: Path, *senders: FakeSender) -> AsyncIterator[Hall]:
-    hall = Hall(directory, FakeHome(*senders))
-    hall.open()
-    await hall.fleet.configure(1, [CONFIG])
-    await hall.fleet.open()
-    try:
-        yield hall
-    finally:
-        await hall.close()
 
 
 @pytest.fixture(autouse=True)
