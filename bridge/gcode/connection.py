@@ -28,8 +28,10 @@ IDENTIFY_S = 5.0
 #: Between two polls of the temperatures, with and without a heater on.
 POLL_HEATING_S = 2.0
 POLL_IDLE_S = 5.0
-#: A second `start` within this belongs to the same boot.
+#: A `start` so soon after the last one or the greeting, with so few lines answered since, belongs
+#: to the same boot.
 SAME_BOOT_S = 2.0
+SAME_BOOT_LINES = 20
 
 _IDENTIFY, _POLL, _REPORTS = "@identify", "@poll", "@reports"
 
@@ -64,10 +66,14 @@ class Connection:
         self._next_poll = None
 
     def is_new_boot(self, now: float) -> bool:
-        """Note a `start`; False for one that belongs to the boot before it."""
-        new = now - self._started_at > SAME_BOOT_S and now - self._greeted_at > SAME_BOOT_S
+        """Note a `start`; False for one that belongs to the boot before it.
+
+        A board may say it twice, or late; then no more than our first questions have been answered.
+        """
+        recent = now - max(self._started_at, self._greeted_at) <= SAME_BOOT_S
+        same = recent and self.stream.acked <= SAME_BOOT_LINES
         self._started_at = now
-        return new and self._greeting is None
+        return not same and self._greeting is None
 
     def receive(self, data: bytes, now: float) -> list[Reply]:
         """Bytes in; replies that the stream and the greeting have seen already."""

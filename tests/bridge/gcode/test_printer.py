@@ -209,6 +209,16 @@ def test_a_reset_in_mid_print_interrupts(host: Host) -> None:
     assert "printer_reset" in host.warnings
 
 
+def test_a_reset_soon_after_connecting_is_one_when_lines_were_answered(host: Host) -> None:
+    """A free-running print may be far within the two seconds of a doubled `start`."""
+    host.firmware.stuck = {b"M84"}
+    host.start(CUBE + b"M84\n")
+    host.go()
+    host.say(b"start\n")
+    host.go()
+    assert host.attempts[-1] is _A.INTERRUPTED
+
+
 def test_a_reset_while_idle_renumbers(host: Host) -> None:
     """serial 12/#40: it stays connected and starts again at line 1."""
     host.now += 60.0
@@ -226,10 +236,10 @@ def test_a_doubled_start_is_one_boot() -> None:
     """serial 12/#3: no reset event behind the greeting."""
     host = Host()
     host.connect()
-    host.start(CUBE)
     host.say(b"start\n")
     host.now += 0.3
     host.say(b"start\n")
+    host.start(CUBE)
     host.go()
     assert host.attempts[-1] is _A.COMPLETED
 

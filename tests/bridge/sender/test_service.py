@@ -1,0 +1,297 @@
+"""A sender and its owners, as real processes."""
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from bridge.control.messages import (
+    Adopt,
+    Alarm,
+    AttemptChanged,
+    Cancel,
+    Disconnect,
+    EventAck,
+    Firmware,
+    Gcode,
+    Pause,
+    Quit,
+    Refused,
+    RemoteStop,
+    ResetStop,
+    Resume,
+    SetTargets,
+    StateChanged,
+    Status,
+    ToSender,
+    Verdict,
+)
+from schemas.jobs import AttemptState
+from schemas.printer import PrinterState
+from tests.fakes.owner import CUBE, Processes, commands_of, wait_for
+
+pytestmark = pytest.mark.flow
+
+_S, _A = PrinterState, AttemptState
+
+
+def test_a_print_is_told_event_by_event(processes: Processes) -> None:
+    """Adopt, configure, start, completed; numbers without a gap; progress that never goes back."""
+    printer, sender = processes.simulator(), processes.sender()
+    owner = processes.owner(sender, 1)
+    owner.connect(printer.link)
+    assert owner.start().verdict is Verdict.DONE
+    ended = owner.attempt(_A.COMPLETED)
+    assert ended.progress is not None
+    assert ended.progress.completion == 100.0
+    owner.state(_S.OPERATIONAL)
+    assert [event.seq for event in owner.events()] == list(range(1, len(owner.events()) + 1))
+    states = [one.body.state for one in owner.events() if isinstance(one.body, StateChanged)]
+    assert states[:2] == [_S.CONNECTING, _S.OPERATIONAL]
+    assert states[2:] == [_S.STARTING, _S.PRINTING, _S.FINISHING, _S.OPERATIONAL]
+    shown = [one.live.progress for one in owner.heard if isinstance(one, Status)]
+    done = [progress.file_bytes for progress in shown if progress is not None]
+    assert done == sorted(done)
+    assert any(isinstance(one.body, Firmware) for one in owner.events())
+    assert printer.printed() == commands_of(CUBE)
+
+
+def test_a_repeated_command_is_answered_and_not_done_again(processes: Processes) -> None:
+    """The stored outcome; a used grant is never started twice."""
+    printer, sender = processes.simulator(), processes.sender()
+    owner = processes.owner(sender, 1)
+    owner.connect(printer.link)
+    fan = Gcode(id="fan", lines=["M106 S7"])
+    assert owner.ask(fan).verdict is Verdict.DONE
+    owner.heard.clear()
+    assert owner.ask(fan).verdict is Verdict.DONE
+    assert printer.printed().count(b"M106 S7") == 1
+    owner.start(grant="G1")
+    owner.attempt(_A.COMPLETED)
+    owner.state(_S.OPERATIONAL)
+    again = owner.start(grant="G1")
+    assert (again.verdict, again.code) == (Verdict.REJECTED, "grant_used")
+
+
+def test_commands_that_do_not_fit_are_rejected(processes: Processes) -> None:
+    """Nothing happens, and the code says why."""
+    printer, sender = processes.simulator(), processes.sender()
+    owner = processes.owner(sender, 1)
+    offline = owner.start()
+    assert (offline.verdict, offline.code) == (Verdict.REJECTED, "printer_not_operational")
+    owner.connect(printer.link)
+    before = len(printer.printed())
+    wrong: list[tuple[ToSender, str]] = [
+        (Pause(id=owner.id(), grant="other"), "wrong_job"),
+        (Gcode(id=owner.id(), lines=["M105", "M104 S400"]), "limit_exceeded"),
+        (SetTargets(id=owner.id(), targets_c={"tool0": 999.0}), "limit_exceeded"),
+        (SetTargets(id=owner.id(), targets_c={"heart": 9.0}), "unknown_heater"),
+        (ResetStop(id=owner.id()), "not_stopped"),
+    ]
+    for message, code in wrong:
+        outcome = owner.ask(message)
+        assert (outcome.verdict, outcome.code) == (Verdict.REJECTED, code)
+    assert len(printer.printed()) == before
+    missing = owner.start(Path(__file__).parent / "conftest.py")
+    assert missing.verdict is Verdict.DONE  # the file is read; what it holds is judged next
+    assert owner.attempt(_A.NOT_STARTED).reason or owner.attempt(_A.FAILED).reason
+
+
+def test_pause_resume_and_cancel_leave_no_line_out(processes: Processes) -> None:
+    """At line boundaries, at any moment; nothing twice."""
+    printer, sender = processes.simulator("--speed", "200"), processes.sender()
+    owner = processes.owner(sender, 1)
+    owner.connect(printer.link)
+    owner.start()
+    owner.state(_S.PRINTING)
+    for _ in range(3):
+        owner.listen(0.3)
+        assert owner.ask(Pause(id=owner.id(), grant="G1")).verdict is Verdict.DONE
+        owner.state(_S.PAUSED)
+        count = len(printer.printed())
+        assert len(printer.printed()) == count
+        assert owner.ask(Resume(id=owner.id(), grant="G1")).verdict is Verdict.DONE
+        owner.state(_S.PRINTING)
+    assert owner.ask(Cancel(id=owner.id(), grant="G1")).verdict is Verdict.DONE
+    owner.attempt(_A.CANCELLED)
+    printed, expected = printer.printed(), commands_of(CUBE)
+    assert printed[-4:] == [b"M104 S0", b"M140 S0", b"M107", b"M84"]
+    assert printed[:-4] == expected[: len(printed) - 4]
+
+
+def test_a_newer_owner_fences_the_older(processes: Processes) -> None:
+    """The highest epoch wins; what the older still says does nothing."""
+    sender = processes.sender()
+    older = processes.owner(sender, 5)
+    newer = processes.owner(sender, 6)
+    with pytest.raises((EOFError, ConnectionError)):
+        older.ask(Gcode(id="x", lines=["M105"]))
+    with pytest.raises(EOFError):
+        processes.owner(sender, 6)
+    newer.send(Adopt(epoch=6, agent_pid=1))
+    assert not [one for one in newer.heard if isinstance(one, Refused)]
+
+
+def test_a_thousand_owners_come_and_go_and_the_print_does_not_notice(
+    processes: Processes,
+) -> None:
+    """1 000 seeded kills and adoptions: every line once, every event once and in order."""
+    rng = random.Random(42)
+    printer, sender = processes.simulator("--speed", "100"), processes.sender()
+    owner = processes.owner(sender, 1)
+    owner.connect(printer.link)
+    owner.start()
+    seen: dict[int, object] = {}
+    acknowledged = 0
+    boot = owner.adopted.boot
+    for epoch in range(2, 1002):
+        for event in owner.events():
+            assert seen.setdefault(event.seq, event.body) == event.body
+        if seen and rng.random() < 0.3:
+            acknowledged = max(seen)
+            owner.send(EventAck(boot=boot, seq=acknowledged))
+        if rng.random() < 0.1:
+            owner.listen(rng.random() * 0.02)
+        owner.vanish()
+        owner = processes.owner(sender, epoch)
+        assert owner.adopted.boot == boot
+        assert owner.adopted.oldest_event >= min(acknowledged, 1)
+    last = processes.owner(sender, 2000)
+    last.attempt(_A.COMPLETED)
+    for event in last.events():
+        assert seen.setdefault(event.seq, event.body) == event.body
+    assert sorted(seen) == list(range(1, len(seen) + 1))
+    assert printer.printed() == commands_of(CUBE)
+    ends = [one for one in seen.values() if isinstance(one, AttemptChanged)]
+    assert [one.state for one in ends] == [_A.STARTED, _A.COMPLETED]
+
+
+def test_what_happened_while_nobody_was_there_is_told_later(processes: Processes) -> None:
+    """An attempt that ended without an agent, and a sender that ended after it."""
+    printer, sender = processes.simulator(), processes.sender()
+    owner = processes.owner(sender, 1)
+    owner.connect(printer.link)
+    owner.start()
+    owner.vanish()
+    wait_for(lambda: printer.executed()[-1:] == [b"M400"], "the print")
+    sender.process.terminate()
+    assert sender.process.wait(20) == 0
+    later = processes.owner(processes.sender(), 2)
+    assert later.attempt(_A.COMPLETED).grant == "G1"
+    assert later.events()[0].boot == owner.adopted.boot != later.adopted.boot
+    later.send(EventAck(boot=owner.adopted.boot, seq=max(e.seq for e in later.events())))
+    later.vanish()
+
+
+def test_a_stop_is_at_once_and_latched_through_a_restart(processes: Processes) -> None:
+    """safety M06, M10: past a full queue; only a reset releases it."""
+    printer, sender = processes.simulator("--speed", "1"), processes.sender()
+    owner = processes.owner(sender, 1)
+    owner.connect(printer.link)
+    owner.start()
+    owner.send(Gcode(id="q", lines=["G4 P1000"] * 50))
+    asked = time.monotonic()
+    assert owner.ask(RemoteStop(id="stop")).verdict is Verdict.DONE
+    assert time.monotonic() - asked < 0.15
+    owner.attempt(_A.FAILED)
+    refused = owner.ask(Gcode(id="g", lines=["M105"]))
+    assert (refused.verdict, refused.code) == (Verdict.REJECTED, "stopped")
+    sender.kill()
+    again = processes.owner(processes.sender(), 2)
+    assert again.adopted.live.state is _S.HALTED
+    assert again.adopted.live.error == "stopped remotely"
+    os.kill(printer.process.pid, signal.SIGUSR1)  # the reset button
+    assert again.ask(ResetStop(id="r")).verdict is Verdict.DONE
+    again.connect(printer.link)
+
+
+def test_a_killed_sender_leaves_an_interrupted_attempt_and_a_cold_printer(
+    processes: Processes,
+) -> None:
+    """safety M02: no line of the job again, heaters off first, the attempt told as interrupted."""
+    printer, sender = processes.simulator("--speed", "20"), processes.sender()
+    owner = processes.owner(sender, 1)
+    owner.connect(printer.link)
+    owner.start()
+    owner.state(_S.PRINTING)
+    sender.kill()
+    wait_for(lambda: not sender.answers(), "the end")
+    again = processes.owner(processes.sender(), 2)
+    assert again.attempt(_A.INTERRUPTED).grant == "G1"
+    before = len(printer.printed())
+    again.connect(printer.link)
+    wait_for(lambda: b"M140 S0" in printer.executed(), "the heaters")
+    late = printer.printed()[before:]
+    assert set(late) <= {b"M104 S0", b"M140 S0", *commands_of(CUBE)[before : before + 5]}
+
+
+def test_sigterm_cancels_cools_and_leaves(processes: Processes) -> None:
+    """The operator's Ctrl-C: cancel script, heaters off, drained, status 0."""
+    printer, sender = processes.simulator("--speed", "100"), processes.sender()
+    owner = processes.owner(sender, 1)
+    owner.connect(printer.link)
+    owner.start()
+    owner.state(_S.PRINTING)
+    sender.process.terminate()
+    owner.attempt(_A.CANCELLED)
+    assert sender.process.wait(20) == 0
+    assert printer.printed()[-2:] == [b"M104 S0", b"M140 S0"]
+    assert not sender.path.exists()
+
+
+def test_quit_drains_first_when_asked_to(processes: Processes) -> None:
+    """A printer that leaves the room's configuration finishes its print."""
+    printer, sender = processes.simulator(), processes.sender()
+    owner = processes.owner(sender, 1)
+    owner.connect(printer.link)
+    owner.start()
+    assert owner.ask(Quit(id="q", drain=True)).verdict is Verdict.DONE
+    owner.attempt(_A.COMPLETED)
+    assert sender.process.wait(20) == 0
+    assert printer.printed()[:-2] == commands_of(CUBE)
+
+
+@pytest.mark.parametrize(
+    ("faults", "code"), [("unplug_at=200:1", "port_lost"), ("reset_at=200", "printer_reset")]
+)
+def test_a_pulled_cable_and_a_reset_interrupt_and_recover(
+    processes: Processes, faults: str, code: str
+) -> None:
+    """serial 12/#39, #41: told, not resumed by itself, connected again, heaters off first."""
+    printer, sender = processes.simulator("--speed", "0", "--faults", faults), processes.sender()
+    owner = processes.owner(sender, 1)
+    owner.connect(printer.link)
+    owner.start()
+    owner.attempt(_A.INTERRUPTED)
+    owner.state(_S.OPERATIONAL)
+    alarms = [one.body.code for one in owner.events() if isinstance(one.body, Alarm)]
+    assert code in alarms
+    wait_for(lambda: printer.executed()[-1:] == [b"M140 S0"], "the heaters")
+    assert len(printer.printed()) < len(commands_of(CUBE))
+    assert list((processes.directory / "state" / "blackbox").glob("printer-7-*.log"))
+
+
+def test_a_second_sender_of_a_printer_ends(processes: Processes) -> None:
+    """One process per printer: the lock says who has it."""
+    sender = processes.sender()
+    second = processes.run("bridge.sender", "--socket", str(sender.path), "--printer", "7")
+    assert second.wait(20) == 7
+    assert sender.answers()
+
+
+def test_disconnect_closes_the_port_and_stays_closed(processes: Processes) -> None:
+    """Until somebody connects again; refused while a job runs."""
+    printer, sender = processes.simulator("--speed", "20"), processes.sender()
+    owner = processes.owner(sender, 1)
+    owner.connect(printer.link)
+    assert owner.ask(Disconnect(id="d")).verdict is Verdict.DONE
+    owner.state(_S.OFFLINE)
+    owner.listen(0.3)
+    assert owner.state(_S.OFFLINE).live.port is None
+    owner.connect(printer.link)
+    owner.start()
+    busy = owner.ask(Disconnect(id="d2"))
+    assert (busy.verdict, busy.code) == (Verdict.REJECTED, "printer_busy")
