@@ -24,7 +24,9 @@ from bridge.gcode.run import JobFacts
 from bridge.sender.device import Device
 from bridge.sender.jobfile import JobFile
 from bridge.sender.lifecycle import Lifecycle
-from schemas.printer import ACTIVE, CONNECTED, PrinterState
+from schemas.gcode.gate import judge
+from schemas.gcode.policy import Origin
+from schemas.printer import ACTIVE, CONNECTED, PrinterConfig, PrinterState, Profile
 
 _S = PrinterState
 
@@ -138,6 +140,7 @@ class Commands:
     def _do_always(self, command: Configure | Quit | RemoteStop | ResetStop, now: float) -> bool:
         match command:
             case Configure(config=config, device=port, autoconnect=autoconnect):
+                _check_scripts(config)
                 self._device.printer.config = config
                 self.plugged_at = port
                 self.autoconnect = autoconnect and config.enabled
@@ -167,7 +170,9 @@ class Commands:
             case Gcode(id=token, lines=lines):
                 printer.order(lines, token)
             case SetTargets(id=token, targets_c=targets_c):
-                printer.order([_target_line(*item) for item in targets_c.items()], token)
+                profile = printer.config.profile
+                lines = [_target_line(*item, profile) for item in targets_c.items()]
+                printer.order(lines, token)
         return False
 
     def _connect(self, token: str, now: float) -> bool:
@@ -231,12 +236,23 @@ class Commands:
         self._answer(outcome)
 
 
-def _target_line(heater: str, target_c: float) -> str:
-    if heater == "bed":
-        return f"M140 S{target_c:g}"
-    if heater == "chamber":
-        return f"M141 S{target_c:g}"
+def _target_line(heater: str, target_c: float, profile: Profile) -> str:
     tool = heater.removeprefix("tool")
-    if not tool.isdigit():
-        raise Rejected("unknown_heater", f"there is no heater called {heater}")
-    return f"M104 T{tool} S{target_c:g}"
+    if heater == "bed" and profile.heated_bed:
+        return f"M140 S{target_c:g}"
+    if heater == "chamber" and profile.heated_chamber:
+        return f"M141 S{target_c:g}"
+    if tool == "0" and profile.extruders == 1:
+        return f"M104 S{target_c:g}"
+    if tool.isdecimal() and int(tool) < profile.extruders:
+        return f"M104 T{int(tool)} S{target_c:g}"
+    raise Rejected("unknown_heater", f"this printer has no heater called {heater}")
+
+
+def _check_scripts(config: PrinterConfig) -> None:
+    """Every line of a script goes through the gate before it can ever be needed."""
+    for name, text in config.scripts.items():
+        for number, line in enumerate(text.splitlines(), 1):
+            finding = judge(line.encode(), number, config.profile, Origin.TERMINAL)
+            if finding is not None:
+                raise Rejected("limit_exceeded", f"script {name}, {finding}")

@@ -114,8 +114,9 @@ class Loop:
         mask = _READ | (select.POLLOUT if self._device.wants_to_write else 0)
         if fd == self._port_fd and mask == self._port_mask:
             return
-        if self._port_fd is not None and self._port_fd != fd:
-            self._poll.unregister(self._port_fd)
+        gone = self._port_fd
+        if gone is not None and gone != fd and gone not in self._handlers:
+            self._poll.unregister(gone)  # its number may be that of a new connection already
         if fd is not None:
             self._poll.register(fd, mask)
         self._port_fd, self._port_mask = fd, mask
