@@ -160,10 +160,11 @@ class Commands:
     async def wait(self, command_id: str, timeout_s: float) -> Command:
         """The command when it is over, or as it is after *timeout_s* seconds."""
 
-        async def never() -> bool:
-            return False
+        async def over() -> bool:
+            return CommandState((await self.get(command_id)).state) in COMMAND_OVER
 
-        return await self.settle(await self.get(command_id), never, timeout_s)
+        await self.settle(await self.get(command_id), over, timeout_s)
+        return await self.get(command_id)
 
     async def settle(self, command: Command, reached: Reached, timeout_s: float) -> Command:
         """Wait until the printer has *reached* what was asked, or the command cannot get there.

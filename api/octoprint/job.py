@@ -8,7 +8,7 @@ from quart import Response
 
 from api.errors import Conflict, Invalid, Problem
 from api.files.service import FileName
-from api.jobs.service import Attempt, Job, Jobs, NewJob
+from api.jobs.service import Job, Jobs, NewJob
 from api.octoprint.hot import HotReads
 from api.octoprint.orders import Orders
 from api.octoprint.states import LOOKS
@@ -86,7 +86,9 @@ class JobFace:
         await self._cancel(visit, body={})
         await self._wait_until_over(visit, job)
         await self._jobs.step(visit.by, job.id, JobEvent.RESET)
-        await self._jobs.start_explicit(visit.by, await self._jobs.get(visit.by, job.id))
+        again = await self._jobs.get(visit.by, job.id)
+        attempt = await self._jobs.start_explicit(visit.by, again)
+        await self._orders.started(visit, attempt.command_id)
 
     def _check_plate_after_cancel(self, visit: Visit) -> None:
         printer = visit.printer
@@ -138,16 +140,17 @@ class JobFace:
         """Print the file *row* now. Raises `Conflict` when it cannot start; then no job is left."""
         await self._start_now(visit, _new_job(row.printer_id, row.path, row.blob_id))
 
-    async def _start_now(self, visit: Visit, new: NewJob) -> Attempt | None:
+    async def _start_now(self, visit: Visit, new: NewJob) -> None:
         job = await self._jobs.create(visit.by, new)
         try:
-            return await self._jobs.start_explicit(visit.by, job, visit.printer.id)
+            attempt = await self._jobs.start_explicit(visit.by, job, visit.printer.id)
         except Problem:
             job = await self._jobs.get(visit.by, job.id)
             if JobState(job.state) not in JOB_WAITING:
-                return None  # the queue was faster: it prints
+                return  # the queue was faster: it prints
             await self._jobs.cancel(visit.by, job.id)
             raise
+        await self._orders.started(visit, attempt.command_id)
 
     async def queue_file(self, visit: Visit, row: FileName) -> bool:
         """Print the file *row* now or, if that cannot be, later; True when it starts now.

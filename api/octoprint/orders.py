@@ -9,11 +9,11 @@ from api.errors import Invalid
 from api.octoprint.visitor import Visit
 from api.printers.service import Printer
 from api.telemetry.service import Telemetry
-from schemas.commands import Args, GcodeArgs, TemperatureArgs, Verb
+from schemas.commands import Args, CommandState, GcodeArgs, TemperatureArgs, Verb
 from schemas.gcode.gate import scan_lines
 from schemas.gcode.limits import ceiling_c
 from schemas.gcode.policy import Origin, Treatment
-from schemas.printer import Live, PrinterState, Profile
+from schemas.printer import ACTIVE, Live, PrinterState, Profile
 
 WAIT_S = 1.0
 #: How long a picture may lag behind the fact that the same change wrote.
@@ -50,6 +50,20 @@ class Orders:
             if asyncio.get_running_loop().time() > ends:
                 return
             await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def started(self, visit: Visit, command_id: str) -> None:
+        """Wait until the printer has begun, or refused. Raises `Conflict` when it refused.
+
+        A room that still fetches the file is not waited for any longer: the job is scheduled.
+        """
+
+        async def begun() -> bool:
+            return self.live(visit).state in ACTIVE
+
+        command = await self._commands.get(command_id)
+        command = await self._commands.settle(command, begun, WAIT_S)
+        if CommandState(command.state) in (CommandState.REJECTED, CommandState.FAILED):
+            check_outcome(command, visit.printer.name)
 
     async def lines(self, visit: Visit, lines: list[str], profile: Profile) -> None:
         """Send *lines* as from a terminal. Raises `Invalid` for what the gate refuses."""

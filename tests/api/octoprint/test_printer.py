@@ -1,0 +1,167 @@
+"""`/api/printer` and `/api/connection` against a room that obeys (octoprint 4)."""
+
+from typing import Any
+
+import httpx
+
+from schemas.commands import Verb
+from schemas.printer import PrinterState
+from tests.api.octoprint.conftest import Farm
+
+TOOL, BED, HEAD = "/api/printer/tool", "/api/printer/bed", "/api/printer/printhead"
+
+
+async def post(farm: Farm, path: str, command: str | None = None, **body: Any) -> httpx.Response:
+    return await farm.post(path, json={"command": command, **body} if command else body)
+
+
+async def test_temperatures_are_set_and_shown(farm: Farm) -> None:
+    """A target goes to the printer; what is shown is what it reported."""
+    assert (await post(farm, TOOL, "target", targets={"tool0": 210})).status_code == 204
+    assert (await post(farm, BED, "target", target=60)).status_code == 204
+    assert farm.room.orders == [
+        (Verb.TEMPERATURE, {"targets_c": {"tool0": 210.0}}),
+        (Verb.TEMPERATURE, {"targets_c": {"bed": 60.0}}),
+    ]
+    shown = (await farm.get("/api/printer")).json()["temperature"]
+    assert shown["tool0"] == {"actual": 21.5, "target": 210.0, "offset": 0}
+    assert (await farm.get(TOOL)).json() == {"tool0": shown["tool0"]}
+    assert (await farm.get(BED)).json() == {"bed": shown["bed"]}
+
+
+async def test_a_target_above_the_limit_reaches_no_heater(farm: Farm) -> None:
+    """M19: 400 with asked and allowed, through every door."""
+    for path, body in (
+        (TOOL, {"command": "target", "targets": {"tool0": 300}}),
+        (BED, {"command": "target", "target": 150}),
+        ("/api/printer/command", {"command": "M104 S300"}),
+        ("/api/printer/command", {"commands": ["G28", "M140 S215.0e1"]}),
+    ):
+        answer = await farm.post(path, json=body)
+        assert answer.status_code == 400, body
+        assert "°C" in answer.json()["error"]
+    assert farm.room.orders == []
+
+
+async def test_moves_become_lines(farm: Farm) -> None:
+    """Jog, home, factors, tools and extrusion as the printer gets them."""
+    for path, command, body in (
+        (HEAD, "jog", {"x": 10}),
+        (HEAD, "home", {"axes": ["x", "y"]}),
+        (HEAD, "feedrate", {"factor": 1.1}),
+        (TOOL, "flowrate", {"factor": 95}),
+        (TOOL, "select", {"tool": "tool0"}),
+        (TOOL, "extrude", {"amount": 3}),
+    ):
+        answer = await post(farm, path, command, **body)
+        assert answer.status_code == 204, (command, answer.text)
+    lines = [args["lines"] for _, args in farm.room.orders]
+    assert lines[:2] == [["G91", "G1 X10 F6000", "G90"], ["G28 X Y"]]
+    assert lines[2:5] == [["M220 S110"], ["M221 S95"], ["T0"]]
+
+
+async def test_while_printing_only_some_commands_work(farm: Farm) -> None:
+    """Jog, home and extrude 409; feed rate, flow, targets and terminal lines work."""
+    farm.machine.state = PrinterState.PRINTING
+    await farm.room.report(farm.machine)
+    for path, command, body, status in (
+        (HEAD, "jog", {"x": 1}, 409),
+        (HEAD, "home", {"axes": ["x"]}, 409),
+        (HEAD, "dance", {}, 400),
+        (HEAD, "feedrate", {"factor": 80}, 204),
+        (TOOL, "extrude", {"amount": 1}, 409),
+        (TOOL, "flowrate", {"factor": 101}, 204),
+        (TOOL, "target", {"targets": {"tool0": 200}}, 204),
+        ("/api/printer/command", "M117 hi", {}, 204),
+    ):
+        answer = await post(farm, path, command, **body)
+        assert answer.status_code == status, (command, answer.text)
+    farm.machine.state = PrinterState.PAUSED
+    await farm.room.report(farm.machine)
+    assert (await post(farm, HEAD, "jog", x=1)).status_code == 204
+
+
+async def test_offline_is_409(farm: Farm) -> None:
+    """Every look and every order; the state of the card is told all the same."""
+    farm.machine.state = PrinterState.OFFLINE
+    await farm.room.report(farm.machine)
+    for path in ("/api/printer", TOOL, BED, "/api/printer?exclude=sd"):
+        assert (await farm.get(path)).status_code == 409, path
+    for path, command, body in (
+        (HEAD, "jog", {"x": 1}),
+        (TOOL, "target", {"targets": {"tool0": 1}}),
+        (TOOL, "dance", {}),
+        (BED, "target", {"target": 1}),
+        ("/api/printer/command", "G28", {}),
+    ):
+        assert (await post(farm, path, command, **body)).status_code == 409, command
+    assert (await post(farm, HEAD, "jog", x="far")).status_code == 400
+    assert (await farm.get("/api/printer/error")).json() == {"error": "", "reason": ""}
+
+
+async def test_a_heater_that_is_not_there_is_409(farm: Farm) -> None:
+    """The default profile has no chamber."""
+    assert (await farm.get("/api/printer/chamber")).status_code == 409
+    answer = await post(farm, "/api/printer/chamber", "target", target=40)
+    assert answer.status_code == 409
+
+
+async def test_parts_can_be_left_out(farm: Farm) -> None:
+    """exclude, and a history that is asked for."""
+    assert set((await farm.get("/api/printer?exclude=temperature,sd")).json()) == {"state"}
+    with_history = (await farm.get("/api/printer?history=true&limit=2")).json()
+    assert with_history["temperature"]["history"] == []
+
+
+async def test_an_emergency_stop_from_a_terminal_is_a_stop(farm: Farm) -> None:
+    """M112 in any spelling takes the stop's own way, and the printer stays stopped."""
+    assert (await post(farm, "/api/printer/command", " m112 ; now")).status_code == 204
+    assert farm.room.orders == [(Verb.REMOTE_STOP, None)]
+    assert (await farm.job())["state"] == "Offline after error"
+    assert (await farm.get("/api/connection")).json()["current"]["port"] is None
+
+
+async def test_lines_that_nobody_should_send_are_refused(farm: Farm) -> None:
+    """The gate's policy holds here as at the port; scripts are unknown."""
+    for line in ("M997", "M500", "M110 N0", "@pause", "M302 S0"):
+        answer = await post(farm, "/api/printer/command", line)
+        assert answer.status_code == 400, line
+    assert farm.room.orders == []
+    assert (await farm.post("/api/printer/command", json={"script": "x"})).status_code == 404
+    assert (await farm.post("/api/printer/command", json={})).status_code == 400
+
+
+async def test_connect_and_disconnect(farm: Farm) -> None:
+    """204 when the printer has reported it; the port is the printer's own or AUTO."""
+    path = "/api/connection"
+    assert (await post(farm, path, "disconnect")).status_code == 204
+    assert (await farm.get(path)).json()["current"]["state"] == "Closed"
+    for body in (
+        {"port": "/dev/ttyUSB9"},
+        {"baudrate": 12345},
+        {"baudrate": "fast"},
+        {"printerProfile": "other"},
+    ):
+        assert (await post(farm, path, "connect", **body)).status_code == 400, body
+    body: dict[str, Any] = {"port": "AUTO", "baudrate": 0, "save": True, "autoconnect": True}
+    assert (await post(farm, path, "connect", **body)).status_code == 204
+    current = (await farm.get(path)).json()["current"]
+    assert (current["state"], current["port"]) == ("Operational", "virtual:a")
+    assert (await post(farm, path, "fake_ack")).status_code == 204
+    assert (await post(farm, path, "dance")).status_code == 400
+    assert (await post(farm, path)).status_code == 400
+
+
+async def test_a_chosen_baud_rate_becomes_the_printers(farm: Farm) -> None:
+    """The rate is part of the configuration that the room works by."""
+    await post(farm, "/api/connection", "disconnect")
+    answer = await post(farm, "/api/connection", "connect", baudrate=250000)
+    assert answer.status_code == 204
+    assert (await farm.printer()).baud == 250000
+
+
+async def test_the_card_is_not_there(farm: Farm) -> None:
+    """SD support is off: 404; its file list is empty."""
+    assert (await farm.get("/api/printer/sd")).status_code == 404
+    assert (await farm.get("/api/files/sdcard")).json() == {"files": []}
+    assert (await farm.get("/api/printer/command/custom")).json() == {"controls": []}
