@@ -14,7 +14,8 @@ from schemas.link import NAME_OF, TYPES, Body, Frame
 MAX_FRAME_BYTES = 32 * 1024
 MAX_DEPTH = 32
 
-_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
+#: The closing quote is optional, so that a text without one is passed once and not from each quote.
+_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
 class BadFrame(ValueError):

@@ -40,6 +40,11 @@ class CommandRow(msgspec.Struct, kw_only=True):
         """The grant of a start; None for every other verb."""
         return self.args.grant if isinstance(self.args, StartArgs) else None
 
+    @property
+    def means(self) -> str | None:
+        """The attempt that must run for this command; a start brings its own."""
+        return None if self.verb is Verb.START else self.expect.grant
+
 
 @dataclass(frozen=True, slots=True)
 class SenderView:
@@ -219,7 +224,7 @@ class CommandBook:
 
     def _judge(self, row: CommandRow, now_ms: int, view: SenderView) -> Decision | None:
         decision = self._end_early(row, now_ms, view)
-        if decision is not None or self._start_of(row.expect.grant) not in (None, row):
+        if decision is not None or self._start_of(row.means) is not None:
             return decision  # what means a start that still waits has to wait for it
         if row.grant is not None and row.id not in self._ready:
             return None if row.id in self._fetching else Fetch(row)
@@ -231,11 +236,11 @@ class CommandBook:
             if row.verb is Verb.REMOTE_STOP:
                 return finish(row, _S.FAILED, "no_sender", "the printer's sender is not running")
             return finish(row, _S.EXPIRED, "expired", "its deadline passed before it could start")
-        if row.verb is Verb.CANCEL and row.expect.grant is not None:
-            start = self._start_of(row.expect.grant)
+        if row.verb is Verb.CANCEL and row.means is not None:
+            start = self._start_of(row.means)
             if start is not None:
                 return self._withdraw(start)
-            if row.expect.grant == self._withdrawn:
+            if row.means == self._withdrawn:
                 return finish(row, _S.DONE, "", "its start was still waiting and is withdrawn")
         if view.quarantined and row.verb is not Verb.CONNECT:
             reason = "the printer's sender failed repeatedly; connect the printer again"
@@ -243,7 +248,7 @@ class CommandBook:
         return None
 
     def _check_job(self, row: CommandRow, view: SenderView) -> Decision:
-        wanted = row.expect.grant
+        wanted = row.means
         if wanted is None:
             if VERBS[row.verb].needs_grant:
                 return finish(row, _S.REJECTED, "wrong_job", f"{row.verb} must name its attempt")

@@ -81,6 +81,15 @@ def test_start_that_expires_while_fetching_never_started() -> None:
     assert isinstance(end, Finish) and end.attempt is AttemptEvent.NOT_STARTED
 
 
+def test_start_that_expects_its_own_grant_does_not_wait_for_itself() -> None:
+    """Its arguments name the grant; what it expects beside that does not count."""
+    book = CommandBook()
+    start = row(Verb.START, grant="grant-1")
+    book.add(start)
+    book.file_ready(start.id)
+    assert book.next(0, READY) == Hand(start)
+
+
 def test_pause_waits_for_the_start_it_means() -> None:
     """A pause that overtook its start's download is not a wrong job."""
     book = CommandBook()
