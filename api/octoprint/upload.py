@@ -11,6 +11,7 @@ up to `UNPROVEN_BYTES`, until its sender has proved who he is.
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -221,17 +222,15 @@ async def _after(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[by
 
 async def _keep_aside(part: Part) -> IO[bytes]:
     """A file without a key so far, on disk, small. Raises `NotAuthenticated` when it is larger."""
-    kept: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  the form closes it
     size = 0
-    try:
+    with ExitStack() as unless_kept:
+        kept: IO[bytes] = unless_kept.enter_context(tempfile.TemporaryFile())
         async for chunk in part:
             size += len(chunk)
             if size > UNPROVEN_BYTES:
                 raise NotAuthenticated(NO_PERMISSION)
             await asyncio.to_thread(kept.write, chunk)
-    except BaseException:
-        kept.close()
-        raise
+        unless_kept.pop_all()
     return kept
 
 

@@ -143,8 +143,8 @@ async def test_connect_and_disconnect(farm: Farm) -> None:
         {"printerProfile": "other"},
     ):
         assert (await post(farm, path, "connect", **body)).status_code == 400, body
-    body: dict[str, Any] = {"port": "AUTO", "baudrate": 0, "save": True, "autoconnect": True}
-    assert (await post(farm, path, "connect", **body)).status_code == 204
+    chosen: dict[str, Any] = {"port": "AUTO", "baudrate": 0, "save": True, "autoconnect": True}
+    assert (await post(farm, path, "connect", **chosen)).status_code == 204
     current = (await farm.get(path)).json()["current"]
     assert (current["state"], current["port"]) == ("Operational", "virtual:a")
     assert (await post(farm, path, "fake_ack")).status_code == 204
