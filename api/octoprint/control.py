@@ -149,11 +149,11 @@ class Control:
         lines = moves.terminal_lines(body)
         if "script" in body:
             raise NotFound(f"There is no script {body['script']!r}.")
-        self._operational(visit)
-        if any(line.upper().split(";")[0].strip() == "M112" for line in lines):
+        if moves.is_stop(lines):  # whatever state it is in
             await self._tell(visit, Verb.REMOTE_STOP)
-        else:
-            await self._orders.lines(visit, lines, self._profile(visit))
+            return done()
+        self._operational(visit)
+        await self._orders.lines(visit, lines, self._profile(visit))
         return done()
 
     async def custom_controls(self, visit: Visit) -> Response:

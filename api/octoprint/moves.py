@@ -6,11 +6,12 @@ decimals: no firmware is asked to read an exponent.
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from api.errors import Conflict, Invalid
 from api.octoprint.printer_document import heaters
+from schemas.gcode.words import parse
 from schemas.printer import Profile
 
 JOG_MM_PER_MIN = 6000.0
@@ -153,6 +154,11 @@ def terminal_lines(body: Mapping[str, Any]) -> list[str]:
     if len(found) > MAX_LINES or any(len(line) > MAX_LINE_CHARS for line in found):
         raise Invalid(f"At most {MAX_LINES} lines of {MAX_LINE_CHARS} characters at a time.")
     return found
+
+
+def is_stop(lines: Iterable[str]) -> bool:
+    """Whether one of *lines* is the emergency stop, however it is written."""
+    return any(command.code == "M112" for line in lines for command in parse(line.encode()))
 
 
 #: command -> how its lines are made, by the endpoint it belongs to.

@@ -100,3 +100,10 @@ def test_terminal_lines_come_one_way_only() -> None:
             moves.terminal_lines(body)
     with pytest.raises(Invalid):
         moves.terminal_lines({"command": "M117 " + "x" * 300})
+
+
+def test_an_emergency_stop_is_recognised_however_it_is_written() -> None:
+    """By the one parser of G-code words."""
+    for line in ("M112", "m112 ; now", "N5 M112*33", "M 0112"):
+        assert moves.is_stop(["G28", line]), line
+    assert not moves.is_stop(["M117 M112", "; M112", "M1120"])
