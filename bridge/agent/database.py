@@ -1,6 +1,7 @@
 """The journal's file: its tables, how it is opened, what its transactions are stamped with."""
 
 import sqlite3
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -41,11 +42,10 @@ class Clock(msgspec.Struct, frozen=True):
 def open_database(path: Path) -> sqlite3.Connection:
     """The database at *path*, made or checked. Raises `sqlite3.Error` or `JournalError`."""
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    try:
+    with ExitStack() as undo:
+        undo.callback(db.close)
         _prepare(db, path)
-    except BaseException:
-        db.close()
-        raise
+        undo.pop_all()
     path.chmod(0o600)
     return db
 

@@ -325,14 +325,16 @@ class Journal:
     def _transaction(self) -> Iterator[None]:
         try:
             self._db.execute("BEGIN IMMEDIATE")
+            committed = False
             try:
                 yield
                 self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                self._outbox.recount()
-                raise
+                committed = True
+            finally:
+                if not committed:
+                    if self._db.in_transaction:
+                        self._db.execute("ROLLBACK")
+                    self._outbox.recount()
         except sqlite3.Error as error:
             raise JournalError(f"the journal cannot be written: {error}") from error
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -156,11 +156,10 @@ class SenderHome:
             async with asyncio.timeout(ADOPT_S):
                 reader, writer = await asyncio.open_unix_connection(path)
                 line = SenderLine(reader, writer)
-                try:
+                with ExitStack() as undo:
+                    undo.callback(line.close)
                     await line.greet(adopt)
-                except BaseException:
-                    line.close()
-                    raise
+                    undo.pop_all()
                 return line
         except TimeoutError:
             raise SenderLost(f"the sender did not answer within {ADOPT_S:.0f} s") from None

@@ -397,3 +397,20 @@ def test_journal_survives_a_copy_of_its_files_at_any_moment(quick_dir: Path, now
             shutil.copy(quick_dir / f"j{suffix}", f"{image}{suffix}")
         _check_after_crash(image, [f"started c{n}" for n in range(1, number + 1)], now)
     journal.close()
+
+
+def test_full_disk_is_told_and_nothing_is_half_written(quick_dir: Path, now: Clock) -> None:
+    """Safety R33: the transaction is undone, the totals are right, and later ones work."""
+    journal = Journal(quick_dir / "j")
+    journal._db.execute("PRAGMA max_page_count = 20")
+    important = AlarmFact(printer=1, code="x", text="y" * 2000)
+    stored = 0
+    with pytest.raises(JournalError, match="cannot be written"):
+        while True:
+            journal.add_fact(important, now)
+            stored += 1
+    assert journal.fact_load()[0] == stored == journal.fact_span()[1]
+    journal.acknowledge(stored)
+    journal.add_fact(important, now)
+    assert journal.fact_span() == (stored + 1, stored + 1)
+    journal.close()
