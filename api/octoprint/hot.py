@@ -18,6 +18,7 @@ from api.octoprint.job_document import (
     JobFile,
     finished_document,
     job_document,
+    origin_of,
     progress_document,
 )
 from api.octoprint.orders import picture
@@ -178,13 +179,14 @@ def _progress(shown: Shown, live: Live) -> dict[str, Any]:
     attempt = shown.attempt
     if attempt is None:
         return progress_document(None)
+    origin = origin_of(shown.file.facts) if shown.file else "linear"
     if shown.is_running:
-        return progress_document(live.progress or _stored(attempt))
+        return progress_document(live.progress or _stored(attempt), origin)
     if attempt.state != AttemptState.COMPLETED or shown.file is None:
         return progress_document(None)
     stored = _stored(attempt)
     seconds = stored.print_time_s if stored else _between(attempt.started_at, attempt.ended_at)
-    return finished_document(shown.file.size_bytes, seconds)
+    return finished_document(shown.file.size_bytes, seconds, origin)
 
 
 def _stored(attempt: Attempt) -> Progress | None:

@@ -45,7 +45,12 @@ def filament_document(facts: Mapping[str, Any]) -> dict[str, Any] | None:
     } or None
 
 
-def progress_document(progress: Progress | None) -> dict[str, Any]:
+def origin_of(facts: Mapping[str, Any]) -> str:
+    """Where the remaining time comes from: the sender mixes the slicer's word with the pace."""
+    return "linear" if facts.get("estimated_s") is None else "mixed-analysis"
+
+
+def progress_document(progress: Progress | None, origin: str = "linear") -> dict[str, Any]:
     """The progress of a running print; all null without one."""
     if progress is None:
         return dict(_NO_PROGRESS)
@@ -55,18 +60,18 @@ def progress_document(progress: Progress | None) -> dict[str, Any]:
         "filepos": progress.file_bytes,
         "printTime": int(progress.print_time_s),
         "printTimeLeft": None if left_s is None else int(left_s),
-        "printTimeLeftOrigin": None if left_s is None else "estimate",
+        "printTimeLeftOrigin": None if left_s is None else origin,
     }
 
 
-def finished_document(size_bytes: int, print_time_s: float) -> dict[str, Any]:
+def finished_document(size_bytes: int, print_time_s: float, origin: str) -> dict[str, Any]:
     """The progress after a completed print, until something else is selected."""
     return {
         "completion": 100.0,
         "filepos": size_bytes,
         "printTime": int(print_time_s),
         "printTimeLeft": 0,
-        "printTimeLeftOrigin": "estimate",
+        "printTimeLeftOrigin": origin,
     }
 
 

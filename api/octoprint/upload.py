@@ -103,10 +103,7 @@ class Upload:
 
     async def _read(self, root: str, origin: str, form: _Form) -> Visit:
         """Read all parts; the visit of whoever has proved to send them."""
-        visit: Visit | None = None
-        if has_credential(self._visitors.place(root)):
-            visit = await self._visit(root, {})
-            check_local(origin)
+        visit = await self._visit_before_the_form(root)
         async for part in await multipart(request, self._max_bytes):
             if part.filename is None:
                 form.fields.setdefault(part.name, await part.read_text())
@@ -118,6 +115,19 @@ class Upload:
             raise NotAuthenticated(NO_PERMISSION)
         check_local(origin)
         return visit
+
+    async def _visit_before_the_form(self, root: str) -> Visit | None:
+        """By query, header or cookie. None: only a key in the form, which counts more than a
+        header, can still prove who it is.
+        """
+        if not has_credential(self._visitors.place(root)):
+            return None
+        try:
+            return await self._visit(root, {})
+        except NotAuthenticated:
+            if "apikey" in request.args:
+                raise
+            return None
 
     async def _same_farm(self, root: str, fields: dict[str, str], before: Visit | None) -> Visit:
         """A key in the form counts more than a header; both must be of one organization."""

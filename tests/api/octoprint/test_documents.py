@@ -10,6 +10,7 @@ from api.octoprint.job_document import (
     JobFile,
     finished_document,
     job_document,
+    origin_of,
     progress_document,
 )
 from api.octoprint.printer_document import (
@@ -101,7 +102,11 @@ def test_a_job_shows_its_file_and_progress() -> None:
     """octoprint 5: leaves of job and progress."""
     running = Progress(250, 1000, 25, 30.9, 90.2)
     shown = job_document(
-        PrinterState.PRINTING, FILE, progress_document(running), ever_selected=True, error=None
+        PrinterState.PRINTING,
+        FILE,
+        progress_document(running, origin_of(FILE.facts)),
+        ever_selected=True,
+        error=None,
     )
     assert shown["job"] == {
         "file": {
@@ -123,7 +128,7 @@ def test_a_job_shows_its_file_and_progress() -> None:
         "filepos": 250,
         "printTime": 30,
         "printTimeLeft": 90,
-        "printTimeLeftOrigin": "estimate",
+        "printTimeLeftOrigin": "mixed-analysis",
     }
     assert shown["state"] == "Printing"
     assert "error" not in shown
@@ -146,7 +151,7 @@ def test_nothing_selected_looks_different_before_the_first_time() -> None:
 
 def test_a_finished_print_stays_at_hundred_percent() -> None:
     """octoprint 5: completion 100, nothing left."""
-    shown = finished_document(1000, 120.7)
+    shown = finished_document(1000, 120.7, "linear")
     assert (shown["completion"], shown["filepos"]) == (100.0, 1000)
     assert (shown["printTime"], shown["printTimeLeft"]) == (120, 0)
 

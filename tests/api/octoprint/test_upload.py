@@ -267,6 +267,21 @@ async def test_a_key_behind_the_file_counts(farm: Farm) -> None:
         assert answer.status_code == status
 
 
+async def test_a_key_in_the_form_counts_more_than_a_header(farm: Farm) -> None:
+    """octoprint 2: the first one present wins, form before header."""
+    key = (b'Content-Disposition: form-data; name="apikey"\r\n\r\n', farm.key.encode())
+    for parts in ((b"".join(key), FILE_PART), (FILE_PART, b"".join(key))):
+        answer = await farm.http.post(
+            "/api/files/local",
+            content=body(*parts),
+            headers={
+                "X-Api-Key": "x" * 43,
+                "Content-Type": "multipart/form-data; boundary=B",
+            },
+        )
+        assert answer.status_code == 201
+
+
 async def test_a_stranger_cannot_fill_the_disk(farm: Farm) -> None:
     """Without any key in front, only so much is kept aside, and it is gone afterwards."""
 
