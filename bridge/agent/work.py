@@ -247,23 +247,21 @@ class PrinterWork:
         self._line, self.grant = line, line.adopted.live.grant
         self._down = self._quarantined = False
         strangers = await self._journal.run(Journal.open_grants, self._printer, boot)
-        if strangers or self._book.handed_to_others(boot):
-            self._settle_at = self._clock() + SETTLE_S
-        else:
-            await self._settle()
+        waits = strangers or self._book.handed_to_others(boot)
+        self._settle_at = self._clock() + (SETTLE_S if waits else 0.0)
 
     async def _died(self, death: Death) -> None:
         self._line, self._settle_at, self.grant = None, None, None
         if not self._down:
-            self._down = True
             fact = PrinterFact(
                 printer=self._printer, state=PrinterState.OFFLINE, reason=death.reason
             )
             await self._journal.run(Journal.add_fact, fact, self._journal.now())
+            self._down = True
         if death.alarm is not None:
             await self._journal.run(Journal.add_fact, death.alarm, self._journal.now())
             self._quarantined = True
-            await self._settle()
+            self._settle_at = self._clock()
         self._on_fact()
 
     async def _stop(self, row: CommandRow) -> None:
@@ -272,16 +270,20 @@ class PrinterWork:
         self._on_fact()
 
     async def _settle(self) -> None:
-        """Resolve what another agent or another sender life has left open."""
-        self._settle_at = None
-        view = self._view()
+        """Resolve what another agent or another sender life has left open.
+
+        Not settled until all of it is in the journal; doing it twice changes nothing.
+        """
+        boot = self._line.adopted.boot if self._line is not None else None
+        view = SenderView(boot=boot, grant=self.grant, quarantined=self._quarantined)
         reported = await self._journal.run(Journal.reported_grants, self._printer)
         for decision in self._book.adopted(self._now_ms(), view, reported):
             if isinstance(decision, Finish):
                 self._items.append(decision)
             elif isinstance(decision, Hand):
                 self._send(decision.row)
-        await self._journal.run(Journal.interrupt, self._printer, view.boot, self._journal.now())
+        await self._journal.run(Journal.interrupt, self._printer, boot, self._journal.now())
+        self._settle_at = None
         self._on_fact()
 
     # Decisions.

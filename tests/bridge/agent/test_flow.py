@@ -181,3 +181,26 @@ async def test_second_agent_refuses_and_the_first_ends_quickly(tmp_path: Path) -
         os.kill(sender.pid, 0)
         assert (sender.slug, sender.state) == ("sim1", "running")
         assert (room.directory / "identity.key").stat().st_mode & 0o777 == 0o600
+
+
+async def test_killed_sender_is_replaced_and_stop_ends_a_print(tmp_path: Path) -> None:
+    """kill -9 of a sender: interrupted, told once, offline is not for long; stop cools down."""
+    log = tmp_path / "sim1.lines"
+    api = FakeApi(desired=[config(1)])
+    async with room_of(tmp_path, api, [f"virtual://sim1?speed=20&log={log}"]) as room:
+        await api.until(lambda: operational(api, 1), 20)
+        api.start(1, "grant-1", CUBE.read_bytes())
+        await api.until(lambda: api.lives[1].lines_sent > 50, 60)
+        known = status.read(room.directory)
+        assert known is not None and known.senders[0].pid is not None
+        os.kill(known.senders[0].pid, signal.SIGKILL)
+        await api.until(lambda: "interrupted" in api.attempts("grant-1"), 15)
+        await api.until(lambda: operational(api, 1), 20)
+        assert api.attempts("grant-1") == ["started", "interrupted"]
+        second = api.start(1, "grant-2", CUBE.read_bytes())
+        await api.until(lambda: api.states(second.id) == ["started", "done"], 20)
+        await api.until(lambda: api.lives[1].lines_sent > 50, 60)
+        assert await room.kill(signal.SIGTERM) == 0
+    ran = executed.read(log)
+    assert ran.numbered[-1].startswith(("M84", "M140", "M104", "M107", "M106"))
+    assert "M104 T0 S0" in ran.numbered[-12:] or "M104 S0" in ran.numbered[-12:]
