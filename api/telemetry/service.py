@@ -29,7 +29,7 @@ STEP_S = 1.0
 BATCH_ROWS = 200
 KEEP_SAMPLES = timedelta(days=7)
 SWEEP_EVERY_S = 3600.0
-CATCH_UP_S = 3.0  # how long readers wait after a start for prints to be heard of again
+CATCH_UP_S = 4.0  # how long readers wait after a start for prints to be heard of again
 
 _log = logging.getLogger("gantry.telemetry")
 
@@ -127,7 +127,7 @@ class Telemetry:
         return bool(self._awaited) and self._clock.monotonic() < self._patient_until
 
     async def caught_up(self) -> None:
-        """Return when every such print was heard of, at the latest 3 s after the start."""
+        """Return when every such print was heard of, at the latest 4 s after the start."""
         try:
             async with asyncio.timeout(max(0.0, self._patient_until - self._clock.monotonic())):
                 await self._all_heard.wait()

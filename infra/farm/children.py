@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
 #: Pauses between restarts of a child that keeps dying, in seconds; the last one repeats.
 RESTART_PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-HEALTHY_S = 30.0
+HEALTHY_S = 10.0
 STOP_GRACE_S = 10.0
 
 
@@ -127,6 +128,25 @@ def last_line(path: Path) -> str:
     except OSError:
         return ""
     return next((line.strip()[:500] for line in reversed(lines) if line.strip()), "")
+
+
+def inherit_orphans() -> None:
+    """Processes whose parent dies below us become ours, so that `collect()` can bury them."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def collect(pid: int) -> bool:
+    """Whether the process *pid* is gone for good; buries it when it has ended and is ours."""
+    try:
+        if os.waitpid(pid, os.WNOHANG)[0] == pid:
+            return True
+    except ChildProcessError:
+        pass  # not ours: its own parent, or init, has to
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return True
+    return state.rpartition(")")[2].split()[0] in ("Z", "X")
 
 
 def _end_with_parent(parent: int) -> Callable[[], None]:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from infra.farm import rooms
-from infra.farm.children import Child, ChildFailed, run_once
+from infra.farm.children import Child, ChildFailed, collect, inherit_orphans, run_once
 from infra.farm.client import Client, Refused
 from infra.farm.credentials import Credentials, write_private
 from infra.farm.options import Options
@@ -20,6 +20,7 @@ from infra.farm.screen import Screen
 
 API_TIMEOUT_S = 30.0
 STOP_BRIDGE_TIMEOUT_S = 60.0
+GONE_TIMEOUT_S = 5.0
 
 
 class Farm:
@@ -37,6 +38,8 @@ class Farm:
         self.logs = logs
         self.api = Child("api", self._api_arguments(), logs / "api.log", self._restarted)
         self.agent = Child("agent", self._agent_arguments(), logs / "agent.log", self._restarted)
+        self._senders: dict[int, int] = {}
+        self._detached: set[int] = set()
         self._written = ""
 
     # Up.
@@ -44,6 +47,7 @@ class Farm:
     async def start(self) -> None:
         """Bring everything up. Raises `ChildFailed` or `SetupFailed` with what to do."""
         make_data_directory(self.options.data)
+        inherit_orphans()
         self.screen.note("Migrating the database …")
         await self._run("migration", ["api.migrate", *self._database_arguments()])
         self.screen.note(f"Starting the API on {self.options.url} …")
@@ -86,7 +90,7 @@ class Farm:
                     f"{printer['name']} does not answer on {printer['port_id']}: check cable, "
                     "power and baud rate; the bridge keeps trying."
                 )
-        if not silent:
+        if not silent and await rooms.until_senders_known(self._bridge_state(), ids):
             self._write_ready_file()
 
     # Watching.
@@ -96,6 +100,7 @@ class Farm:
         jobs: dict[int, str] = {}
         while True:
             try:
+                self._detached = {pid for pid in self._now_detached() if not collect(pid)}
                 self.printers = await self._current_printers()
                 self.screen.show(self.printers)
                 await self._tell_jobs(jobs)
@@ -122,17 +127,25 @@ class Farm:
 
     async def stop(self) -> None:
         """End every process this farm started; prints on attached printers are cancelled first."""
+        state = self._bridge_state()
+        pids = list(self._now_detached())
         await self.agent.stop()
-        state = str(self.options.data / "bridge")
-        try:
-            async with asyncio.timeout(STOP_BRIDGE_TIMEOUT_S):
-                await self._run("stopping", ["bridge", "stop", "--all", "--state-dir", state])
-        except (ChildFailed, TimeoutError) as error:
-            self.screen.note(f"Some printers did not stop cleanly: {error}")
+        if state.exists():
+            await self._stop_printers(state, pids)
         await self.api.stop()
         await self.client.close()
         if self.options.ready_file is not None:
             self.options.ready_file.unlink(missing_ok=True)
+
+    async def _stop_printers(self, state: Path, pids: list[int]) -> None:
+        arguments = ["bridge", "stop", "--all", "--state-dir", str(state)]
+        try:
+            async with asyncio.timeout(STOP_BRIDGE_TIMEOUT_S):
+                await self._run("stopping", arguments)
+        except (ChildFailed, TimeoutError) as error:
+            self.screen.note(f"Some printers did not stop cleanly: {error}")
+        if left := await rooms.until_gone(pids, GONE_TIMEOUT_S):
+            self.screen.note(f"Still running: processes {', '.join(map(str, left))}")
 
     # Details.
 
@@ -182,8 +195,9 @@ class Farm:
             self._written = text
 
     def _ready(self) -> dict[str, Any]:
-        state = self.options.data / "bridge"
-        pids = rooms.sender_pids(state)
+        state = self._bridge_state()
+        # An agent that has just started names no sender before it has adopted it.
+        self._senders |= {key: pid for key, pid in rooms.sender_pids(state).items() if pid}
         return {
             "url": self.options.url,
             "version": self.version,
@@ -199,12 +213,18 @@ class Farm:
                     "port": printer["port_id"],
                     "octoprint_url": octoprint_url(self.options, printer["slug"]),
                     "octoprint_key": self.known.octoprint_keys[printer["slug"]],
-                    "sender_pid": pids.get(printer["id"], 0),
+                    "sender_pid": self._senders.get(printer["id"], 0),
                     "executed_log": self._executed_log(printer["port_id"]),
                 }
                 for printer in self.printers
             ],
         }
+
+    def _now_detached(self) -> set[int]:
+        return self._detached | set(rooms.detached_pids(self._bridge_state()))
+
+    def _bridge_state(self) -> Path:
+        return self.options.data / "bridge"
 
     def _executed_log(self, port_id: str) -> str | None:
         if not port_id.startswith("virtual:"):

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import httpx
 
 from infra.farm import credentials as kept
+from infra.farm.children import collect
 from infra.farm.client import Client, Refused
 from infra.farm.credentials import Credentials
 from infra.farm.options import Options
@@ -226,10 +227,41 @@ async def queue_demo(client: Client, printers: list[dict[str, Any]]) -> dict[str
     return job
 
 
+async def until_senders_known(state: Path, ids: set[int]) -> bool:
+    """Whether the agent's status file names a sender for each printer within 10 s."""
+    for _ in range(100):
+        pids = sender_pids(state)
+        if all(pids.get(each) for each in ids):
+            return True
+        await asyncio.sleep(0.1)
+    return False
+
+
 def sender_pids(state: Path) -> dict[int, int]:
     """printer id -> process id of its sender, from the agent's status file; empty without one."""
+    return {each["printer"]: each["pid"] or 0 for each in _agent_status(state).get("senders", [])}
+
+
+def detached_pids(state: Path) -> list[int]:
+    """Every process that the agent started and that outlives it: senders and simulators."""
+    status = _agent_status(state)
+    found = [each["pid"] for key in ("senders", "simulators") for each in status.get(key, [])]
+    return [pid for pid in found if pid]
+
+
+async def until_gone(pids: list[int], timeout_s: float) -> list[int]:
+    """Wait until none of the processes exists; those that still do after *timeout_s*."""
+    deadline = asyncio.get_running_loop().time() + timeout_s
+    while left := [pid for pid in pids if not collect(pid)]:
+        if asyncio.get_running_loop().time() > deadline:
+            return left
+        await asyncio.sleep(0.02)
+    return []
+
+
+def _agent_status(state: Path) -> dict[str, Any]:
     try:
-        status = json.loads((state / "status.json").read_text(encoding="utf-8"))
-        return {each["printer"]: each["pid"] or 0 for each in status["senders"]}
-    except (OSError, ValueError, KeyError, TypeError):
+        found = json.loads((state / "status.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return {}
+    return found if isinstance(found, dict) else {}

@@ -53,6 +53,11 @@ class Faces:
     def job_of(self, job_id: int) -> Any:
         return self.get_v1(f"/jobs/{job_id}")
 
+    def progress(self) -> float | None:
+        """What v1 says of the running print; None when it does not know."""
+        found: float | None = self.get_v1(f"/printers/{self.printer['id']}")["progress"]
+        return found
+
     def executed(self) -> list[str]:
         """What the first printer's firmware ran, without what a host adds around a job."""
         log = self.farm.ready["printers"][0]["executed_log"]

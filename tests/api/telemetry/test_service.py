@@ -224,11 +224,11 @@ async def test_readers_wait_for_the_room_after_a_start(farm: Farm, clock: FakeCl
 
 
 async def test_patience_after_a_start_ends(farm: Farm, clock: FakeClock) -> None:
-    """A room that does not come back holds nobody up for more than 3 s."""
+    """A room that does not come back holds nobody up for more than 4 s."""
     await farm.say(farm.live(PrinterState.PRINTING))
     await farm.telemetry.step()
     restarted = farm.restarted()
     await restarted.load()
-    clock.advance(3)
+    clock.advance(4)
     assert not restarted.catching_up()
     await restarted.caught_up()
