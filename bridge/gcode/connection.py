@@ -1,7 +1,8 @@
 """The conversation behind a printer: greeting, identification, reports, stream and status.
 
-After the greeting: fresh line numbers, `M115`, then temperature reports by the firmware (`M155`)
-where it can, by polling (`M105`) where it cannot. Nothing here moves the machine.
+After the greeting: fresh line numbers, `M115`, whether long commands speak (`M113`), then
+temperature reports by the firmware (`M155`) where it can, by polling (`M105`) where it cannot.
+Nothing here moves the machine.
 """
 
 from bridge.gcode.dialects import by_firmware, by_name
@@ -12,6 +13,7 @@ from bridge.gcode.replies import (
     Busy,
     Capability,
     FirmwareInfo,
+    Keepalive,
     LineReader,
     Reply,
     Resend,
@@ -171,6 +173,8 @@ class Connection:
                 machine=fields.get("MACHINE_TYPE") or None,
                 capabilities=dict(self.status.capabilities),
             )
+        if self.stream.dialect.keepalive:
+            self.stream.order([b"M113"])
         self._report(now)
 
     def _report(self, now: float) -> None:
@@ -195,6 +199,8 @@ def tell_stream(stream: Stream, reply: Reply, now: float) -> None:
             stream.on_resend(number, now)
         case Busy(human):
             stream.on_busy(now, human=human)
+        case Keepalive(every_s):
+            stream.on_keepalive(every_s)
         case Wait():
             stream.on_wait(now)
         case Temperatures(settling=True):

@@ -28,6 +28,8 @@ class Dialect:
     silence_s: float = 30.0
     #: The same while a long command runs and nobody has seen `busy`.
     long_silence_s: float = 600.0
+    #: It knows M113, which says whether long commands speak (`busy`).
+    keepalive: bool = True
     #: It can report temperatures by itself without the capability line saying so.
     autoreport: bool = False
 
@@ -39,15 +41,17 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(name="prusa", pattern=r"prusa-firmware", window=1, resend_ok=False),
     Dialect(
         name="reprapfirmware",
+        keepalive=False,
         pattern=r"reprapfirmware",
         window=1,
         asks_again=False,
         silence_s=60.0,
     ),
     Dialect(name="repetier", pattern=r"repetier", doubles_resend=True, rx_bytes=63),
-    Dialect(name="smoothie", pattern=r"smoothie", window=1, resend_ok=False),
+    Dialect(name="smoothie", pattern=r"smoothie", window=1, resend_ok=False, keepalive=False),
     Dialect(
         name="klipper",
+        keepalive=False,
         pattern=r"klipper",
         window=2,
         asks_again=False,
@@ -55,7 +59,7 @@ DIALECTS: tuple[Dialect, ...] = (
         long_silence_s=3600.0,
     ),
     Dialect(name="malyan", pattern=r"malyan", window=1),
-    Dialect(name="teacup", pattern=r"teacup", window=1, resend_ok=False),
+    Dialect(name="teacup", pattern=r"teacup", window=1, resend_ok=False, keepalive=False),
     MARLIN,
 )
 

@@ -28,7 +28,7 @@ from bridge.gcode.happenings import (
 from bridge.gcode.prepare import HostPause, Prepared
 from bridge.gcode.run import JobFacts, Run
 from bridge.gcode.terminal import sendable
-from schemas.jobs import AttemptEvent
+from schemas.jobs import AttemptEvent, AttemptState
 from schemas.printer import (
     ACTIVE,
     CONNECTED,
@@ -191,15 +191,14 @@ class Printer:
     def halt(self, reason: str, now: float) -> None:
         """Remote stop: M112 goes out next, past everything; latched until `reset`."""
         again = self.state is _S.HALTED
-        connected = self.state in _TALKING
         self.fall(_E.HALT, AttemptEvent.FAILED, reason, now)
-        if connected and not again:
+        if not again:
             self._stop = STOP_BYTES
 
     def reset(self) -> None:
         """Release the latch of a stop or kill; the printer must be connected again."""
         self._move(_E.RESET)
-        self.error = None
+        self.error, self._stop = None, b""
 
     # Public: bytes and time.
 
@@ -266,6 +265,8 @@ class Printer:
         run = self.run
         if run is not None:
             ending = run.outcome if self.state is _S.CANCELLING else outcome
+            if run.state is AttemptState.GRANTED:  # not a line of it has been sent
+                ending = AttemptEvent.NOT_STARTED
             run.stop_clock(now)
             self._attempt(ending, now, reason)
             self._hot = True
@@ -342,7 +343,8 @@ class Printer:
     def _end(self, outcome: AttemptEvent, reason: str, now: float) -> None:
         run = self._bound()
         stream = self.link.stream
-        untouched = self.state is _S.STARTING and stream.out.ordinal_of(stream.sent) == 0
+        before = scripts.script(self.config, "before_print")
+        untouched = run.state is AttemptState.GRANTED and not before
         self._move(_E.CANCEL, grant=run.facts.grant, reason=reason)
         run.outcome, run.reason = outcome, reason
         run.stop_clock(now)

@@ -41,6 +41,13 @@ class Busy:
 
 
 @dataclass(frozen=True, slots=True)
+class Keepalive:
+    """M113's answer: `busy` comes every so many seconds, 0 for never."""
+
+    every_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Idle and its buffers are empty."""
 
@@ -111,6 +118,7 @@ Reply = (
     Ack
     | Resend
     | Busy
+    | Keepalive
     | Wait
     | Start
     | Failure
@@ -183,6 +191,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Reply]], ...] 
         re.compile(r"(?:echo:\s*)?busy:\s*(?P<why>.*)", re.I),
         lambda m: Busy(human=m["why"].lower().startswith("paused")),
     ),
+    (re.compile(r"(?:echo:)?\s*M113 S(\d+)"), lambda m: Keepalive(float(m[1]))),
     (re.compile(r"wait$"), lambda _: Wait()),
     (re.compile(r"[^A-Za-z]*start$"), lambda _: Start()),
     (re.compile(r"(?:error|fatal)\s*:(?P<text>.*)", re.I), _failure),

@@ -9,8 +9,8 @@ Theory of operation.
    still arrive cause further Resends of the same line (leftovers), and those are ignored as often
    as lines were in flight. The window grows again with good answers.
 3. Silence is probed with an unnumbered `M105`, which every firmware answers in its turn: when its
-   answer comes, all before it has been taken or was never received. A numbered `M105` then finds
-   out which. Autoreports and other chatter never count as an answer.
+   answer comes, all before it has been taken or was never received. A harmless numbered line then
+   finds out which. Autoreports and other chatter never count as an answer.
 """
 
 from collections import deque
@@ -254,6 +254,10 @@ class Stream:
         self._silences = 0
         self._human = human
 
+    def on_keepalive(self, every_s: float) -> None:
+        """The firmware has said how often it will say `busy`; 0 for never."""
+        self._busy_known = every_s > 0.0
+
     def on_heating(self, now: float) -> None:
         """A temperature line while a command waits for a heater."""
         self._quiet_since = now
@@ -381,7 +385,8 @@ class Stream:
         self._unconfirmed = number + 1
         self._credit(doubtful, now)
         if self.sent == number and not self.out.replaying:
-            self._orders.appendleft((b"M105", None))
+            ask_about_busy = self.dialect.keepalive and not self._busy_known
+            self._orders.appendleft((b"M113" if ask_about_busy else b"M105", None))
 
     def _lose(self, code: str, text: str) -> None:
         self._events.append(StreamLost(code, text))

@@ -128,7 +128,7 @@ class Simulated:
     def printed(self) -> list[bytes]:
         """What it has executed until now, without what a host asks for itself."""
         time.sleep(LOG_DELAY_S)
-        own = (b"M110", b"M115", b"M155", b"M105", b"M400")
+        own = (b"M110", b"M115", b"M155", b"M105", b"M113", b"M400")
         return [line for line in self.executed() if not line.startswith(own)]
 
 

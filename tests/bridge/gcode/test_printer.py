@@ -31,7 +31,7 @@ def test_connecting_identifies_and_asks_for_reports() -> None:
     host = Host()
     host.connect()
     assert host.states == [_S.CONNECTING, _S.OPERATIONAL]
-    assert host.firmware.executed == [b"M110 N0", b"M115", b"M155 S1"]
+    assert host.firmware.executed == [b"M110 N0", b"M115", b"M113", b"M155 S1"]
     (identity,) = [one for one in host.happened if isinstance(one, Identified)]
     assert (identity.name, identity.uuid) == ("Marlin 2.1 (fake)", "11-22")
     assert identity.capabilities == {"AUTOREPORT_TEMP": True, "EMERGENCY_PARSER": True}
@@ -177,6 +177,14 @@ def test_a_cancel_before_the_first_line_is_no_start(host: Host) -> None:
     host.go()
     assert host.attempts == [_A.NOT_STARTED]
     assert host.printer.state is _S.OPERATIONAL
+
+
+def test_a_port_that_is_lost_before_the_first_line_is_no_start(host: Host) -> None:
+    """The grant may be given again."""
+    host.printer.start(JobFacts(grant="G", job=1, file_name="x", size_bytes=10))
+    host.printer.lost("unplugged", host.now)
+    host.go()
+    assert host.attempts == [_A.NOT_STARTED]
 
 
 def test_the_next_job_begins_with_its_own_count(host: Host) -> None:
@@ -334,6 +342,15 @@ def test_a_stop_is_the_next_thing_on_the_wire_and_latches(host: Host) -> None:
     assert host.printer.state is _S.OFFLINE
 
 
+def test_a_stop_that_found_no_port_is_not_sent_later() -> None:
+    """safety M10: the latch holds; what could not be said then is not said after the reset."""
+    host = Host()
+    host.printer.halt("stopped", host.now)
+    host.printer.reset()
+    host.connect()
+    assert b"M112" not in host.firmware.heard
+
+
 def test_a_lost_port_interrupts_and_the_heaters_go_off_first_after_it(host: Host) -> None:
     """serial 12/#41; safety M05."""
     host.firmware.stuck = {b"G1"}
@@ -413,7 +430,7 @@ def test_scripts_of_the_configuration_run_in_order() -> None:
     host.go()
     host.printer.resume()
     host.go()
-    ran = [line for line in host.firmware.executed if line not in (b"M110 N0", b"M115")]
+    ran = host.firmware.executed[3:]
     assert ran == [
         *(b"M155 S1", b"M75", b"G1 X1", b"M400", b"G91", b"G1 Z5"),
         *(b"G1 Z-5", b"G90", b"G1 X2", b"M400", b"M77"),

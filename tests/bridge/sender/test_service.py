@@ -195,6 +195,7 @@ def test_a_stop_is_at_once_and_latched_through_a_restart(processes: Processes) -
     owner = processes.owner(sender, 1)
     owner.connect(printer.link)
     owner.start()
+    owner.attempt(_A.STARTED)
     owner.send(Gcode(id="q", lines=["G4 P1000"] * 50))
     asked = time.monotonic()
     assert owner.ask(RemoteStop(id="stop")).verdict is Verdict.DONE
