@@ -92,7 +92,7 @@ def _pair(options: argparse.Namespace) -> int:
         agent_version=VERSION,
     )
     token = _enrol_token(options.enrol_token_file, os.environ)
-    with httpx.Client() as client:
+    with httpx.Client(trust_env=target.uses_proxy) as client:
         pairer = pairing.Pairer(client, target, key)
         if token is not None:
             paired = pairer.enrol(token, room)

@@ -24,6 +24,11 @@ class Address:
         """The URL of the websocket."""
         return "ws" + self.http.removeprefix("http") + LINK_PATH
 
+    @property
+    def uses_proxy(self) -> bool:
+        """Whether the machine's proxy settings count: never for this machine itself."""
+        return not _is_loopback(urlsplit(self.http).hostname or "")
+
     def at(self, path: str) -> str:
         """The URL of *path*, which begins with a slash."""
         return self.http + path

@@ -59,7 +59,10 @@ class BulkSource:
         import httpx
 
         if self._client is None:
-            self._client = httpx.AsyncClient(timeout=httpx.Timeout(SILENCE_S, connect=CONNECT_S))
+            self._client = httpx.AsyncClient(
+                timeout=httpx.Timeout(SILENCE_S, connect=CONNECT_S),
+                trust_env=self._address.uses_proxy,
+            )
         return self._client
 
 

@@ -68,6 +68,7 @@ class Dialler:
                 open_timeout=OPEN_S,
                 close_timeout=CLOSE_S,
                 ping_interval=None,
+                proxy=True if target.uses_proxy else None,
                 user_agent_header="gantry-bridge",
             )
         except InvalidStatus as error:
@@ -84,7 +85,7 @@ class Dialler:
         import httpx
 
         try:
-            async with httpx.AsyncClient(timeout=OPEN_S) as client:
+            async with httpx.AsyncClient(timeout=OPEN_S, trust_env=target.uses_proxy) as client:
                 answer = await client.post(
                     target.at(NONCE_PATH), json={"bridge_id": self._bridge_id}
                 )

@@ -234,6 +234,15 @@ def test_address_that_must_not_be_used_is_refused(url: str) -> None:
         address.parse(url)
 
 
+@pytest.mark.parametrize(
+    ("url", "uses"),
+    [("http://127.0.0.1:1", False), ("http://localhost", False), ("https://farm", True)],
+)
+def test_proxy_is_for_other_machines(url: str, uses: bool) -> None:
+    """An API on this machine is reached without the machine's proxy."""
+    assert address.parse(url).uses_proxy is uses
+
+
 def test_operator_may_allow_plain_text() -> None:
     """Only by an explicit flag."""
     assert address.parse("http://10.0.0.5:8000", insecure=True).http == "http://10.0.0.5:8000"
