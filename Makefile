@@ -7,9 +7,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIPENV := PIPENV_VENV_IN_PROJECT=1 PIPENV_IGNORE_VIRTUALENVS=1 PIPENV_NOSPIN=1 PIPENV_VERBOSITY=-1 $(BIN)/pipenv
 SOURCES := schemas bridge api infra tests
+PYTEST := $(BIN)/python -m pytest -q
 ARGS ?=
 
-.PHONY: help run test check unit flow bench soak clean
+.PHONY: help run test check unit rooms flow bench soak clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -17,7 +18,7 @@ help: ## this list
 run: $(VENV)/.run ## a farm with two simulated printers; options: make run ARGS="--help"
 	@exec $(BIN)/python -m infra.farm $(ARGS)
 
-test: check unit flow ## everything: style, types, imports, unit and flow tests
+test: check unit rooms flow ## everything: style, types, imports, and all tests but the long ones
 
 check: $(VENV)/.dev ## style, types and import contracts
 	$(BIN)/ruff check $(SOURCES)
@@ -25,17 +26,20 @@ check: $(VENV)/.dev ## style, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-unit: $(VENV)/.dev ## the fast tests
-	$(BIN)/python -m pytest -q -m "not flow and not soak" $(ARGS)
+unit: $(VENV)/.dev ## the fast tests: no database, no process
+	$(PYTEST) -n 2 -m "not flow and not soak" --ignore tests/api $(ARGS)
+
+rooms: $(VENV)/.dev ## the tests of the API's rooms, each on its own database
+	$(PYTEST) -n 2 -m "not flow and not soak" tests/api $(ARGS)
 
 flow: $(VENV)/.dev ## the tests that start real processes
-	$(BIN)/python -m pytest -q -m "flow" $(ARGS)
+	$(PYTEST) -m "flow" $(ARGS)
 
 bench: $(VENV)/.dev ## the benchmarks, as tables beside a bare reference
 	$(BIN)/python -m infra.bench $(ARGS)
 
 soak: $(VENV)/.dev ## long seeded runs
-	$(BIN)/python -m pytest -q -m "soak" $(ARGS)
+	$(PYTEST) -m "soak" $(ARGS)
 
 clean: ## remove what the set-up made (data stay)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

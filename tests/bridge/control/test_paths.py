@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -33,11 +34,12 @@ def test_a_directory_that_others_may_enter_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever can write there could be our printer."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    (tmp_path / "gantry").mkdir(mode=0o755)
-    (tmp_path / "gantry").chmod(0o755)
-    with pytest.raises(ControlError, match="0700"):
-        runtime_dir(tmp_path / "a")
+    with TemporaryDirectory(prefix="g") as short:  # a long one is not taken in the first place
+        monkeypatch.setenv("XDG_RUNTIME_DIR", short)
+        (Path(short) / "gantry").mkdir(mode=0o755)
+        (Path(short) / "gantry").chmod(0o755)
+        with pytest.raises(ControlError, match="0700"):
+            runtime_dir(tmp_path / "a")
 
 
 def test_a_socket_path_that_cannot_be_bound_is_refused() -> None:
