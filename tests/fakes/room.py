@@ -74,10 +74,10 @@ class FakeRoom:
         self._epoch = 0
         self._seq = 0
         self._task: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()  # never cancelled within a transaction
         self.machines: dict[int, Machine] = {}
         self.orders: list[tuple[Verb, Any]] = []
         self.refuses = ""
-        self.silent = False
 
     async def connect(self) -> None:
         welcome = await self._handler.hello(
@@ -92,7 +92,7 @@ class FakeRoom:
             ),
         )
         assert isinstance(welcome, Welcome)
-        self._epoch = welcome.epoch
+        self._epoch, self._seq = welcome.epoch, welcome.fact_ack.seq
         await self._look()
         for machine in self.machines.values():
             await self.report(machine)
@@ -100,7 +100,8 @@ class FakeRoom:
 
     async def leave(self) -> None:
         if self._task is not None:
-            self._task.cancel()
+            async with self._turn:
+                self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
         await self._handler.closed(self._bridge, self._epoch)
@@ -144,7 +145,7 @@ class FakeRoom:
         with self._application.bus.listen(f"bridge:{self._bridge.id}") as listener:
             while True:
                 await listener.wait(None)
-                if not self.silent:
+                async with self._turn:
                     await self._look()
 
     async def _look(self) -> None:

@@ -10,15 +10,23 @@ from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
+from argon2 import PasswordHasher
 from tortoise.backends.base.executor import EXECUTOR_CACHE
 
+from api.accounts.models import LoginAttempt, User
 from api.accounts.people import NewUser
-from api.app import Application, Rooms
-from api.bridges.service import Bridge
+from api.app import Application
+from api.bridges.models import Bridge
+from api.commands.models import Command
 from api.config import Settings
 from api.db import open_database
+from api.files.models import Blob, FileName
+from api.jobs.models import Attempt, Job, Print
 from api.principal import Principal, Role
-from api.printers.service import Printer, PrinterCreate
+from api.printers.models import Printer
+from api.printers.rows import STRUCTURE, bell
+from api.printers.service import PrinterCreate
 from schemas.link import Port
 from tests.fakes.room import FakeRoom, Machine
 
@@ -66,14 +74,27 @@ class Farm:
 
 
 @dataclass(frozen=True)
-class Template:
-    """A data directory that is copied for every test, and the secrets that go with it."""
+class World:
+    """One API for all tests of the face (its routes take longer to build than a test), with what
+    its rows were at the beginning."""
 
-    directory: Path
+    application: Application
     admin: Principal
     token: str
     key: str
     viewer_key: str
+    printers: list[dict[str, Any]]
+
+    async def reset(self) -> None:
+        """Nothing printed, nothing stored, every printer as it was made."""
+        for model in (Attempt, Print, Job, Command, FileName, Blob, LoginAttempt):
+            await model.all().delete()
+        for row in self.printers:
+            values = {name: value for name, value in row.items() if name != "id"}
+            await Printer.filter(id=row["id"]).update(**values)
+        await Bridge.all().update(reported_version=0)
+        shutil.rmtree(self.application.settings.blobs_dir, ignore_errors=True)
+        self.application.bus.wake([STRUCTURE, *(bell(row["id"]) for row in self.printers)])
 
 
 def _settings(directory: Path) -> Settings:
@@ -82,19 +103,36 @@ def _settings(directory: Path) -> Settings:
     return Settings(data_dir=directory, database_url=url)
 
 
-async def _make(directory: Path) -> Template:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    EXECUTOR_CACHE.clear()
+    directory = tmp_path_factory.mktemp("octoprint") / "data"
+    directory.mkdir()
     application = Application(_settings(directory))
+    # In tasks of their own: what a fixture sets in its context holds for other rooms' tests too.
+    await asyncio.create_task(_migrate(application))
+    await asyncio.create_task(application.startup())
+    try:
+        yield await asyncio.create_task(_fill(application))
+    finally:
+        await application.shutdown()
+
+
+async def _migrate(application: Application) -> None:
     context = await open_database(application.settings)
     try:
         with context:
             await context.generate_schemas()
-            return await _fill(directory, application.rooms)
     finally:
         await context.close_connections()
 
 
-async def _fill(directory: Path, rooms: Rooms) -> Template:
+async def _fill(application: Application) -> World:
+    application.database.__enter__()
+    rooms = application.rooms
     admin = (await rooms.accounts.setup("admin", "a@b.example", PASSWORD, "test")).principal
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+    await User.all().update(password_hash=cheap)
     viewer = await rooms.accounts.create_user(
         admin,
         NewUser(username="guest", email="g@b.example", password=PASSWORD, role=Role.VIEWER),
@@ -116,39 +154,32 @@ async def _fill(directory: Path, rooms: Rooms) -> Template:
         new = PrinterCreate(name=name, bridge_id=bridge.id, port_id=port, baud=115200)
         await rooms.printers.create(admin, new)
     _, token = await rooms.accounts.create_token(admin, "test", [], None)
-    key = await rooms.accounts.create_octoprint_key(admin, None, "slicer")
-    viewer_key = await rooms.accounts.create_octoprint_key(watcher, None, "watcher")
-    return Template(directory, admin, token, key, viewer_key)
+    return World(
+        application=application,
+        admin=admin,
+        token=token,
+        key=await rooms.accounts.create_octoprint_key(admin, None, "slicer"),
+        viewer_key=await rooms.accounts.create_octoprint_key(watcher, None, "watcher"),
+        printers=await Printer.all().values(),
+    )
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    EXECUTOR_CACHE.clear()
-    return asyncio.run(_make(tmp_path_factory.mktemp("octoprint") / "data"))
-
-
-@pytest.fixture
-async def farm(template: Template, tmp_path: Path) -> AsyncIterator[Farm]:
-    EXECUTOR_CACHE.clear()
-    directory = tmp_path / "data"
-    shutil.copytree(template.directory, directory)
-    application = Application(_settings(directory))
-    await application.startup()
+@pytest_asyncio.fixture(loop_scope="session")
+async def farm(world: World) -> AsyncIterator[Farm]:
+    application = world.application
     application.database.__enter__()  # for this test's own calls
-    try:
-        room = FakeRoom(application, await Bridge.get(id=1))
-        await room.connect()
-        transport = httpx.ASGITransport(app=application)
-        async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
-            yield Farm(
-                application,
-                client,
-                room,
-                template.admin,
-                template.token,
-                template.key,
-                template.viewer_key,
-            )
-        await room.leave()
-    finally:
-        await application.shutdown()
+    await world.reset()
+    room = FakeRoom(application, await Bridge.get(id=1))
+    await room.connect()
+    transport = httpx.ASGITransport(app=application)
+    async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
+        yield Farm(
+            application,
+            client,
+            room,
+            world.admin,
+            world.token,
+            world.key,
+            world.viewer_key,
+        )
+    await room.leave()

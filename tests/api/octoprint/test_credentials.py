@@ -3,8 +3,11 @@
 import itertools
 
 import httpx
+import pytest
 
 from tests.api.octoprint.conftest import PASSWORD, Farm
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ALPHA = "/octoprint/alpha"
 

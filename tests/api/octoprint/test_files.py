@@ -7,6 +7,8 @@ import pytest
 from schemas.printer import PrinterState
 from tests.api.octoprint.conftest import GCODE, Farm
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 LOCAL = "/api/files/local"
 
 

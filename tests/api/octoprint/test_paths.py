@@ -1,6 +1,10 @@
 """One `/api`, two dialects: who answers where, and how errors look (DESIGN 7; octoprint 1)."""
 
+import pytest
+
 from tests.api.octoprint.conftest import Farm
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 #: OctoPrint's paths below /api that lie beside v1's rooms of similar names.
 OCTOPRINT_PATHS = [

@@ -3,10 +3,13 @@
 from typing import Any
 
 import httpx
+import pytest
 
 from schemas.commands import Verb
 from schemas.printer import PrinterState
 from tests.api.octoprint.conftest import Farm
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TOOL, BED, HEAD = "/api/printer/tool", "/api/printer/bed", "/api/printer/printhead"
 

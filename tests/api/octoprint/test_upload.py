@@ -9,6 +9,8 @@ import pytest
 from api.uploads import MAX_PARTS
 from tests.api.octoprint.conftest import GCODE, Farm
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 DATA = Path(__file__).parents[2] / "data"
 
 
@@ -306,14 +308,14 @@ async def test_an_empty_file_name_is_415(farm: Farm) -> None:
     assert answer.status_code == 415
 
 
-async def test_an_upload_over_the_limit_is_413(farm: Farm) -> None:
+async def test_an_upload_over_the_limit_is_413(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
     """S46: counted, also without a length; nothing stays behind."""
     upload = next(
         route.handler
         for route in farm.application.octoprint.routes
         if route.path == "/api/files/<origin>" and route.method == "POST"
     )
-    upload.__self__._max_bytes = 1000  # type: ignore[attr-defined]
+    monkeypatch.setattr(upload.__self__, "_max_bytes", 1000)  # type: ignore[attr-defined]
     assert (await farm.upload("a.gcode", GCODE * 100)).status_code == 413
 
     async def chunked() -> AsyncIterator[bytes]:
