@@ -4,11 +4,14 @@ The context that `Tortoise.init()` returns is entered around the app for every r
 (tortoise's own Quart integration answers 500 on every request).
 """
 
+import sys
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from tortoise import Tortoise
 from tortoise.context import TortoiseContext
+from tortoise.transactions import in_transaction
 
 from api.config import Settings, load
 
@@ -48,6 +51,34 @@ def tortoise_config(url: str) -> dict[str, Any]:
 
 #: For `tortoise -c api.db.TORTOISE_ORM makemigrations`.
 TORTOISE_ORM = tortoise_config(load().database)
+
+
+class Transaction:
+    """Tortoise's transaction, safe against being cancelled while it begins.
+
+    Tortoise takes its lock (or a connection from the pool) before BEGIN and gives it back only
+    after a whole entry: a request whose client goes away in between would lock everybody out.
+    """
+
+    def __init__(self) -> None:
+        self._context = in_transaction()
+
+    async def __aenter__(self) -> None:
+        begun = False
+        try:
+            await self._context.__aenter__()
+            begun = True
+        finally:
+            if not begun and hasattr(self._context, "token"):  # it holds the connection
+                await self._context.__aexit__(*sys.exc_info())
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._context.__aexit__(kind, error, trace)
 
 
 async def open_database(settings: Settings) -> TortoiseContext:

@@ -9,10 +9,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tortoise.transactions import in_transaction
-
 from api.bus.local import Bus
 from api.clock import Clock
+from api.db import Transaction
 from api.events.models import Event
 
 
@@ -61,7 +60,7 @@ class Ledger:
         await the network inside. An exception rolls everything back and wakes nobody.
         """
         change = Change()
-        async with self._writer, in_transaction():
+        async with self._writer, Transaction():
             yield change
             await self._write(change.happened)
         self._bus.wake(change.wakes)

@@ -19,9 +19,7 @@ async def test_events_are_numbered_without_gaps_per_organization(ledger: Ledger)
     assert [event.number for event in await ledger.read(1, since=2, limit=10)] == [3]
 
 
-async def test_failed_change_writes_nothing_and_wakes_nobody(
-    ledger: Ledger, bus: LocalBus
-) -> None:
+async def test_failed_change_writes_nothing_and_wakes_nobody(ledger: Ledger, bus: LocalBus) -> None:
     """An exception rolls the events back and keeps the wake-ups in."""
     with bus.listen("events:1") as listener:
         with pytest.raises(RuntimeError, match="midway"):
@@ -52,3 +50,20 @@ async def test_concurrent_changes_get_their_own_numbers(ledger: Ledger) -> None:
     await asyncio.gather(*(write(turn) for turn in range(20)))
     numbers = [event.number for event in await ledger.read(1, since=0, limit=50)]
     assert numbers == list(range(1, 21))
+
+
+async def test_a_change_cancelled_at_any_point_locks_nobody_out(ledger: Ledger) -> None:
+    """A client that goes away cancels its request: the next one still gets its transaction."""
+
+    async def work() -> None:
+        async with ledger.change():
+            await asyncio.sleep(0)
+
+    for steps in range(30):
+        task = asyncio.create_task(work())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        async with asyncio.timeout(5), ledger.change():
+            pass
