@@ -67,10 +67,10 @@ class FileCommands:
         look = LOOKS[self._jobs.live(visit).state]
         if not look.operational or look.active:
             return plain("Printer is not ready to unselect a file", 409)
-        selected = (await self._hot.shown(visit.printer)).path
+        selected = (await self._hot.shown(visit.printer)).file
         if selected is None:
             return plain("No file is selected", 409)
-        if path not in (CURRENT, selected):
+        if path not in (CURRENT, selected.path):
             return plain("Only the currently selected file can be unselected", 400)
         await self._hot.select(visit.printer, None)
         return done()

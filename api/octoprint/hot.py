@@ -45,7 +45,10 @@ class _Kept:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the job endpoint shows: the file, whether it is being printed, and its last attempt."""
+    """What the job endpoint shows: the file, whether it is being printed, and its last attempt.
+
+    *path* is the file's name in the printer's tree; None when it came another way (v1).
+    """
 
     file: JobFile | None
     path: str | None
@@ -114,7 +117,7 @@ class HotReads:
             file = await self._selected(printer, selection)
             return Shown(file, file.path if file else None, None, is_running=False)
         file = await self._printed(printer, job)
-        return Shown(file, job.file_path or job.file_name, attempt, is_running)
+        return Shown(file, job.file_path or None, attempt, is_running)
 
     async def select(self, printer: Printer, path: str | None) -> None:
         """Remember *path* as selected until the next print; None: nothing is."""

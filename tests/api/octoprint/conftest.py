@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 from argon2 import PasswordHasher
 from tortoise.backends.base.executor import EXECUTOR_CACHE
+from tortoise.models import Model
 
 from api.accounts.models import LoginAttempt, User
 from api.accounts.people import NewUser
@@ -23,6 +24,7 @@ from api.config import Settings
 from api.db import open_database
 from api.files.models import Blob, FileName
 from api.jobs.models import Attempt, Job, Print
+from api.models_library.models import LibraryModel, PrintFile
 from api.principal import Principal, Role
 from api.printers.models import Printer
 from api.printers.rows import STRUCTURE, bell
@@ -73,6 +75,12 @@ class Farm:
         return await self.post("/api/files/local", files={"file": (name, content)}, data=fields)
 
 
+#: Rows that tests make.
+_OF_TESTS: tuple[type[Model], ...] = (
+    *(Attempt, Print, Job, Command, PrintFile, LibraryModel, FileName, Blob, LoginAttempt),
+)
+
+
 @dataclass(frozen=True)
 class World:
     """One API for all tests of the face (its routes take longer to build than a test), with what
@@ -87,7 +95,7 @@ class World:
 
     async def reset(self) -> None:
         """Nothing printed, nothing stored, every printer as it was made."""
-        for model in (Attempt, Print, Job, Command, FileName, Blob, LoginAttempt):
+        for model in _OF_TESTS:
             await model.all().delete()
         for row in self.printers:
             values = {name: value for name, value in row.items() if name != "id"}

@@ -10,8 +10,9 @@ from api.printers.models import Printer
 from api.printers.rows import bell
 from schemas.commands import Verb
 from schemas.printer import PrinterState
-from tests.api.octoprint.conftest import Farm
+from tests.api.octoprint.conftest import GCODE, Farm
 
+LOCAL = "/api/files/local"
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
@@ -19,13 +20,17 @@ async def order(farm: Farm, command: str, **more: Any) -> httpx.Response:
     return await farm.post("/api/job", json={"command": command, **more})
 
 
-async def printing(farm: Farm, name: str = "a.gcode") -> None:
-    assert (await farm.upload(name, print="true")).json()["effectivePrint"] is True
-    for _ in range(200):
-        if (await farm.job())["state"] == "Printing":
+async def until(farm: Farm, state: str) -> None:
+    for _ in range(300):
+        if (await farm.job())["state"] == state:
             return
         await asyncio.sleep(0.01)
-    raise AssertionError("it does not print")
+    raise AssertionError(f"it is not {state}")
+
+
+async def printing(farm: Farm, name: str = "a.gcode") -> None:
+    assert (await farm.upload(name, print="true")).json()["effectivePrint"] is True
+    await until(farm, "Printing")
 
 
 async def test_pause_and_resume_answer_what_the_printer_reported(farm: Farm) -> None:
@@ -196,3 +201,20 @@ async def test_an_absent_room_is_offline(farm: Farm) -> None:
     assert (connection["state"], connection["port"]) == ("Closed", None)
     assert (await farm.get("/api/printer")).status_code == 409
     assert (await order(farm, "start")).status_code == 409
+
+
+async def test_a_job_from_v1_is_shown_and_uses_no_name_here(farm: Farm) -> None:
+    """Its file is shown to the end; a file of the same name in the tree stays free."""
+    token = {"Authorization": f"Bearer {farm.token}"}
+    files = {"file": ("a.gcode", GCODE)}
+    made = await farm.http.post("/api/v1/print-files/upload", files=files, headers=token)
+    body = {"item_name": "vase", "print_file_id": made.json()["id"], "printer_id": 1}
+    assert (await farm.http.post("/api/v1/jobs", json=body, headers=token)).status_code == 201
+    await until(farm, "Printing")
+    assert (await farm.job())["job"]["file"]["name"] == "a.gcode"
+    assert (await farm.upload("a.gcode")).status_code == 201
+    await farm.room.finish(farm.machine)
+    shown = await farm.job()
+    assert (shown["state"], shown["progress"]["completion"]) == ("Operational", 100)
+    assert (await farm.post(f"{LOCAL}/current", json={"command": "unselect"})).status_code == 204
+    assert (await farm.job())["job"]["file"]["name"] is None
