@@ -35,6 +35,8 @@ MAX_SILENCES = 5
 GROW_AFTER = 8
 #: More lines than this are never in flight: an emergency command would wait behind them.
 MAX_WINDOW = 16
+#: What number and checksum add to a line, at most.
+_NUMBERING_BYTES = 16
 #: A Resend this far behind what is acknowledged is noise in its number.
 _MAX_REWIND = 2 * MAX_WINDOW
 
@@ -173,8 +175,10 @@ class Stream:
             self._urgent.clear()
         if self.acked == self.out.next - 1:
             self._quiet_since = now
-        while room > 0 and self._next_is_ready():
+        while room > 0 and not self.out.blocked(self.acked):
             limit = room if self._lossless else self._fitting(room)
+            if not limit or not self._next_is_ready():
+                break
             lines = self.out.take(limit, self.acked, job=not (self.held or self._orders))
             if not lines:
                 break
@@ -295,7 +299,11 @@ class Stream:
         return window - (self.out.next - 1 - self.acked)
 
     def _next_is_ready(self) -> bool:
-        """Whether `Outgoing.take` may go on; an order is put into the sequence where it fits."""
+        """Whether `Outgoing.take` may go on; an order is put into the sequence where it fits.
+
+        It is put there only when it can leave at once: what waits in the sequence could be taken
+        back by what comes behind it.
+        """
         if not self._orders or self.out.replaying:
             return True
         text, token = self._orders[0]
@@ -314,6 +322,8 @@ class Stream:
             return 1
         flying = self.out.size_of(self.acked + 1, self.sent)
         size = self.out.peek_bytes() or self.dialect.rx_bytes // 2
+        if self._orders and not self.out.replaying:
+            size = len(self._orders[0][0]) + _NUMBERING_BYTES
         return min(room, 1) if flying + size <= self.dialect.rx_bytes else 0
 
     def _patience_s(self) -> float:

@@ -168,6 +168,13 @@ def test_cancel_while_heating_ends_the_wait(host: Host) -> None:
     host.printer.cancel(host.now)
     host.go()
     assert b"M108" in host.firmware.heard
+    for _ in range(3):  # whatever it says meanwhile, no line of the script may get lost
+        host.say(b" T:24.0 /0.0 B:30.0 /60.0 @:0 B@:127\n")
+        host.go()
+    host.say(host.firmware.finish())
+    host.go()
+    assert host.firmware.executed[-5:] == [b"M104 S0", b"M140 S0", b"M107", b"M400", b"M84"]
+    assert host.attempts == [_A.STARTED, _A.CANCELLED]
 
 
 def test_a_cancel_before_the_first_line_is_no_start(host: Host) -> None:
