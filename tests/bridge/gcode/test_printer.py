@@ -163,7 +163,7 @@ def test_cancel_runs_the_script_and_ends_once(host: Host) -> None:
 def test_cancel_while_heating_ends_the_wait(host: Host) -> None:
     """serial 12/#31: with an emergency parser M108 goes past the queue."""
     host.firmware.stuck = {b"M190"}
-    host.start(b"M190 S60\n" + CUBE)
+    host.start(CUBE + b"M190 S60\n" + CUBE)
     host.go()
     host.printer.cancel(host.now)
     host.go()
