@@ -53,6 +53,7 @@ class _Form:
     filename: str | None = None
     blob: Blob | None = None
     aside: IO[bytes] | None = None
+    elsewhere: str = ""  # the field of a file part that is not `file`
 
 
 class Upload:
@@ -85,6 +86,8 @@ class Upload:
         form = _Form()
         try:
             visit = await self._read(root, origin, form)
+            if form.filename is None and form.elsewhere and "foldername" not in form.fields:
+                raise Invalid(f"The file must come in the field file, not {form.elsewhere!r}.")
             if form.filename is None:
                 return await self._without_file(visit, form.fields)
             if form.blob is None:
@@ -137,8 +140,11 @@ class Upload:
         return visit
 
     async def _take_file(self, visit: Visit | None, form: _Form, part: Part) -> None:
-        if part.name != "file":
-            raise Invalid(f"The file must come in the field file, not {part.name!r}.")
+        if part.name != "file":  # some clients send a file's name as if it were a file, too
+            form.elsewhere = part.name
+            async for _ in part:
+                pass
+            return
         if form.filename is not None:
             raise Invalid("One file at a time.")
         form.filename = part.filename or ""

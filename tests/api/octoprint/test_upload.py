@@ -422,3 +422,23 @@ async def test_octorest_sends_bytes_by_requests(farm: Farm) -> None:
     answer = await farm.post("/octoprint/alpha/api/files/local/rest.gcode", json=select)
     assert answer.status_code == 204
     await eventually(farm, "Printing")
+
+
+async def test_a_name_sent_as_a_file_is_passed_over(farm: Farm) -> None:
+    """octoprint-cli sends the path a second time, as a file in the field filename."""
+    boundary = b"4f1e8c2b"
+    raw = transcript(
+        boundary,
+        (b'Content-Disposition: form-data; name="file"; filename="cli.gcode"', GCODE),
+        (
+            b'Content-Disposition: form-data; name="filename"; filename="filename"',
+            b"/home/me/cli.gcode",
+        ),
+    )
+    headers = {
+        "X-Api-Key": farm.key,
+        "Content-Type": "multipart/form-data; boundary=" + boundary.decode(),
+    }
+    answer = await farm.http.post("/octoprint/alpha/api/files/local", content=raw, headers=headers)
+    assert answer.status_code == 201
+    assert answer.json()["files"]["local"]["path"] == "cli.gcode"
