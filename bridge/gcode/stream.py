@@ -20,6 +20,7 @@ from bridge.gcode.happenings import OrderDone, StreamLost
 from bridge.gcode.lines import is_blocking
 from bridge.gcode.outgoing import Outgoing
 from bridge.gcode.replies import Ack
+from bridge.gcode.window import MAX_WINDOW, Window
 
 #: A Resend without `ok`: after this the `ok` is taken as said. Also the patience with a leftover.
 RESEND_GRACE_S = 0.5
@@ -31,10 +32,6 @@ WAIT_AFTER_S = 1.0
 MAX_SAME_RESEND = 10
 #: Probes without any answer before the firmware counts as gone.
 MAX_SILENCES = 5
-#: Good answers before the window grows by one line.
-GROW_AFTER = 8
-#: More lines than this are never in flight: an emergency command would wait behind them.
-MAX_WINDOW = 16
 #: What number and checksum add to a line, at most.
 _NUMBERING_BYTES = 16
 #: A Resend this far behind what is acknowledged is noise in its number.
@@ -58,22 +55,20 @@ class Stream:
         self._events: list[OrderDone | StreamLost] = []
         self._urgent = bytearray()
         self._busy_known = False
-        self._window = 1
+        self._window = Window()
         self.configure(MARLIN)
         self.reset(0.0)
 
     def configure(self, dialect: Dialect) -> None:
         """Speak as *dialect* from now on."""
         self.dialect = dialect
-        self._limit = dialect.window
-        self._window = min(self._window, self._limit)
+        self._window.bound(dialect.window)
 
     def reset(self, now: float) -> None:
         """The firmware has begun again: numbers start at 1, nothing is in flight."""
         self.out.reset()
         self.acked = 0
-        self._window = 1
-        self._good = 0
+        self._window.restart()
         self._free: int | None = None
         self._extras: deque[int] = deque()
         self._await_ok: float | None = None
@@ -216,7 +211,7 @@ class Stream:
             return
         self._free = ack.free
         if ack.free is not None and self._lossless:
-            self._limit = max(self._limit, min(ack.free, MAX_WINDOW))
+            self._window.bound(max(self._window.limit, ack.free))
         count = ack.count
         if ack.number is not None and self.acked - _MAX_REWIND < ack.number <= self.sent:
             count = ack.number - self.acked
@@ -228,7 +223,7 @@ class Stream:
         self.resends += 1
         if self._is_leftover(number, now):
             return
-        self._window, self._good = 1, 0
+        self._window.shrink()
         self._free = None
         if number == self.sent + 1:  # it has all we sent: an answer to a repeat
             self._swallow_until = now + RESEND_GRACE_S if self.dialect.resend_ok else 0.0
@@ -293,7 +288,7 @@ class Stream:
     def _room(self) -> int:
         if self._await_ok is not None:
             return 0
-        window = self._window
+        window = self._window.size
         if self._free is not None and self._free < window:
             window = max(self._free, 1 if self.acked == self.out.next - 1 else 0)
         return window - (self.out.next - 1 - self.acked)
@@ -348,11 +343,8 @@ class Stream:
             self._leftover_until = None
         if self._unconfirmed and acked >= self._unconfirmed:
             self._unconfirmed = 0
-        if self._window < self._limit:
-            self._good += count
-            if self._good >= GROW_AFTER:
-                self._good = 0
-                self._window += 1
+        if not self._window.settled:
+            self._window.grow(count)
         self.out.forget(acked)
         while self._tokens and self._tokens[0][0] <= acked and not self._unconfirmed:
             self._events.append(OrderDone(self._tokens.popleft()[1]))
@@ -384,7 +376,7 @@ class Stream:
         if doubtful <= 0:
             return
         self._extras.clear()
-        self._window, self._good = 1, 0
+        self._window.shrink()
         if not self.dialect.asks_again:
             self._lose(
                 "answer_lost",
