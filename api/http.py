@@ -1,19 +1,23 @@
 """Furniture of every HTTP face: answers, bodies, pages. No decisions live here."""
 
 import re
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from quart import Response, request
 
 MAX_BODY_BYTES = 1024 * 1024
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 500
+MAX_ID = 2**31 - 1  # of every row, on every database
 
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 B = TypeVar("B", bound="Body")
+
+#: The id of a row in a body: whatever no column can hold is refused here.
+RowId = Annotated[int, Field(ge=1, le=MAX_ID)]
 
 
 class Body(BaseModel):
@@ -93,6 +97,15 @@ def int_query(name: str, default: int) -> int:
         wanted = "Input should be a whole number, 0 or more"
         raise Unprocessable([_odd("int_parsing", ("query", name), wanted, text)])
     return int(text)
+
+
+def id_query(name: str) -> int | None:
+    """A row's id from the query; None without one. Raises `Unprocessable` for what is no id."""
+    number = int_query(name, 0)
+    if number > MAX_ID:
+        wanted = f"Input should be at most {MAX_ID}"
+        raise Unprocessable([_odd("less_than_equal", ("query", name), wanted, str(number))])
+    return number or None
 
 
 def check_query() -> None:

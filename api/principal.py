@@ -40,10 +40,14 @@ SCOPES = (
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """What a right needs: at least *role*, and one of *scopes* from a scope-limited credential."""
+    """What a right needs: at least *role*, and one of *scopes* from a scope-limited credential.
+
+    *farm*: it reaches beyond one printer, so a key that is bound to a printer never has it.
+    """
 
     role: Role
     scopes: frozenset[str]
+    farm: bool = False
 
 
 def _read(area: str, role: Role = Role.VIEWER) -> Right:
@@ -51,12 +55,12 @@ def _read(area: str, role: Role = Role.VIEWER) -> Right:
     return Right(role, frozenset(names))
 
 
-def _write(area: str, role: Role = Role.OPERATOR) -> Right:
-    return Right(role, frozenset({"write", f"write:{area}", "agent:write", "admin"}))
+def _write(area: str, role: Role = Role.OPERATOR, *, farm: bool = False) -> Right:
+    return Right(role, frozenset({"write", f"write:{area}", "agent:write", "admin"}), farm)
 
 
 def _admin() -> Right:
-    return Right(Role.ADMIN, frozenset({"admin"}))
+    return Right(Role.ADMIN, frozenset({"admin"}), farm=True)
 
 
 def _self() -> Right:
@@ -65,10 +69,10 @@ def _self() -> Right:
 
 RIGHTS: dict[str, Right] = {
     "self.read": _self(),
-    "self.write": Right(Role.VIEWER, frozenset({"write", "admin"})),
+    "self.write": Right(Role.VIEWER, frozenset({"write", "admin"}), farm=True),
     "users.admin": _admin(),
     "printers.read": _read("printers"),
-    "printers.write": _write("printers"),
+    "printers.write": _write("printers", farm=True),
     "printers.control": _write("printers"),
     "printers.stop": _write("printers"),
     "jobs.read": _read("jobs"),
@@ -99,7 +103,7 @@ class Principal:
     def may(self, right: str) -> bool:
         """Whether this caller has *right*. An unknown right raises KeyError."""
         needed = RIGHTS[right]
-        if _RANK[self.role] < _RANK[needed.role]:
+        if _RANK[self.role] < _RANK[needed.role] or (needed.farm and self.printer_id is not None):
             return False
         return not self.scopes or bool(self.scopes & needed.scopes)
 
@@ -108,6 +112,8 @@ class Principal:
         needed = RIGHTS[right]
         if _RANK[self.role] < _RANK[needed.role]:
             raise Forbidden(f"This needs the role {needed.role}; you are {self.role}.")
+        if needed.farm and self.printer_id is not None:
+            raise Forbidden("This key is bound to one printer; this reaches beyond it.")
         if self.scopes and not self.scopes & needed.scopes:
             raise Forbidden(
                 "This token's scopes do not cover this call.",

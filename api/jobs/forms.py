@@ -1,11 +1,12 @@
 """What people say about a job, checked: new jobs, priorities, filters. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from api.errors import Invalid
+from api.principal import Principal
 from schemas.jobs import JobState
 
 PRIORITIES = {"urgent": 1, "high": 2, "normal": 3, "medium": 3, "low": 4, "lowest": 5}
@@ -52,6 +53,13 @@ class JobFilter:
     states: frozenset[JobState] | None = None
     printer_id: int | None = None
     organization_id: int | None = None
+
+
+def within_reach(new: NewJob, by: Principal) -> NewJob:
+    """*new*, pinned to the printer that the caller's key is bound to, if it is bound to one."""
+    if by.printer_id is None or new.printer_id is not None:
+        return new
+    return replace(new, printer_id=by.printer_id)
 
 
 def parse_priority(value: int | str) -> int:

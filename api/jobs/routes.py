@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from quart import Response, request
 
-from api.http import int_query, json_answer, json_body, paging
+from api.http import id_query, json_answer, json_body, paging
 from api.jobs.bodies import CancelBody, DispatchBody, JobCreateBody, JobUpdateBody, RejectBody
 from api.jobs.forms import JobFilter, NewJob, parse_status
 from api.jobs.service import Job, Jobs
@@ -58,8 +58,8 @@ class JobRoutes:
         skip, limit = paging()
         which = JobFilter(
             states=parse_status(request.args.get("status")),
-            printer_id=int_query("printer_id", 0) or None,
-            organization_id=int_query("org_id", 0) or None,
+            printer_id=id_query("printer_id"),
+            organization_id=id_query("org_id"),
         )
         rows, total = await self._jobs.list(caller(), which, skip, limit)
         return json_answer(await self._shown(rows), headers={"X-Total-Count": str(total)})
@@ -120,7 +120,7 @@ class JobRoutes:
         return await self._schedule(NewJob(item_name="", model_id=model_id))
 
     async def _schedule(self, new: NewJob) -> Response:
-        printer_id = int_query("printer_id", 0) or None
+        printer_id = id_query("printer_id")
         job = await self._jobs.schedule(caller(), new, printer_id)
         return await self._answer(job, 200, success=True, job_id=job.id, next_actions=_next(job))
 

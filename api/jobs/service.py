@@ -19,7 +19,7 @@ from api.events.service import Change, Ledger
 from api.jobs.attempts import Attempts, Checked, FileRoom, happened, job_row
 from api.jobs.endings import Endings
 from api.jobs.file_use import FileUse
-from api.jobs.forms import JobFilter, NewJob
+from api.jobs.forms import JobFilter, NewJob, within_reach
 from api.jobs.models import Attempt, Job
 from api.principal import Principal
 from api.printers.service import Printer, Printers
@@ -168,7 +168,7 @@ class Jobs:
         return await self._create(by, replace(new, item_name=name[:200], printer_id=printer_id))
 
     async def _create(self, by: Principal, new: NewJob) -> Job:
-        new = await self._with_file(by, new)
+        new = within_reach(await self._with_file(by, new), by)
         now = self._clock.now()
         job = Job(
             organization_id=by.organization_id,
@@ -237,7 +237,7 @@ class Jobs:
             job = await self._waiting_job(job_id)
             job.update_from_dict({k: v for k, v in values.items() if k in SETTABLE})
             if "printer_id" in values:
-                job.printer_id = values["printer_id"]
+                job.printer_id = values["printer_id"] or by.printer_id
                 job.pinned = job.printer_id is not None
                 if job.state == JobState.WAITING_PLATE_CLEAR:
                     job.state = JobState.PENDING

@@ -9,7 +9,7 @@ from api.config import Settings
 from api.errors import Invalid
 from api.files.service import Blob, Files
 from api.http import Body, json_answer, json_body, paging, truthy
-from api.models_library.service import FilamentType, Library, NewModel, printable_name
+from api.models_library.service import MAX_CATEGORY, FilamentType, Library, NewModel, printable_name
 from api.models_library.views import MODEL_DETAILS, file_view, model_view, upload_view
 from api.principal import Principal
 from api.uploads import MultipartReader, multipart
@@ -36,7 +36,7 @@ class ModelBody(Body):
     build_time_hours: Amount | None = None
     default_filament_type: FilamentType = "PLA"
     color_requirements: Annotated[dict[str, ColorBody], Field(max_length=32)] | None = None
-    category: Annotated[str, Field(max_length=100)] | None = None
+    category: Annotated[str, Field(max_length=MAX_CATEGORY)] | None = None
     thumbnail_url: Annotated[str, Field(max_length=2000)] | None = None
     thumbnail_b64: str | None = None
     notes: Annotated[str, Field(max_length=10_000)] | None = None

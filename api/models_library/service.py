@@ -51,6 +51,7 @@ FilamentType = Literal[
     "PPS_CF",
 ]
 _SEPARATORS = re.compile(r"[\s_\-]+")
+MAX_CATEGORY = 100
 _MAX_NAME = 200
 _MAX_FILENAME = 300
 
@@ -216,6 +217,8 @@ class Library:
         """A page of models by name, and how many there are; *category* None: of all."""
         by.require("files.read")
         rows = _models_of(by)
+        if category is not None and len(category) > MAX_CATEGORY:  # no row can have it
+            return [], 0
         if category is not None:
             rows = rows.filter(category=category)
         page = await rows.order_by("name", "id").offset(skip).limit(limit)

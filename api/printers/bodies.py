@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, StringConstraints
 
-from api.http import Body
+from api.http import MAX_ID, Body, RowId
 from api.printers.forms import PrinterCreate
 
 Short = Annotated[str, StringConstraints(max_length=100)]
@@ -41,7 +41,7 @@ class PrinterCreateBody(PrinterBody):
     """``POST /printers``."""
 
     name: Name
-    bridge_id: int | None = None
+    bridge_id: RowId | None = None
     baud: Baud = 0
     dialect: Annotated[str, StringConstraints(max_length=32)] = "auto"
     tags: Tags = Field(default_factory=list)
@@ -81,7 +81,7 @@ class PrinterUpdateBody(PrinterBody):
     slot_count: Annotated[int, Field(ge=1, le=256)] | None = None
     is_active: bool | None = None
     shared: bool | None = None
-    sort_order: int | None = None
+    sort_order: Annotated[int, Field(ge=-MAX_ID, le=MAX_ID)] | None = None
 
     #: Columns that may be emptied; for every other field null means "leave it".
     NULLABLE: ClassVar[frozenset[str]] = frozenset({"model", "nickname", "camera_url", "api_type"})

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from quart import Response, request
 
 from api.errors import Invalid
-from api.http import int_query, json_answer, json_body, paging, truthy
+from api.http import id_query, int_query, json_answer, json_body, paging, truthy
 from api.principal import Principal
 from api.printers.bodies import PrinterCreateBody, PrinterUpdateBody
 from api.printers.listing import Listing, TelemetryRoom, Which
@@ -182,7 +182,7 @@ def _which() -> Which:
         status=status,
         tag=request.args.get("tag"),
         active_only=truthy(request.args.get("active_only")),
-        organization_id=int_query("org_id", 0) or None,
+        organization_id=id_query("org_id"),
     )
 
 

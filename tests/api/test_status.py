@@ -50,7 +50,7 @@ async def test_version_refuses_a_wrong_key_and_takes_a_right_one(
     """Apps test their key here: 403 with the error in both forms; empty counts as wrong."""
     login = await accounts.setup("admin", "a@b", PASSWORD, "")
     key = await accounts.create_octoprint_key(login.principal, None, "app")
-    for headers in ({"X-Api-Key": "wrong"}, {"X-Api-Key": ""}, {"Authorization": "Basic eDp5"}):
+    for headers in ({"X-Api-Key": "wrong"}, {"X-Api-Key": ""}, {"Authorization": "Bearer x"}):
         answer = await client.get("/api/version", headers=headers)
         body = await answer.get_json()
         assert answer.status_code == 403

@@ -1,0 +1,173 @@
+"""The whole API with two organizations in it: everybody who may ask, and a row of everything."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from argon2 import PasswordHasher
+from tortoise.backends.base.executor import EXECUTOR_CACHE
+
+from api.accounts.models import Organization, User
+from api.app import Application
+from api.clock import SystemClock
+from api.config import Settings
+from api.db import open_database
+from api.principal import Principal, Role
+
+BASE = "http://farm.local:5000"
+GCODE = b"; made by hand\nG28\nM104 S200\nG1 X10 F600\nG1 X20\nM84\n"
+TABLES_THAT_MOVE = ("credential", "login_attempt", "sqlite_sequence")
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The API, its clients' secrets by who they are, and the ids of what the first farm owns."""
+
+    application: Application
+    http: httpx.AsyncClient
+    secrets: dict[str, str | None]
+    ids: dict[str, str]
+
+    def path(self, path: str, **other: str) -> str:
+        """*path* of a route with the ids of what exists, or *other* ones."""
+        for name, value in {**self.ids, **other}.items():
+            path = path.replace(f"<int:{name}>", value).replace(f"<path:{name}>", value)
+            path = path.replace(f"<{name}>", value)
+        assert "<" not in path, f"the ids here have none for {path}"
+        return path
+
+    async def ask(self, who: str, method: str, path: str, **given: Any) -> httpx.Response:
+        """A request by the owner of the secret of *who*."""
+        secret = self.secrets[who]
+        headers = {} if secret is None else {"X-Api-Key": secret}
+        headers |= given.pop("headers", {})
+        return await self.http.request(method, path, headers=headers, **given)
+
+    async def rows(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Everything that is kept, but for what merely asking leaves behind."""
+        connection = self.application.database.connections.get("default")
+        _, names = await connection.execute_query(
+            "SELECT name FROM sqlite_master WHERE type = 'table'"
+        )
+        kept = {}
+        for (name,) in names:
+            if name not in TABLES_THAT_MOVE:
+                _, found = await connection.execute_query(f'SELECT * FROM "{name}"')
+                kept[name] = [tuple(row) for row in found]
+        return kept
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def farm_with_all(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Whole]:
+    EXECUTOR_CACHE.clear()
+    directory = tmp_path_factory.mktemp("whole") / "data"
+    directory.mkdir()
+    url = f"sqlite://{directory / 'farm.sqlite3'}?busy_timeout=5000&synchronous=OFF"
+    application = Application(Settings(data_dir=directory, database_url=url))
+    # In tasks of their own: what a fixture sets in its context holds for other rooms' tests too.
+    await asyncio.create_task(_tables(application))
+    await asyncio.create_task(application.startup())
+    transport = httpx.ASGITransport(app=application, raise_app_exceptions=False)
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
+            yield await asyncio.create_task(_fill(application, client, directory))
+    finally:
+        await application.shutdown()
+
+
+async def _tables(application: Application) -> None:
+    context = await open_database(application.settings)
+    try:
+        with context:
+            await context.generate_schemas()
+    finally:
+        await context.close_connections()
+
+
+async def _person(organization_id: int, role: Role) -> Principal:
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("Correct-horse-7")
+    user = await User.create(
+        organization_id=organization_id,
+        username=f"{role}-{organization_id}",
+        password_hash=cheap,
+        role=role,
+        created_at=SystemClock().now(),
+    )
+    return Principal(
+        organization_id=organization_id,
+        user_id=user.id,
+        username=user.username,
+        role=role,
+        kind="session",
+        credential_id=0,
+    )
+
+
+async def _fill(application: Application, client: httpx.AsyncClient, directory: Path) -> Whole:
+    application.database.__enter__()
+    accounts = application.rooms.accounts
+    first = await accounts.setup("admin", "a@b.example", "Correct-horse-7", "test")
+    await Organization.create(id=2, name="Second", created_at=SystemClock().now())
+    people = {
+        "viewer": await _person(1, Role.VIEWER),
+        "operator": await _person(1, Role.OPERATOR),
+        "admin": first.principal,
+        "foreigner": await _person(2, Role.ADMIN),
+    }
+    secrets: dict[str, str | None] = {"nobody": None, "stranger": "odin_" + "x" * 43}
+    for name, principal in people.items():
+        _, secrets[name] = await accounts.create_token(principal, name, [], None)
+    whole = Whole(application, client, secrets, {})
+    await _own(whole, people["admin"])
+    return whole
+
+
+async def _own(whole: Whole, admin: Principal) -> None:
+    """A row of everything for the first organization, and two keys bound to its printers."""
+
+    async def make(path: str, **given: Any) -> Any:
+        answer = await whole.ask("admin", "POST", f"/api/v1{path}", **given)
+        assert answer.status_code in (200, 201), answer.text
+        return answer.json()
+
+    accounts, rooms = whole.application.rooms.accounts, whole.application.rooms
+    printer = await make("/printers", json={"name": "Alpha"})
+    other = await make("/printers", json={"name": "Beta"})
+    file = await make("/print-files/upload", files={"file": ("part.gcode", GCODE)})
+    job = await make("/jobs", json={"item_name": "part", "print_file_id": file["id"]})
+    token = await make("/tokens", json={"name": "spare"})
+    enrolment = await make("/bridges/enrolment-tokens", json={})
+    async with rooms.ledger.change() as change:
+        key = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+        bridge = await rooms.bridges.create(change, 1, "room", key)
+    [session] = await accounts.list_sessions(admin)
+    whole.ids.update(
+        {
+            "printer_id": str(printer["id"]),
+            "file_id": str(file["id"]),
+            "model_id": str(file["model_id"]),
+            "job_id": str(job["id"]),
+            "bridge_id": str(bridge.id),
+            "session_id": str(session.id),
+            "token_id": str(token["id"]),
+            "enrolment_id": str(enrolment["id"]),
+            "user_code": "ABCD-2345",
+            "slug": printer["slug"],
+            "origin": "local",
+            "path": "part.gcode",
+            "profile": "_default",
+        }
+    )
+    for name, row in (("bound", printer), ("bound elsewhere", other)):
+        whole.secrets[name] = await accounts.create_octoprint_key(admin, row["id"], name)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def whole(farm_with_all: Whole) -> Whole:
+    farm_with_all.application.database.__enter__()  # for this test's own look at the rows
+    return farm_with_all

@@ -1,0 +1,310 @@
+"""Every route, by everybody: who is let in and who is not, and that a refusal changes nothing.
+
+The tables below are complete on purpose: a route that nobody has thought about fails here.
+"""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.whole.conftest import Whole
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+REFUSED = {"not_authenticated", "permission_denied", "scope_denied"}
+RANK = {"viewer": 0, "operator": 1, "admin": 2}
+
+#: v1 route -> the least role. Whether a key that is bound to a printer may is in `FARM`.
+V1: dict[tuple[str, str], str] = {
+    ("GET", "/setup/status"): "public",
+    ("POST", "/setup/admin"): "public",
+    ("POST", "/setup/complete"): "admin",
+    ("POST", "/auth/login"): "public",
+    ("POST", "/auth/logout"): "viewer",
+    ("GET", "/auth/me"): "viewer",
+    ("GET", "/auth/capabilities"): "public",
+    ("GET", "/tokens"): "viewer",
+    ("POST", "/tokens"): "viewer",
+    ("DELETE", "/tokens/<int:token_id>"): "viewer",
+    ("GET", "/sessions"): "viewer",
+    ("DELETE", "/sessions"): "viewer",
+    ("DELETE", "/sessions/<int:session_id>"): "viewer",
+    ("GET", "/users"): "admin",
+    ("POST", "/users"): "admin",
+    ("GET", "/bridges"): "operator",
+    ("GET", "/bridges/<int:bridge_id>"): "operator",
+    ("GET", "/bridges/<int:bridge_id>/ports"): "operator",
+    ("DELETE", "/bridges/<int:bridge_id>"): "admin",
+    ("GET", "/pairing/<user_code>"): "admin",
+    ("POST", "/pairing/<user_code>/approve"): "admin",
+    ("POST", "/pairing/<user_code>/deny"): "admin",
+    ("GET", "/bridges/enrolment-tokens"): "admin",
+    ("POST", "/bridges/enrolment-tokens"): "admin",
+    ("DELETE", "/bridges/enrolment-tokens/<int:token_id>"): "admin",
+    ("GET", "/printers"): "viewer",
+    ("POST", "/printers"): "operator",
+    ("GET", "/printers/tags"): "viewer",
+    ("GET", "/printers/<int:printer_id>"): "viewer",
+    ("PATCH", "/printers/<int:printer_id>"): "operator",
+    ("DELETE", "/printers/<int:printer_id>"): "operator",
+    ("GET", "/printers/<int:printer_id>/live-status"): "viewer",
+    ("GET", "/printers/<int:printer_id>/telemetry"): "viewer",
+    ("POST", "/printers/<int:printer_id>/pause"): "operator",
+    ("POST", "/printers/<int:printer_id>/resume"): "operator",
+    ("POST", "/printers/<int:printer_id>/stop"): "operator",
+    ("POST", "/printers/<int:printer_id>/remote-stop"): "operator",
+    ("POST", "/printers/<int:printer_id>/reset-stop"): "operator",
+    ("POST", "/printers/<int:printer_id>/connect"): "operator",
+    ("POST", "/printers/<int:printer_id>/disconnect"): "operator",
+    ("POST", "/printers/<int:printer_id>/plate-cleared"): "operator",
+    ("POST", "/printers/<int:printer_id>/queue/hold"): "operator",
+    ("POST", "/printers/<int:printer_id>/queue/release"): "operator",
+    ("POST", "/printers/<int:printer_id>/octoprint-key"): "viewer",
+    ("POST", "/print-files/upload"): "operator",
+    ("GET", "/print-files"): "viewer",
+    ("GET", "/print-files/<int:file_id>"): "viewer",
+    ("DELETE", "/print-files/<int:file_id>"): "operator",
+    ("POST", "/print-files/<int:file_id>/schedule"): "viewer",
+    ("GET", "/models"): "viewer",
+    ("POST", "/models"): "operator",
+    ("GET", "/models/<int:model_id>"): "viewer",
+    ("POST", "/models/<int:model_id>/schedule"): "viewer",
+    ("GET", "/jobs"): "viewer",
+    ("POST", "/jobs"): "viewer",
+    ("GET", "/jobs/<int:job_id>"): "viewer",
+    ("PATCH", "/jobs/<int:job_id>"): "operator",
+    ("POST", "/jobs/<int:job_id>/cancel"): "operator",
+    ("POST", "/jobs/<int:job_id>/dispatch"): "operator",
+    ("POST", "/jobs/<int:job_id>/approve"): "operator",
+    ("POST", "/jobs/<int:job_id>/reject"): "operator",
+    ("POST", "/jobs/<int:job_id>/resubmit"): "viewer",
+    ("POST", "/jobs/<int:job_id>/reset"): "operator",
+    ("POST", "/jobs/<int:job_id>/repeat"): "operator",
+    ("POST", "/jobs/<int:job_id>/start"): "operator",
+    ("POST", "/jobs/<int:job_id>/complete"): "operator",
+    ("POST", "/jobs/<int:job_id>/fail"): "operator",
+    ("GET", "/version"): "public",
+    ("GET", "/health"): "public",
+    ("GET", "/health/ready"): "public",
+}
+
+#: What reaches beyond one printer: never for a key that is bound to one, whoever owns it.
+FARM = {
+    *(route for route, role in V1.items() if role == "admin"),
+    ("POST", "/tokens"),
+    ("DELETE", "/tokens/<int:token_id>"),
+    ("DELETE", "/sessions"),
+    ("DELETE", "/sessions/<int:session_id>"),
+    ("POST", "/printers"),
+    ("PATCH", "/printers/<int:printer_id>"),
+    ("DELETE", "/printers/<int:printer_id>"),
+    ("POST", "/printers/<int:printer_id>/octoprint-key"),
+}
+
+#: A body that is right in itself, where a refusal of the body would come first.
+BODIES: dict[tuple[str, str], Any] = {
+    ("POST", "/tokens"): {"name": "more"},
+    ("POST", "/users"): {"username": "new", "email": "", "password": "Correct-horse-7"},
+    ("POST", "/printers"): {"name": "Gamma"},
+    ("POST", "/models"): {"name": "thing"},
+    ("POST", "/jobs"): {"item_name": "thing"},
+    ("POST", "/jobs/<int:job_id>/reject"): {"reason": "no"},
+}
+
+#: Routes of agents, which prove themselves otherwise, and pages for everybody.
+OTHERS = {
+    ("POST", "/bridge/v1/pairing"): 422,
+    ("POST", "/bridge/v1/pairing/token"): 422,
+    ("POST", "/bridge/v1/enrol"): 422,
+    ("POST", "/bridge/v1/nonce"): 422,
+    ("GET", "/bridge/v1/files/<sha256>"): 401,
+    ("GET", "/health"): 200,
+    ("GET", "/"): 200,
+}
+
+#: OctoPrint route -> the least role, or the status that a caller without credentials gets.
+OCTOPRINT: dict[tuple[str, str], str | int] = {
+    ("GET", "/api/version"): "viewer",
+    ("GET", "/api/server"): "viewer",
+    ("POST", "/api/login"): 400,
+    ("POST", "/api/logout"): 204,
+    ("GET", "/api/currentuser"): 200,
+    ("GET", "/api/files"): "viewer",
+    ("POST", "/api/files/test"): "viewer",
+    ("GET", "/api/files/<origin>"): "viewer",
+    ("POST", "/api/files/<origin>"): "operator",
+    ("GET", "/api/files/<origin>/<path:path>"): "viewer",
+    ("POST", "/api/files/<origin>/<path:path>"): "viewer",
+    ("DELETE", "/api/files/<origin>/<path:path>"): "operator",
+    ("GET", "/downloads/files/local/<path:path>"): "viewer",
+    ("GET", "/api/printer"): "viewer",
+    ("GET", "/api/printer/tool"): "viewer",
+    ("POST", "/api/printer/tool"): "operator",
+    ("GET", "/api/printer/bed"): "viewer",
+    ("POST", "/api/printer/bed"): "operator",
+    ("GET", "/api/printer/chamber"): "viewer",
+    ("POST", "/api/printer/chamber"): "operator",
+    ("POST", "/api/printer/printhead"): "operator",
+    ("POST", "/api/printer/command"): "operator",
+    ("GET", "/api/printer/command/custom"): "viewer",
+    ("GET", "/api/printer/sd"): "viewer",
+    ("POST", "/api/printer/sd"): "operator",
+    ("GET", "/api/printer/error"): "viewer",
+    ("GET", "/api/connection"): "viewer",
+    ("POST", "/api/connection"): "operator",
+    ("GET", "/api/printerprofiles"): "operator",
+    ("GET", "/api/printerprofiles/<profile>"): "operator",
+    ("GET", "/api/settings"): "viewer",
+    ("GET", "/api/job"): "viewer",
+    ("POST", "/api/job"): "viewer",
+}
+
+
+async def v1(whole: Whole, who: str, route: tuple[str, str], **ids: str) -> tuple[int, str | None]:
+    """(status, error code) of *route* asked by *who*."""
+    method, path = route
+    if "enrolment-tokens/" in path:
+        ids = {"token_id": whole.ids["enrolment_id"], **ids}
+    given = {"json": BODIES.get(route, {})} if method in ("POST", "PATCH") else {}
+    answer = await whole.ask(who, method, "/api/v1" + whole.path(path, **ids), **given)
+    assert answer.status_code < 500 or answer.status_code == 503, (who, route, answer.text)
+    return answer.status_code, code_of(answer)
+
+
+def code_of(answer: httpx.Response) -> str | None:
+    error = answer.json().get("error") if answer.content and answer.is_error else None
+    return error["code"] if isinstance(error, dict) else None
+
+
+def nothing(path: str) -> dict[str, str]:
+    """Ids of nothing for the parameters of *path*, so that whoever may changes nothing."""
+    return {part[5:-1]: "987654" for part in path.split("/") if part.startswith("<int:")}
+
+
+async def test_every_route_is_in_a_table(whole: Whole) -> None:
+    """A new route needs a row here before it can be merged."""
+    quart = whole.application.quart
+    rules = {
+        (method, rule.rule)
+        for rule in quart.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    known = set(OTHERS)
+    for method, path in V1:
+        known |= {(method, f"/api/v1{path}"), (method, f"/api{path}")}
+    for method, path in OCTOPRINT:
+        known |= {(method, path), (method, f"/octoprint/<slug>{path}")}
+    assert rules ^ known == set()
+    public = {
+        (method, path) for method, path, is_public in whole.application.v1.routes if is_public
+    }
+    assert public == {route for route, role in V1.items() if role == "public"}
+
+
+@pytest.mark.parametrize("who", ["nobody", "stranger"])
+async def test_without_a_valid_credential_v1_is_closed(whole: Whole, who: str) -> None:
+    """401 on every route that is not public, in v1's form, and nothing changed (v1 1.4)."""
+    before = await whole.rows()
+    for route, role in V1.items():
+        if role != "public":
+            assert await v1(whole, who, route) == (401, "not_authenticated"), route
+    assert await whole.rows() == before
+
+
+@pytest.mark.parametrize("who", ["viewer", "operator"])
+async def test_a_role_below_is_refused(whole: Whole, who: str) -> None:
+    """403 permission_denied for what needs more, although it exists; nothing changed."""
+    before = await whole.rows()
+    for route, role in V1.items():
+        if role != "public" and RANK[role] > RANK[who]:
+            assert await v1(whole, who, route) == (403, "permission_denied"), route
+    assert await whole.rows() == before
+
+
+@pytest.mark.parametrize("who", ["viewer", "operator", "admin"])
+async def test_the_role_is_enough(whole: Whole, who: str) -> None:
+    """Whoever has the role is let in; whatever comes then is about the request."""
+    for route, role in V1.items():
+        if role != "public" and RANK[role] <= RANK[who]:
+            _, code = await v1(whole, who, route, **nothing(route[1]))
+            assert code not in REFUSED, (route, code)
+
+
+async def test_another_organization_finds_nothing(whole: Whole) -> None:
+    """404 for every id of somebody else's, whatever is asked of it; nothing changed (v1 1.4)."""
+    before = await whole.rows()
+    for route in V1:
+        if "<" in route[1]:
+            status, code = await v1(whole, "foreigner", route)
+            assert (status, code) == (404, code), route
+            assert code is not None and code.endswith("not_found"), route
+    for path in ("/printers", "/printers/tags", "/jobs", "/print-files", "/models", "/bridges"):
+        assert (await whole.ask("foreigner", "GET", f"/api/v1{path}")).json() == [], path
+    for field in ("printer_id", "print_file_id", "model_id"):
+        body = {"item_name": "x", field: int(whole.ids[field.replace("print_file", "file")])}
+        answer = await whole.ask("foreigner", "POST", "/api/v1/jobs", json=body)
+        assert answer.status_code == 404, field
+    body = {"name": "Mine", "bridge_id": int(whole.ids["bridge_id"]), "port_id": "x"}
+    assert (await whole.ask("foreigner", "POST", "/api/v1/printers", json=body)).status_code == 404
+    assert await whole.rows() == before
+
+
+async def test_a_bound_key_does_not_reach_beyond_its_printer(whole: Whole) -> None:
+    """An admin's key in a slicer makes no users, tokens, bridges or printers (DESIGN 7)."""
+    before = await whole.rows()
+    for route in FARM:
+        assert await v1(whole, "bound", route) == (403, "permission_denied"), route
+    for route, role in V1.items():
+        if role != "public" and "<int:printer_id>" in route[1]:
+            status, _ = await v1(whole, "bound elsewhere", route)
+            assert status in (403, 404), route
+    assert await whole.rows() == before
+
+
+async def test_a_bound_keys_job_is_for_its_printer(whole: Whole) -> None:
+    """It names no printer, and is pinned all the same; it cannot be given away."""
+    answer = await whole.ask("bound", "POST", "/api/v1/jobs", json={"item_name": "mine"})
+    job = answer.json()
+    assert job["printer_id"] == int(whole.ids["printer_id"])
+    path = f"/api/v1/jobs/{job['id']}"
+    answer = await whole.ask("bound", "PATCH", path, json={"printer_id": None})
+    assert answer.json()["printer_id"] == job["printer_id"]
+    assert (await whole.ask("bound elsewhere", "GET", path)).status_code == 404
+
+
+@pytest.mark.parametrize("root", ["", "/octoprint/<slug>"])
+async def test_octoprint_face_by_everybody(whole: Whole, root: str) -> None:
+    """Without or with a wrong key 403, below the role 403, another organization 404."""
+    before = await whole.rows()
+    for (method, path), least in OCTOPRINT.items():
+        if (root, path) == ("", "/api/version"):
+            continue  # both dialects answer together there
+        target = whole.path(root + path)
+        status = {
+            who: (await whole.ask(who, method, target)).status_code
+            for who in ("nobody", "stranger", "viewer", "foreigner")
+        }
+        if isinstance(least, int):
+            assert status["nobody"] == least, target
+            continue
+        assert (status["nobody"], status["stranger"], status["foreigner"]) == (403, 403, 404), path
+        assert (status["viewer"] == 403) == (least == "operator"), target
+    assert await whole.rows() == before
+
+
+async def test_octoprint_face_keeps_a_key_to_its_printer(whole: Whole) -> None:
+    """A key that is bound to another printer is refused on every path below this one's."""
+    for (method, path), least in OCTOPRINT.items():
+        if not isinstance(least, int):
+            answer = await whole.ask(
+                "bound elsewhere", method, whole.path("/octoprint/<slug>" + path)
+            )
+            assert answer.status_code == 403, path
+
+
+async def test_agents_and_pages(whole: Whole) -> None:
+    """What needs no person's credential says so in its own way."""
+    for (method, path), status in OTHERS.items():
+        answer = await whole.ask("nobody", method, path.replace("<sha256>", "0" * 64))
+        assert answer.status_code == status, path
