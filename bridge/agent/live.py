@@ -38,6 +38,10 @@ class LiveSlots:
             return True
         return False
 
+    def picture(self, printer: int) -> Live | None:
+        """The freshest picture of *printer*, None before its first."""
+        return self._now.get(printer)
+
     def forget(self, printer: int) -> None:
         """This printer is no longer of this room."""
         self._now.pop(printer, None)

@@ -98,8 +98,12 @@ class PrinterKeeper:
                 pass  # it waits in the book for the next life
         self.work.hear(Stop(row))
 
+    def picture(self) -> Live | None:
+        """What the printer reported last, None before its first report."""
+        return self._tools.live.picture(self.printer)
+
     def state(self) -> str:
-        """One word for `bridge status`."""
+        """One word for the sender in `bridge status`."""
         if self.line is not None:
             return "running"
         return "quarantined" if self._restarts.quarantined else "starting"

@@ -273,7 +273,7 @@ def _age(at: float | None, now: float) -> float | None:
 
 
 def _sender(keeper: PrinterKeeper) -> statuses.SenderStatus:
-    line, config = keeper.line, keeper.config
+    line, config, picture = keeper.line, keeper.config, keeper.picture()
     return statuses.SenderStatus(
         printer=keeper.printer,
         slug=config.slug if config else None,
@@ -281,4 +281,6 @@ def _sender(keeper: PrinterKeeper) -> statuses.SenderStatus:
         state=keeper.state(),
         port=keeper.device,
         adopted=keeper.adopted,
+        printer_state=picture.state.value if picture else None,
+        error=picture.error if picture else None,
     )

@@ -49,7 +49,10 @@ class SpoolStatus(msgspec.Struct, kw_only=True):
 
 
 class SenderStatus(msgspec.Struct, kw_only=True):
-    """One printer's sender; *adopted*: it was running before this agent."""
+    """One printer's sender; *adopted*: it was running before this agent.
+
+    *printer_state* and *error* are what the printer reported last, None without a report.
+    """
 
     printer: int
     slug: str | None
@@ -57,6 +60,8 @@ class SenderStatus(msgspec.Struct, kw_only=True):
     state: str
     port: str | None
     adopted: bool
+    printer_state: str | None = None
+    error: str | None = None
 
 
 class SimulatorStatus(msgspec.Struct, kw_only=True):
@@ -120,7 +125,9 @@ def lines(status: Status, running: bool) -> list[str]:
 def _sender_line(sender: SenderStatus) -> str:
     origin = "adopted" if sender.adopted else "started here"
     name: Any = sender.slug or sender.printer
-    return (
-        f"printer    {name}: {sender.state}, process {sender.pid or '-'} ({origin}), "
+    what = f"{sender.printer_state or 'unknown'}; sender {sender.state}"
+    text = (
+        f"printer    {name}: {what}, process {sender.pid or '-'} ({origin}), "
         f"port {sender.port or '-'}"
     )
+    return f"{text}\n           {sender.error}" if sender.error else text

@@ -7,6 +7,7 @@ from collections import deque
 from pathlib import Path
 
 from bridge.errors import GateRefusal, JobFileError, PortError
+from bridge.gcode.greeting import GARBAGE_BYTES
 from bridge.gcode.happenings import Happening
 from bridge.gcode.picture import picture
 from bridge.gcode.prepare import Prepared
@@ -32,6 +33,7 @@ class Device:
         self._ready: deque[Prepared] = deque()
         self._bauds: list[int] = []
         self._good_baud: int | None = None
+        self._was_halted = False  # and has not answered since
 
     # Public: the port.
 
@@ -42,6 +44,7 @@ class Device:
             printer.lost("the printer's port is not plugged in", now)
             return
         wanted = printer.config.baud
+        self._drop_port()  # a stop keeps it open until the latch is released
         try:
             self.port = SerialPort(device, wanted or self._good_baud or BAUD_RATES[0])
         except PortError as error:
@@ -130,8 +133,11 @@ class Device:
         printer.tick(now)
         if printer.state is _S.CONNECTING and printer.silent:
             self._try_next_baud(now)
+        elif printer.state is _S.HALTED:
+            self._was_halted = True
         elif printer.state is _S.OPERATIONAL and self.port is not None:
             self._good_baud = self.port.baud
+            self._was_halted = False
         if printer.state in (_S.ERROR, _S.OFFLINE) and self.port is not None:
             self._drop_port()
         if self.job is not None and printer.run is None:
@@ -197,13 +203,25 @@ class Device:
                 return
             self.printer.opened(now, boots=False, lossless=port.link.lossless, trying=True)
             return
-        name = port.device if port is not None else "the port"
+        text = self._silence()
         self._drop_port()
-        rate = self.printer.config.baud
+        self.printer.lost(text, now)
+
+    def _silence(self) -> str:
+        """Why nothing may be answering, for a person."""
+        port, rate = self.port, self.printer.config.baud
+        name = port.device if port is not None else "the port"
+        if self._was_halted:
+            return (
+                f"nothing on {name} answers: a firmware that was stopped stays silent until its "
+                "board is reset; press its reset button or switch it off and on"
+            )
+        if port is not None and not port.link.real_baud and not rate:
+            return f"nothing on {name} answers; check the power and the cable"
         where = f"at {rate} baud" if rate else "at any baud rate"
-        self.printer.lost(
-            f"nothing on {name} answers {where}; check the power, the cable and the baud rate", now
-        )
+        if rate and self.printer.link.reader.garbage > GARBAGE_BYTES:
+            return f"what {name} sends {where} is no text; is the baud rate right?"
+        return f"nothing on {name} answers {where}; check the power, the cable and the baud rate"
 
     def _port_lost(self, error: PortError, now: float) -> None:
         self._drop_port()

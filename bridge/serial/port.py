@@ -131,11 +131,15 @@ def _explain(device: str, baud: int, error: Exception) -> PortError:
         )
     if number in (errno.EBUSY, errno.EAGAIN):
         return PortError(
-            device, PortProblem.BUSY, f"{device} is in use by another program; close that first"
+            device,
+            PortProblem.BUSY,
+            f"{device} is in use by another program or another printer; close that first",
         )
     if isinstance(error, ValueError):
         return PortError(device, PortProblem.BAUD, f"{device} cannot do {baud} baud")
-    return PortError(device, PortProblem.NOT_A_PORT, f"{device} is no serial port: {error}")
+    if "Could not configure port" in str(error):  # pyserial's word for what is no terminal
+        return PortError(device, PortProblem.NOT_A_PORT, f"{device} is no serial port")
+    return PortError(device, PortProblem.NOT_A_PORT, f"{device} cannot be used: {error}")
 
 
 def _group(device: str) -> str:

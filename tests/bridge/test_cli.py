@@ -162,7 +162,14 @@ def test_status_of_a_running_agent(state: Path, capsys: pytest.CaptureFixture[st
         spool=status.SpoolStatus(files=1, bytes=10),
         senders=[
             status.SenderStatus(
-                printer=1, slug="one", pid=8, state="running", port="/dev/x", adopted=True
+                printer=1,
+                slug="one",
+                pid=8,
+                state="running",
+                port="/dev/x",
+                adopted=True,
+                printer_state="error",
+                error="/dev/x is in use",
             )
         ],
         simulators=[status.SimulatorStatus(name="sim1", pid=None, link="/run/sim1.port")],
@@ -178,7 +185,8 @@ def test_status_of_a_running_agent(state: Path, capsys: pytest.CaptureFixture[st
         "acknowledged never",
         "before",
         "4 facts",
-        "one: running, process 8 (adopted)",
+        "one: error; sender running, process 8 (adopted)",
+        "\n           /dev/x is in use",
         "sim1: process -",
     ):
         assert part in text

@@ -6,6 +6,7 @@ import tty
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bridge.gcode.happenings import AttemptMoved, Happening, StateMoved, Warned
@@ -175,6 +176,45 @@ def test_a_silent_device_is_an_error_in_bounded_time(bench: Bench) -> None:
     assert last.state is _S.ERROR
     assert "115200 baud; check the power" in last.reason
     assert bench.device.port is None
+
+
+def test_a_board_that_stays_silent_after_a_stop_is_said_to_need_a_reset(bench: Bench) -> None:
+    """serial 12/#38: the latch is released, the firmware is not; nobody looks for a bad cable."""
+    bench.open()
+    bench.device.stop("stopped remotely", bench.now)
+    bench.device.tick(bench.now)
+    bench.device.printer.reset()
+    bench.device.open(bench.path, bench.now)
+    bench.wait(20.0)
+    bench.device.tick(bench.now)
+    assert "press its reset button" in (bench.device.printer.error or "")
+    bench.firmware = Speaking()
+    bench.open()
+    bench.device.close(bench.now)
+    bench.device.open(bench.path, bench.now)
+    bench.wait(20.0)
+    bench.device.tick(bench.now)
+    assert "reset" not in (bench.device.printer.error or "")
+
+
+def test_no_baud_rate_is_blamed_on_a_link_without_one() -> None:
+    """A pseudo-terminal has no baud rate, so none was tried."""
+    bench = Bench(msgspec.structs.replace(CONFIG, baud=0))
+    bench.device.open(bench.path, bench.now)
+    bench.wait(20.0)
+    bench.device.tick(bench.now)
+    assert (bench.device.printer.error or "").endswith("answers; check the power and the cable")
+    os.close(bench.master)
+
+
+def test_garbage_is_called_a_wrong_baud_rate(bench: Bench) -> None:
+    """serial 12/#5: the cable is good, the rate is not."""
+    bench.device.open(bench.path, bench.now)
+    os.write(bench.master, b"\xf8\x86\x9e" * 30)
+    bench.device.readable(bench.now)
+    bench.wait(20.0)
+    bench.device.tick(bench.now)
+    assert "at 115200 baud is no text" in (bench.device.printer.error or "")
 
 
 def test_a_missing_port_is_a_state_and_not_a_crash(bench: Bench) -> None:
