@@ -15,6 +15,7 @@ from typing import Any
 
 from quart import Quart, Response, request
 from tortoise.context import TortoiseContext
+from tortoise.exceptions import DBConnectionError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from api.accounts.routes import AccountRoutes
@@ -26,6 +27,7 @@ from api.clock import Clock, SystemClock
 from api.commands.service import Commands
 from api.config import Settings
 from api.db import open_database
+from api.errors import Unavailable
 from api.events.service import Ledger
 from api.files.service import Files
 from api.http import MAX_BODY_BYTES, json_answer
@@ -48,7 +50,7 @@ from api.storage import open_storage
 from api.telemetry.service import Telemetry
 from api.upload_body import UploadBody, is_upload
 from api.uploads import RECEIVE_KEY
-from api.v1 import V1, http_answer
+from api.v1 import V1, http_answer, problem_answer, secured
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -189,7 +191,7 @@ def _register(quart: Quart, v1: V1, rooms: Rooms, settings: Settings) -> OctoPri
     LinkRoutes(rooms.bridges, rooms.files).register(quart)
     PrinterRoutes(rooms.printers, rooms.telemetry, rooms.jobs).register(v1)
     LibraryRoutes(rooms.library, rooms.files, settings).register(v1)
-    JobRoutes(rooms.jobs, rooms.printers, rooms.telemetry).register(v1)
+    JobRoutes(rooms.jobs, rooms.printers, rooms.telemetry, rooms.library).register(v1)
     OctoPrintKeyRoutes(rooms.accounts, rooms.printers).register(v1)
     StatusRoutes(quart).register(v1)
     face = OctoPrintFace(rooms, settings)
@@ -201,6 +203,19 @@ def _register_errors(quart: Quart, octoprint: OctoPrintFace) -> None:
     @quart.errorhandler(HTTPException)
     async def refused(error: HTTPException) -> Response:
         return octoprint.refusal(request.path, error) or http_answer(error)
+
+    async def unavailable(error: Exception) -> Response:
+        _log.error("%s %s: the database: %s", request.method, request.path, error)
+        problem = Unavailable(
+            "The database cannot be used at the moment; its disk may be full.",
+            code="storage_unavailable",
+        )
+        if octoprint.owns(request.path):
+            return json_answer({"error": problem.detail}, problem.kind.octoprint_status)
+        return secured(problem_answer(problem))
+
+    for kind in (OperationalError, DBConnectionError):
+        quart.register_error_handler(kind, unavailable)
 
     @quart.errorhandler(Exception)
     async def failed(error: Exception) -> Response:

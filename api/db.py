@@ -4,6 +4,7 @@ The context that `Tortoise.init()` returns is entered around the app for every r
 (tortoise's own Quart integration answers 500 on every request).
 """
 
+import sqlite3
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +12,7 @@ from typing import Any
 
 from tortoise import Tortoise
 from tortoise.context import TortoiseContext
+from tortoise.exceptions import OperationalError
 from tortoise.transactions import in_transaction
 
 from api.config import Settings, load
@@ -78,7 +80,10 @@ class Transaction:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._context.__aexit__(kind, error, trace)
+        try:
+            await self._context.__aexit__(kind, error, trace)
+        except sqlite3.OperationalError as failed:  # Tortoise does not translate a failed commit
+            raise OperationalError(failed) from failed
 
 
 async def open_database(settings: Settings) -> TortoiseContext:

@@ -173,10 +173,12 @@ class MultipartReader:
     cut off, over a bound, `too_large` for the whole, or the client has gone.
     """
 
-    def __init__(self, boundary: bytes, body: AsyncIterator[bytes], max_bytes: int) -> None:
+    def __init__(
+        self, boundary: bytes, body: AsyncIterator[bytes], max_bytes: int, room_bytes: int = 0
+    ) -> None:
         self._core = MultipartEvents(boundary)
         self._body = body
-        self._left = max_bytes
+        self._left = max_bytes + room_bytes
         self._max_bytes = max_bytes
         self._events: deque[Event] = deque()
         self._current: Part | None = None
@@ -215,8 +217,8 @@ class MultipartReader:
         return self._events.popleft()
 
 
-async def multipart(request: Request, max_bytes: int) -> MultipartReader:
-    """The parts of *request*'s body, whole body at most *max_bytes*.
+async def multipart(request: Request, max_bytes: int, room_bytes: int = 0) -> MultipartReader:
+    """The parts of *request*'s body: *max_bytes*, and *room_bytes* for what surrounds the file.
 
     Raises `Invalid`: `unsupported_media_type` when it is no multipart/form-data or is compressed,
     `too_large` when it already says that it is longer.
@@ -230,9 +232,9 @@ async def multipart(request: Request, max_bytes: int) -> MultipartReader:
     boundary = request.mimetype_params.get("boundary", "")
     if not boundary or not boundary.isascii():
         raise Invalid("The Content-Type has no usable boundary.")
-    if request.content_length is not None and request.content_length > max_bytes:
+    if request.content_length is not None and request.content_length > max_bytes + room_bytes:
         raise _too_large(max_bytes)
-    return MultipartReader(boundary.encode(), body_of(request), max_bytes)
+    return MultipartReader(boundary.encode(), body_of(request), max_bytes, room_bytes)
 
 
 async def body_of(request: Request) -> AsyncIterator[bytes]:

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from quart import Quart, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from api.errors import Forbidden, NotAuthenticated, NotFound, Problem
-from api.http import MAX_ID, Unprocessable, check_query, json_answer
+from api.errors import Forbidden, Invalid, NotAuthenticated, NotFound, Problem
+from api.http import MAX_ID, Unprocessable, check_query, json_answer, truthy
 from api.principal import Principal
 
 PREFIXES = ("/api/v1", "/api")
@@ -72,6 +72,7 @@ class V1:
                 if not public:
                     g.principal = await self.authenticate()
                 check_query()
+                _refuse_dry_run()
                 if any(isinstance(one, int) and one > MAX_ID for one in parameters.values()):
                     raise NotFound("Not Found")
                 return await handler(**parameters)
@@ -93,6 +94,17 @@ class V1:
         if request.method not in ("GET", "HEAD", "OPTIONS"):
             check_origin()
         return await self.authenticator.authenticate(cookies[0])
+
+
+def _refuse_dry_run() -> None:
+    """Who only asks what would happen must not make it happen. Raises `Invalid` (501)."""
+    if request.method not in ("GET", "HEAD", "OPTIONS") and truthy(
+        request.headers.get("X-Dry-Run")
+    ):
+        raise Invalid(
+            "This call has no dry run; without X-Dry-Run it is carried out.",
+            code="dry_run_unsupported",
+        )
 
 
 def explicit_secret() -> str | None:

@@ -50,6 +50,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "unsupported_media_type": _kind(415),
     "locked_out": _kind(423, octoprint=429),
     "rate_limited": _kind(429, retriable=True),
+    "dry_run_unsupported": _kind(501),
     "internal_error": _kind(500, retriable=True),
     "upstream_unavailable": _kind(503, octoprint=409, retriable=True),
     "storage_unavailable": _kind(503, retriable=True),

@@ -1,6 +1,6 @@
 """v1 routes of jobs (v1 contract, 2.4 and 4.1): parse, ask the service, answer."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from quart import Response, request
@@ -23,11 +23,21 @@ class TelemetryRoom(Protocol):
         """The last picture of a printer."""
 
 
+class LibraryRoom(Protocol):
+    """What job routes need of the library."""
+
+    async def model_names(self, model_ids: Collection[int]) -> Mapping[int, str]:
+        """The names of these models."""
+
+
 class JobRoutes:
     """``/jobs`` and the ways to make one from the library."""
 
-    def __init__(self, jobs: Jobs, printers: Printers, telemetry: TelemetryRoom) -> None:
+    def __init__(
+        self, jobs: Jobs, printers: Printers, telemetry: TelemetryRoom, library: LibraryRoom
+    ) -> None:
         self._jobs = jobs
+        self._library = library
         self._printers = printers
         self._telemetry = telemetry
 
@@ -70,6 +80,7 @@ class JobRoutes:
 
     async def _shown(self, rows: Sequence[Job]) -> Sequence[dict[str, Any]]:
         attempts = await self._jobs.current_attempts(rows)
+        models = await self._library.model_names({row.model_id for row in rows if row.model_id})
         shown = []
         for job in rows:
             printer = await self._printer_of(job)
@@ -82,6 +93,7 @@ class JobRoutes:
                     job,
                     printer,
                     attempt,
+                    model_name=models.get(job.model_id or 0),
                     reachable=printer is not None and self._printers.reachable(printer),
                     live_progress=round(progress.completion, 1) if progress else None,
                 )
@@ -113,16 +125,21 @@ class JobRoutes:
 
     async def schedule_file(self, file_id: int) -> Response:
         """A job out of a print file, pinned with ``?printer_id=``."""
-        return await self._schedule(NewJob(item_name="", print_file_id=file_id))
+        job = await self._schedule(NewJob(item_name="", print_file_id=file_id))
+        return await self._scheduled(job, file_id=file_id, project_name=job.item_name)
 
     async def schedule_model(self, model_id: int) -> Response:
         """A job out of the newest print file of a model."""
-        return await self._schedule(NewJob(item_name="", model_id=model_id))
+        job = await self._schedule(NewJob(item_name="", model_id=model_id))
+        names = await self._library.model_names({model_id})
+        return await self._scheduled(job, model_name=names[model_id])
 
-    async def _schedule(self, new: NewJob) -> Response:
-        printer_id = id_query("printer_id")
-        job = await self._jobs.schedule(caller(), new, printer_id)
-        return await self._answer(job, 200, success=True, job_id=job.id, next_actions=_next(job))
+    async def _schedule(self, new: NewJob) -> Job:
+        return await self._jobs.schedule(caller(), new, id_query("printer_id"))
+
+    async def _scheduled(self, job: Job, **more: Any) -> Response:
+        more |= {"success": True, "job_id": job.id, "next_actions": _next(job)}
+        return await self._answer(job, 200, **more)
 
     async def repeat(self, job_id: int) -> Response:
         """The same once more."""

@@ -52,6 +52,7 @@ def job_fields(
     printer: Printer | None,
     attempt: Attempt | None,
     *,
+    model_name: str | None,
     reachable: bool,
     live_progress: float | None,
 ) -> dict[str, Any]:
@@ -89,7 +90,7 @@ def job_fields(
         "order_item_id": None,
         "quantity_on_bed": 1,
         "printer": {"id": printer.id, "name": printer.name} if printer else None,
-        "model": None,
+        "model": {"id": job.model_id, "name": model_name} if model_name else None,
         "created_at": iso(job.created_at),
         "updated_at": iso(job.updated_at),
         "printer_name": printer.name if printer else None,

@@ -69,7 +69,7 @@ class LibraryRoutes:
         """A sliced file as the field `file` of a form."""
         by = caller()
         by.require("files.write")
-        reader = await multipart(request, self._max_bytes + _FORM_ROOM_BYTES)
+        reader = await multipart(request, self._max_bytes, _FORM_ROOM_BYTES)
         blob, filename = await self._received(by, reader)
         row, _, is_new = await self._library.add_upload(by, blob, filename)
         earlier = await self._library.earlier(by, row)

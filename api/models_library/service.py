@@ -6,7 +6,7 @@ jobs; who does answers `FileJobs`.
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
 
@@ -231,6 +231,13 @@ class Library:
         if found is None:
             raise NotFound("Model not found", code="model_not_found")
         return found
+
+    async def model_names(self, model_ids: Collection[int]) -> Mapping[int, str]:
+        """The names of these models, of whoever they are: the caller has been let see the ids."""
+        if not model_ids:
+            return {}
+        rows = LibraryModel.filter(id__in=model_ids).values_list("id", "name")
+        return {int(number): str(name) for number, name in await rows}
 
     async def create_model(self, by: Principal, new: NewModel) -> LibraryModel:
         """Make a model. Two may share a name: uploads go to the older one."""

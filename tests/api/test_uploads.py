@@ -189,6 +189,16 @@ async def test_the_whole_body_is_counted_not_declared() -> None:
     assert refused.value.code == "too_large"
 
 
+async def test_the_limit_that_is_named_is_that_of_the_file() -> None:
+    """What surrounds the file has room of its own; the refusal names the setting's value."""
+    roomy = MultipartReader(BOUNDARY, chunks_of(PRINT, 16), 5, room_bytes=len(PRINT))
+    assert [each.name async for each in roomy]
+    tight = MultipartReader(BOUNDARY, chunks_of(PRINT, 16), 5, room_bytes=7)
+    with pytest.raises(Invalid) as refused:
+        [each async for each in tight]
+    assert refused.value.extra["max_bytes"] == 5
+
+
 async def test_text_is_bounded() -> None:
     """A field is no place for a file."""
     reader = MultipartReader(BOUNDARY, chunks_of(form(part(b'name="x"', b"y" * 101)), 16), BIG)

@@ -4,7 +4,7 @@ The services are the real ones and can be made anew at any moment (`Farm.restart
 files and the library are small fakes at the seams.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from api.bus.local import LocalBus
@@ -89,6 +89,9 @@ class FakeLibrary:
     async def newest_file(self, by: Principal, model_id: int) -> PrintFile | None:
         return await PrintFile.filter(model_id=model_id).order_by("-id").first()
 
+    async def model_names(self, model_ids: Collection[int]) -> Mapping[int, str]:
+        return {number: f"Model {number}" for number in model_ids}
+
 
 @dataclass(frozen=True)
 class BridgeId:
@@ -106,6 +109,7 @@ class Farm:
     bus: LocalBus
     admin: Principal
     bridges: FakeBridges = field(default_factory=FakeBridges)
+    library: FakeLibrary = field(default_factory=FakeLibrary)
 
     def __post_init__(self) -> None:
         self.restart()
@@ -119,7 +123,7 @@ class Farm:
             self.printers,
             self.commands,
             FakeFiles(),
-            FakeLibrary(),
+            self.library,
             ledger=self.ledger,
             clock=self.clock,
         )

@@ -31,7 +31,7 @@ class FarmApp:
         self.quart = Quart("farm", static_folder=None)
         self.v1 = V1(self.quart, self)
         PrinterRoutes(farm.printers, self.telemetry, farm.jobs).register(self.v1)
-        JobRoutes(farm.jobs, farm.printers, self.telemetry).register(self.v1)
+        JobRoutes(farm.jobs, farm.printers, self.telemetry, farm.library).register(self.v1)
         self.client: TestClientProtocol = self.quart.test_client()
 
     async def authenticate(self, secret: str) -> Principal:

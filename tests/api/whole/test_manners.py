@@ -1,0 +1,60 @@
+"""What v1's clients count on in every call: dry runs, summaries, a full disk told apart."""
+
+import pytest
+
+from tests.api.whole.conftest import GCODE, Whole
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_a_dry_run_does_nothing(whole: Whole) -> None:
+    """501 dry_run_unsupported instead of the real thing (v1 1.7); reading ignores the header."""
+    before = await whole.rows()
+    dry = {"X-Dry-Run": "true"}
+    for method, path in (
+        *(("POST", "/api/v1/jobs"), ("POST", "/api/v1/printers/1/queue/hold")),
+        *(("DELETE", "/api/v1/printers/1"), ("PATCH", "/api/v1/printers/1")),
+    ):
+        body = {"item_name": "j", "name": "n"}
+        answer = await whole.ask("admin", method, path, headers=dry, json=body)
+        assert answer.status_code == 501, path
+        assert answer.json()["error"]["code"] == "dry_run_unsupported"
+    assert (await whole.ask("admin", "GET", "/api/v1/jobs", headers=dry)).status_code == 200
+    off = {"X-Dry-Run": "0"}
+    answer = await whole.ask("admin", "POST", "/api/v1/jobs/987654/reset", headers=off)
+    assert answer.status_code == 404
+    assert await whole.rows() == before
+
+
+async def test_a_job_shows_its_model_and_a_schedule_its_file(whole: Whole) -> None:
+    """`model` is a summary (v1 2.4); scheduling names what was scheduled (v1 2.5)."""
+    files = {"file": ("vase_two.gcode", GCODE)}
+    file = (await whole.ask("admin", "POST", "/api/v1/print-files/upload", files=files)).json()
+    model = {"id": file["model_id"], "name": "vase_two"}
+    path = f"/api/v1/print-files/{file['id']}/schedule"
+    one = (await whole.ask("admin", "POST", path)).json()
+    assert (one["file_id"], one["project_name"]) == (file["id"], "vase_two")
+    assert (one["job_id"], one["model"], one["status"]) == (one["id"], model, "pending")
+    path = f"/api/v1/models/{file['model_id']}/schedule"
+    other = (await whole.ask("admin", "POST", path)).json()
+    assert (other["model_id"], other["model_name"]) == (model["id"], model["name"])
+
+
+@pytest.mark.parametrize("path", ["/api/v1/jobs", "/api/jobs"])
+async def test_a_full_disk_is_503_and_reading_goes_on(whole: Whole, path: str) -> None:
+    """storage_unavailable and retriable, nothing kept; later the same call succeeds."""
+    connection = whole.application.database.connections.get("default")
+    _, [(pages,)] = await connection.execute_query("PRAGMA page_count")
+    before = await whole.rows()
+    body = {"item_name": "large", "notes": "n" * 90_000}
+    await connection.execute_query(f"PRAGMA max_page_count = {pages}")
+    try:
+        full = await whole.ask("admin", "POST", path, json=body)
+        assert full.status_code == 503, full.text
+        assert full.json()["error"]["code"] == "storage_unavailable"
+        assert full.json()["error"]["retriable"] is True
+        assert (await whole.ask("admin", "GET", path)).status_code == 200
+        assert await whole.rows() == before
+    finally:
+        await connection.execute_query("PRAGMA max_page_count = 1073741823")
+    assert (await whole.ask("admin", "POST", path, json=body)).status_code == 201
