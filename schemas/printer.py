@@ -4,6 +4,7 @@ The state of a printer is what its sender has *seen* on the wire, never what som
 (DESIGN: a screen never shows a state that the printer has not reported).
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Literal
 
@@ -112,6 +113,11 @@ class Temperature(msgspec.Struct, frozen=True, array_like=True):
 
     actual_c: Celsius
     target_c: Celsius = None
+
+
+def targets(temperatures: Mapping[str, Temperature]) -> dict[str, Celsius]:
+    """What each heater is told to reach: a change of it is news, a degree more is not."""
+    return {heater: now.target_c for heater, now in temperatures.items()}
 
 
 class Progress(msgspec.Struct, frozen=True):

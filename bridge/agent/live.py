@@ -1,13 +1,13 @@
 """The freshest picture of each printer on its way to the API (room link contract, "Live"). Pure.
 
 One slot per printer, the latest wins; a slow link skips pictures and never queues them. A change
-of state leaves at once, everything else with the interval, and what moved less than its dead-band
+of state or of a target leaves at once, everything else with the interval, and what moved less than its dead-band
 does not leave at all.
 """
 
 from schemas.codec import encoded_size
 from schemas.link import LiveSnap
-from schemas.printer import Live, Progress, Temperature
+from schemas.printer import Celsius, Live, PrinterState, Progress, Temperature, targets
 
 TEMPERATURE_BAND_C = 0.3
 COMPLETION_BAND = 0.1  # per cent
@@ -30,10 +30,10 @@ class LiveSlots:
         self._next_full = 0.0
 
     def put(self, live: Live) -> bool:
-        """Take a picture; True when it should leave at once (its state changed)."""
+        """Take a picture; True when it should leave at once: another state, job or target."""
         self._now[live.printer] = live
         told = self._told.get(live.printer)
-        if told is None or told.state is not live.state or told.grant != live.grant:
+        if told is None or _headline(told) != _headline(live):
             self._urgent.add(live.printer)
             return True
         return False
@@ -88,6 +88,10 @@ class LiveSlots:
     def _moved(self, number: int, live: Live) -> bool:
         told = self._told.get(number)
         return told is None or moved(told, live)
+
+
+def _headline(live: Live) -> tuple[PrinterState, str | None, dict[str, Celsius]]:
+    return live.state, live.grant, targets(live.temps)
 
 
 def moved(told: Live, live: Live) -> bool:

@@ -42,7 +42,7 @@ def test_only_the_newest_picture_leaves() -> None:
 
 
 def test_change_of_state_leaves_at_once() -> None:
-    """Temperatures wait for the interval, states do not."""
+    """Temperatures wait for the interval, states and targets do not."""
     slots = LiveSlots()
     slots.put(IDLE)
     slots.greeted(1.0, 0.0)
@@ -52,6 +52,8 @@ def test_change_of_state_leaves_at_once() -> None:
     assert slots.put(msgspec.structs.replace(IDLE, state=PrinterState.PRINTING, grant="g"))
     assert numbers(slots, 0.5) == [1]
     assert slots.printing() == 1
+    heating = {"tool0": Temperature(20.0, 200.0)}
+    assert slots.put(msgspec.structs.replace(IDLE, state=PrinterState.PRINTING, temps=heating))
 
 
 def test_what_hardly_moved_does_not_leave() -> None:
