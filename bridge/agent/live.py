@@ -1,8 +1,8 @@
 """The freshest picture of each printer on its way to the API (room link contract, "Live"). Pure.
 
 One slot per printer, the latest wins; a slow link skips pictures and never queues them. A change
-of state or of a target leaves at once, everything else with the interval, and what moved less than its dead-band
-does not leave at all.
+of state or of a target leaves at once, everything else with the interval, and what moved less than
+its dead-band does not leave at all.
 """
 
 from schemas.codec import encoded_size
