@@ -24,6 +24,8 @@ from bridge.gcode.window import MAX_WINDOW, Window
 
 #: A Resend without `ok`: after this the `ok` is taken as said. Also the patience with a leftover.
 RESEND_GRACE_S = 0.5
+#: Silence before the first probe where a probe decides nothing; then the dialect's patience.
+FIRST_SILENCE_S = 8.0
 #: Silence after which a firmware that says `busy` is probed.
 BUSY_SILENCE_S = 3.0
 #: `wait` counts only if nothing has been sent for so long.
@@ -328,6 +330,8 @@ class Stream:
             patience_s = BUSY_SILENCE_S
         elif self.out.blocked(self.acked):
             patience_s = self.dialect.long_silence_s
+        elif self.dialect.asks_again and not self._silences:
+            patience_s = min(patience_s, FIRST_SILENCE_S)
         return patience_s * (1 + self._silences)
 
     # Private: answers.

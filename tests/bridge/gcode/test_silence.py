@@ -1,0 +1,44 @@
+"""How long nobody may answer before something is done about it (serial 3, lost `ok`)."""
+
+from bridge.gcode.dialects import MARLIN, Dialect, by_name
+from bridge.gcode.stream import FIRST_SILENCE_S, Stream
+
+MOVES = [b"G1 X1", b"G1 X2"]
+
+
+def waiting(dialect: Dialect = MARLIN, lines: list[bytes] = MOVES) -> Stream:
+    """A stream whose first line has been sent and was not answered."""
+    stream = Stream(lossless=True)
+    stream.configure(dialect)
+    stream.feed(lines, blocking=len(lines) == 1)
+    assert stream.take(0.0).startswith(b"N1 ")
+    return stream
+
+
+def first_probe_s(stream: Stream) -> float:
+    """When it asks for a sign of life for the first time."""
+    due = stream.deadline()
+    assert due is not None
+    stream.tick(due)
+    assert b"M105" in stream.take(due)
+    return due
+
+
+def test_a_lost_answer_to_a_move_is_looked_for_soon_without_any_busy() -> None:
+    """serial 12/#21: a firmware that never says `busy` does not stand for half a minute."""
+    assert first_probe_s(waiting()) == FIRST_SILENCE_S
+
+
+def test_a_probe_without_answer_is_followed_by_the_firmwares_own_patience() -> None:
+    """A single long move takes as long as it takes: the second probe is in no hurry."""
+    stream = waiting()
+    first_s = first_probe_s(stream)
+    assert first_probe_s(stream) - first_s == 2 * MARLIN.silence_s
+
+
+def test_a_long_command_and_a_firmware_that_cannot_be_asked_are_left_alone() -> None:
+    """M109 has its own patience, and where a probe decides a print it comes late."""
+    assert first_probe_s(waiting(lines=[b"M109 S200"])) == MARLIN.long_silence_s
+    klipper = by_name("klipper")
+    assert klipper is not None
+    assert first_probe_s(waiting(klipper)) == klipper.silence_s
