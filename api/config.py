@@ -8,6 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+#: What numbers may be.
+_RANGES: Mapping[str, tuple[float, float]] = {
+    "max_upload_bytes": (1, 1024**4),
+    "session_hours": (1, 24 * 366),
+    "live_interval_s": (0.05, 3600),
+    "beat_s": (0.1, 3600),
+    "dead_s": (0.2, 24 * 3600),
+    "bridge_grace_s": (0, 3600),
+}
+_DATABASES = "nothing, sqlite:///an/absolute/path or postgres://user:password@host:port/name"
 
 
 class SettingError(ValueError):
@@ -59,7 +71,49 @@ def load(environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
             values[field.name] = given[field.name]
         elif text is not None:
             values[field.name] = _parse(field.name, text, field.default)
-    return Settings(**values)
+    settings = Settings(**values)
+    _check(settings)
+    return settings
+
+
+def _check(settings: Settings) -> None:
+    for name, (lowest, highest) in _RANGES.items():
+        value = getattr(settings, name)
+        if not lowest <= value <= highest:  # NaN fails here too
+            raise _refuse(name, value, f"{lowest:g} to {highest:g}")
+    if settings.dead_s <= settings.beat_s:
+        raise _refuse("dead_s", settings.dead_s, f"more than GANTRY_BEAT_S ({settings.beat_s:g})")
+    if settings.bus_url:
+        raise _refuse("bus_url", settings.bus_url, "nothing: wake-ups stay in this process")
+    public = _parts("public_url", settings.public_url)
+    if settings.public_url and (public.scheme not in ("http", "https") or not public.hostname):
+        raise _refuse("public_url", settings.public_url, "nothing or https://your.farm.example")
+    if settings.database_url:
+        _check_database(settings.database_url)
+
+
+def _check_database(url: str) -> None:
+    """The URL may hold a password, so the refusal does not repeat it."""
+    parts = _parts("database_url", url)
+    path = parts.netloc + parts.path
+    if parts.scheme == "sqlite" and path:
+        return
+    if parts.scheme in ("postgres", "asyncpg") and parts.hostname and len(parts.path) > 1:
+        return
+    raise SettingError(f"GANTRY_DATABASE_URL: this takes {_DATABASES}")
+
+
+def _parts(name: str, url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # a port that is no number is found out only when it is asked for
+    except ValueError as error:
+        raise SettingError(f"GANTRY_{name.upper()}: this is no URL: {error}") from None
+    return parts
+
+
+def _refuse(name: str, value: object, wanted: str) -> SettingError:
+    return SettingError(f"GANTRY_{name.upper()}={str(value)!r}: this takes {wanted}")
 
 
 def _from_environment(environ: Mapping[str, str], name: str) -> str | None:
@@ -68,6 +122,8 @@ def _from_environment(environ: Mapping[str, str], name: str) -> str | None:
             return Path(file_name).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise SettingError(f"{name}_FILE: cannot read {file_name}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise SettingError(f"{name}_FILE: {file_name} is not a text in UTF-8") from None
     return environ.get(name)
 
 

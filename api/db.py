@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 from tortoise import Tortoise
 from tortoise.context import TortoiseContext
@@ -51,8 +52,14 @@ def tortoise_config(url: str) -> dict[str, Any]:
     }
 
 
-#: For `tortoise -c api.db.TORTOISE_ORM makemigrations`.
-TORTOISE_ORM = tortoise_config(load().database)
+def __getattr__(name: str) -> dict[str, Any]:
+    """`TORTOISE_ORM`, for `tortoise -c api.db.TORTOISE_ORM makemigrations`.
+
+    Made when it is asked for: a wrong setting must not end the import of this module.
+    """
+    if name == "TORTOISE_ORM":
+        return tortoise_config(load().database)
+    raise AttributeError(name)
 
 
 class Transaction:
@@ -106,6 +113,18 @@ def check_writable(settings: Settings) -> None:
             f"cannot write in {directory}: {error.strerror}. "
             "Choose another place with --data, or give this user the right to write there."
         ) from None
+    _check_folder(settings)
+
+
+def _check_folder(settings: Settings) -> None:
+    """A database elsewhere: SQLite makes its file, but no folder. Raises `DatabaseUnusable`."""
+    url = urlsplit(settings.database)
+    folder = Path(url.netloc + url.path).parent
+    if url.scheme == "sqlite" and not folder.is_dir():
+        raise DatabaseUnusable(
+            f"cannot use the database {url.netloc}{url.path}: there is no folder {folder}. "
+            "Make it, or name another place with --database-url (GANTRY_DATABASE_URL)."
+        )
 
 
 def _check_file(path: Path) -> None:

@@ -60,7 +60,13 @@ async def migrate(settings: Settings) -> list[str]:
 
     Raises `DatabaseUnusable`, `MigrationFailed`.
     """
-    async with _opened(settings) as connection, _alone(connection, settings):
+    async with _opened(settings) as connection:
+        await _missing(connection, settings)  # says it well when the database cannot be reached
+        return await _apply(connection, settings)
+
+
+async def _apply(connection: BaseDBAsyncClient, settings: Settings) -> list[str]:
+    async with _alone(connection, settings):
         missing = await _missing(connection, settings)
         if not missing:
             return []

@@ -8,7 +8,7 @@ import pytest
 
 from api.config import Settings
 from api.db import DatabaseUnusable
-from api.migrate import main, migrate, pending, place
+from api.migrate import EXIT_DATABASE, main, migrate, pending, place
 
 
 async def test_an_empty_database_gets_its_tables_once(settings: Settings) -> None:
@@ -75,6 +75,18 @@ async def test_a_database_that_cannot_be_reached_is_unusable(tmp_path: Path) -> 
 
 
 @pytest.mark.flow
+@pytest.mark.parametrize("url", ["sqlite:///none/such/x.db", "postgres://u:secret@127.0.0.1:1/x"])
+def test_an_unreachable_database_is_one_line(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Status 5, before any lock is looked for, without the password."""
+    assert main(["--data", str(tmp_path), "--database-url", url]) == EXIT_DATABASE
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "cannot use the database" in said
+    assert "secret" not in said
+
+
 def test_two_runs_at_once_are_safe(tmp_path: Path) -> None:
     """The second waits for the first: both end well and the migration ran once."""
     runs = [

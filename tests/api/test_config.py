@@ -1,0 +1,84 @@
+"""Settings: from the environment, files and the caller; a wrong one is one clear line."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from api.config import SettingError, Settings, load
+from api.storage import open_storage
+
+WRONG = {
+    "GANTRY_PORT": ("abc", ""),
+    "GANTRY_MAX_UPLOAD_BYTES": ("-5", "0", "1e9"),
+    "GANTRY_SESSION_HOURS": ("0", "-3"),
+    "GANTRY_BEAT_S": ("nan", "inf", "0"),
+    "GANTRY_LIVE_INTERVAL_S": ("inf", "-1"),
+    "GANTRY_DEAD_S": ("15", "nan"),
+    "GANTRY_PUBLIC_URL": ("farm.example.org", "ftp://farm", "http://", "http://[x", "http://a:b"),
+    "GANTRY_BUS_URL": ("redis://localhost", "nonsense"),
+    "GANTRY_DATABASE_URL": (
+        *("nonsense", "mysql://u:secret@h/x", "sqlite://", "postgres://u:secret@h:p/x"),
+        *("postgres://[secret", "postgres:///x", "postgres://u:secret@h"),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in WRONG.items() for value in values]
+)
+def test_a_wrong_setting_is_named(name: str, value: str) -> None:
+    """The refusal names the variable, says what it takes, and never shows a password."""
+    with pytest.raises(SettingError, match=name) as refused:
+        load({name: value})
+    assert "secret" not in str(refused.value)
+
+
+def test_right_settings_are_taken(tmp_path: Path) -> None:
+    """From the environment, from a file, and the caller's own word over both."""
+    (tmp_path / "url").write_text("postgres://u:secret@db:5432/farm\n")
+    environ = {
+        "GANTRY_DATABASE_URL_FILE": str(tmp_path / "url"),
+        "GANTRY_PUBLIC_URL": "https://farm.example.org/gantry",
+        "GANTRY_BEAT_S": "0.5",
+        "GANTRY_DEAD_S": "2",
+    }
+    settings = load(environ, port=0, host=None)
+    assert (settings.port, settings.host, settings.beat_s) == (0, "127.0.0.1", 0.5)
+    assert settings.database == "postgres://u:secret@db:5432/farm"
+
+
+def test_a_secret_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """Missing, or no text."""
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    for path in (tmp_path / "none", tmp_path / "binary"):
+        with pytest.raises(SettingError, match="GANTRY_DATABASE_URL_FILE"):
+            load({"GANTRY_DATABASE_URL_FILE": str(path)})
+
+
+def test_a_storage_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """At the start, not at the first upload."""
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SettingError, match="GANTRY_STORAGE_URL"):
+        open_storage(Settings(storage_url=f"file://{tmp_path}/file"))
+    open_storage(Settings(storage_url=f"file://{tmp_path}/new/folder"))
+    assert (tmp_path / "new/folder").is_dir()
+
+
+@pytest.mark.parametrize("module", ["api.container", "api.migrate"])
+def test_a_process_with_a_wrong_setting_says_one_line(module: str, tmp_path: Path) -> None:
+    """Exit status 2 and no traceback, although modules are imported before settings are read."""
+    wrong = {"GANTRY_SESSION_HOURS": "x", "GANTRY_DATA_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", module],
+        env={**os.environ, **wrong},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "GANTRY_SESSION_HOURS" in done.stderr
