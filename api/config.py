@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 #: What numbers may be.
 _RANGES: Mapping[str, tuple[float, float]] = {
@@ -19,7 +19,8 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "dead_s": (0.2, 24 * 3600),
     "bridge_grace_s": (0, 3600),
 }
-_DATABASES = "nothing, sqlite:///an/absolute/path or postgres://user:password@host:port/name"
+_POSTGRES = ("postgres", "postgresql", "asyncpg")
+_DATABASES = "nothing, sqlite:///an/absolute/path or postgresql://user:password@host:port/name"
 
 
 class SettingError(ValueError):
@@ -51,7 +52,8 @@ class Settings:
         synchronous=FULL: what was acknowledged survives a power cut.
         """
         if self.database_url:
-            return self.database_url
+            scheme, colon, rest = self.database_url.partition(":")
+            return f"{'asyncpg' if scheme in _POSTGRES else scheme}{colon}{rest}"
         path = self.data_dir.absolute() / "gantry.sqlite3"
         return f"sqlite://{path}?busy_timeout=5000&synchronous=FULL"
 
@@ -98,7 +100,8 @@ def _check_database(url: str) -> None:
     path = parts.netloc + parts.path
     if parts.scheme == "sqlite" and path:
         return
-    if parts.scheme in ("postgres", "asyncpg") and parts.hostname and len(parts.path) > 1:
+    somewhere = parts.hostname or "host" in parse_qs(parts.query)  # a folder with its socket
+    if parts.scheme in _POSTGRES and somewhere and len(parts.path) > 1:
         return
     raise SettingError(f"GANTRY_DATABASE_URL: this takes {_DATABASES}")
 

@@ -47,7 +47,7 @@ def test_right_settings_are_taken(tmp_path: Path) -> None:
     }
     settings = load(environ, port=0, host=None)
     assert (settings.port, settings.host, settings.beat_s) == (0, "127.0.0.1", 0.5)
-    assert settings.database == "postgres://u:secret@db:5432/farm"
+    assert settings.database == "asyncpg://u:secret@db:5432/farm"
 
 
 def test_a_secret_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -82,3 +82,17 @@ def test_a_process_with_a_wrong_setting_says_one_line(module: str, tmp_path: Pat
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "GANTRY_SESSION_HOURS" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:p@db/farm", "postgres://u:p@db/farm", "asyncpg://u:p@db/farm"]
+)
+def test_postgresql_goes_by_all_its_names(url: str) -> None:
+    """Whatever another program calls it, the driver is ours."""
+    assert load({"GANTRY_DATABASE_URL": url}).database == "asyncpg://u:p@db/farm"
+
+
+def test_a_database_behind_a_socket_is_a_database() -> None:
+    """The folder of the socket stands in the query."""
+    url = "postgresql://u@/farm?host=/run/postgresql"
+    assert load({"GANTRY_DATABASE_URL": url}).database == "asyncpg" + url.removeprefix("postgresql")

@@ -8,13 +8,13 @@ from bridge.control.framing import (
     from_sender_reader,
     to_sender_reader,
 )
-from bridge.control.messages import Adopt, Gcode, Pause, Refused
+from bridge.control.messages import Adopt, Gcode, Pause, Refused, ToSender
 from bridge.errors import ControlError
 
 
 def test_messages_survive_any_cut() -> None:
     """Three frames, one byte at a time, are three messages in order."""
-    messages = [
+    messages: list[ToSender] = [
         Adopt(epoch=3, agent_pid=7),
         Pause(id="a", grant="g"),
         Gcode(id="b", lines=["M105"]),
