@@ -165,6 +165,7 @@ class Run:
             assert started == 0, f"{grant} was started and told as not started"
 
 
+@pytest.mark.seeded
 @pytest.mark.parametrize("shard", range(SHARDS))
 async def test_killed_agents_and_senders_do_nothing_twice(shard: int, quick_dir: Path) -> None:
     """1 000 seeds: outcomes told, starts at most once, events exactly once."""

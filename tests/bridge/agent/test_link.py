@@ -142,6 +142,7 @@ async def random_life(bench: Bench, rng: random.Random, facts: int, commands: in
             await asyncio.sleep(0)
 
 
+@pytest.mark.seeded
 @pytest.mark.parametrize("first", range(0, 50, 10))
 async def test_facts_and_commands_survive_any_cut(first: int, tmp_path: Path, now: Clock) -> None:
     """50 seeds: every fact once and in order, every command executed once (link, acceptance a)."""
