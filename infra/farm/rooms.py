@@ -86,6 +86,7 @@ async def pair(client: Client, options: Options, run: Callable[..., Awaitable[No
     """
     state = options.data / "bridge"
     if (state / "pairing.json").exists():
+        follow(state / "pairing.json", options.url)
         return
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     made = await client.call(
@@ -98,6 +99,22 @@ async def pair(client: Client, options: Options, run: Callable[..., Awaitable[No
         await run("pairing", [*arguments, "--enrol-token-file", str(secret)])
     finally:
         secret.unlink(missing_ok=True)
+
+
+def follow(pairing: Path, url: str) -> None:
+    """Let a bridge that is paired already find this farm at *url*: the port may be another one.
+
+    Raises `SetupFailed` when the file cannot be read.
+    """
+    try:
+        known = json.loads(pairing.read_text("utf-8"))
+        moved = known["url"] != url
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SetupFailed(
+            f"{pairing} cannot be read ({error}); remove the folder {pairing.parent} and run again."
+        ) from None
+    if moved:
+        kept.write_private(pairing, json.dumps({**known, "url": url}) + "\n")
 
 
 def write_bridge_config(options: Options) -> None:
