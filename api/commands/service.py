@@ -256,9 +256,10 @@ class Commands:
         if printer.bridge_id is None:
             raise Unavailable(f"{printer.name} hangs on no bridge; nobody can tell it to {verb}.")
         if verb not in rules.WAITS_FOR_ROOM and not self._bridges.online(printer.bridge_id):
-            raise Unavailable(
-                f"The room of {printer.name} is offline, so it cannot be told to {verb} now."
-            )
+            where = f"The room of {printer.name} is offline, so it cannot be told to {verb} now."
+            if verb is Verb.REMOTE_STOP:
+                where += " Nothing was stopped: go there and use its own switch."
+            raise Unavailable(where)
         return printer.bridge_id
 
     async def _check_latch(self, printer: Printer, verb: Verb) -> None:

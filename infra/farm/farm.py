@@ -1,8 +1,10 @@
 """The farm itself: what starts in which order, what is watched, and how it all ends."""
 
 import asyncio
+import contextlib
 import json
 import os
+import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -21,6 +23,7 @@ from infra.farm.screen import Screen
 API_TIMEOUT_S = 30.0
 STOP_BRIDGE_TIMEOUT_S = 60.0
 GONE_TIMEOUT_S = 5.0
+LAST_WORD_TIMEOUT_S = 20.0
 
 
 class Farm:
@@ -130,7 +133,7 @@ class Farm:
         state = self._bridge_state()
         pids = list(self._now_detached())
         await self.agent.stop()
-        if state.exists():
+        if pids or state.exists():
             await self._stop_printers(state, pids)
         await self.api.stop()
         await self.client.close()
@@ -144,7 +147,11 @@ class Farm:
                 await self._run("stopping", arguments)
         except (ChildFailed, TimeoutError) as error:
             self.screen.note(f"Some printers did not stop cleanly: {error}")
-        if left := await rooms.until_gone(pids, GONE_TIMEOUT_S):
+        left = await rooms.until_gone(pids, GONE_TIMEOUT_S)
+        for pid in left:  # a sender still ends its print by its own script then
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        if left := await rooms.until_gone(left, LAST_WORD_TIMEOUT_S):
             self.screen.note(f"Still running: processes {', '.join(map(str, left))}")
 
     # Details.

@@ -45,6 +45,7 @@ async def test_offline_room_gets_no_command(farm: Farm) -> None:
         with pytest.raises(Unavailable) as refused:
             await issue(farm, printer, verb)
         assert refused.value.code == "upstream_unavailable"
+    assert "own switch" in refused.value.detail  # safety M08: say at once what does help
     assert await Command.all().count() == 0
 
 
