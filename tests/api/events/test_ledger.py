@@ -65,5 +65,6 @@ async def test_a_change_cancelled_at_any_point_locks_nobody_out(ledger: Ledger) 
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        async with asyncio.timeout(5), ledger.change():
-            pass
+        async with asyncio.timeout(5), ledger.change() as change:
+            change.record(Happened(organization_id=1, kind=f"after.{steps}"))
+    assert len(await ledger.read(1, since=0, limit=100)) == 30

@@ -247,12 +247,18 @@ async def test_a_restart_does_not_wait_for_a_stuck_bridge(
     async with FakeSocket(endpoint, await farm.credentials()) as socket:
         await greeted(farm, socket)
         socket.stalled = True
+        async with asyncio.timeout(5):
+            await endpoint.drain()
+    async with FakeSocket(endpoint, await farm.credentials()) as late:
+        assert await late.refusal() == (503, "upstream_unavailable")
+
+
+async def test_an_idle_endpoint_drains_at_once(farm: Farm, endpoint: LinkEndpoint) -> None:
+    """Without bridges there is nobody to say goodbye to; who comes later is sent away."""
+    async with asyncio.timeout(1):
         await endpoint.drain()
-
-
-async def test_an_idle_endpoint_drains_at_once(endpoint: LinkEndpoint) -> None:
-    """Without bridges there is nobody to say goodbye to."""
-    await endpoint.drain()
+    async with FakeSocket(endpoint, await farm.credentials()) as late:
+        assert await late.refusal() == (503, "upstream_unavailable")
 
 
 async def test_a_silent_bridge_is_dead(farm: Farm, settings: Settings) -> None:
@@ -291,6 +297,7 @@ async def test_answers_do_not_pile_up(
         for _ in range(20):
             socket.write('{"t":"?","d":{}}')
         await asyncio.wait_for(socket.task, 2)
+    assert (await Bridge.get(id=farm.bridge.id)).disconnected_at is not None
 
 
 async def test_a_flood_of_frames_is_read_slowly(

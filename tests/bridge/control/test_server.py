@@ -34,7 +34,9 @@ def test_a_peer_connects_talks_and_leaves(tmp_path: Path) -> None:
 def test_a_dead_socket_file_is_replaced(tmp_path: Path) -> None:
     """A killed sender leaves its socket file; the next one, holding the lock, takes the path."""
     (tmp_path / "1.sock").touch()
-    Listener(tmp_path / "1.sock").close()
+    listener = Listener(tmp_path / "1.sock")
+    assert listener.path.is_socket()
+    listener.close()
 
 
 def test_a_peer_that_does_not_read_is_dropped(tmp_path: Path) -> None:
