@@ -319,3 +319,20 @@ def test_a_running_api_keeps_its_port(api: ApiProcess, tmp_path: Path) -> None:
     assert second.returncode == 4
     assert second.stderr.count("\n") == 1
     assert httpx.get(f"{api.url}/api/v1/version").status_code == 200
+
+
+@pytest.mark.flow
+def test_a_client_that_goes_away_leaves_nothing_behind(api: ApiProcess) -> None:
+    """Its connection is let go at once, not after the keep-alive time: descriptors are few."""
+
+    def descriptors() -> int:
+        return len(list(Path(f"/proc/{api.process.pid}/fd").iterdir()))
+
+    httpx.get(f"{api.url}/health", trust_env=False)
+    before = descriptors()
+    for _ in range(20):
+        assert httpx.get(f"{api.url}/health", trust_env=False).status_code == 200
+    deadline = time.monotonic() + 5
+    while descriptors() > before and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert descriptors() <= before
