@@ -5,7 +5,7 @@ Losing a wake-up costs time and never data.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Protocol
 
@@ -16,16 +16,19 @@ class Bus(Protocol):
     def wake(self, names: Iterable[str]) -> None:
         """Wake everybody who listens to one of *names*."""
 
-    def listen(self, *names: str) -> "Listener":
-        """A listener to *names*; use it as a context manager."""
+    def listen(self, *names: str, on_ring: Callable[[], None] | None = None) -> "Listener":
+        """A listener to *names*; use it as a context manager. *on_ring* is called at once."""
 
 
 class Listener:
     """One waiter. It remembers a wake-up that came between two waits; many count as one."""
 
-    def __init__(self, bus: "LocalBus", names: tuple[str, ...]) -> None:
+    def __init__(
+        self, bus: "LocalBus", names: tuple[str, ...], on_ring: Callable[[], None] | None
+    ) -> None:
         self._bus = bus
         self._names = names
+        self._on_ring = on_ring
         self._event = asyncio.Event()
 
     def __enter__(self) -> "Listener":
@@ -48,6 +51,8 @@ class Listener:
     def ring(self) -> None:
         """Wake this waiter."""
         self._event.set()
+        if self._on_ring is not None:
+            self._on_ring()
 
     @property
     def rang(self) -> bool:
@@ -83,6 +88,6 @@ class LocalBus:
             for listener in tuple(self.listeners.get(name, ())):
                 listener.ring()
 
-    def listen(self, *names: str) -> Listener:
+    def listen(self, *names: str, on_ring: Callable[[], None] | None = None) -> Listener:
         """A listener to *names*."""
-        return Listener(self, names)
+        return Listener(self, names, on_ring)

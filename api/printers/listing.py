@@ -1,8 +1,8 @@
 """``GET /printers``, the hottest read: each printer is encoded once per visible change.
 
-An entry is good as long as its row is the same object (rows are replaced when they change), the
-telemetry version is the same, the room is as online as it was, and it was last heard in the same
-second. The rest of an answer is joining bytes.
+An entry is good as long as its row is the same object (rows are replaced when they change) and its
+telemetry stamp is the same: nothing visible moved, its room is as online as it was, and it was last
+heard in the same second. The rest of an answer is joining bytes.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,8 @@ from api.principal import Principal
 from api.printers.service import Printer, Printers
 from api.printers.view import Picture, Running, printer_fields
 
+Stamp = tuple[int, int | None, bool]
+
 
 class TelemetryRoom(Protocol):
     """What the list needs of telemetry."""
@@ -24,8 +26,8 @@ class TelemetryRoom(Protocol):
     def view(self, printer: Any) -> Picture:
         """What can be shown of a printer now."""
 
-    def version(self, printer_id: int) -> int:
-        """Changes whenever anything visible does."""
+    def stamps(self, printers: Sequence[Any]) -> list[Stamp]:
+        """(visible changes, second last heard, online) of each: equal stamps, equal answers."""
 
     async def samples(self, by: Principal, printer_id: int, hours: int) -> Sequence[Any]:
         """Stored temperatures, oldest first."""
@@ -47,13 +49,17 @@ class Which:
     active_only: bool = False
     organization_id: int | None = None
 
+    def takes(self, row: Printer) -> bool:
+        """Whether the row itself fits; its status is asked for later."""
+        if self.active_only and not row.is_active:
+            return False
+        return self.tag is None or self.tag in row.tags
+
 
 @dataclass(slots=True)
 class _Entry:
     row: Printer
-    version: int
-    online: bool
-    heard_s: int | None
+    stamp: Stamp
     status: str
     encoded: bytes
 
@@ -70,21 +76,25 @@ class Listing:
 
     async def many(self, by: Principal, which: Which, skip: int, limit: int) -> tuple[bytes, int]:
         """(a JSON array of a page of printers, how many there are)."""
-        now_s = self._printers.now().timestamp()
-        found = []
-        for row in await self._printers.list(by, which.organization_id):
-            if which.active_only and not row.is_active:
-                continue
-            if which.tag is not None and which.tag not in row.tags:
-                continue
-            entry = await self._entry(row, now_s)
+        rows = await self._printers.list(by, which.organization_id)
+        if which.active_only or which.tag is not None:
+            rows = [row for row in rows if which.takes(row)]
+        entries, found = self._entries, []
+        for row, stamp in zip(rows, self._telemetry.stamps(rows), strict=True):
+            entry = entries.get(row.id)
+            if entry is None or entry.row is not row or entry.stamp != stamp:
+                entry = await self._encode(row, stamp)
             if which.status is None or entry.status == which.status:
                 found.append(entry.encoded)
         return b"[" + b",".join(found[skip : skip + limit]) + b"]", len(found)
 
     async def one(self, row: Printer) -> bytes:
         """One printer as a JSON object."""
-        return (await self._entry(row, self._printers.now().timestamp())).encoded
+        stamp = self._telemetry.stamps([row])[0]
+        entry = self._entries.get(row.id)
+        if entry is None or entry.row is not row or entry.stamp != stamp:
+            entry = await self._encode(row, stamp)
+        return entry.encoded
 
     async def running(self, row: Printer) -> Running | None:
         """The job that holds this printer; looked up once per grant."""
@@ -99,24 +109,10 @@ class Listing:
             self._running[row.id] = known
         return known[1]
 
-    async def _entry(self, row: Printer, now_s: float) -> _Entry:
+    async def _encode(self, row: Printer, stamp: Stamp) -> _Entry:
         picture = self._telemetry.view(row)
-        version = self._telemetry.version(row.id)
-        heard_s = None if picture.age_s is None else int(now_s - picture.age_s)
-        entry = self._entries.get(row.id)
-        if (
-            entry is None
-            or entry.row is not row
-            or entry.version != version
-            or entry.heard_s != heard_s
-            or entry.online is not picture.online
-        ):
-            running = await self.running(row)
-            fields = printer_fields(row, picture, running, _last_seen(row, heard_s))
-            entry = _Entry(
-                row, version, picture.online, heard_s, fields["status"], orjson.dumps(fields)
-            )
-            self._entries[row.id] = entry
+        fields = printer_fields(row, picture, await self.running(row), _last_seen(row, stamp[1]))
+        entry = self._entries[row.id] = _Entry(row, stamp, fields["status"], orjson.dumps(fields))
         return entry
 
 

@@ -8,6 +8,7 @@ reads, others wait for him. The rows handed out are shared: read them, never cha
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack
+from functools import partial
 
 from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.connection import get_connections
@@ -49,6 +50,7 @@ class PrinterRows:
         self._structure = self._bells.enter_context(bus.listen(STRUCTURE))
         self._structure.ring()  # nothing is read yet
         self._listeners: dict[int, Listener] = {}
+        self._rung: set[int] = set()  # whose bells rang since they were read
         self._index = Index(())
         self._reading = asyncio.Lock()
 
@@ -105,11 +107,10 @@ class PrinterRows:
         return self._index
 
     def _stale(self, ids: Iterable[int]) -> bool:
-        listeners = self._listeners
         return (
             self._reading.locked()
             or self._structure.rang
-            or any(listeners[each].rang for each in ids if each in listeners)
+            or (bool(self._rung) and not self._rung.isdisjoint(ids))
         )
 
     async def _refresh(self, ids: Iterable[int]) -> None:
@@ -124,7 +125,8 @@ class PrinterRows:
         if not rang:
             return
         with ExitStack() as unread:  # a reading that fails leaves the bells rung
-            for _, listener in rang:
+            for each, listener in rang:
+                self._rung.discard(each)
                 unread.callback(listener.ring)
             rows = await Printer.filter(id__in=[each for each, _ in rang])
             unread.pop_all()
@@ -135,12 +137,14 @@ class PrinterRows:
         self._structure.take()
         for listener in self._listeners.values():
             listener.take()
+        self._rung.clear()
         with ExitStack() as unread:
             unread.callback(self._structure.ring)
             index = Index(await _query())
             unread.pop_all()
         for printer_id in index.by_id.keys() - self._listeners.keys():
-            listener = self._bells.enter_context(self._bus.listen(bell(printer_id)))
+            rung = partial(self._rung.add, printer_id)
+            listener = self._bells.enter_context(self._bus.listen(bell(printer_id), on_ring=rung))
             listener.ring()  # it may have changed between the reading and the listening
             self._listeners[printer_id] = listener
         self._index = index

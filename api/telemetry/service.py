@@ -60,6 +60,10 @@ class PrintersRoom(Protocol):
         """One printer. Raises `NotFound`."""
 
 
+#: (visible changes, wall second in which it was last heard, whether its room is there).
+Stamp = tuple[int, int | None, bool]
+
+
 @dataclass(frozen=True, slots=True)
 class LiveView:
     """A printer as it can be shown now. *age_s*: since it was last heard; None: never."""
@@ -155,6 +159,21 @@ class Telemetry:
         if slot.live is None:
             return LiveView(None, online, None)
         return LiveView(slot.live, online, max(0.0, self._clock.monotonic() - slot.heard_at))
+
+    def stamps(self, printers: Sequence[OnBridge]) -> list[Stamp]:
+        """What an answer about each printer depends on: equal stamps, equal answers."""
+        now = self._clock.monotonic()
+        wall_s = self._clock.now().timestamp() - now
+        rooms: dict[int | None, bool] = {None: False}
+        stamps: list[Stamp] = []
+        for printer in printers:
+            slot = self._slots.of(printer.id, printer.organization_id, printer.bridge_id)
+            room = slot.bridge_id
+            if room not in rooms:
+                rooms[room] = room is not None and self._bridges.online(room)
+            heard_s = None if slot.live is None else int(wall_s + slot.heard_at)
+            stamps.append((slot.changes, heard_s, rooms[room]))
+        return stamps
 
     def version(self, printer_id: int) -> int:
         """A number that changes whenever something visible of the printer does (not its age)."""
