@@ -123,7 +123,8 @@ def write_bridge_config(options: Options) -> None:
     executed_log(options, "").parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in simulated_names(options):
         log = quote(str(executed_log(options, name)), safe="/")
-        url = f"virtual://{name}?speed={options.speed:g}&log={log}"
+        # As most boards do: otherwise only their own reset button helps after a remote stop.
+        url = f"virtual://{name}?speed={options.speed:g}&reset_on_open=1&log={log}"
         lines += ["[[simulate]]", f"url = {json.dumps(url)}", ""]
     for each in options.attach:
         lines += ["[[path]]", f"device = {json.dumps(each.device)}", ""]
