@@ -184,7 +184,9 @@ def _progress(shown: Shown, live: Live) -> dict[str, Any]:
         return progress_document(None)
     origin = origin_of(shown.file.facts) if shown.file else "linear"
     if shown.is_running:
-        return progress_document(live.progress or _stored(attempt), origin)
+        # What the start reported is out of date as soon as it is printing; a pause's is not.
+        paused = _stored(attempt) if attempt.state == AttemptState.PAUSED else None
+        return progress_document(live.progress or paused, origin)
     if attempt.state != AttemptState.COMPLETED or shown.file is None:
         return progress_document(None)
     stored = _stored(attempt)
