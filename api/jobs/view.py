@@ -116,8 +116,8 @@ def _progress(
         return 100.0
     if attempt is None or attempt.state == AttemptState.NOT_STARTED:
         return None
-    if state in JOB_RUNNING and live_progress is not None:
-        return live_progress
+    if state in JOB_RUNNING and (live_progress is not None or state is not JobState.PAUSED):
+        return live_progress  # what the start reported is out of date by now
     stored = attempt.progress
     if not stored:
         return None
