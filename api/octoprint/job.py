@@ -15,6 +15,7 @@ from api.octoprint.states import LOOKS
 from api.octoprint.visitor import Visit, json_object, require
 from api.octoprint.wire import answer, done
 from api.printers import plate
+from api.printers.checks import check_startable
 from schemas.commands import Verb
 from schemas.jobs import JOB_OVER, JOB_WAITING, JobEvent, JobState
 from schemas.printer import ACTIVE, Live, PrinterState
@@ -141,6 +142,7 @@ class JobFace:
         await self._start_now(visit, _new_job(row.printer_id, row.path, row.blob_id))
 
     async def _start_now(self, visit: Visit, new: NewJob) -> None:
+        check_startable(visit.printer, explicit=True)  # a refusal leaves no job behind
         job = await self._jobs.create(visit.by, new)
         try:
             attempt = await self._jobs.start_explicit(visit.by, job, visit.printer.id)
