@@ -3,7 +3,7 @@
 Quart reads a body as fast as it comes, so an upload is withheld from it and its route reads the
 bytes itself (see `uploads`). A refusal may come before the end of the body; a server that answers
 and closes then resets the connection, and the client reads "broken pipe" instead of the reason. So
-what is left is read and thrown away first, for a while.
+what is left is read and thrown away before the connection ends, for a while.
 """
 
 import asyncio
@@ -45,12 +45,25 @@ class UploadBody:
         raise AssertionError("unreachable")
 
     async def send(self, message: Message) -> None:
-        """Pass *message* on; the answer begins when the body has ended, or after `DRAIN_S`."""
-        if message["type"] == "http.response.start" and not self._over:
-            try:
-                async with asyncio.timeout(DRAIN_S):
-                    while not self._over:
-                        await self.receive()
-            except TimeoutError:
-                self._over = True
+        """Pass *message* on; the answer ends when the body has ended, or after `DRAIN_S`.
+
+        All of the answer leaves at once, for a client that reads while it sends or has stopped
+        sending; only its end is kept back, because the server closes the connection at it.
+        """
+        if _ends(message) and not self._over:
+            await self._send({**message, "more_body": True})
+            await self._drain()
+            message = {"type": "http.response.body", "body": b"", "more_body": False}
         await self._send(message)
+
+    async def _drain(self) -> None:
+        try:
+            async with asyncio.timeout(DRAIN_S):
+                while not self._over:
+                    await self.receive()
+        except TimeoutError:
+            self._over = True
+
+
+def _ends(message: Message) -> bool:
+    return message["type"] == "http.response.body" and not message.get("more_body", False)

@@ -1,4 +1,4 @@
-"""An upload's body: withheld from Quart, and read to its end before a refusal is sent."""
+"""An upload's body: withheld from Quart, and read to its end before a refusal ends."""
 
 import asyncio
 
@@ -31,13 +31,14 @@ async def answer(body: UploadBody) -> None:
     await body.send({"type": "http.response.body"})
 
 
-async def test_refusal_waits_for_the_end_of_the_body() -> None:
-    """A client that still sends reads the reason, not a broken pipe."""
+async def test_refusal_leaves_at_once_and_ends_with_the_body() -> None:
+    """Who reads while sending knows at once; who still sends reads it too, no broken pipe."""
     wire = Wire(5)
     body = UploadBody(wire.receive, wire.send)
     await body.receive()
     await answer(body)
-    assert wire.sent == [("http.response.start", 0), ("http.response.body", 0)]
+    body_of_answer = "http.response.body"
+    assert wire.sent == [("http.response.start", 4), (body_of_answer, 4), (body_of_answer, 0)]
 
 
 async def test_answer_to_a_whole_body_waits_for_nothing() -> None:
@@ -46,7 +47,7 @@ async def test_answer_to_a_whole_body_waits_for_nothing() -> None:
     body = UploadBody(wire.receive, wire.send)
     await body.receive()
     await answer(body)
-    assert wire.sent[0] == ("http.response.start", 0)
+    assert wire.sent == [("http.response.start", 0), ("http.response.body", 0)]
 
 
 async def test_client_that_went_away_is_not_waited_for() -> None:
@@ -57,16 +58,16 @@ async def test_client_that_went_away_is_not_waited_for() -> None:
 
     wire = Wire(0)
     await answer(UploadBody(gone, wire.send))
-    assert len(wire.sent) == 2
+    assert len(wire.sent) == 3
 
 
 async def test_client_that_never_ends_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a while the answer is sent whatever else comes."""
+    """It has the answer; after a while the connection ends whatever else comes."""
     monkeypatch.setattr(upload_body, "DRAIN_S", 0.01)
     wire = Wire(2, ends=False)
     wire.left = 0
     await answer(UploadBody(wire.receive, wire.send))
-    assert len(wire.sent) == 2
+    assert len(wire.sent) == 3
 
 
 def test_only_multipart_posts_are_uploads() -> None:
