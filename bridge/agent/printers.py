@@ -17,6 +17,7 @@ from bridge.agent.handover import stop_row
 from bridge.agent.live import LiveSlots
 from bridge.agent.restarts import Restarts
 from bridge.agent.senders import Home, Line
+from bridge.agent.together import until_one_ends
 from bridge.agent.work import Adoption, Death, Loss, PrinterWork, Removal, Stop
 from bridge.control.messages import (
     Adopt,
@@ -120,14 +121,7 @@ class PrinterKeeper:
             asyncio.create_task(self.work.run(), name=f"work of printer {self.printer}"),
             asyncio.create_task(self._keep(), name=f"sender of printer {self.printer}"),
         )
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        for task in done:
-            task.result()
+        await until_one_ends(tasks)
 
     async def _keep(self) -> None:
         tries = 0

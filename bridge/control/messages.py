@@ -134,9 +134,9 @@ class Quit(msgspec.Struct, frozen=True, kw_only=True, tag="quit"):
     drain: bool = False
 
 
-ToSender = (
-    Adopt
-    | Configure
+#: What is answered with an `Outcome`.
+Command = (
+    Configure
     | Connect
     | Disconnect
     | Start
@@ -147,9 +147,9 @@ ToSender = (
     | SetTargets
     | RemoteStop
     | ResetStop
-    | EventAck
     | Quit
 )
+ToSender = Adopt | EventAck | Command
 
 
 # --- sender to agent -------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from bridge.control.messages import (
     Cancel,
+    Command,
     Configure,
     Connect,
     Disconnect,
@@ -30,20 +31,6 @@ from schemas.printer import ACTIVE, CONNECTED, PrinterConfig, PrinterState, Prof
 
 _S = PrinterState
 
-Command = (
-    Configure
-    | Connect
-    | Disconnect
-    | Start
-    | Pause
-    | Resume
-    | Cancel
-    | Gcode
-    | SetTargets
-    | RemoteStop
-    | ResetStop
-    | Quit
-)
 #: Answers that are kept for repeated ids, and grants that are never started again.
 _MAX_KEPT = 512
 

@@ -16,6 +16,7 @@ from bridge.agent.journal_thread import JournalThread
 from bridge.agent.link.dial import Socket
 from bridge.agent.link.inbox import Inbox, Room
 from bridge.agent.link.uplink import Uplink
+from bridge.agent.together import until_one_ends
 from schemas.link import (
     Body,
     BulkToken,
@@ -87,14 +88,7 @@ class Connection:
                 ("work", self._work()),
             )
         ]
-        try:
-            done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for job in jobs:
-                job.cancel()
-            await asyncio.gather(*jobs, return_exceptions=True)
-        for job in done:
-            job.result()
+        await until_one_ends(jobs)
 
     async def _read(self) -> None:
         try:

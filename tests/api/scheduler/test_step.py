@@ -203,6 +203,7 @@ async def test_run_steps_when_it_is_woken(farm: Farm) -> None:
         async with asyncio.timeout(1.5):
             while (await farm.row(printer)).active_grant is None:
                 await asyncio.sleep(0.001)
+        assert await Attempt.all().count() == 1
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

@@ -137,7 +137,9 @@ def test_job_verb_must_name_its_attempt() -> None:
 def test_job_verb_for_the_running_job_is_handed_over() -> None:
     """The sender's own word about its grant counts."""
     book = CommandBook()
-    handed(book, row(Verb.PAUSE, grant="g"), SenderView(boot="life-1", grant="g"))
+    pause = row(Verb.PAUSE, grant="g")
+    book.add(pause)
+    assert book.next(0, SenderView(boot="life-1", grant="g")) == Hand(pause)
 
 
 def test_newer_temperature_replaces_an_unsent_older_one() -> None:

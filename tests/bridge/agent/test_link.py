@@ -201,6 +201,7 @@ async def test_pictures_follow_the_welcome_and_every_change(bench: Bench) -> Non
         bench.client.wake()
 
     await bench.run_until(lambda: bench.api.lives[1].state is PrinterState.PRINTING, change())
+    assert bench.api.lives[1].grant == "g"
     bench.journal.close()
 
 

@@ -62,6 +62,8 @@ async def test_events_become_facts_and_are_acknowledged(quick_dir: Path) -> None
 
         await hall.until(stored)
         await hall.until(lambda: not hall.sender.waiting)
+        facts = [fact for fact in await hall.facts() if isinstance(fact, AlarmFact)]
+        assert len(facts) == 1
 
 
 async def test_command_runs_once_and_is_answered(quick_dir: Path) -> None:
@@ -174,6 +176,7 @@ async def test_deaf_sender_is_ended_and_replaced(quick_dir: Path) -> None:
     await hall.until(lambda: hall.home.kills == [1])
     hall.home.deaf = False
     await hall.until(lambda: hall.sender.life == 2 and hall.sender.configured)
+    assert hall.home.kills == [1]
     await hall.close()
 
 
@@ -218,6 +221,8 @@ async def test_stop_of_a_strange_printer_is_refused(quick_dir: Path) -> None:
     async with hall_of(quick_dir, FakeSender()) as hall:
         hall.fleet.remote_stop(link.RemoteStop(id="s9", printer=9))
         await hall.told("s9", "rejected")
+        assert await hall.states("s9") == ["rejected"]
+        assert hall.sender.executed == []
 
 
 async def test_commands_that_cannot_be_are_rejected(quick_dir: Path) -> None:
@@ -246,6 +251,7 @@ async def test_sender_that_nobody_wants_is_told_to_drain(quick_dir: Path) -> Non
     async with hall_of(quick_dir, FakeSender(), FakeSender(printer=7)) as hall:
         await hall.until(lambda: hall.home.senders[7].quits == [True])
         await hall.until(lambda: [k.printer for k in hall.fleet.keepers()] == [1])
+        assert hall.home.senders[1].quits == []
 
 
 async def test_replugged_printer_is_told_to_its_sender(quick_dir: Path) -> None:

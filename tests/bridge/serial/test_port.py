@@ -79,15 +79,14 @@ def test_what_is_no_serial_port_is_refused(tmp_path: Path, kind: str) -> None:
 
 
 def test_a_forbidden_port_names_the_group(line: tuple[int, str], tmp_path: Path) -> None:
-    """serial 12/#7: checked in a child that is not root."""
-    if os.getuid() != 0:
-        pytest.skip("only root can become somebody who may not open a port")
-    os.chmod(line[1], 0o600)
+    """serial 12/#7: checked in a child, since nothing is forbidden to root."""
+    os.chmod(line[1], 0)
     child = os.fork()
     if child == 0:
-        os.setgroups([])
-        os.setgid(65534)
-        os.setuid(65534)
+        if os.getuid() == 0:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
         try:
             SerialPort(line[1], 115200)
         except PortError as error:
