@@ -10,7 +10,7 @@ SOURCES := schemas bridge api infra tests
 PYTEST := $(BIN)/python -m pytest -q
 ARGS ?=
 
-.PHONY: help run test check unit seeded rooms flow bench soak clean
+.PHONY: help run test check architecture unit seeded rooms flow bench soak clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -18,7 +18,7 @@ help: ## this list
 run: $(VENV)/.run ## a farm with two simulated printers; options: make run ARGS="--help"
 	@exec $(BIN)/python -m infra.farm $(ARGS)
 
-test: check unit seeded rooms flow ## everything: style, types, imports, and all tests but the long ones
+test: check architecture unit seeded rooms flow ## everything: style, types, imports, and all tests but the long ones
 
 check: $(VENV)/.dev ## style, types and import contracts
 	$(BIN)/ruff check $(SOURCES)
@@ -26,8 +26,11 @@ check: $(VENV)/.dev ## style, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+architecture: $(VENV)/.dev ## budgets, names, and documents that must be true
+	$(PYTEST) tests/architecture $(ARGS)
+
 unit: $(VENV)/.dev ## the fast tests: no database, no process
-	$(PYTEST) -n 2 -m "not flow and not soak and not seeded" --ignore tests/api $(ARGS)
+	$(PYTEST) -n 2 -m "not flow and not soak and not seeded" --ignore tests/api --ignore tests/architecture $(ARGS)
 
 seeded: $(VENV)/.dev ## a thousand seeded kills and cuts of the agent, in memory
 	$(PYTEST) -n 2 -m seeded tests/bridge $(ARGS)
