@@ -7,14 +7,17 @@ request changes something.
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from quart import Quart, Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from api.describe import Doc
 from api.errors import Forbidden, Invalid, NotAuthenticated, NotFound, Problem
-from api.http import MAX_ID, Unprocessable, check_query, json_answer, truthy
+from api.events.service import asked_from
+from api.http import MAX_ID, Unprocessable, check_query, json_answer, remote_address, truthy
 from api.principal import Principal
 
 PREFIXES = ("/api/v1", "/api")
@@ -46,28 +49,52 @@ def caller() -> Principal:
     return principal
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class V1Route:
+    """One declared route. *path* is relative to the base, with ``<int:…>`` parameters."""
+
+    method: str
+    path: str
+    public: bool
+    doc: Doc | None
+
+
 class V1:
     """Where rooms declare their v1 routes."""
 
     def __init__(self, app: Quart, authenticator: Authenticator) -> None:
         self._app = app
         self.authenticator = authenticator
-        self.routes: list[tuple[str, str, bool]] = []  # method, path, public: for the matrix tests
+        self.declared: list[V1Route] = []
 
-    def add(self, method: str, path: str, handler: Handler, *, public: bool = False) -> None:
+    @property
+    def routes(self) -> list[tuple[str, str, bool]]:
+        """(method, path, public) of every route."""
+        return [(route.method, route.path, route.public) for route in self.declared]
+
+    def add(
+        self,
+        method: str,
+        path: str,
+        handler: Handler,
+        doc: Doc | None = None,
+        *,
+        public: bool = False,
+    ) -> None:
         """Serve *handler* for *method* *path* (relative, ``<int:…>`` parameters)."""
         view = self._view(handler, public)
         for prefix in PREFIXES:
             self._app.add_url_rule(
                 prefix + path, f"v1 {method} {prefix}{path}", view, methods=[method]
             )
-        self.routes.append((method, path, public))
+        self.declared.append(V1Route(method=method, path=path, public=public, doc=doc))
 
     def _view(self, handler: Handler, public: bool) -> Handler:
         async def view(**parameters: Any) -> Response:
             return secured(await answered(**parameters))
 
         async def answered(**parameters: Any) -> Response:
+            asked_from.set(remote_address())
             try:
                 if not public:
                     g.principal = await self.authenticate()

@@ -22,3 +22,25 @@ class Event(Model):
     class Meta:
         table = "event"
         unique_together = (("organization_id", "number"),)
+
+
+class AuditEntry(Model):
+    """Who did what and from where, written with the change itself, never altered.
+
+    *action* is dotted (``printer.created``). *user_id* null: the farm itself, or nobody signed in.
+    *details* holds facts, never secrets.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    organization_id = fields.IntField(db_index=True)
+    at = fields.DatetimeField(db_index=True)
+    user_id = fields.IntField(null=True)
+    username = fields.CharField(max_length=100, default="")
+    action = fields.CharField(max_length=64)
+    entity_type = fields.CharField(max_length=32, default="")
+    entity_id = fields.CharField(max_length=64, default="")
+    details: Any = fields.JSONField(default=dict)
+    remote_address = fields.CharField(max_length=64, default="")
+
+    class Meta:
+        table = "audit_entry"

@@ -6,13 +6,18 @@ Rooms never call each other's sockets or feeds: they record what happened and na
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 from api.bus.local import Bus
 from api.clock import Clock
 from api.db import Transaction
-from api.events.models import Event
+from api.events.models import AuditEntry, Event
+from api.principal import Principal
+
+#: The peer of the request that is being served; empty for what the farm does by itself.
+asked_from: ContextVar[str] = ContextVar("asked_from", default="")
 
 
 @dataclass(slots=True)
@@ -32,12 +37,33 @@ class Change:
     """What one transaction does beside its rows."""
 
     happened: list[Happened] = field(default_factory=list)
+    noted: list[AuditEntry] = field(default_factory=list)
     wakes: set[str] = field(default_factory=set)
 
     def record(self, event: Happened) -> None:
         """Write *event* with this change, and wake the organization's readers."""
         self.happened.append(event)
         self.wakes.add(f"events:{event.organization_id}")
+
+    def note(
+        self, by: Principal, action: str, entity: tuple[str, object] = ("", ""), **details: Any
+    ) -> None:
+        """An audit entry with this change: *by* did *action* to *entity* (its kind and its id).
+
+        If it cannot be written, nothing of the change is. *details*: facts, never secrets.
+        """
+        self.noted.append(
+            AuditEntry(
+                organization_id=by.organization_id,
+                user_id=by.user_id or None,
+                username=by.username[:100],
+                action=action,
+                entity_type=entity[0],
+                entity_id=str(entity[1])[:64],
+                details=details,
+                remote_address=asked_from.get()[:64],
+            )
+        )
 
     def wake(self, *names: str) -> None:
         """Wake these listeners after the commit, and only then."""
@@ -63,6 +89,7 @@ class Ledger:
         async with self._writer, Transaction():
             yield change
             await self._write(change.happened)
+            await self._audit(change.noted)
         self._bus.wake(change.wakes)
 
     async def _write(self, happened: list[Happened]) -> None:
@@ -87,6 +114,13 @@ class Ledger:
             )
         if rows:
             await Event.bulk_create(rows)
+
+    async def _audit(self, noted: list[AuditEntry]) -> None:
+        now = self._clock.now()
+        for entry in noted:
+            entry.at = now
+        if noted:
+            await AuditEntry.bulk_create(noted)
 
     async def _last_number(self, organization_id: int) -> int:
         last = await Event.filter(organization_id=organization_id).order_by("-number").first()

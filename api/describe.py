@@ -1,0 +1,80 @@
+"""What a route says of itself: the one place from which the v1 specification is made.
+
+Rooms hand a `Doc` to `api.v1.V1.add` with every route. `api.spec` turns them into OpenAPI, and the
+tests hold every real answer against it. What follows from the rest need not be repeated: 401 from
+the credential, 403 from *right*, 404 from an id in the path, 422 from *body* and *query*.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.http import Body
+
+
+class Answer(BaseModel):
+    """A JSON object that a route answers. It only describes: views build the bytes themselves.
+
+    Every field is always there (null where it says so) unless it has a default.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+
+#: UTC, ISO 8601 with milliseconds and `Z`.
+Instant = Annotated[
+    str,
+    Field(
+        description="UTC, ISO 8601 with milliseconds",
+        json_schema_extra={"format": "date-time", "examples": ["2026-11-21T16:30:00.000Z"]},
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """One name in the query. *type*: any type that pydantic describes, limits included."""
+
+    name: str
+    description: str
+    type: Any = str
+    required: bool = False
+
+
+#: Of every list: which part of it, and its header `X-Total-Count`.
+PAGING = (
+    Query(
+        name="skip", type=Annotated[int, Field(ge=0)], description="Rows to leave out, default 0"
+    ),
+    Query(name="offset", type=Annotated[int, Field(ge=0)], description="The same as `skip`"),
+    Query(
+        name="limit",
+        type=Annotated[int, Field(ge=0)],
+        description="Rows at most: 1 to 500, default 50; other numbers count as the nearest",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doc:
+    """A route in the specification.
+
+    *summary*: one line, what it does. *answer*: the type of the 2xx JSON body; None: no body.
+    *media*: of the answer, where it is not JSON. *right*: the row of `api.principal.RIGHTS` that
+    the service asks for; None: any authenticated caller. *body*: the JSON body; *form*: other media
+    types that are taken, with their schema. *problems*: codes of `schemas.problems` that this route
+    answers besides those that follow from the rest. *paged*: a list with `PAGING`.
+    """
+
+    summary: str
+    answer: Any = None
+    status: int = 200
+    right: str | None = None
+    body: type[Body] | None = None
+    form: dict[str, dict[str, Any]] | None = None
+    query: tuple[Query, ...] = ()
+    paged: bool = False
+    problems: tuple[str, ...] = ()
+    media: str = "application/json"
+    description: str = ""
