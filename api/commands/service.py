@@ -6,7 +6,7 @@ and changes nothing, so a fact that comes twice or late is harmless.
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from ulid import ULID
@@ -61,6 +61,9 @@ class Row(Protocol):
     @property
     def id(self) -> int:
         """The row id."""
+
+
+UNCONFIRMED_AFTER = timedelta(seconds=5)
 
 
 class Commands:
@@ -200,6 +203,16 @@ class Commands:
             if (row.state == CommandState.SENT and row.sent_epoch != epoch)
             or (row.state == CommandState.QUEUED and not _expired(row, now))
         ]
+
+    async def unconfirmed(self, bridge_id: int, epoch: int) -> Sequence[Command]:
+        """What the link of *epoch* carried a while ago without the journal's word for it.
+
+        Whoever may lose a frame on a link that stands carries them again: a journal answers what
+        it knows already.
+        """
+        before = self._clock.now() - UNCONFIRMED_AFTER
+        rows = Command.filter(bridge_id=bridge_id, state=CommandState.SENT, sent_epoch=epoch)
+        return await rows.filter(created_at__lt=before).order_by("seq")
 
     def ttl_left_ms(self, command: Command) -> int | None:
         """What is left of its life, 0 when it has passed; None: it never expires."""

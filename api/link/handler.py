@@ -125,6 +125,14 @@ class LinkHandler:
         await self._rooms.commands.mark_sent(fitting, epoch)
         return bodies
 
+    async def unconfirmed(self, bridge_id: int, epoch: int) -> list[Body]:
+        """Commands that the link of *epoch* carried a while ago and nobody confirmed, again.
+
+        For a transport that can lose a frame although the link stands.
+        """
+        rows = await self._rooms.commands.unconfirmed(bridge_id, epoch)
+        return [self._command(command) for command in rows]
+
     def _command(self, command: CommandRow) -> Body:
         verb = Verb(command.verb)
         if verb is Verb.REMOTE_STOP:

@@ -51,6 +51,9 @@ class CommandsRoom(Protocol[C]):
     async def pending(self, bridge_id: int, epoch: int) -> Sequence[C]:
         """What the link of *epoch* still has to carry, in order."""
 
+    async def unconfirmed(self, bridge_id: int, epoch: int) -> Sequence[C]:
+        """What the link of *epoch* carried a while ago without the journal's word for it."""
+
     async def mark_sent(self, commands: Sequence[C], epoch: int) -> None:
         """They are about to be carried."""
 

@@ -1,0 +1,1 @@
+"""Websockets that API Gateway holds for us: connections are rows, frames leave by HTTPS calls."""

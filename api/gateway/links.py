@@ -1,0 +1,250 @@
+"""The room link over a gateway's sockets: every message finds its state in rows.
+
+The same `LinkHandler` and the same session rules as in a container (`api.link`). What differs is
+what a gateway does: it may deliver a message twice, late or beside another one, and it may forget
+to say that a socket closed. So
+
+* a hello counts once a socket (`greeted`), and a picture that is older than the newest is left out;
+* facts that do not follow wait a moment for those before them, which another invocation may hold;
+* one invocation at a time writes to a socket, in order: it holds a short lease on the row, and who
+  finds the lease taken leaves a note (`push_again`) instead of waiting;
+* a late end of a socket changes nothing: the epoch of its link says whether it still counts.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+
+from tortoise.expressions import Q
+
+from api.bridges.service import Bridge, Standing
+from api.clock import Clock
+from api.errors import NotAuthenticated
+from api.gateway.models import GatewaySocket
+from api.gateway.post import Poster
+from api.link.connection import MAX_FOREIGN
+from api.link.facts import FOREIGN, GAP
+from api.link.handler import LinkHandler
+from schemas.codec import BadFrame, decode
+from schemas.link import Beat, Body, FactBatch, Hello, LiveSnap, Nak, Refuse, Sender, Welcome
+from schemas.session import LinkSession, LinkState
+
+LEASE_S = 15.0
+#: How often facts that do not follow are looked at again before the link is given up.
+GAP_WAITS_S = (0.05, 0.1, 0.2, 0.4, 0.8)
+
+Sleep = Callable[[float], Awaitable[None]]
+
+_log = logging.getLogger("gantry.gateway")
+
+
+class LinkSockets:
+    """Bridges behind a gateway."""
+
+    def __init__(
+        self, handler: LinkHandler, poster: Poster, clock: Clock, sleep: Sleep = asyncio.sleep
+    ) -> None:
+        self._handler = handler
+        self._poster = poster
+        self._clock = clock
+        self._sleep = sleep
+
+    async def connect(self, connection_id: str, authorization: str) -> None:
+        """Let a bridge in. Raises `NotAuthenticated` or `Forbidden`.
+
+        The same event again finds its row and is let in again: its nonce is spent by then.
+        """
+        if await GatewaySocket.filter(connection_id=connection_id).exists():
+            return
+        if not authorization:
+            raise NotAuthenticated("The bridge did not say who it is.")
+        bridge = await self._handler.connect(authorization)
+        await GatewaySocket.create(
+            connection_id=connection_id,
+            kind="link",
+            organization_id=bridge.organization_id,
+            bridge_id=bridge.id,
+            opened_at=self._clock.now(),
+        )
+
+    async def gone(self, socket: GatewaySocket) -> None:
+        """The socket closed."""
+        await GatewaySocket.filter(connection_id=socket.connection_id).delete()
+        if socket.epoch and socket.bridge_id is not None:
+            bridge = await Bridge.get(id=socket.bridge_id)
+            await self._handler.closed(bridge, socket.epoch)
+
+    async def message(self, socket: GatewaySocket, text: str) -> None:
+        """Take one frame of the bridge, answer it, and carry what waits for it."""
+        bridge = await Bridge.get(id=socket.bridge_id)
+        session = self._session(socket)
+        if session.state is LinkState.OPEN and bridge.epoch != socket.epoch:
+            await self._end(socket)
+            return
+        body = session.receive(text, self._clock.monotonic())
+        keep = True
+        if isinstance(body, Hello):
+            keep = await self._greet(socket, bridge, session, body)
+        elif body is not None:
+            keep = await self._take(socket, bridge, session, body, text)
+        alive = await self._flush(socket, session)
+        if session.closed is not None or not keep:
+            await self._end(socket)
+        elif alive and not isinstance(body, LiveSnap):
+            await self.push(socket.connection_id, again=isinstance(body, Beat))
+
+    def _session(self, socket: GatewaySocket) -> LinkSession:
+        state = LinkState.OPEN if socket.epoch else LinkState.GREETING
+        now = self._clock.monotonic()
+        return LinkSession(Sender.API, now, state=state, epoch=socket.epoch)
+
+    async def _greet(
+        self, socket: GatewaySocket, bridge: Bridge, session: LinkSession, hello: Hello
+    ) -> bool:
+        rows = GatewaySocket.filter(connection_id=socket.connection_id, greeted=False)
+        if not await rows.update(greeted=True):
+            return True  # the same hello once more
+        answer = await self._handler.hello(bridge, hello)
+        if isinstance(answer, Welcome):
+            socket.epoch = answer.epoch
+            await GatewaySocket.filter(connection_id=socket.connection_id).update(
+                epoch=answer.epoch
+            )
+        session.say(answer, self._clock.monotonic())
+        return not isinstance(answer, Refuse)
+
+    async def _take(
+        self,
+        socket: GatewaySocket,
+        bridge: Bridge,
+        session: LinkSession,
+        body: Body,
+        text: str,
+    ) -> bool:
+        """The answers to *body*; False when the link must end."""
+        if isinstance(body, LiveSnap) and not await self._newest(socket, text):
+            return True
+        answers = await self._answers(bridge, socket.epoch, body)
+        if isinstance(body, Beat):
+            answers = [*answers, Beat(sent_ms=self._now_ms(), echo_ms=body.sent_ms)]
+        for answer in answers:
+            _say(session, answer, self._clock.monotonic())
+        return await self._judge(socket, answers)
+
+    async def _newest(self, socket: GatewaySocket, text: str) -> bool:
+        """Whether this picture is newer than every one taken; it is the newest from now on."""
+        taken_ms = decode(text).mono_ms
+        rows = GatewaySocket.filter(connection_id=socket.connection_id, live_ms__lt=taken_ms)
+        return bool(await rows.update(live_ms=taken_ms))
+
+    async def _answers(self, bridge: Bridge, epoch: int, body: Body) -> Sequence[Body]:
+        answers = await self._handler.incoming(bridge, epoch, body)
+        if isinstance(body, FactBatch):
+            for wait_s in GAP_WAITS_S:
+                if not _code_in(answers, GAP):
+                    break
+                await self._sleep(wait_s)
+                answers = await self._handler.incoming(bridge, epoch, body)
+        return answers
+
+    async def _judge(self, socket: GatewaySocket, answers: Sequence[Body]) -> bool:
+        if _code_in(answers, GAP):
+            return False
+        if _code_in(answers, FOREIGN):
+            socket.foreign_reports += 1
+            await GatewaySocket.filter(connection_id=socket.connection_id).update(
+                foreign_reports=socket.foreign_reports
+            )
+        return socket.foreign_reports < MAX_FOREIGN
+
+    def _now_ms(self) -> int:
+        return int(self._clock.monotonic() * 1000)
+
+    # What waits for a bridge.
+
+    async def push_bridge(self, bridge_id: int) -> None:
+        """Carry what waits for the bridge on its newest socket; without one it goes on waiting."""
+        rows = GatewaySocket.filter(kind="link", bridge_id=bridge_id, epoch__gt=0)
+        socket = await rows.order_by("-epoch").first()
+        if socket is not None:
+            await self.push(socket.connection_id)
+
+    async def push(self, connection_id: str, *, again: bool = False) -> None:
+        """Carry what waits, in order; *again*: also what was carried and never confirmed.
+
+        Returns at once when somebody else is writing to the socket: they will look once more.
+        """
+        while await self._lease(connection_id):
+            try:
+                alive = await self._carry(connection_id, again)
+            finally:
+                noted = await self._release(connection_id)
+            if not alive or not noted:
+                return
+
+    async def _lease(self, connection_id: str) -> bool:
+        """Whether we write now; else who does has a note to look once more."""
+        if await self._claim(connection_id):
+            return True
+        await GatewaySocket.filter(connection_id=connection_id).update(push_again=True)
+        # Who held it may have looked for notes just before ours.
+        return await self._claim(connection_id)
+
+    async def _claim(self, connection_id: str) -> bool:
+        now = self._clock.now()
+        until = now + timedelta(seconds=LEASE_S)
+        rows = GatewaySocket.filter(connection_id=connection_id)
+        free = Q(pushing_until=None) | Q(pushing_until__lt=now)
+        return bool(await rows.filter(free).update(pushing_until=until, push_again=False))
+
+    async def _release(self, connection_id: str) -> bool:
+        """Give the lease back; True when somebody left a note meanwhile."""
+        rows = GatewaySocket.filter(connection_id=connection_id)
+        await rows.update(pushing_until=None)
+        return await rows.filter(push_again=True).exists()
+
+    async def _carry(self, connection_id: str, again: bool) -> bool:
+        socket = await GatewaySocket.get_or_none(connection_id=connection_id)
+        if socket is None or not socket.epoch or socket.bridge_id is None:
+            return False
+        session = self._session(socket)
+        found = await self._handler.outgoing(socket.bridge_id, socket.epoch, socket.desired_told)
+        if found.standing is not Standing.CURRENT:
+            await self._end(socket)
+            return False
+        bodies = found.bodies
+        if again:
+            bodies = [*await self._handler.unconfirmed(socket.bridge_id, socket.epoch), *bodies]
+        for body in bodies:
+            _say(session, body, self._clock.monotonic())
+        if not await self._flush(socket, session):
+            return False
+        if found.desired_version != socket.desired_told:
+            await GatewaySocket.filter(connection_id=connection_id).update(
+                desired_told=found.desired_version
+            )
+        return True
+
+    async def _flush(self, socket: GatewaySocket, session: LinkSession) -> bool:
+        """Post what the session wants to say; False when the socket turned out to be gone."""
+        while (text := session.data_to_send()) is not None:
+            if not await self._poster.post(socket.connection_id, text):
+                await self.gone(socket)
+                return False
+        return True
+
+    async def _end(self, socket: GatewaySocket) -> None:
+        await self._poster.close(socket.connection_id)
+        await self.gone(socket)
+
+
+def _code_in(answers: Sequence[Body], code: str) -> bool:
+    return any(isinstance(answer, Nak) and answer.code == code for answer in answers)
+
+
+def _say(session: LinkSession, body: Body, now: float) -> None:
+    try:
+        session.say(body, now)
+    except BadFrame as error:
+        _log.error("left out: %s", error)
