@@ -42,6 +42,8 @@ from api.octoprint.face import OctoPrintFace
 from api.octoprint.keys import OctoPrintKeyRoutes
 from api.pairing.routes import PairingRoutes
 from api.pairing.service import Pairing
+from api.pools.routes import PoolRoutes
+from api.pools.service import Pools
 from api.printers.routes import PrinterRoutes
 from api.printers.service import Printers
 from api.scheduler.service import Scheduler
@@ -69,6 +71,7 @@ class Rooms:
     bridges: Bridges
     pairing: Pairing
     printers: Printers
+    pools: Pools
     files: Files
     library: Library
     commands: Commands
@@ -85,6 +88,7 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
     files = Files(open_storage(settings), ledger, clock, settings)
     printers = Printers(bridges, ledger, clock, bus)
     printers.when_deleted(accounts.revoke_printer_keys)
+    pools = Pools(printers, ledger, clock)
     library = Library(files, ledger, clock)
     commands = Commands(bridges, ledger, clock, bus)
     telemetry = Telemetry(bridges, printers, ledger, clock, bus)
@@ -95,6 +99,7 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
         bridges=bridges,
         pairing=Pairing(bridges, ledger, clock),
         printers=printers,
+        pools=pools,
         files=files,
         library=library,
         commands=commands,
@@ -190,6 +195,7 @@ def _register(quart: Quart, v1: V1, rooms: Rooms, settings: Settings) -> OctoPri
     PairingRoutes(rooms.pairing, settings).register(v1, quart)
     LinkRoutes(rooms.bridges, rooms.files).register(quart)
     PrinterRoutes(rooms.printers, rooms.telemetry, rooms.jobs).register(v1)
+    PoolRoutes(rooms.pools, rooms.printers).register(v1)
     LibraryRoutes(rooms.library, rooms.files, settings).register(v1)
     JobRoutes(rooms.jobs, rooms.printers, rooms.telemetry, rooms.library).register(v1)
     OctoPrintKeyRoutes(rooms.accounts, rooms.printers).register(v1)

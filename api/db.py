@@ -23,6 +23,7 @@ MODELS = [
     "api.bridges.models",
     "api.pairing.models",
     "api.printers.models",
+    "api.pools.models",
     "api.files.models",
     "api.models_library.models",
     "api.commands.models",

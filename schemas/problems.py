@@ -28,6 +28,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "csrf_failed": _kind(403, octoprint=400),
     "not_found": _kind(404),
     "printer_not_found": _kind(404),
+    "pool_not_found": _kind(404),
     "job_not_found": _kind(404),
     "model_not_found": _kind(404),
     "file_not_found": _kind(404),

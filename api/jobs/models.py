@@ -9,7 +9,8 @@ from tortoise.models import Model
 class Job(Model):
     """Asks for prints of a file. *printer_id* pins it, None lets the scheduler choose.
 
-    *position* orders the queue within a priority. *file_name* and *blob_id* stay with the job when
+    *pool_id*: only printers of this pool are chosen from. *scheduled_start*: the queue does not start
+    it before. *position* orders the queue within a priority. *file_name* and *blob_id* stay with the job when
     the file's name is deleted. *details* holds dialect fields that decide nothing.
     """
 
@@ -19,6 +20,7 @@ class Job(Model):
     state = fields.CharField(max_length=20, default="pending", db_index=True)
     printer_id = fields.IntField(null=True, db_index=True)
     pinned = fields.BooleanField(default=False)
+    pool_id = fields.IntField(null=True, db_index=True)
     model_id = fields.IntField(null=True)
     print_file_id = fields.IntField(null=True)
     blob_id = fields.IntField(null=True)
@@ -33,10 +35,13 @@ class Job(Model):
     colors_required = fields.CharField(max_length=200, null=True)
     notes = fields.TextField(null=True)
     due_date = fields.DatetimeField(null=True)
+    scheduled_start = fields.DatetimeField(null=True)
     details: Any = fields.JSONField(default=dict)
     source = fields.CharField(max_length=16, default="v1")
     created_by = fields.IntField(null=True)
     reason = fields.CharField(max_length=300, default="")
+    fail_reason = fields.CharField(max_length=32, null=True)
+    fail_notes = fields.CharField(max_length=2000, null=True)
     grant = fields.CharField(max_length=26, null=True)
     actual_start = fields.DatetimeField(null=True)
     actual_end = fields.DatetimeField(null=True)

@@ -28,4 +28,111 @@ class Migration(migrations.Migration):
             options={'table': 'audit_entry', 'app': 'farm', 'pk_attr': 'id', 'table_description': 'Who did what and from where, written with the change itself, never altered.'},
             bases=['Model'],
         ),
+        ops.CreateModel(
+            name='Pool',
+            fields=[
+                ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('organization_id', fields.IntField(db_index=True)),
+                ('name', fields.CharField(max_length=100)),
+                ('slug', fields.CharField(unique=True, max_length=110)),
+                ('printer_ids', fields.JSONField(default=list, encoder=JSON_DUMPS, decoder=loads)),
+                ('tags', fields.JSONField(default=list, encoder=JSON_DUMPS, decoder=loads)),
+                ('settings', fields.JSONField(default=dict, encoder=JSON_DUMPS, decoder=loads)),
+                ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('updated_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('deleted_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'pool', 'app': 'farm', 'pk_attr': 'id', 'table_description': 'Printers behind one name. Those of *printer_ids*, and those that have all of *tags*.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='Slug',
+            fields=[
+                ('slug', fields.CharField(primary_key=True, unique=True, db_index=True, max_length=110)),
+            ],
+            options={'table': 'slug', 'app': 'farm', 'pk_attr': 'slug', 'table_description': 'A name in an address. Every one that a printer or a pool was ever given, so none comes twice.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='TreeName',
+            fields=[
+                ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('organization_id', fields.IntField(db_index=True)),
+                ('tree', fields.CharField(max_length=32)),
+                ('path', fields.CharField(max_length=500)),
+                ('display', fields.CharField(max_length=300)),
+                ('blob_id', fields.IntField(null=True)),
+                ('is_folder', fields.BooleanField(default=False)),
+                ('user_id', fields.IntField(null=True)),
+                ('userdata', fields.JSONField(null=True, encoder=JSON_DUMPS, decoder=loads)),
+                ('history', fields.JSONField(default=dict, encoder=JSON_DUMPS, decoder=loads)),
+                ('uploaded_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'tree_name', 'app': 'farm', 'unique_together': (('tree', 'path'),), 'pk_attr': 'id', 'table_description': "A name in the tree of a printer or a pool (OctoPrint's `local`). Deleting it keeps the blob."},
+            bases=['Model'],
+        ),
+        ops.AddField(
+            model_name='Credential',
+            name='confirmed_at',
+            field=fields.DatetimeField(null=True, auto_now=False, auto_now_add=False),
+        ),
+        ops.AddField(
+            model_name='Credential',
+            name='parent_id',
+            field=fields.IntField(null=True),
+        ),
+        ops.AddField(
+            model_name='Job',
+            name='fail_notes',
+            field=fields.CharField(null=True, max_length=2000),
+        ),
+        ops.AddField(
+            model_name='Job',
+            name='fail_reason',
+            field=fields.CharField(null=True, max_length=32),
+        ),
+        ops.AddField(
+            model_name='Job',
+            name='pool_id',
+            field=fields.IntField(null=True, db_index=True),
+        ),
+        ops.AddField(
+            model_name='Job',
+            name='scheduled_start',
+            field=fields.DatetimeField(null=True, auto_now=False, auto_now_add=False),
+        ),
+        ops.AddField(
+            model_name='Organization',
+            name='deleted_at',
+            field=fields.DatetimeField(null=True, auto_now=False, auto_now_add=False),
+        ),
+        ops.AddField(
+            model_name='Organization',
+            name='description',
+            field=fields.CharField(default='', db_default='', max_length=500),
+        ),
+        ops.AddField(
+            model_name='Organization',
+            name='owner_id',
+            field=fields.IntField(null=True),
+        ),
+        ops.AddField(
+            model_name='Organization',
+            name='settings',
+            field=fields.JSONField(default=dict, db_default='{}', encoder=JSON_DUMPS, decoder=loads),
+        ),
+        ops.AddField(
+            model_name='Organization',
+            name='updated_at',
+            field=fields.DatetimeField(null=True, auto_now=False, auto_now_add=False),
+        ),
+        ops.AddField(
+            model_name='Printer',
+            name='details',
+            field=fields.JSONField(default=dict, db_default='{}', encoder=JSON_DUMPS, decoder=loads),
+        ),
+        ops.RunSQL(
+            "INSERT INTO tree_name (organization_id, tree, path, display, blob_id, is_folder, user_id, userdata, history, uploaded_at) SELECT organization_id, 'printer:' || printer_id, path, display, blob_id, is_folder, user_id, userdata, history, uploaded_at FROM file_name ORDER BY id"
+        ),
+        ops.DeleteModel(name='FileName'),
     ]

@@ -126,11 +126,11 @@ def parse_name(value: str | None) -> str:
     return name
 
 
-def slug_base(name: str) -> str:
-    """*name* as lower-case ASCII with dashes; ``printer`` when nothing is left of it."""
+def slug_base(name: str, otherwise: str = "printer") -> str:
+    """*name* as lower-case ASCII with dashes; *otherwise* when nothing is left of it."""
     ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     slug = re.sub(r"[^a-z0-9]+", "-", ascii_name.lower()).strip("-")[:MAX_SLUG].strip("-")
-    return slug or "printer"
+    return slug or otherwise
 
 
 def free_slug(base: str, taken: Collection[str]) -> str:

@@ -12,7 +12,8 @@ class Printer(Model):
     *active_grant* is the one attempt that holds the printer; it is taken and given back by
     conditional updates only. *plate_state* is clear, occupied or unknown; unknown means no.
     *queue_hold* is why the queue waits for a person, empty when it runs.
-    *selected_blob* … is the file that the OctoPrint face has selected.
+    *selected_file* is the file that the OctoPrint face has selected. *slots* is what is loaded, by
+    slot. *details* holds dialect fields that decide nothing.
     """
 
     id = fields.IntField(primary_key=True)
@@ -48,6 +49,7 @@ class Printer(Model):
     print_seconds = fields.FloatField(default=0.0)
     print_count = fields.IntField(default=0)
     last_error: Any = fields.JSONField(null=True)
+    details: Any = fields.JSONField(default=dict, db_default="{}")
     sort_order = fields.IntField(default=0)
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
@@ -55,3 +57,15 @@ class Printer(Model):
 
     class Meta:
         table = "printer"
+
+
+class Slug(Model):
+    """A name in an address. Every one that a printer or a pool was ever given, so none comes twice.
+
+    Printers from before this table have theirs in their own rows only.
+    """
+
+    slug = fields.CharField(max_length=110, primary_key=True)
+
+    class Meta:
+        table = "slug"

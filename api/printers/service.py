@@ -21,7 +21,7 @@ from api.printers import forms, plate
 from api.printers.checks import busy, check_quiet, check_startable
 from api.printers.drafts import config, event, new_row, parse_update
 from api.printers.forms import PrinterCreate
-from api.printers.models import Printer
+from api.printers.models import Printer, Slug
 from api.printers.rows import STRUCTURE, PrinterRows, bell
 from schemas.jobs import AttemptState
 from schemas.link import Port as LinkPort
@@ -135,9 +135,7 @@ class Printers:
         await self._check_port(by, row.bridge_id, row.port_id)
         async with self._ledger.change() as change:
             await self._check_free(row)
-            base = forms.slug_base(row.name)
-            taken = await Printer.filter(slug__startswith=base).values_list("slug", flat=True)
-            row.slug = forms.free_slug(base, {str(slug) for slug in taken})
+            row.slug = await self.claim_slug(change, row.name, "printer")
             await row.save()
             change.record(event(row, "printer.created", by))
             await self._announce(change, row, structure=True, desired=True)
@@ -222,6 +220,17 @@ class Printers:
             )
 
     # Inside somebody's transaction.
+
+    async def claim_slug(self, change: Change, name: str, otherwise: str) -> str:
+        """An address made of *name* (*otherwise* when nothing is left of it) that no printer and
+        no pool has or ever had; from now on it is taken.
+        """
+        base = forms.slug_base(name, otherwise)
+        printers = await Printer.filter(slug__startswith=base).values_list("slug", flat=True)
+        claimed = await Slug.filter(slug__startswith=base).values_list("slug", flat=True)
+        slug = forms.free_slug(base, {str(taken) for taken in (*printers, *claimed)})
+        await Slug.create(slug=slug)
+        return slug
 
     async def locked(self, change: Change, printer_id: int) -> Printer:
         """The row as this transaction sees it. Raises `NotFound`."""

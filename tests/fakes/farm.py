@@ -18,6 +18,7 @@ from api.jobs.file_use import FileUse
 from api.jobs.models import Attempt, Job
 from api.jobs.service import Jobs, NewJob
 from api.models_library.models import PrintFile
+from api.pools.service import Pools
 from api.principal import Principal
 from api.printers.forms import PrinterCreate
 from api.printers.models import Printer
@@ -118,6 +119,7 @@ class Farm:
         """A new API process: nothing is known but the rows."""
         self.bus.listeners.clear()
         self.printers = Printers(self.bridges, self.ledger, self.clock, self.bus)
+        self.pools = Pools(self.printers, self.ledger, self.clock)
         self.commands = Commands(self.bridges, self.ledger, self.clock, self.bus)
         self.jobs = Jobs(
             self.printers,

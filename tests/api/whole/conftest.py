@@ -138,6 +138,7 @@ async def _own(whole: Whole, admin: Principal) -> None:
     accounts, rooms = whole.application.rooms.accounts, whole.application.rooms
     printer = await make("/printers", json={"name": "Alpha"})
     other = await make("/printers", json={"name": "Beta"})
+    pool = await make("/pools", json={"name": "All", "printer_ids": [printer["id"]]})
     file = await make("/print-files/upload", files={"file": ("part.gcode", GCODE)})
     job = await make("/jobs", json={"item_name": "part", "print_file_id": file["id"]})
     token = await make("/tokens", json={"name": "spare"})
@@ -152,6 +153,7 @@ async def _own(whole: Whole, admin: Principal) -> None:
             "file_id": str(file["id"]),
             "model_id": str(file["model_id"]),
             "job_id": str(job["id"]),
+            "pool_id": str(pool["id"]),
             "bridge_id": str(bridge.id),
             "session_id": str(session.id),
             "token_id": str(token["id"]),

@@ -61,6 +61,11 @@ V1: dict[tuple[str, str], str] = {
     ("POST", "/printers/<int:printer_id>/queue/hold"): "operator",
     ("POST", "/printers/<int:printer_id>/queue/release"): "operator",
     ("POST", "/printers/<int:printer_id>/octoprint-key"): "viewer",
+    ("GET", "/pools"): "viewer",
+    ("POST", "/pools"): "operator",
+    ("GET", "/pools/<int:pool_id>"): "viewer",
+    ("PATCH", "/pools/<int:pool_id>"): "operator",
+    ("DELETE", "/pools/<int:pool_id>"): "operator",
     ("POST", "/print-files/upload"): "operator",
     ("GET", "/print-files"): "viewer",
     ("GET", "/print-files/<int:file_id>"): "viewer",
@@ -100,6 +105,9 @@ FARM = {
     ("PATCH", "/printers/<int:printer_id>"),
     ("DELETE", "/printers/<int:printer_id>"),
     ("POST", "/printers/<int:printer_id>/octoprint-key"),
+    ("POST", "/pools"),
+    ("PATCH", "/pools/<int:pool_id>"),
+    ("DELETE", "/pools/<int:pool_id>"),
 }
 
 #: A body that is right in itself, where a refusal of the body would come first.
@@ -107,6 +115,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/tokens"): {"name": "more"},
     ("POST", "/users"): {"username": "new", "email": "", "password": "Correct-horse-7"},
     ("POST", "/printers"): {"name": "Gamma"},
+    ("POST", "/pools"): {"name": "Small ones"},
     ("POST", "/models"): {"name": "thing"},
     ("POST", "/jobs"): {"item_name": "thing"},
     ("POST", "/jobs/<int:job_id>/reject"): {"reason": "no"},

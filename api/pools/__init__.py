@@ -1,0 +1,1 @@
+"""Pools: printers that share one queue and one address."""
