@@ -2,32 +2,32 @@
 
 Around `LinkSession`, which holds the rules. Incoming frames are taken one at a time, so a bridge
 that sends faster than its facts can be committed is slowed down by its own line; outgoing frames
-are bounded, and a bridge that does not read is let go.
+are bounded (`api.feed.sender`), and a bridge that does not read is let go.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
 from api.bridges.service import Bridge, Standing
 from api.bus.local import Listener
 from api.clock import Clock
+from api.feed.sender import (
+    CLOSE_BROKEN,
+    CLOSE_POLICY,
+    CLOSE_RESTART,
+    CLOSE_REVOKED,
+    BoundedSender,
+    Over,
+    Receive,
+    Send,
+    first_over,
+)
 from api.link.facts import FOREIGN, GAP
 from api.link.handler import LinkHandler
 from schemas.codec import BadFrame
 from schemas.link import Body, Desired, Goaway, Hello, Nak, Refuse, Sender
 from schemas.session import GREETING_S, LinkSession, LinkState
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
-CLOSE_POLICY = 1008
-CLOSE_BROKEN = 1011
-CLOSE_RESTART = 1012
-CLOSE_SLOW = 1013
-CLOSE_REVOKED = 4401
 CLOSE_FOREIGN = 4403
 CLOSE_REPLACED = 4409
 
@@ -47,15 +47,6 @@ _CLOSE_OF = {
 _log = logging.getLogger("gantry.link")
 
 
-class Over(Exception):
-    """The connection ends; *code* None: the peer has closed it already."""
-
-    def __init__(self, code: int | None, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
-
-
 class Connection:
     """An accepted socket, from the greeting to its end."""
 
@@ -71,10 +62,10 @@ class Connection:
         self._bridge = bridge
         self._clock = clock
         self._receive = receive
-        self._send = send
         self._session = LinkSession(Sender.API, clock.monotonic())
-        self._ready = asyncio.Event()
-        self._ending: Over | None = None
+        self._out = BoundedSender(
+            self._session, send, clock, max_waiting=MAX_WAITING, patience_s=SEND_S
+        )
         self._desired_told = 0
         self._desired_at = float("-inf")
         self._foreign = 0
@@ -88,25 +79,19 @@ class Connection:
             if self._session.epoch and over.code != CLOSE_RESTART:
                 await self._handler.closed(self._bridge, self._session.epoch)
             _log.info("bridge %d: link %d over: %s", self._bridge.id, self._session.epoch, over)
-            if over.code is not None:
-                await self._close(over)
+            await self._out.close(over)
 
     def drain(self) -> None:
         """Tell the bridge to come back soon, and end."""
         if self._session.state is LinkState.OPEN:
             self._say(Goaway(window_s=GOAWAY_WINDOW_S))
-        self._end(CLOSE_RESTART, "the API restarts")
-
-    def _end(self, code: int, reason: str) -> None:
-        """End as soon as what was said is written."""
-        self._ending = Over(code, reason)
-        self._ready.set()
+        self._out.end(CLOSE_RESTART, "the API restarts")
 
     async def _serve(self, listener: Listener) -> Over:
         try:
             await self._greet()
             async with asyncio.TaskGroup() as tasks:
-                for work in (self._read(), self._write(), self._look(listener)):
+                for work in (self._read(), self._out.run(), self._look(listener)):
                     tasks.create_task(work)
         except Over as over:
             return over
@@ -116,7 +101,7 @@ class Connection:
                 _log.error("bridge %d: its link failed", self._bridge.id, exc_info=rest)
                 return Over(CLOSE_BROKEN, "the API had a problem")
             assert overs is not None
-            return _first(overs)
+            return first_over(overs)
         raise AssertionError("the tasks of a link end by an exception only")
 
     # The greeting.
@@ -132,7 +117,7 @@ class Connection:
         answer = await self._handler.hello(self._bridge, body)
         self._say(answer)
         if isinstance(answer, Refuse):
-            await self._flush()
+            await self._out.flush()
             raise Over(CLOSE_POLICY, answer.reason[:100])
 
     # What comes in.
@@ -155,9 +140,8 @@ class Connection:
             for answer in await self._handler.incoming(self._bridge, self._session.epoch, body):
                 self._say(answer)
                 self._judge(answer)
-        if self._session.waiting() > MAX_WAITING:
-            raise Over(CLOSE_SLOW, "the bridge does not read what it is sent")
-        self._ready.set()
+        self._out.check()
+        self._out.notify()
 
     async def _text(self) -> str | bytes:
         message = await self._receive()
@@ -170,11 +154,11 @@ class Connection:
         """What an answer means for the link itself."""
         code = answer.code if isinstance(answer, Nak) else ""
         if code == GAP:
-            self._end(CLOSE_POLICY, "facts are missing: greet again")
+            self._out.end(CLOSE_POLICY, "facts are missing: greet again")
         elif code == FOREIGN and self._clock.monotonic() - self._desired_at >= FORGIVEN_S:
             self._foreign += 1
             if self._foreign >= MAX_FOREIGN:
-                self._end(CLOSE_FOREIGN, "reports about printers that are not this bridge's")
+                self._out.end(CLOSE_FOREIGN, "reports about printers that are not this bridge's")
 
     # What goes out.
 
@@ -192,31 +176,8 @@ class Connection:
                 if isinstance(body, Desired):
                     self._desired_at = self._clock.monotonic()
                 self._say(body)
-            self._ready.set()
+            self._out.notify()
             await listener.wait(LOOK_EVERY_S)
-
-    async def _write(self) -> None:
-        while True:
-            self._ready.clear()
-            await self._flush()
-            if self._ending is not None:
-                raise self._ending
-            if self._session.closed is not None:
-                raise Over(CLOSE_POLICY, self._session.closed)
-            delay_s = self._session.deadline() - self._clock.monotonic()
-            try:
-                async with asyncio.timeout(max(0.0, delay_s)):
-                    await self._ready.wait()
-            except TimeoutError:
-                self._session.tick(self._clock.monotonic())
-
-    async def _flush(self) -> None:
-        while (text := self._session.data_to_send()) is not None:
-            try:
-                async with asyncio.timeout(SEND_S):
-                    await self._send({"type": "websocket.send", "text": text})
-            except TimeoutError:
-                raise Over(CLOSE_SLOW, "the bridge does not read what it is sent") from None
 
     def _say(self, body: Body) -> None:
         if self._session.state is LinkState.CLOSED:
@@ -225,17 +186,3 @@ class Connection:
             self._session.say(body, self._clock.monotonic())
         except BadFrame as error:
             _log.error("bridge %d: left out: %s", self._bridge.id, error)
-
-    async def _close(self, over: Over) -> None:
-        message = {"type": "websocket.close", "code": over.code, "reason": over.reason[:100]}
-        try:
-            async with asyncio.timeout(SEND_S):
-                await self._send(message)
-        except TimeoutError:
-            _log.info("bridge %d: its socket takes no farewell", self._bridge.id)
-
-
-def _first(group: ExceptionGroup[Over]) -> Over:
-    for error in group.exceptions:
-        return _first(error) if isinstance(error, ExceptionGroup) else error
-    raise AssertionError("an exception group is never empty")

@@ -5,19 +5,16 @@ Credentials are checked before the upgrade is accepted: nobody unauthenticated g
 """
 
 import asyncio
-from collections.abc import MutableMapping
-from typing import Any
 
 import orjson
 
 from api.bus.local import Bus
 from api.clock import Clock
 from api.errors import NotAuthenticated, NotFound, Problem, Unavailable
-from api.link.connection import Connection, Receive, Send
+from api.feed.sender import Receive, Scope, Send
+from api.link.connection import Connection
 from api.link.handler import LinkHandler
 from schemas.link import LINK_PATH
-
-Scope = MutableMapping[str, Any]
 
 DRAIN_S = 2.0  # so long may saying goodbye to all bridges take
 

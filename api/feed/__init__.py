@@ -1,0 +1,1 @@
+"""The live side: what happens, told to everybody who looks, over bounded sockets."""

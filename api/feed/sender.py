@@ -1,0 +1,141 @@
+"""The one way out to a websocket: for bridges, dashboards and OctoPrint's push alike.
+
+A `BoundedSender` pulls the next frame from its *source* when the one before it is written, so what
+waits is the source's business, and every source has a written bound:
+
+* a room's link (`schemas.session`): at most `max_waiting` frames, then the link ends (1013);
+* ``/ws`` and push (`api.feed.hub`): nothing waits per socket. A socket has a place in the ring of
+  recent events that all sockets of its organization share, and a set of printers whose newest
+  picture it has not been sent yet (the latest wins). Whoever falls off the ring is let go (1013)
+  and told to come back with ``since``.
+
+A peer that takes no frame for *patience_s* is gone, whatever it is (safety R16, S47).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, NoReturn, Protocol
+
+from api.clock import Clock
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+CLOSE_DONE = 1000
+CLOSE_POLICY = 1008
+CLOSE_BROKEN = 1011
+CLOSE_RESTART = 1012
+CLOSE_SLOW = 1013
+CLOSE_REVOKED = 4401
+
+REASON_CHARACTERS = 100  # a close frame holds 123 bytes
+
+
+class Over(Exception):
+    """The connection ends; *code* None: the peer has closed it already."""
+
+    def __init__(self, code: int | None, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+def first_over(group: ExceptionGroup[Over]) -> Over:
+    """Why a socket's tasks ended."""
+    for error in group.exceptions:
+        return first_over(error) if isinstance(error, ExceptionGroup) else error
+    raise AssertionError("an exception group is never empty")
+
+
+class Source(Protocol):
+    """What a socket is to be sent. Times are monotonic seconds."""
+
+    @property
+    def closed(self) -> str | None:
+        """Why nothing more is to be said; None while it goes on."""
+
+    def data_to_send(self) -> str | None:
+        """The next frame; None when nothing waits."""
+
+    def waiting(self) -> int:
+        """How many frames this socket alone keeps waiting."""
+
+    def deadline(self) -> float:
+        """When `tick()` wants to be called next."""
+
+    def tick(self, now: float) -> None:
+        """Time has passed."""
+
+
+class BoundedSender:
+    """Writes one socket, from one task."""
+
+    def __init__(
+        self, source: Source, send: Send, clock: Clock, *, max_waiting: int, patience_s: float
+    ) -> None:
+        self._source = source
+        self._send = send
+        self._clock = clock
+        self._max_waiting = max_waiting
+        self._patience_s = patience_s
+        self._ready = asyncio.Event()
+        self._ending: Over | None = None
+        self._stuck = False
+
+    def notify(self) -> None:
+        """There is something to write."""
+        self._ready.set()
+
+    def end(self, code: int, reason: str) -> None:
+        """End as soon as what was said is written; the first reason stays."""
+        self._ending = self._ending or Over(code, reason)
+        self._ready.set()
+
+    def check(self) -> None:
+        """Raises `Over` when more waits than this peer may let wait."""
+        if self._source.waiting() > self._max_waiting:
+            raise self._too_slow()
+
+    async def run(self) -> NoReturn:
+        """Write until the end. Raises `Over`."""
+        while True:
+            self._ready.clear()
+            await self.flush()
+            if self._ending is not None:
+                raise self._ending
+            if self._source.closed is not None:
+                raise Over(CLOSE_POLICY, self._source.closed)
+            delay_s = self._source.deadline() - self._clock.monotonic()
+            try:
+                async with asyncio.timeout(max(0.0, delay_s)):
+                    await self._ready.wait()
+            except TimeoutError:
+                self._source.tick(self._clock.monotonic())
+
+    async def flush(self) -> None:
+        """Write all that waits now. Raises `Over` when the peer does not take it."""
+        while (text := self._source.data_to_send()) is not None:
+            await self._write({"type": "websocket.send", "text": text})
+
+    async def close(self, over: Over) -> None:
+        """Say goodbye, unless the peer has gone or takes nothing."""
+        if over.code is None or self._stuck:
+            return
+        reason = over.reason[:REASON_CHARACTERS]
+        try:
+            await self._write({"type": "websocket.close", "code": over.code, "reason": reason})
+        except Over:
+            pass  # it has stopped reading meanwhile
+
+    async def _write(self, message: Message) -> None:
+        try:
+            async with asyncio.timeout(self._patience_s):
+                await self._send(message)
+        except TimeoutError:
+            self._stuck = True
+            raise self._too_slow() from None
+
+    def _too_slow(self) -> Over:
+        return Over(CLOSE_SLOW, "this peer does not read what it is sent")
