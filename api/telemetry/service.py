@@ -19,6 +19,7 @@ from api.bus.local import Bus
 from api.clock import Clock
 from api.events.service import Ledger
 from api.principal import Principal
+from api.telemetry.history import KEEP_S, Reading
 from api.telemetry.models import LastLive, Sample
 from api.telemetry.slots import Slot, Slots
 from schemas.link import LiveSnap
@@ -98,7 +99,7 @@ class Telemetry:
 
         Foreign pictures change nothing (safety S59).
         """
-        now = self._clock.monotonic()
+        now, wall_s = self._clock.monotonic(), self._clock.now().timestamp()
         own = await self._own(bridge.id, now)
         foreign, moved = [], []
         for live in snap.printers:
@@ -108,7 +109,7 @@ class Telemetry:
             if self._awaited:
                 self._heard(live.printer)
             slot = self._slots.of(live.printer, bridge.organization_id, bridge.id)
-            if slot.put(live, now):
+            if slot.put(live, now, wall_s):
                 moved.append(f"printer:{live.printer}")
         if moved:
             self._bus.wake(moved)
@@ -151,6 +152,14 @@ class Telemetry:
         """The last picture, however old; None when there is none."""
         slot = self._slots.get(printer_id)
         return slot.live if slot is not None else None
+
+    def history(self, printer_id: int) -> Sequence[Reading]:
+        """Its temperatures of the last 30 minutes, oldest first: one every 5 s, and each change of
+        a target. Empty for a printer that was not heard of since this process started.
+        """
+        slot = self._slots.get(printer_id)
+        since_s = self._clock.now().timestamp() - KEEP_S
+        return [] if slot is None else list(slot.history.since(since_s))
 
     def view(self, printer: OnBridge) -> LiveView:
         """What can be shown of *printer* now."""

@@ -4,8 +4,9 @@ One slot a printer, the newest picture wins. A slot counts its visible changes, 
 caches an encoded answer knows when it is stale, and it knows when it wants to be written.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from api.telemetry.history import History
 from schemas.printer import ACTIVE, Live
 
 SAVE_EVERY_S = 30.0
@@ -26,10 +27,12 @@ class Slot:
     unsaved: bool = False
     saved_at: float = float("-inf")
     sampled_at: float = float("-inf")
+    history: History = field(default_factory=History)
 
-    def put(self, live: Live, now: float) -> bool:
-        """Take a newer picture; True when the printer's state moved."""
+    def put(self, live: Live, now: float, wall_s: float) -> bool:
+        """Take a newer picture; True when the printer's state moved. *wall_s*: since the epoch."""
         self.heard_at = now
+        self.history.put(live.temps, wall_s)
         before = self.live
         if before == live:
             return False

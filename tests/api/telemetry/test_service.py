@@ -232,3 +232,17 @@ async def test_patience_after_a_start_ends(farm: Farm, clock: FakeClock) -> None
     clock.advance(4)
     assert not restarted.catching_up()
     await restarted.caught_up()
+
+
+async def test_half_an_hour_of_temperatures_is_kept_in_memory(farm: Farm, clock: FakeClock) -> None:
+    """One reading every 5 s, none older than 30 minutes; nothing for a printer never heard of."""
+    start_s = clock.now().timestamp()
+    await farm.say(farm.live(nozzle_c=20))
+    clock.advance(5)
+    await farm.say(farm.live(nozzle_c=25))
+    readings = farm.telemetry.history(farm.printer.id)
+    seen = [(each.at_s - start_s, each.temps["tool0"].actual_c) for each in readings]
+    assert seen == [(0.0, 20.0), (5.0, 25.0)]
+    clock.advance(1797)
+    assert [each.at_s - start_s for each in farm.telemetry.history(farm.printer.id)] == [5.0]
+    assert farm.telemetry.history(999) == []

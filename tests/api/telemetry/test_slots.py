@@ -11,24 +11,24 @@ def live(state: PrinterState = PrinterState.OPERATIONAL, resends: int = 0) -> Li
 def test_the_same_picture_again_changes_nothing() -> None:
     """Only what is visible counts as a change; the age is not."""
     slot = Slot(1, 1, 1)
-    assert slot.put(live(), now=10)
-    assert not slot.put(live(), now=11)
+    assert slot.put(live(), now=10, wall_s=10)
+    assert not slot.put(live(), now=11, wall_s=11)
     assert (slot.changes, slot.heard_at) == (1, 11)
-    assert not slot.put(live(resends=1), now=12)
+    assert not slot.put(live(resends=1), now=12, wall_s=12)
     assert slot.changes == 2
 
 
 def test_a_changed_state_is_written_at_once_and_the_rest_seldom() -> None:
     """A state change wants a row now, other changes one every 30 s."""
     slot = Slot(1, 1, 1)
-    slot.put(live(), now=0)
+    slot.put(live(), now=0, wall_s=0)
     assert slot.wants_saving(0)
     slot.unsaved, slot.saved_at = False, 0
     assert not slot.wants_saving(100)
-    slot.put(live(resends=1), now=5)
+    slot.put(live(resends=1), now=5, wall_s=5)
     assert not slot.wants_saving(29)
     assert slot.wants_saving(30)
-    slot.put(live(PrinterState.PRINTING), now=6)
+    slot.put(live(PrinterState.PRINTING), now=6, wall_s=6)
     assert slot.wants_saving(6)
 
 
@@ -36,9 +36,9 @@ def test_samples_are_taken_while_printing_only() -> None:
     """One a minute, and none of an idle printer."""
     slot = Slot(1, 1, 1)
     assert not slot.wants_sample(0)
-    slot.put(live(), now=0)
+    slot.put(live(), now=0, wall_s=0)
     assert not slot.wants_sample(0)
-    slot.put(live(PrinterState.PAUSED), now=0)
+    slot.put(live(PrinterState.PAUSED), now=0, wall_s=0)
     assert slot.wants_sample(0)
     slot.sampled_at = 0
     assert not slot.wants_sample(59)
@@ -48,7 +48,7 @@ def test_samples_are_taken_while_printing_only() -> None:
 def test_a_printer_that_moved_begins_empty() -> None:
     """What another bridge said of it is not shown, and caches notice."""
     slots = Slots()
-    slots.of(1, 1, bridge_id=1).put(live(), now=0)
+    slots.of(1, 1, bridge_id=1).put(live(), now=0, wall_s=0)
     moved = slots.of(1, 1, bridge_id=2)
     assert moved.live is None
     assert moved.changes == 2
