@@ -47,6 +47,7 @@ class PrinterEvent(StrEnum):
     JOB_OVER = "job_over"
     HALT = "halt"
     RESET = "reset"
+    REGAIN = "regain"  # a print goes on exactly where the host before us died
 
 
 _S, _E = PrinterState, PrinterEvent
@@ -54,7 +55,7 @@ _LOST = {_E.CLOSE: _S.OFFLINE, _E.FAIL: _S.ERROR, _E.HALT: _S.HALTED}
 
 PRINTER_TRANSITIONS: Table[PrinterState, PrinterEvent] = {
     _S.OFFLINE: {_E.OPEN: _S.CONNECTING, _E.FAIL: _S.ERROR, _E.HALT: _S.HALTED},
-    _S.CONNECTING: {_E.READY: _S.OPERATIONAL, **_LOST},
+    _S.CONNECTING: {_E.READY: _S.OPERATIONAL, _E.REGAIN: _S.PRINTING, **_LOST},
     _S.OPERATIONAL: {_E.JOB: _S.STARTING, **_LOST},
     _S.STARTING: {
         _E.STREAM: _S.PRINTING,

@@ -8,6 +8,7 @@ Nothing here moves the machine.
 from bridge.gcode.dialects import by_firmware, by_name
 from bridge.gcode.greeting import Greeting, Outcome
 from bridge.gcode.happenings import Identified, OrderDone, StreamLost
+from bridge.gcode.regain import Regain
 from bridge.gcode.replies import (
     Ack,
     Busy,
@@ -46,7 +47,7 @@ class Connection:
         self.stream = Stream(lossless=lossless)
         self.status = Status()
         self.ready = False
-        self._greeting: Greeting | None = None
+        self._greeting: Greeting | Regain | None = None
         self._dialect = by_name(config.dialect)
         self._greeted_at = 0.0
         self._started_at = float("-inf")
@@ -66,6 +67,21 @@ class Connection:
         self._greeting = Greeting(now, boots=boots, trying=trying)
         self._reports = False
         self._next_poll = None
+
+    def regain(self, asking: Regain, known: Identified) -> None:
+        """Ask which line the firmware has taken, instead of beginning anew; it was *known*."""
+        self._greeting = asking
+        self.status.fields = {"FIRMWARE_NAME": known.name, "UUID": known.uuid or ""}
+        self.status.capabilities = dict(known.capabilities)
+        if self._dialect is None:
+            self.stream.configure(by_firmware(known.name))
+
+    def regained(self, now: float) -> None:
+        """The stream goes on behind the line that was taken last."""
+        self.ready = True
+        if self.stream.dialect.keepalive:
+            self.stream.order([b"M113"])
+        self._report(now)
 
     def is_new_boot(self, now: float) -> bool:
         """Note a `start`; False for one that belongs to the boot before it.
@@ -155,8 +171,10 @@ class Connection:
                 tell_stream(self.stream, reply, now)
 
     def _answered(self, now: float) -> None:
-        self._greeting = None
+        greeting, self._greeting = self._greeting, None
         self._greeted_at = now
+        if isinstance(greeting, Regain):
+            return
         self.stream.reset(now)
         self.stream.order([b"M115"], _IDENTIFY)
 

@@ -14,6 +14,8 @@ _BLOCK = 128
 #: Acknowledged lines that are kept for a late Resend, and the slack before they are trimmed.
 HISTORY = 512
 _TRIM_SLACK = 1024
+#: Inserted lines whose place is remembered: more than can be in flight.
+INSERTS_KEPT = 64
 
 
 class _Segment:
@@ -34,6 +36,9 @@ class Outgoing:
         self.next = 1
         self.top = 0
         self.backlog = 0
+        #: inserted lines so far, and the last of them with the job lines up to them
+        self.inserts = 0
+        self.inserted: deque[tuple[int, int]] = deque(maxlen=INSERTS_KEPT)
         self._segments: deque[_Segment] = deque()
         self.reset()
 
@@ -47,6 +52,14 @@ class Outgoing:
         self._source: _Segment | None = None
         self._alone: set[int] = set()
         self._hold = 0
+
+    def go_on(self, number: int, ordinal: int) -> None:
+        """Lines up to *number* were sent in another life, the last of them job line *ordinal*."""
+        self.reset()
+        self.next, self.top = number + 1, number
+        self._base = number
+        self._lines, self._marks = [b""], [ordinal]
+        self._ordinal = ordinal
 
     # Public: what is to be sent.
 
@@ -72,6 +85,8 @@ class Outgoing:
         self.unnumber()
         self._lines.append(number_line(self.next, text))
         self._marks.append(self._ordinal)
+        self.inserts += 1
+        self.inserted.append((self.next, self._ordinal))
         if blocking:
             self._alone.add(self.next)
         return self.next
@@ -109,7 +124,7 @@ class Outgoing:
     @property
     def oldest(self) -> int:
         """The lowest number that can be replayed."""
-        return self._base
+        return self._base if self._lines and self._lines[0] else self._base + 1
 
     @property
     def empty(self) -> bool:

@@ -1,9 +1,8 @@
 """A printer on a serial link, as one value without I/O and without a clock.
 
 The front door of `bridge.gcode`. A driver opens the port and then repeats: `receive` what came,
-`take` what goes out, `events` for what happened; `tick` at `deadline`. Every state step goes
-through `PRINTER_TRANSITIONS`; what the table does not allow raises `LocalProtocolError` and changes
-nothing.
+`take` what goes out, `events` for what happened; `tick` at `deadline`. What `PRINTER_TRANSITIONS`
+does not allow raises `LocalProtocolError` and changes nothing.
 
 A print is the job lines of the stream between scripts. To pause, job lines are held, the lines in
 flight finish, and `M400` empties the motion queue: then the position is exactly that of the next
@@ -73,7 +72,7 @@ class Printer:
     def opened(self, now: float, *, boots: bool, lossless: bool, trying: bool = False) -> None:
         """The port is open; greet the firmware. *boots*: opening it may have reset the board."""
         if self.state is not _S.CONNECTING:
-            self._move(_E.OPEN)
+            self.step(_E.OPEN)
         self.error = None
         self.link = Connection(self.config, lossless=lossless)
         self.link.greet(now, boots=boots, trying=trying)
@@ -99,7 +98,7 @@ class Printer:
 
     def start(self, facts: JobFacts) -> None:
         """Bind a job. Nothing is sent before the first `feed`."""
-        self._move(_E.JOB, grant=facts.grant)
+        self.step(_E.JOB, grant=facts.grant)
         self.run = Run(facts)
         self.link.stream.out.restart_count()
         self.link.stream.release()
@@ -144,7 +143,7 @@ class Printer:
     def pause(self, now: float, *, park: bool = True) -> None:
         """Pause at a line boundary. *park* False: the printer has moved away by itself."""
         run = self._bound()
-        self._move(_E.PAUSE, grant=run.facts.grant)
+        self.step(_E.PAUSE, grant=run.facts.grant)
         run.stop_clock(now)
         run.pause_after = None
         self.link.stream.hold()
@@ -154,7 +153,7 @@ class Printer:
     def resume(self) -> None:
         """Go on with the next unsent line, after the resume script."""
         run = self._bound()
-        self._move(_E.RESUME, grant=run.facts.grant)
+        self.step(_E.RESUME, grant=run.facts.grant)
         self.link.stream.order(scripts.script(self.config, "on_resume") or [b"M105"], _RESUMED)
 
     def cancel(self, now: float, reason: str = "") -> None:
@@ -197,7 +196,7 @@ class Printer:
 
     def reset(self) -> None:
         """Release the latch of a stop or kill; the printer must be connected again."""
-        self._move(_E.RESET)
+        self.step(_E.RESET)
         self.error, self._stop = None, b""
 
     # Public: bytes and time.
@@ -273,7 +272,7 @@ class Printer:
         self._give_up_orders(reason)
         self.run, self._watch = None, False
         self.error = None if event is _E.CLOSE else reason
-        self._move(event, grant=run.facts.grant if run else None, reason=reason)
+        self.step(event, grant=run.facts.grant if run else None, reason=reason)
 
     def warn(self, code: str, text: str) -> None:
         """Report something that a person should know."""
@@ -295,7 +294,7 @@ class Printer:
             if self._hot:
                 self._hot = False
                 self.link.stream.order(scripts.heaters_off(self.config.profile))
-            self._move(_E.READY)
+            self.step(_E.READY)
         if self._watch and self.run is not None:
             self._advance_run(self.run, now)
 
@@ -306,13 +305,13 @@ class Printer:
             self._attempt(AttemptEvent.STARTED, now)
             run.run_clock(now)
             if done > 0:
-                self._move(_E.STREAM, grant=run.facts.grant)
+                self.step(_E.STREAM, grant=run.facts.grant)
         if run.pause_after is not None and done >= run.pause_after and self._can(_E.PAUSE):
             self.pause(now)
         over = run.source_over and stream.idle and run.pause_after is None
         if over and self._can(_E.LAST_LINE):
             self._attempt(AttemptEvent.STARTED, now)
-            self._move(_E.LAST_LINE, grant=run.facts.grant)
+            self.step(_E.LAST_LINE, grant=run.facts.grant)
             stream.order([b"M400", *scripts.script(self.config, "after_print")], _DRAINED)
         self._watch = self.state not in _STEADY or run.source_over or run.pause_after is not None
 
@@ -324,12 +323,12 @@ class Printer:
             return
         elif token == _PARKED and self._can(_E.PARKED):
             self._attempt(AttemptEvent.PAUSED, now)
-            self._move(_E.PARKED, grant=run.facts.grant)
+            self.step(_E.PARKED, grant=run.facts.grant)
         elif token == _RESUMED and self.state is _S.RESUMING:
             self.link.stream.release()
             run.run_clock(now)
             self._attempt(AttemptEvent.RESUMED, now)
-            self._move(_E.STREAM, grant=run.facts.grant)
+            self.step(_E.STREAM, grant=run.facts.grant)
             self._watch = True
         elif token in (_DRAINED, _OVER) and self._can(_E.JOB_OVER):
             self._job_over(run, now)
@@ -338,14 +337,14 @@ class Printer:
         self.link.stream.release()
         self._attempt(run.outcome, now, run.reason)
         self.run, self._watch = None, False
-        self._move(_E.JOB_OVER, grant=run.facts.grant, reason=run.reason)
+        self.step(_E.JOB_OVER, grant=run.facts.grant, reason=run.reason)
 
     def _end(self, outcome: AttemptEvent, reason: str, now: float) -> None:
         run = self._bound()
         stream = self.link.stream
         before = scripts.script(self.config, "before_print")
         untouched = run.state is AttemptState.GRANTED and not before
-        self._move(_E.CANCEL, grant=run.facts.grant, reason=reason)
+        self.step(_E.CANCEL, grant=run.facts.grant, reason=reason)
         run.outcome, run.reason = outcome, reason
         run.stop_clock(now)
         self._give_up_orders(reason or "the print was ended")
@@ -373,7 +372,8 @@ class Printer:
                 )
             )
 
-    def _move(self, event: PrinterEvent, *, grant: str | None = None, reason: str = "") -> None:
+    def step(self, event: PrinterEvent, *, grant: str | None = None, reason: str = "") -> None:
+        """Move the state by the table."""
         try:
             state = advance(PRINTER_TRANSITIONS, self.state, event)
         except IllegalTransition:

@@ -1,0 +1,137 @@
+"""Which line did it take last? After a host crash with the printer's power on (serial 11).
+
+Theory of operation. Marlin moves its line count only for a numbered line whose number and checksum
+are right. So a numbered `M105` far ahead of anything ever sent is refused, and the refusal tells
+the count: what it says has been or will be executed, what follows is ours to send.
+
+Answers that the dead host never read may still be on their way. `M118` lets the firmware say a word
+that nobody has said before: what comes behind it is an answer to us. Only then the count is asked
+for. A `start`, a count outside what the dead host can have sent, two numbers in one refusal that do
+not fit, a firmware that takes the impossible line: each means that nothing is certain.
+"""
+
+import re
+from enum import Enum, auto
+
+from bridge.gcode.greeting import Outcome
+from bridge.gcode.lines import number_line
+from bridge.gcode.replies import Ack, Busy, Failure, Reply, Resend, Severity, Start, Text
+from bridge.gcode.temperatures import Temperatures
+
+#: Between two questions that nobody has answered.
+ASK_EVERY_S = 1.5
+#: Questions in a row without any sign of life.
+MAX_QUESTIONS = 6
+#: Signs of life without an answer, as while a heater or the homing holds the firmware, for so long.
+MAX_WAIT_S = 1800.0
+#: How far ahead of the highest number that can have been sent the impossible line is.
+FAR = 1_000_000
+
+
+class _Stage(Enum):
+    """What is waited for, in this order; no answer in time begins anew with another word."""
+
+    WORD = auto()
+    WORD_OK = auto()
+    COUNT = auto()  # to be asked for
+    ANSWER = auto()
+
+
+_LAST_LINE = re.compile(r"Last Line: ?(\d+)")
+
+
+class Regain:
+    """One conversation; it stands where a greeting stands. *number* is valid once ANSWERED."""
+
+    def __init__(self, now: float, *, lowest: int, highest: int, word: str) -> None:
+        """The count must lie between *lowest* and *highest*; nobody has ever said *word*."""
+        self.outcome = Outcome.WAITING
+        self.number = 0
+        self.reason = "the printer did not answer"
+        self._lowest, self._highest = lowest, highest
+        self._word = word
+        self._asked = 0
+        self._left = MAX_QUESTIONS
+        self._next = now
+        self._ends = now + MAX_WAIT_S
+        self._stage = _Stage.WORD
+        self._told: int | None = None
+        self._resend: int | None = None
+
+    def deadline(self) -> float | None:
+        """When `tick` is due; None: never again."""
+        return self._next if self.outcome is Outcome.WAITING else None
+
+    def tick(self, now: float) -> bytes:
+        """What to write now, blank for nothing. Sets `outcome` when patience is over."""
+        if self.outcome is not Outcome.WAITING or now < self._next:
+            return b""
+        if self._left == 0 or now >= self._ends:
+            self.outcome = Outcome.SILENT
+            return b""
+        self._next = now + ASK_EVERY_S
+        if self._stage is _Stage.COUNT:
+            self._stage = _Stage.ANSWER
+            self._told = self._resend = None
+            return number_line(self._highest + FAR, b"M105")
+        self._left -= 1
+        self._asked += 1
+        self._stage = _Stage.WORD
+        return b"\nM118 %b\n" % self._mark().encode()
+
+    def receive(self, reply: Reply, now: float, *, garbage: int = 0) -> None:
+        """A reply arrived; *garbage* is nothing here: the baud rate is known."""
+        if self.outcome is not Outcome.WAITING:
+            return
+        if isinstance(reply, Busy | Temperatures):
+            self._left = MAX_QUESTIONS
+            self._next = now + ASK_EVERY_S
+        if self._stage is _Stage.ANSWER:
+            self._hear_answer(reply)
+            return
+        match reply:
+            case Start():
+                self._give_up("the printer has restarted")
+            case Text(text) if self._stage is _Stage.WORD and text.endswith(self._mark()):
+                self._stage = _Stage.WORD_OK
+            case Ack() if self._stage is _Stage.WORD_OK:
+                self._stage, self._next = _Stage.COUNT, now
+            case _:
+                pass
+
+    # Private.
+
+    def _mark(self) -> str:
+        return f"{self._word}.{self._asked}"
+
+    def _hear_answer(self, reply: Reply) -> None:
+        match reply:
+            case Start():
+                self._give_up("the printer has restarted")
+            case Failure(Severity.RESEND, text):
+                found = _LAST_LINE.search(text)
+                self._told = int(found[1]) if found else None
+            case Resend(number):
+                self._resend = number
+            case Ack():
+                self._judge()
+            case _:
+                pass
+
+    def _judge(self) -> None:
+        told, resend = self._told, self._resend
+        if told is None or resend is None:
+            self._give_up("this firmware does not count lines")
+        elif resend != told + 1:
+            self._stage = _Stage.WORD  # noise in one of them: a new word, when it is time
+        elif not self._lowest <= told <= self._highest:
+            self._give_up(
+                f"its count is {told}, which is not between {self._lowest} and {self._highest}"
+            )
+        else:
+            self.number = told
+            self.outcome = Outcome.ANSWERED
+
+    def _give_up(self, reason: str) -> None:
+        self.reason = reason
+        self.outcome = Outcome.SILENT
