@@ -263,7 +263,7 @@ class Attempts:
             _log.info("job %s is %s; %s is ignored", job.id, job.state, job_event)
             return
         job.reason = attempt.reason
-        await self.move(change, job, job_event)
+        await self.move(change, job, job_event, attempt)
         if job_event is JobEvent.NOT_STARTED:
             await self._hold_after_tries(change, job, attempt)
 
@@ -336,8 +336,13 @@ class Attempts:
 
     # Jobs.
 
-    async def move(self, change: Change, job: Job, event: JobEvent) -> None:
-        """Step *job* and save it. Raises `Conflict` when it is not in a state for that."""
+    async def move(
+        self, change: Change, job: Job, event: JobEvent, attempt: Attempt | None = None
+    ) -> None:
+        """Step *job* and save it; *attempt* is what led to it, if any.
+
+        Raises `Conflict` when it is not in a state for that.
+        """
         state = JobState(job.state)
         if not can(JOB_TRANSITIONS, state, event):
             raise Conflict(
@@ -351,11 +356,12 @@ class Attempts:
             job.actual_start = job.actual_start or now
         if job.state in JOB_OVER:
             job.actual_end = now
+        told = happened(job, f"job.{event}", **_run_facts(attempt))
         if job.state == JobState.PENDING and not job.pinned:
             job.printer_id = None
         job.updated_at = now
         await job.save()
-        change.record(happened(job, f"job.{event}"))
+        change.record(told)
         change.wake("scheduler")
 
 
@@ -365,6 +371,17 @@ async def job_row(job_id: int) -> Job:
     if job is None:
         raise NotFound(f"There is no job {job_id}.", code="job_not_found")
     return job
+
+
+def _run_facts(attempt: Attempt | None) -> dict[str, Any]:
+    """Which run it was and, once it has ended, how long it took (seconds; None: never began)."""
+    if attempt is None:
+        return {}
+    facts: dict[str, Any] = {"print_job_id": attempt.print_id}
+    if attempt.ended_at is not None:
+        began = attempt.started_at
+        facts["duration_s"] = (attempt.ended_at - began).total_seconds() if began else None
+    return facts
 
 
 def happened(job: Job, kind: str, user_id: int | None = None, **data: Any) -> Happened:

@@ -292,14 +292,15 @@ class Printers:
         row = await Printer.filter(id=fact.printer, deleted_at=None).first()
         if row is None or (row.state == fact.state and row.state_reason == fact.reason):
             return row
-        row.state = fact.state
+        before, row.state = row.state, fact.state
         row.state_reason = fact.reason[:300]
         row.state_at = self._clock.now()
         if fact.state in (PrinterState.ERROR, PrinterState.HALTED):
             at = row.state_at.isoformat()
             row.last_error = {"code": fact.state, "message": row.state_reason, "at": at}
         await self._save(change, row, "state", "state_reason", "state_at", "last_error")
-        change.record(event(row, "printer.state", None, state=row.state, reason=fact.reason))
+        told = {"state": row.state, "before": before, "reason": row.state_reason}
+        change.record(event(row, "printer.state", None, **told))
         change.wake("scheduler")
         return row
 

@@ -7,7 +7,7 @@ the bridge's configuration changes. Rows are written by `run()` in batches.
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -65,6 +65,10 @@ class PrintersRoom(Protocol):
 Stamp = tuple[int, int | None, bool]
 
 
+#: Told of a change: organization, printer, and whether the printer's state moved.
+Watcher = Callable[[int, int, bool], None]
+
+
 @dataclass(frozen=True, slots=True)
 class LiveView:
     """A printer as it can be shown now. *age_s*: since it was last heard; None: never."""
@@ -91,6 +95,11 @@ class Telemetry:
         self._awaited: set[int] = set()  # printed when the API stopped, not heard of since
         self._all_heard = asyncio.Event()
         self._patient_until = float("-inf")
+        self._watchers: list[Watcher] = []
+
+    def watch(self, watcher: Watcher) -> None:
+        """Call *watcher* whenever something visible of a printer has changed; it must be quick."""
+        self._watchers.append(watcher)
 
     # The hot path.
 
@@ -109,8 +118,13 @@ class Telemetry:
             if self._awaited:
                 self._heard(live.printer)
             slot = self._slots.of(live.printer, bridge.organization_id, bridge.id)
-            if slot.put(live, now, wall_s):
+            changes = slot.changes
+            has_moved = slot.put(live, now, wall_s)
+            if has_moved:
                 moved.append(f"printer:{live.printer}")
+            if slot.changes != changes:
+                for watcher in self._watchers:
+                    watcher(bridge.organization_id, live.printer, has_moved)
         if moved:
             self._bus.wake(moved)
         return foreign
