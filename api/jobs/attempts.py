@@ -377,7 +377,7 @@ def _run_facts(attempt: Attempt | None) -> dict[str, Any]:
     """Which run it was and, once it has ended, how long it took (seconds; None: never began)."""
     if attempt is None:
         return {}
-    facts: dict[str, Any] = {"print_job_id": attempt.print_id}
+    facts: dict[str, Any] = {"print_id": attempt.print_id, "attempt": attempt.number}
     if attempt.ended_at is not None:
         began = attempt.started_at
         facts["duration_s"] = (attempt.ended_at - began).total_seconds() if began else None

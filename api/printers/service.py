@@ -299,7 +299,7 @@ class Printers:
             at = row.state_at.isoformat()
             row.last_error = {"code": fact.state, "message": row.state_reason, "at": at}
         await self._save(change, row, "state", "state_reason", "state_at", "last_error")
-        told = {"state": row.state, "before": before, "reason": row.state_reason}
+        told = {"state": row.state, "old_state": before, "reason": row.state_reason}
         change.record(event(row, "printer.state", None, **told))
         change.wake("scheduler")
         return row
