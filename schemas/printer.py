@@ -177,6 +177,23 @@ class PrinterConfig(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
     profile: Profile = Profile()
     scripts: dict[str, str] = {}
+    #: lines in flight and bytes in the printer's receive ring; 0: as its dialect has them
+    window_lines: int = 0
+    rx_bytes: int = 0
+    #: targets set without a job end after so many seconds unless renewed; 0: never
+    heat_lease_s: float = 900.0
+    #: a paused print keeps its nozzles hot for so many seconds; 0: for ever
+    pause_heat_s: float = 1800.0
+    #: `drain`: what the printer has already taken is still printed; `quick_stop`: M410 where the
+    #: firmware obeys it at once, which loses the position
+    cancel_policy: Literal["drain", "quick_stop"] = "drain"
+
+
+class Prompt(msgspec.Struct, frozen=True):
+    """What the printer asks a person; the answer is the number of a button, from 0."""
+
+    text: str
+    buttons: list[str] = []
 
 
 class Live(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,6 +210,19 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
     z_mm: float | None = None
     feed_percent: int | None = None
     flow_percent: int | None = None
+    fan_percent: int | None = None
+    #: as the job's last acknowledged line has it, before *feed_percent*
+    feedrate_mm_s: float | None = None
+    #: nobody has heard a temperature for several reports
+    temps_stale: bool = False
+    #: seconds until heaters that no job needs are switched off, None without such a lease
+    heat_lease_s: float | None = None
+    #: whether a remote stop acts at once: `at_once`, `in_turn` (when the firmware reads its next
+    #: line: not while a long command runs), `unknown`; None when not connected
+    stop_reach: str | None = None
+    #: False after a quick stop or skipped homing: home before anything else moves
+    position_known: bool = True
+    prompt: Prompt | None = None
     error: str | None = None
     firmware: str | None = None
     port: str | None = None

@@ -1,11 +1,14 @@
 """The conversation behind a printer: greeting, identification, reports, stream and status.
 
-After the greeting: fresh line numbers, `M115`, whether long commands speak (`M113`), then
-temperature reports by the firmware (`M155`) where it can, by polling (`M105`) where it cannot.
-Nothing here moves the machine.
+After the greeting: fresh line numbers, `M115`, whether it prints from its card (`M27`), whether
+long commands speak (`M113`), then temperature and position reports by the firmware (`M155`, `M154`)
+where it can, by polling (`M105`) where it cannot or has fallen silent. Nothing here moves the
+machine.
 """
 
-from bridge.gcode.dialects import by_firmware, by_name
+from dataclasses import replace
+
+from bridge.gcode.dialects import Dialect, by_banner, by_firmware, by_name
 from bridge.gcode.greeting import Greeting, Outcome
 from bridge.gcode.happenings import Identified, OrderDone, StreamLost
 from bridge.gcode.regain import Regain
@@ -16,8 +19,10 @@ from bridge.gcode.replies import (
     FirmwareInfo,
     Keepalive,
     LineReader,
+    Overrun,
     Reply,
     Resend,
+    Text,
     Wait,
     parse,
 )
@@ -36,7 +41,12 @@ POLL_IDLE_S = 5.0
 SAME_BOOT_S = 2.0
 SAME_BOOT_LINES = 20
 
-_IDENTIFY, _POLL, _REPORTS = "@identify", "@poll", "@reports"
+#: Reports that were ordered have stopped after so long: poll instead.
+REPORTS_DEAD_S = 10.0
+#: Between two looks at a print from the card.
+CARD_POLL_S = 5.0
+
+_IDENTIFY, _CARD, _POLL, _REPORTS = "@identify", "@card", "@poll", "@reports"
 
 
 class Connection:
@@ -48,14 +58,18 @@ class Connection:
         self.status = Status()
         self.ready = False
         self._greeting: Greeting | Regain | None = None
+        self._config = config
         self._dialect = by_name(config.dialect)
         self._greeted_at = 0.0
         self._started_at = float("-inf")
         self._reports = False
+        self._reports_at = 0.0
         self._next_poll: float | None = None
         self._identified: Identified | None = None
-        if self._dialect is not None:
-            self.stream.configure(self._dialect)
+        #: a print from the card is to be followed by asking
+        self.watch_card = False
+        self._next_card_poll = 0.0
+        self._speak(self._dialect or self.stream.dialect)
 
     @property
     def greeting_outcome(self) -> Outcome | None:
@@ -74,7 +88,7 @@ class Connection:
         self.status.fields = {"FIRMWARE_NAME": known.name, "UUID": known.uuid or ""}
         self.status.capabilities = dict(known.capabilities)
         if self._dialect is None:
-            self.stream.configure(by_firmware(known.name))
+            self._speak(by_firmware(known.name))
 
     def regained(self, now: float) -> None:
         """The stream goes on behind the line that was taken last."""
@@ -119,6 +133,10 @@ class Connection:
         due = [moment for moment in (self.stream.deadline(), self._next_poll) if moment is not None]
         if not self.ready:
             due.append(self._greeted_at + IDENTIFY_S)
+        elif self._reports and not self.stream.out.blocked(self.stream.acked):
+            due.append(self._heard_at() + REPORTS_DEAD_S)
+        if self.watch_card:
+            due.append(self._next_card_poll)
         return min(due, default=None)
 
     def tick(self, now: float, *, quiet: bool) -> None:
@@ -127,13 +145,19 @@ class Connection:
             return
         self.stream.tick(now)
         if not self.ready and now >= self._greeted_at + IDENTIFY_S:
-            self._identify(now)
+            self._be_ready(now)
+        blocked = self.stream.out.blocked(self.stream.acked)
+        if self._reports and not blocked and now >= self._heard_at() + REPORTS_DEAD_S:
+            self._reports, self._next_poll = False, now
         if self._next_poll is not None and now >= self._next_poll:
             self._next_poll = None
-            if quiet and self.stream.out.blocked(self.stream.acked):
+            if quiet and blocked:
                 self._schedule_poll(now)
             else:
                 self.stream.order([b"M105"], _POLL)
+        if self.watch_card and now >= self._next_card_poll:
+            self._next_card_poll = now + CARD_POLL_S
+            self.stream.order([b"M27"])
 
     def events(self, now: float) -> list[OrderDone | StreamLost]:
         """The stream's events that are not our own business."""
@@ -142,6 +166,8 @@ class Connection:
             token = event.token if isinstance(event, OrderDone) else None
             if token == _IDENTIFY:
                 self._identify(now)
+            elif token == _CARD:
+                self._be_ready(now)
             elif token == _POLL:
                 self._schedule_poll(now)
             elif token != _REPORTS:
@@ -160,15 +186,30 @@ class Connection:
             self._greeting.receive(reply, now, garbage=self.reader.garbage)
             if self._greeting.outcome is Outcome.ANSWERED:
                 self._answered(now)
+            elif isinstance(reply, Text):
+                self._hear_banner(reply.text)
             return
         self.status.fold(reply, now)
         match reply:
             case FirmwareInfo() if self._dialect is None:
-                self.stream.configure(by_firmware(self.status.firmware or ""))
+                self._speak(by_firmware(self.status.firmware or ""))
             case Capability(name="AUTOREPORT_TEMP", enabled=True) if self.ready:
                 self._report(now)
             case _:
                 tell_stream(self.stream, reply, now)
+
+    def _hear_banner(self, line: str) -> None:
+        if self._dialect is None and (dialect := by_banner(line)) is not None:
+            self._speak(dialect)
+
+    def _speak(self, dialect: Dialect) -> None:
+        """Use *dialect*, with what the configuration knows better."""
+        config = self._config
+        if config.window_lines:
+            dialect = replace(dialect, window=config.window_lines)
+        if config.rx_bytes:
+            dialect = replace(dialect, rx_bytes=config.rx_bytes)
+        self.stream.configure(dialect, fixed=config.window_lines > 0)
 
     def _answered(self, now: float) -> None:
         greeting, self._greeting = self._greeting, None
@@ -179,8 +220,16 @@ class Connection:
         self.stream.order([b"M115"], _IDENTIFY)
 
     def _identify(self, now: float) -> None:
+        """M115 is answered: what is on the card must be known before anything is switched off."""
         if self.ready:
             self._report(now)
+        elif self.can("SDCARD"):
+            self.stream.order([b"M27"], _CARD)
+        else:
+            self._be_ready(now)
+
+    def _be_ready(self, now: float) -> None:
+        if self.ready:
             return
         self.ready = True
         fields = self.status.fields
@@ -196,13 +245,24 @@ class Connection:
         self._report(now)
 
     def _report(self, now: float) -> None:
-        able = self.status.capabilities.get("AUTOREPORT_TEMP", self.stream.dialect.autoreport)
+        able = self.can("AUTOREPORT_TEMP")
         if able and not self._reports:
             self._reports = True
             self._next_poll = None
-            self.stream.order([b"M155 S1"], _REPORTS)
+            self._reports_at = now
+            lines = [b"M155 S1", *([b"M154 S5"] if self.can("AUTOREPORT_POS") else [])]
+            self.stream.order(lines, _REPORTS)
         elif not able and self._next_poll is None:
             self._next_poll = now
+
+    def _heard_at(self) -> float:
+        heard_at = self.status.heard_at
+        return self._reports_at if heard_at is None else max(heard_at, self._reports_at)
+
+    def can(self, capability: str) -> bool:
+        """Whether the firmware has said, or is known, to have *capability*."""
+        told = self.status.capabilities.get(capability)
+        return capability in self.stream.dialect.assumed if told is None else told
 
     def _schedule_poll(self, now: float) -> None:
         self._next_poll = now + (POLL_HEATING_S if self.status.heating else POLL_IDLE_S)
@@ -223,5 +283,7 @@ def tell_stream(stream: Stream, reply: Reply, now: float) -> None:
             stream.on_wait(now)
         case Temperatures(settling=True):
             stream.on_heating(now)
+        case Overrun():
+            stream.on_overrun()
         case _:
             pass

@@ -1,10 +1,25 @@
 """What differs between firmware families, as data (serial 10).
 
-A row lists only its differences from Marlin 2. A new firmware is a row and a transcript.
+A row lists only its differences from Marlin 2. A new firmware is a row and a transcript. The row is
+chosen by FIRMWARE_NAME of `M115`, before that by the boot text; a printer's configuration may name
+one and then nothing that the firmware says changes it.
+
+What is the same for all and therefore no column: every line but a probe is numbered and has its
+checksum; `M110 N0` has the numbered form that all families take, and goes out with nothing in
+flight; all spellings of `ok`, Resend and temperatures are understood from everybody.
 """
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Emergency(StrEnum):
+    """When a firmware obeys M112, M108 and M410."""
+
+    BY_CAPABILITY = "by_capability"  # EMERGENCY_PARSER of M115 says so; unknown without that line
+    AT_ONCE = "at_once"
+    IN_TURN = "in_turn"  # when the line is read: not while a long command or a full queue holds it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +29,8 @@ class Dialect:
     name: str
     #: FIRMWARE_NAME of M115 that this row is for, ignoring case.
     pattern: str
+    #: A line of its boot text that no other family says, ignoring case; blank: none.
+    banner: str = ""
     #: Most lines in flight on a link that loses no bytes.
     window: int = 4
     #: Most bytes in flight on a UART: its receive ring less one.
@@ -24,46 +41,142 @@ class Dialect:
     resend_ok: bool = True
     #: It may say the same Resend twice without a second cause.
     doubles_resend: bool = False
+    #: It drops a repeated line without a word; None: some versions do. True: a repeat after a
+    #: damaged replay is looked for sooner, because no Resend will tell.
+    silent_repeats: bool | None = None
+    #: It takes lines without number between numbered ones. Where not, a probe is numbered too.
+    bare_lines: bool = True
     #: No answer for so long: probe. Shortened once `busy` lines are seen.
     silence_s: float = 30.0
     #: The same while a long command runs and nobody has seen `busy`.
     long_silence_s: float = 600.0
     #: It knows M113, which says whether long commands speak (`busy`).
     keepalive: bool = True
-    #: It can report temperatures by itself without the capability line saying so.
-    autoreport: bool = False
+    #: Capabilities it has without ever saying so; what M115 says wins.
+    assumed: frozenset[str] = frozenset()
+    #: Answers when all motion is done.
+    drain: bytes = b"M400"
+    #: It answers M114 with its position.
+    position: bool = True
+    #: When it obeys a stop.
+    emergency: Emergency = Emergency.BY_CAPABILITY
+    #: What is sent for a stop; the line feed ends a half line, so that M112 begins one.
+    stop: bytes = b"\nM112\n"
+    #: It changes filament (M600) without help from the host.
+    own_filament_change: bool = False
+    #: A file on its card is selected by its name in lower case.
+    lower_case_names: bool = False
 
 
-MARLIN = Dialect(name="marlin", pattern=r"marlin")
+MARLIN = Dialect(name="marlin", pattern=r"marlin", banner=r"^(echo: ?)?marlin (bugfix-)?2")
 
 DIALECTS: tuple[Dialect, ...] = (
-    Dialect(name="prusa-buddy", pattern=r"prusa-firmware-buddy", autoreport=True),
-    Dialect(name="prusa", pattern=r"prusa-firmware", window=1, resend_ok=False),
+    Dialect(
+        name="prusa-buddy",
+        pattern=r"prusa-firmware-buddy",
+        assumed=frozenset({"AUTOREPORT_TEMP"}),
+        own_filament_change=True,
+        silent_repeats=False,
+    ),
+    Dialect(
+        name="prusa",
+        pattern=r"prusa-firmware",
+        banner=r"^(echo: ?)?prusa|^[0-9.]+-[0-9]+_prusa",
+        window=1,
+        resend_ok=False,
+        silent_repeats=False,
+        assumed=frozenset({"SDCARD"}),
+        own_filament_change=True,
+        lower_case_names=True,
+    ),
     Dialect(
         name="reprapfirmware",
-        keepalive=False,
         pattern=r"reprapfirmware",
+        banner=r"^reprapfirmware",
         window=1,
         asks_again=False,
         silence_s=60.0,
+        keepalive=False,
+        assumed=frozenset({"SDCARD"}),
+        emergency=Emergency.AT_ONCE,
+        own_filament_change=True,
     ),
-    Dialect(name="repetier", pattern=r"repetier", doubles_resend=True, rx_bytes=63),
-    Dialect(name="smoothie", pattern=r"smoothie", window=1, resend_ok=False, keepalive=False),
+    Dialect(
+        name="repetier",
+        pattern=r"repetier",
+        banner=r"^(info: ?)?repetier",
+        rx_bytes=63,
+        doubles_resend=True,
+        bare_lines=False,
+        keepalive=False,
+        assumed=frozenset({"SDCARD"}),
+        own_filament_change=True,
+    ),
+    Dialect(
+        name="smoothie",
+        pattern=r"smoothie",
+        banner=r"^smoothie",
+        window=1,
+        resend_ok=False,
+        keepalive=False,
+        assumed=frozenset({"SDCARD"}),
+        emergency=Emergency.AT_ONCE,
+        stop=b"\x18\nM112\n",
+        own_filament_change=True,
+    ),
     Dialect(
         name="klipper",
-        keepalive=False,
         pattern=r"klipper",
+        banner=r"^// klipper state",
         window=2,
         asks_again=False,
         silence_s=600.0,
         long_silence_s=3600.0,
+        keepalive=False,
+        emergency=Emergency.IN_TURN,
+        own_filament_change=True,
     ),
-    Dialect(name="malyan", pattern=r"malyan", window=1),
-    Dialect(name="teacup", pattern=r"teacup", window=1, resend_ok=False, keepalive=False),
+    Dialect(name="malyan", pattern=r"malyan", window=1, assumed=frozenset({"SDCARD"})),
+    Dialect(name="chitu", pattern=r"chitu|cbd make", banner=r"^cbd make it", window=1),
+    Dialect(
+        name="teacup",
+        pattern=r"teacup",
+        window=1,
+        resend_ok=False,
+        keepalive=False,
+        drain=b"G4 P0",
+        emergency=Emergency.IN_TURN,
+    ),
+    Dialect(
+        name="marlin-1.0",
+        pattern=r"marlin v1; sprinter|marlin (v?1\.0|v1\b)",
+        banner=r"^(echo: ?)?marlin (v?1\.0|v1\b)",
+        silent_repeats=False,
+        keepalive=False,
+        assumed=frozenset({"SDCARD"}),
+        emergency=Emergency.IN_TURN,
+    ),
+    Dialect(
+        name="marlin-1.1",
+        pattern=r"marlin (bugfix-)?1\.",
+        banner=r"^(echo: ?)?marlin (bugfix-)?1\.1",
+        silent_repeats=False,
+    ),
+    Dialect(
+        name="sprinter",
+        pattern=r"sprinter",
+        banner=r"^sprinter",
+        window=1,
+        keepalive=False,
+        drain=b"G4 P0",
+        emergency=Emergency.IN_TURN,
+    ),
     MARLIN,
 )
 
 _BY_NAME = {dialect.name: dialect for dialect in DIALECTS}
+#: What a printer's configuration may say.
+NAMES = ("auto", *sorted(_BY_NAME))
 
 
 def by_firmware(name: str) -> Dialect:
@@ -72,6 +185,14 @@ def by_firmware(name: str) -> Dialect:
         if re.search(dialect.pattern, name, re.IGNORECASE):
             return dialect
     return MARLIN
+
+
+def by_banner(line: str) -> Dialect | None:
+    """The row whose boot text *line* is, None for any other line."""
+    for dialect in DIALECTS:
+        if dialect.banner and re.search(dialect.banner, line, re.IGNORECASE):
+            return dialect
+    return None
 
 
 def by_name(name: str) -> Dialect | None:

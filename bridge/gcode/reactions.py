@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from bridge.gcode.replies import Action, Failure, Reply, Severity, Start, Text, parse
+from bridge.gcode.failures import Failure, Severity
+from bridge.gcode.replies import Action, Reply, Start, Text, parse
 from schemas.jobs import AttemptEvent
 from schemas.printer import ACTIVE, CONNECTED, PrinterEvent, PrinterState
 

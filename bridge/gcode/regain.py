@@ -13,9 +13,10 @@ not fit, a firmware that takes the impossible line: each means that nothing is c
 import re
 from enum import Enum, auto
 
+from bridge.gcode.failures import Failure, Severity
 from bridge.gcode.greeting import Outcome
 from bridge.gcode.lines import number_line
-from bridge.gcode.replies import Ack, Busy, Failure, Reply, Resend, Severity, Start, Text
+from bridge.gcode.replies import Ack, Busy, Reply, Resend, Start, Text
 from bridge.gcode.temperatures import Temperatures
 
 #: Between two questions that nobody has answered.

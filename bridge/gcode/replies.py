@@ -7,9 +7,10 @@ never an error. `LineReader` cuts bytes into lines with bounded memory.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
-from bridge.gcode import temperatures
+from bridge.gcode import failures, sdcard, temperatures
+from bridge.gcode.failures import Failure
+from bridge.gcode.sdcard import CardReply
 from bridge.gcode.temperatures import Temperatures
 
 #: A line longer than this is cut: no firmware says that much, but noise does.
@@ -57,23 +58,6 @@ class Start:
     """The firmware has just booted and has forgotten everything."""
 
 
-class Severity(StrEnum):
-    """How bad an error line is."""
-
-    RESEND = "resend"  # belongs to a Resend that follows
-    HARMLESS = "harmless"
-    STOPPED = "stopped"  # moves are ignored from now on
-    HALTED = "halted"  # killed: silent until it is reset
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An error line."""
-
-    severity: Severity
-    text: str
-
-
 @dataclass(frozen=True, slots=True)
 class Action:
     """A host action: `//action:word text`."""
@@ -108,6 +92,25 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class Overrun:
+    """The firmware lost bytes of ours; a Resend follows if it can tell which."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadTool:
+    """The firmware has no tool *number* and stays with the one it had."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResetReason:
+    """Why the board has just restarted, in its own words."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """Anything else."""
 
@@ -127,21 +130,13 @@ Reply = (
     | Capability
     | Position
     | Temperatures
+    | Overrun
+    | BadTool
+    | ResetReason
+    | CardReply
     | Text
 )
 
-_SEVERITIES: tuple[tuple[re.Pattern[str], Severity], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), severity)
-    for pattern, severity in (
-        (r"checksum|line number|expected line|no line number|format error", Severity.RESEND),
-        (r"printer stopped due to errors|STOP called", Severity.STOPPED),
-        (
-            r"kill|halted|shutdown|system stopped|min_?temp|max_?temp|thermal runaway|"
-            r"thermal malfunction|heating failed|heaters switched off|heater fault|emergency stop",
-            Severity.HALTED,
-        ),
-    )
-)
 _FIELD = re.compile(r"(?:^|[\s,])([A-Z][A-Z0-9_\-]*):")
 _ADVANCED = re.compile(r"N:?\s*(?P<n>\d+)(?:\s+P\d+)?(?:\s+B(?P<b>\d+))?|(?P<bare>\d+)\b")
 _FREE_ONLY = re.compile(r"P\d+\s+B(\d+)")
@@ -160,11 +155,7 @@ def _ack(match: re.Match[str]) -> Reply:
 
 
 def _failure(match: re.Match[str]) -> Reply:
-    text = match["text"].strip()
-    for pattern, severity in _SEVERITIES:
-        if pattern.search(text):
-            return Failure(severity, text)
-    return Failure(Severity.HARMLESS, text)
+    return failures.sort(match["text"].strip())
 
 
 def _info(match: re.Match[str]) -> Reply:
@@ -197,6 +188,18 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Reply]], ...] 
     (re.compile(r"(?:error|fatal)\s*:(?P<text>.*)", re.I), _failure),
     (re.compile(r"!!(?P<text>.*)"), _failure),
     (
+        re.compile(r"Full RX Buffer|RX BUF overflow|.*####\s*checkSum error", re.I),
+        lambda _: Overrun(),
+    ),
+    (
+        re.compile(r"(?:echo:)?\s*(?:T(\d+)\s+)?Invalid extruder(?:\s+(\d+))?", re.I),
+        lambda m: BadTool(int(m[1] or m[2] or 0)),
+    ),
+    (
+        re.compile(r"(?:PowerUp|(?:External|Brown out|Watchdog|Software) Reset)$", re.I),
+        lambda m: ResetReason(m[0].strip()),
+    ),
+    (
         re.compile(r"//\s*action:\s*(?P<word>[a-z_]+)\s*(?P<text>.*)"),
         lambda m: Action(m["word"], m["text"]),
     ),
@@ -222,8 +225,18 @@ def parse(line: str) -> tuple[Reply, ...]:
         if isinstance(reply, Ack) and (rest := line[2:].strip()):
             return (reply, *(more for more in parse(rest) if not isinstance(more, Text | Ack)))
         return (reply,)
+    return (_report(line),)
+
+
+def _report(line: str) -> Reply:
     report = temperatures.parse(line)
-    return (report,) if report else (Text(line),)
+    if report is not None:
+        return report
+    for pattern, build in sdcard.PATTERNS:
+        match = pattern.match(line)
+        if match is not None:
+            return build(match)
+    return failures.notice(line) or Text(line)
 
 
 class LineReader:

@@ -19,21 +19,13 @@ from bridge.gcode.dialects import MARLIN, Dialect
 from bridge.gcode.happenings import OrderDone, StreamLost
 from bridge.gcode.lines import is_blocking
 from bridge.gcode.outgoing import Outgoing
+from bridge.gcode.patience import Patience
+from bridge.gcode.replay import MAX_SAME_RESEND, Replay
 from bridge.gcode.replies import Ack
 from bridge.gcode.window import MAX_WINDOW, Window
 
-#: A Resend without `ok`: after this the `ok` is taken as said. Also the patience with a leftover.
-RESEND_GRACE_S = 0.5
-#: Silence before the first probe where a probe decides nothing; then the dialect's patience.
-FIRST_SILENCE_S = 8.0
-#: Silence after which a firmware that says `busy` is probed.
-BUSY_SILENCE_S = 3.0
 #: `wait` counts only if nothing has been sent for so long.
 WAIT_AFTER_S = 1.0
-#: Requests for the same line before the communication counts as stuck.
-MAX_SAME_RESEND = 10
-#: Probes without any answer before the firmware counts as gone.
-MAX_SILENCES = 5
 #: What number and checksum add to a line, at most.
 _NUMBERING_BYTES = 16
 #: A Resend this far behind what is acknowledged is noise in its number.
@@ -56,14 +48,16 @@ class Stream:
         self._tokens: deque[tuple[int, str]] = deque()
         self._events: list[OrderDone | StreamLost] = []
         self._urgent = bytearray()
-        self._busy_known = False
+        self._patience = Patience()
+        self._replay = Replay()
         self._window = Window()
         self.configure(MARLIN)
         self.reset(0.0)
 
-    def configure(self, dialect: Dialect) -> None:
-        """Speak as *dialect* from now on."""
+    def configure(self, dialect: Dialect, *, fixed: bool = False) -> None:
+        """Speak as *dialect* from now on. *fixed*: a person chose the window, it never widens."""
         self.dialect = dialect
+        self._fixed = fixed
         self._window.bound(dialect.window)
 
     def reset(self, now: float) -> None:
@@ -73,17 +67,11 @@ class Stream:
         self._window.restart()
         self._free: int | None = None
         self._extras: deque[int] = deque()
-        self._await_ok: float | None = None
-        self._leftovers = 0
-        self._leftover_until: float | None = None
-        self._swallow_until = 0.0
-        self._asked = (0, 0)
         self._probes: deque[int] = deque()
         self._unconfirmed = 0
-        self._silences = 0
-        self._long = False
-        self._human = False
-        self._quiet_since = now
+        self._repeated = False
+        self._replay.restart()
+        self._patience.restart(now)
 
     # Public: what to send.
 
@@ -144,7 +132,7 @@ class Stream:
             and not self._orders
             and not self._unconfirmed
             and self.acked == self.out.top
-            and self._await_ok is None
+            and self._replay.await_ok is None
         )
 
     def events(self) -> list[OrderDone | StreamLost]:
@@ -154,9 +142,10 @@ class Stream:
 
     def deadline(self) -> float | None:
         """When `tick` is due at the latest, on the clock of *now*; None: never."""
-        due = [moment for moment in (self._await_ok, self._leftover_until) if moment is not None]
-        if (self.in_flight or self._probes) and not self._human:
-            due.append(self._quiet_since + self._patience_s())
+        replay = self._replay
+        due = [one for one in (replay.await_ok, replay.leftover_until) if one is not None]
+        if (self.in_flight or self._probes) and not self._patience.human:
+            due.append(self._probe_at())
         return min(due, default=None)
 
     # Public: bytes out.
@@ -171,7 +160,7 @@ class Stream:
             parts.append(bytes(self._urgent))
             self._urgent.clear()
         if self.acked == self.out.next - 1:
-            self._quiet_since = now
+            self._patience.quiet_since = now
         while room > 0 and not self.out.blocked(self.acked):
             limit = room if self._lossless else self._fitting(room)
             if not limit or not self._next_is_ready():
@@ -188,23 +177,18 @@ class Stream:
     def plain(self, data: bytes, now: float) -> bool:
         """The fast path: *data* is nothing but `ok` lines for lines in flight. False: it is not."""
         count = _PLAIN_OKS.get(data)
-        if count is None or self._extras or self._await_ok is not None or self._leftovers:
+        if count is None or self._extras or self._probes or self._unconfirmed or self._tokens:
             return False
-        if self._swallow_until or self._probes or self._unconfirmed or self._tokens:
+        if self._replay.pending:
             return False
         self._credit(count, now)
         return True
 
     def on_ack(self, ack: Ack, now: float) -> None:
         """One `ok` line."""
-        if self._await_ok is not None:
-            self._await_ok = None
-            self._quiet_since = now
+        if self._replay.takes_ok(now):
+            self._patience.quiet_since = now
             return
-        if self._swallow_until:
-            swallowed, self._swallow_until = now <= self._swallow_until, 0.0
-            if swallowed:
-                return
         if self._probes and ack.temperatures:
             self._resolve(self._probes.popleft(), now)
             return
@@ -212,7 +196,7 @@ class Stream:
             self._extras.popleft()
             return
         self._free = ack.free
-        if ack.free is not None and self._lossless:
+        if ack.free is not None and self._lossless and not self._fixed:
             self._window.bound(max(self._window.limit, ack.free))
         count = ack.count
         if ack.number is not None and self.acked - _MAX_REWIND < ack.number <= self.sent:
@@ -223,64 +207,63 @@ class Stream:
     def on_resend(self, number: int, now: float) -> None:
         """The firmware asks for line *number* and everything behind it."""
         self.resends += 1
-        if self._is_leftover(number, now):
+        replay, resend_ok = self._replay, self.dialect.resend_ok
+        if replay.is_leftover(number, self.acked, now, resend_ok=resend_ok):
             return
         self._window.shrink()
         self._free = None
         if number == self.sent + 1:  # it has all we sent: an answer to a repeat
-            self._swallow_until = now + RESEND_GRACE_S if self.dialect.resend_ok else 0.0
+            replay.swallow(now, resend_ok=resend_ok)
             self._credit(self.in_flight, now)
             return
-        same = self._asked[1] + 1 if self._asked[0] == number else 1
-        self._asked = (number, same)
-        if same >= MAX_SAME_RESEND:
-            self._lose("stuck", f"the printer has asked {same} times for line {number}")
+        if not replay.asked(number):
+            self._lose("stuck", f"the printer has asked {MAX_SAME_RESEND} times for line {number}")
             return
         if not max(self.out.oldest, self.acked - _MAX_REWIND) <= number <= self.sent:
-            self._swallow_until = now + RESEND_GRACE_S
+            replay.swallow(now, resend_ok=True)
             self._probe(now)
             return
-        self._leftovers = self.sent - number + self.dialect.doubles_resend
         self._extras.clear()
         self._probes.clear()
+        replay.begin(self.sent - number + self.dialect.doubles_resend, now)
         self.acked = number - 1
         self.out.rewind(number)
-        self._await_ok = now + RESEND_GRACE_S
-        self._quiet_since = now
+        self._repeated = False
+        self._patience.quiet_since = now
+
+    def on_overrun(self) -> None:
+        """The firmware lost bytes of ours; a Resend may follow."""
+        self._window.shrink()
 
     def on_busy(self, now: float, *, human: bool) -> None:
         """Alive, not finished. *human*: it waits for a person, for as long as that takes."""
-        self._busy_known = True
-        self._quiet_since = now
-        self._silences = 0
-        self._human = human
+        self._patience.alive(now, human=human)
 
     def on_keepalive(self, every_s: float) -> None:
         """The firmware has said how often it will say `busy`; 0 for never."""
-        self._busy_known = every_s > 0.0
+        self._patience.busy_known = every_s > 0.0
 
     def on_heating(self, now: float) -> None:
         """A temperature line while a command waits for a heater."""
-        self._quiet_since = now
+        self._patience.quiet_since = now
 
     def on_wait(self, now: float) -> None:
         """The firmware is idle: what is in flight is done or was never received."""
-        if self.in_flight and now - self._quiet_since >= WAIT_AFTER_S:
+        if self.in_flight and now - self._patience.quiet_since >= WAIT_AFTER_S:
             self._resolve(self.sent, now)
 
     def tick(self, now: float) -> None:
         """Act on what is due. Cheap when nothing is."""
-        if self._await_ok is not None and now >= self._await_ok:
-            self._await_ok = None
-        if self._leftover_until is not None and now >= self._leftover_until:
-            self._leftover_until = None
-            if self.in_flight:  # the replay was damaged too, and its Resend taken for a leftover
-                self._leftovers = 0
-                self.out.rewind(self.acked + 1)
-        waiting = (self.in_flight or self._probes) and not self._human
-        if waiting and now >= self._quiet_since + self._patience_s():
-            self._silences += 1
-            if self._silences > MAX_SILENCES:
+        if self._replay.overdue(now) and self.in_flight:
+            # the replay was damaged too, and its Resend taken for a leftover
+            self._replay.leftovers = 0
+            self.out.rewind(self.acked + 1)
+            self._repeated = True
+        patience = self._patience
+        waiting = (self.in_flight or self._probes) and not patience.human
+        if waiting and now >= self._probe_at():
+            patience.silences += 1
+            if patience.over:
                 self._lose("no_answer", "the printer does not answer any more")
                 return
             self._probe(now)
@@ -288,7 +271,7 @@ class Stream:
     # Private: sending.
 
     def _room(self) -> int:
-        if self._await_ok is not None:
+        if self._replay.await_ok is not None:
             return 0
         window = self._window.size
         if self._free is not None and self._free < window:
@@ -323,28 +306,24 @@ class Stream:
             size = len(self._orders[0][0]) + _NUMBERING_BYTES
         return min(room, 1) if flying + size <= self.dialect.rx_bytes else 0
 
-    def _patience_s(self) -> float:
-        """How long to wait now; longer after every probe, for a printer that is only stopped."""
-        patience_s = self.dialect.silence_s
-        if self._busy_known:
-            patience_s = BUSY_SILENCE_S
-        elif self.out.blocked(self.acked):
-            patience_s = self.dialect.long_silence_s
-        elif self.dialect.asks_again and not self._silences:
-            patience_s = min(patience_s, FIRST_SILENCE_S)
-        return patience_s * (1 + self._silences)
+    def _probe_at(self) -> float:
+        patience = self._patience
+        long = self.out.blocked(self.acked)
+        return patience.quiet_since + patience.span_s(
+            self.dialect, long=long, repeating=self._repeated
+        )
 
     # Private: answers.
 
     def _credit(self, count: int, now: float) -> None:
         sent = self.out.next - 1
         self.acked = acked = min(self.acked + count, sent)
-        self._quiet_since = now
-        self._silences = 0
-        self._human = False
-        if self._leftovers and acked >= self._asked[0]:
-            self._leftovers = 0
-            self._leftover_until = None
+        patience = self._patience
+        patience.quiet_since = now
+        patience.silences = 0
+        patience.human = False
+        if self._replay.leftovers:
+            self._replay.settled(acked)
         if self._unconfirmed and acked >= self._unconfirmed:
             self._unconfirmed = 0
         if not self._window.settled:
@@ -353,31 +332,20 @@ class Stream:
         while self._tokens and self._tokens[0][0] <= acked and not self._unconfirmed:
             self._events.append(OrderDone(self._tokens.popleft()[1]))
 
-    def _is_leftover(self, number: int, now: float) -> bool:
-        """Whether this Resend is one more answer to lines that a Resend has voided already."""
-        if number != self._asked[0] or self.acked >= number:
-            return False
-        if self._await_ok is not None:
-            return True
-        if not self._leftovers:
-            return False
-        self._leftovers -= 1
-        self._leftover_until = now + RESEND_GRACE_S
-        self._swallow_until = now + RESEND_GRACE_S if self.dialect.resend_ok else 0.0
-        return True
-
     def _probe(self, now: float) -> None:
         """Ask for a sign of life; the line feed ends a half line that noise may have left."""
-        self._quiet_since = now
-        self._human = False
+        self._patience.quiet_since = now
+        self._patience.human = False
+        if not self.dialect.bare_lines:
+            self._prove(self.sent, now)
+            return
         self._probes.append(self.sent)
         self._urgent += b"\nM105\n"
 
     def _resolve(self, number: int, now: float) -> None:
         """Up to *number* all was taken or never received: the next numbered line finds out."""
-        self._silences = 0
-        doubtful = number - self.acked
-        if doubtful <= 0:
+        self._patience.silences = 0
+        if number <= self.acked:
             return
         self._extras.clear()
         self._window.shrink()
@@ -388,13 +356,19 @@ class Stream:
                 f"whether line {self.acked + 1} was executed",
             )
             return
+        self._prove(number, now)
+
+    def _prove(self, number: int, now: float) -> None:
+        """Take lines up to *number* as done, until the next numbered line tells otherwise."""
+        silences = self._patience.silences
         self._unconfirmed = number + 1
-        self._credit(doubtful, now)
+        self._credit(number - self.acked, now)
+        self._patience.silences = silences
         if self.sent == number and not self.out.replaying:
-            ask_about_busy = self.dialect.keepalive and not self._busy_known
+            ask_about_busy = self.dialect.keepalive and not self._patience.busy_known
             self._orders.appendleft((b"M113" if ask_about_busy else b"M105", None))
 
     def _lose(self, code: str, text: str) -> None:
         self._events.append(StreamLost(code, text))
         self._probes.clear()
-        self._quiet_since = float("inf")
+        self._patience.quiet_since = float("inf")

@@ -2,24 +2,34 @@
 
 import pytest
 
+from bridge.gcode.failures import POLICY, Failure, Kind, Severity
 from bridge.gcode.replies import (
     MAX_REPLY_BYTES,
     Ack,
     Action,
+    BadTool,
     Busy,
     Capability,
-    Failure,
     FirmwareInfo,
     Keepalive,
     LineReader,
+    Overrun,
     Position,
     Reply,
     Resend,
-    Severity,
+    ResetReason,
     Start,
     Text,
     Wait,
     parse,
+)
+from bridge.gcode.sdcard import (
+    Finished,
+    ListBegins,
+    NotPrinting,
+    Opened,
+    Present,
+    Printing,
 )
 from bridge.gcode.temperatures import Reading, Temperatures
 
@@ -50,7 +60,26 @@ from bridge.gcode.temperatures import Reading, Temperatures
         ("//action:pause", Action("pause", "")),
         ("// action:prompt_begin Hello you", Action("prompt_begin", "Hello you")),
         ("X:0.00 Y:1.00 Z:5.00 E:0.20 Count X:0 Y:0", Position(0, 1, 5, 0.2)),
-        ('echo:Unknown command: "G5"', Text('echo:Unknown command: "G5"')),
+        (
+            'echo:Unknown command: "G5"',
+            Failure(Severity.HARMLESS, 'Unknown command: "G5"', Kind.UNKNOWN_COMMAND),
+        ),
+        ("ok 17 anything", Ack(number=17)),
+        ("Resend:17", Resend(17)),
+        ("Resend: N17", Resend(17)),
+        ("rs 17 Expected checksum 3", Resend(17)),
+        ("resend 17", Resend(17)),
+        ("echo:T5 Invalid extruder", BadTool(5)),
+        ("Full RX Buffer", Overrun()),
+        ("//####checkSum error 12", Overrun()),
+        ("Watchdog Reset", ResetReason("Watchdog Reset")),
+        ("X:1 Y:2 Z:3 E0:4.5 E1:0 Count A:1 B:2", Position(1, 2, 3, 4.5)),
+        ("Begin file list", ListBegins()),
+        ("File opened: MY FILE~1.GCO Size: 623471", Opened("MY FILE~1.GCO", 623471)),
+        ("SD printing byte 12/4000", Printing(12, 4000)),
+        ("Not SD printing", NotPrinting()),
+        ("Done printing file", Finished()),
+        ("echo:No SD card", Present(False)),
         ("", Text("")),
     ],
 )
@@ -63,6 +92,21 @@ def test_a_line_is_one_value(line: str, reply: Reply) -> None:
     ("line", "severity"),
     [
         ("Error:checksum mismatch, Last Line: 3", Severity.RESEND),
+        ("Error:No Line Number with checksum, Last Line: 3", Severity.RESEND),
+        ("Error:expected line 4 got 5", Severity.RESEND),
+        ("Error:RX timeout", Severity.RESEND),
+        ("Error:Heating failed, system stopped! Heater_ID: E0", Severity.HALTED),
+        ("Error:0: Heaters switched off. MINTEMP triggered!", Severity.HALTED),
+        ("Error: Heater fault on heater 1", Severity.HALTED),
+        ("Error:too much inactive time", Severity.HALTED),
+        ("Error:Homing Failed", Severity.STOPPED),
+        ("Error:Probing Failed", Severity.STOPPED),
+        ("fatal:heater decoupled, emergency stop", Severity.HALTED),
+        ("// Klipper state: Shutdown", Severity.HALTED),
+        ("INT4", Severity.STOPPED),
+        ("!! Must home axis first: 1 2 3", Severity.HARMLESS),
+        ("open failed, File: x.gco", Severity.HARMLESS),
+        ("echo: cold extrusion prevented", Severity.HARMLESS),
         ("Error:Line Number is not Last Line Number+1, Last Line: 3", Severity.RESEND),
         ("Error:Printer halted. kill() called!", Severity.HALTED),
         ("Error:MINTEMP triggered, system stopped! Heater_ID: E0", Severity.HALTED),
@@ -154,3 +198,8 @@ def test_a_line_without_end_takes_no_memory() -> None:
         assert len(reader._rest) <= MAX_REPLY_BYTES
     assert reader.feed(b"\nok\n")[-1] == "ok"
     assert reader.garbage >= 160 * 65536
+
+
+def test_every_kind_of_error_has_a_policy() -> None:
+    """A kind without a row would be an accident at the worst moment."""
+    assert set(POLICY) == set(Kind)

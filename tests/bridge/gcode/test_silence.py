@@ -1,7 +1,8 @@
 """How long nobody may answer before something is done about it (serial 3, lost `ok`)."""
 
 from bridge.gcode.dialects import MARLIN, Dialect, by_name
-from bridge.gcode.stream import FIRST_SILENCE_S, Stream
+from bridge.gcode.patience import FIRST_SILENCE_S
+from bridge.gcode.stream import Stream
 
 MOVES = [b"G1 X1", b"G1 X2"]
 

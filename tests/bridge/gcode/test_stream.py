@@ -4,7 +4,8 @@ import pytest
 
 from bridge.gcode.dialects import DIALECTS, by_name
 from bridge.gcode.happenings import OrderDone, StreamLost
-from bridge.gcode.stream import MAX_SAME_RESEND, Stream
+from bridge.gcode.replay import MAX_SAME_RESEND
+from bridge.gcode.stream import Stream
 from bridge.gcode.window import MAX_WINDOW
 from tests.fakes.conversation import Conversation
 from tests.fakes.firmware import Firmware, lossy

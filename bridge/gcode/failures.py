@@ -1,0 +1,110 @@
+"""What error lines mean and what is done about each kind (serial 7): two tables.
+
+The first table sorts a line into a kind, the first pattern that fits wins; the second says how bad
+that kind is. No kind makes the host send M112: a firmware that still speaks has decided itself.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How bad an error line is."""
+
+    RESEND = "resend"  # belongs to a Resend that follows
+    HARMLESS = "harmless"  # a person is told, the print goes on
+    STOPPED = "stopped"  # moves are ignored from now on
+    HALTED = "halted"  # killed: silent until it is reset
+
+
+class Kind(StrEnum):
+    """What went wrong, as a stable word."""
+
+    TRANSFER = "transfer"  # numbers and checksums
+    STOPPED = "stopped"
+    POWER_PANIC = "power_panic"
+    THERMAL = "thermal"
+    KILLED = "killed"
+    HOMING = "homing"
+    PROBING = "probing"
+    INACTIVITY = "inactivity"
+    NOT_HOMED = "not_homed"  # a move was skipped
+    COLD = "cold"  # an extrusion was skipped
+    UNKNOWN_COMMAND = "unknown_command"
+    CARD = "card"
+    OTHER = "other"
+
+
+POLICY: dict[Kind, Severity] = {
+    Kind.TRANSFER: Severity.RESEND,
+    Kind.STOPPED: Severity.STOPPED,
+    Kind.POWER_PANIC: Severity.STOPPED,
+    Kind.THERMAL: Severity.HALTED,
+    Kind.KILLED: Severity.HALTED,
+    Kind.HOMING: Severity.STOPPED,
+    Kind.PROBING: Severity.STOPPED,
+    Kind.INACTIVITY: Severity.HALTED,
+    Kind.NOT_HOMED: Severity.HARMLESS,
+    Kind.COLD: Severity.HARMLESS,
+    Kind.UNKNOWN_COMMAND: Severity.HARMLESS,
+    Kind.CARD: Severity.HARMLESS,
+    Kind.OTHER: Severity.HARMLESS,
+}
+
+_KINDS: tuple[tuple[re.Pattern[str], Kind], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), kind)
+    for pattern, kind in (
+        (r"checksum|line number|expected line|format error|rx timeout", Kind.TRANSFER),
+        (r"printer stopped due to errors|stop called", Kind.STOPPED),
+        (
+            r"min_?temp|max_?temp|thermal runaway|thermal malfunction|heating failed|"
+            r"heaters switched off|heater fault|heater .*not heating|extruder switched off",
+            Kind.THERMAL,
+        ),
+        (r"inactive time", Kind.INACTIVITY),
+        (r"kill|halted|shutdown|system stopped|emergency stop|klipper state: disc", Kind.KILLED),
+        (r"homing failed", Kind.HOMING),
+        (r"probing failed|probe failed", Kind.PROBING),
+        (r"home .*first|must home", Kind.NOT_HOMED),
+        (r"cold extrusion|too cold to|below minimum temp", Kind.COLD),
+        (r"unknown command", Kind.UNKNOWN_COMMAND),
+        (r"open failed|openroot|volume\.init|sd init|no (sd )?(card|media)|to file", Kind.CARD),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error line of one *kind*; *severity* is that kind's."""
+
+    severity: Severity
+    text: str
+    kind: Kind = Kind.OTHER
+
+
+def sort(text: str) -> Failure:
+    """The failure that the error *text* is."""
+    for pattern, kind in _KINDS:
+        if pattern.search(text):
+            return Failure(POLICY[kind], text, kind)
+    return Failure(Severity.HARMLESS, text)
+
+
+#: Lines that are no errors by their beginning but tell of something that went wrong.
+_NOTICES: tuple[tuple[re.Pattern[str], Kind], ...] = (
+    (re.compile(r"(?:echo:|//)\s*unknown command", re.I), Kind.UNKNOWN_COMMAND),
+    (re.compile(r"echo:.*cold extrusion prevented", re.I), Kind.COLD),
+    (re.compile(r"echo:.*home .*first", re.I), Kind.NOT_HOMED),
+    (re.compile(r"open failed, file|(?:echo:)?no (?:sd card|media)\b", re.I), Kind.CARD),
+    (re.compile(r"// klipper state: (?:shutdown|disconnect)", re.I), Kind.KILLED),
+    (re.compile(r"INT4$"), Kind.POWER_PANIC),
+)
+
+
+def notice(line: str) -> Failure | None:
+    """The failure that a line without `Error:` tells of, None for any other line."""
+    for pattern, kind in _NOTICES:
+        if pattern.match(line):
+            return Failure(POLICY[kind], line.removeprefix("echo:").strip(), kind)
+    return None

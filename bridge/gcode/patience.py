@@ -1,0 +1,56 @@
+"""How long nobody may answer before something is done about it (serial 3, lost `ok`)."""
+
+from bridge.gcode.dialects import Dialect
+
+#: Silence before the first probe where a probe decides nothing; then the dialect's patience.
+FIRST_SILENCE_S = 8.0
+#: The same behind a replay of lines that the firmware may have and would drop without a word.
+REPEAT_SILENCE_S = 3.0
+#: Silence after which a firmware that says `busy` is probed.
+BUSY_SILENCE_S = 3.0
+#: Probes without any answer before the firmware counts as gone.
+MAX_SILENCES = 5
+
+
+class Patience:
+    """Since when nobody has answered. *human*: the firmware waits for a person, without end."""
+
+    __slots__ = ("busy_known", "human", "quiet_since", "silences")
+
+    def __init__(self) -> None:
+        #: the firmware says `busy` while a long command runs
+        self.busy_known = False
+        self.restart(0.0)
+
+    def restart(self, now: float) -> None:
+        """A new conversation; what is known of the firmware stays known."""
+        self.silences = 0
+        self.human = False
+        self.quiet_since = now
+
+    def alive(self, now: float, *, human: bool) -> None:
+        """A `busy`: not finished, and there."""
+        self.busy_known = True
+        self.quiet_since = now
+        self.silences = 0
+        self.human = human
+
+    def span_s(self, dialect: Dialect, *, long: bool, repeating: bool) -> float:
+        """How long to wait now; longer after every probe, for a printer that is only stopped.
+
+        *long*: a command that may take minutes is in flight. *repeating*: lines are sent again.
+        """
+        span_s = dialect.silence_s
+        if self.busy_known:
+            span_s = BUSY_SILENCE_S
+        elif long:
+            span_s = dialect.long_silence_s
+        elif dialect.asks_again and not self.silences:
+            soon_s = REPEAT_SILENCE_S if repeating and dialect.silent_repeats else FIRST_SILENCE_S
+            span_s = min(span_s, soon_s)
+        return span_s * (1 + self.silences)
+
+    @property
+    def over(self) -> bool:
+        """Whether the firmware counts as gone."""
+        return self.silences > MAX_SILENCES
