@@ -43,41 +43,54 @@ class Right:
     """What a right needs: at least *role*, and one of *scopes* from a scope-limited credential.
 
     *farm*: it reaches beyond one printer, so a key that is bound to a printer never has it.
+    *superadmin*: it reaches beyond one organization.
     """
 
     role: Role
     scopes: frozenset[str]
     farm: bool = False
+    superadmin: bool = False
 
 
-def _read(area: str, role: Role = Role.VIEWER) -> Right:
-    names = {"read", "write", f"read:{area}", f"write:{area}", "agent:read", "agent:write", "admin"}
-    return Right(role, frozenset(names))
+_AGENTS = frozenset({"agent:read", "agent:write"})  # open what v1 lists for agents, nothing else
 
 
-def _write(area: str, role: Role = Role.OPERATOR, *, farm: bool = False) -> Right:
-    return Right(role, frozenset({"write", f"write:{area}", "agent:write", "admin"}), farm)
+def _read(area: str, role: Role = Role.VIEWER, *, agents: bool = False) -> Right:
+    names = frozenset({"read", "write", f"read:{area}", f"write:{area}", "admin"})
+    return Right(role, names | _AGENTS if agents else names)
 
 
-def _admin() -> Right:
-    return Right(Role.ADMIN, frozenset({"admin"}), farm=True)
+def _write(
+    area: str, role: Role = Role.OPERATOR, *, farm: bool = False, agents: bool = False
+) -> Right:
+    names = frozenset({"write", f"write:{area}", "admin"})
+    return Right(role, names | {"agent:write"} if agents else names, farm)
+
+
+def _admin(*, superadmin: bool = False) -> Right:
+    return Right(Role.ADMIN, frozenset({"admin"}), farm=True, superadmin=superadmin)
 
 
 def _self() -> Right:
-    return Right(Role.VIEWER, frozenset({"read", "write", "agent:read", "agent:write", "admin"}))
+    return Right(Role.VIEWER, frozenset(SCOPES))
 
 
 RIGHTS: dict[str, Right] = {
     "self.read": _self(),
     "self.write": Right(Role.VIEWER, frozenset({"write", "admin"}), farm=True),
     "users.admin": _admin(),
-    "printers.read": _read("printers"),
+    "groups.read": Right(Role.OPERATOR, frozenset({"read", "write", "admin"}), farm=True),
+    "organizations.admin": _admin(),
+    "organizations.all": _admin(superadmin=True),
+    "audit.read": _admin(),
+    "printers.read": _read("printers", agents=True),
     "printers.write": _write("printers", farm=True),
     "printers.control": _write("printers"),
-    "printers.stop": _write("printers"),
-    "jobs.read": _read("jobs"),
-    "jobs.submit": _write("jobs", Role.VIEWER),
-    "jobs.write": _write("jobs"),
+    "printers.stop": _write("printers", agents=True),
+    "prints.control": _write("printers", agents=True),  # pause, resume, cancel what prints
+    "jobs.read": _read("jobs", agents=True),
+    "jobs.submit": _write("jobs", Role.VIEWER, agents=True),
+    "jobs.write": _write("jobs", agents=True),
     "files.read": _read("models"),
     "files.write": _write("models"),
     "bridges.read": _read("printers", Role.OPERATOR),
@@ -105,6 +118,8 @@ class Principal:
         needed = RIGHTS[right]
         if _RANK[self.role] < _RANK[needed.role] or (needed.farm and self.printer_id is not None):
             return False
+        if needed.superadmin and not self.is_superadmin:
+            return False
         return not self.scopes or bool(self.scopes & needed.scopes)
 
     def require(self, right: str) -> None:
@@ -112,6 +127,8 @@ class Principal:
         needed = RIGHTS[right]
         if _RANK[self.role] < _RANK[needed.role]:
             raise Forbidden(f"This needs the role {needed.role}; you are {self.role}.")
+        if needed.superadmin and not self.is_superadmin:
+            raise Forbidden("Superadmin access required")
         if needed.farm and self.printer_id is not None:
             raise Forbidden("This key is bound to one printer; this reaches beyond it.")
         if self.scopes and not self.scopes & needed.scopes:
@@ -121,6 +138,14 @@ class Principal:
                 allowed_scopes=sorted(needed.scopes),
                 token_scopes=sorted(self.scopes),
             )
+
+    @staticmethod
+    def roles_with(right: str) -> list[str]:
+        """The roles that have *right*, weakest first; `superadmin` where only that one has it."""
+        needed = RIGHTS[right]
+        if needed.superadmin:
+            return ["superadmin"]
+        return [str(role) for role in Role if _RANK[role] >= _RANK[needed.role]]
 
     def reaches(self, printer_id: int) -> bool:
         """False for a key that is bound to another printer."""

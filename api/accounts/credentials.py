@@ -1,12 +1,13 @@
 """Credentials as rows: made, found by their secret, revoked (DESIGN section 7, Credentials).
 
-Who a secret belongs to is remembered for a few seconds, so that hot reads cost no query; whatever
-is revoked in this process is forgotten at once.
+Who a secret belongs to is remembered for a few seconds, so that hot reads cost no query. Whatever
+is revoked is forgotten at once, wherever the bus reaches. Every end wakes `credential:<id>`, and
+`ENDS`, so that open sockets can be closed: their holders ask `ended_of`.
 """
 
 import hmac
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,8 +23,12 @@ from api.events.service import Change, Ledger
 from api.principal import Principal, Role
 
 CACHE_S = 5.0
+#: The wake after any credential or person has changed.
+ENDS = "credentials"
 _CACHE_ENTRIES = 10_000
 _USED_EVERY = timedelta(minutes=1)  # how exact last_used_at is
+
+_TICKET = CredentialKind.WS_TICKET
 
 _log = logging.getLogger("gantry.accounts")
 
@@ -41,6 +46,8 @@ class Grant:
     csrf_token: str = ""
     remote_address: str = ""
     user_agent: str = ""
+    parent_id: int | None = None
+    confirmed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +85,14 @@ class Credentials:
             user_agent=grant.user_agent[:200],
             created_at=self._clock.now(),
             expires_at=grant.expires_at,
+            parent_id=grant.parent_id,
+            confirmed_at=grant.confirmed_at,
         )
 
     async def authenticate(self, secret: str) -> Principal:
         """The owner of *secret*. Raises `NotAuthenticated`; never says why."""
         if not keys.plausible(secret):
-            raise NotAuthenticated("Not authenticated")
+            raise _nobody()
         sha256 = keys.digest(secret)
         known = self._known.get(sha256)
         if known is not None and self._clock.monotonic() < known.until_s:
@@ -99,10 +108,49 @@ class Credentials:
 
     async def revoke_in(self, change: Change, **which: Any) -> int:
         """`revoke` in the caller's transaction; nothing looked up before it stays remembered."""
-        del change
-        rows = Credential.filter(revoked_at=None, **which)
-        ended = await rows.update(revoked_at=self._clock.now())
-        self.forget()
+        ids = [row.id for row in await Credential.filter(revoked_at=None, **which).only("id")]
+        await Credential.filter(id__in=ids).update(revoked_at=self._clock.now())
+        self._wake(change, ids)
+        return len(ids)
+
+    async def changed_in(self, change: Change, user_id: int) -> None:
+        """Everybody who knows this person by a credential looks again after *change*."""
+        rows = await Credential.filter(user_id=user_id, revoked_at=None).only("id")
+        self._wake(change, [row.id for row in rows])
+
+    async def behind(self, credential_id: int) -> Principal:
+        """Who acts through this credential now. Raises `NotAuthenticated`."""
+        return (await self._owner(await Credential.get_or_none(id=credential_id)))[0]
+
+    async def take_ticket(self, secret: str) -> Principal:
+        """Who asked for this one-shot ticket; it is used up. Raises `NotAuthenticated`."""
+        sha256 = keys.digest(secret)
+        row = await Credential.get_or_none(prefix=keys.prefix_of(secret), kind=_TICKET)
+        if row is None or not hmac.compare_digest(row.sha256, sha256) or self._over(row):
+            raise _nobody()
+        async with self._ledger.change():
+            used = Credential.filter(id=row.id, revoked_at=None)
+            if not await used.update(revoked_at=self._clock.now()):
+                raise _nobody()
+        return await self.behind(row.parent_id or 0)
+
+    async def ended_of(self, principals: Collection[Principal]) -> set[int]:
+        """The ids of those credentials through which nobody acts any more as they do here.
+
+        Revoked or expired; or the person is gone, disabled, or has another role or organization.
+        """
+        rows = {row.id: row for row in await Credential.filter(id__in=_ids(principals))}
+        people = {row.user_id for row in rows.values()}
+        users = {user.id: user for user in await User.filter(id__in=people, is_active=True)}
+        ended = set()
+        for principal in principals:
+            row = rows.get(principal.credential_id)
+            user = users.get(row.user_id) if row is not None else None
+            if row is None or user is None or self._over(row):
+                ended.add(principal.credential_id)
+                continue
+            if _reach(principal_of(user, row)) != _reach(principal):
+                ended.add(principal.credential_id)
         return ended
 
     def forget(self) -> None:
@@ -114,16 +162,30 @@ class Credentials:
         generation = self._generation
         self._known.pop(sha256, None)
         row = await Credential.get_or_none(prefix=keys.prefix_of(secret))
-        if row is None or not hmac.compare_digest(row.sha256, sha256) or self._over(row):
-            raise NotAuthenticated("Not authenticated")
-        user = await User.get_or_none(id=row.user_id, is_active=True)
-        if user is None:
-            raise NotAuthenticated("Not authenticated")
-        principal = principal_of(user, row)
+        if row is None or not hmac.compare_digest(row.sha256, sha256):
+            raise _nobody()
+        principal, row = await self._owner(row)
         if generation == self._generation:
             self._remember(sha256, principal, row)
         await self._mark_used(row)
         return principal
+
+    async def _owner(self, row: Credential | None) -> tuple[Principal, Credential]:
+        """Who acts through *row*. Raises `NotAuthenticated`; a ticket opens a socket only."""
+        if row is None or row.kind == _TICKET:
+            raise _nobody()
+        if self._over(row):
+            if row.revoked_at is None:  # a clock that goes back must not revive it
+                await self.revoke(id=row.id)
+            raise _nobody()
+        user = await User.get_or_none(id=row.user_id, is_active=True)
+        if user is None:
+            raise _nobody()
+        return principal_of(user, row), row
+
+    def _wake(self, change: Change, ids: Sequence[int]) -> None:
+        self.forget()
+        change.wake(ENDS, *(f"credential:{number}" for number in ids))
 
     def _over(self, row: Credential) -> bool:
         if row.revoked_at is not None:
@@ -163,3 +225,23 @@ def principal_of(user: User, row: Credential) -> Principal:
         is_superadmin=user.is_superadmin,
         email=user.email,
     )
+
+
+def _reach(principal: Principal) -> tuple[object, ...]:
+    """What a socket that was opened by *principal* relies on."""
+    return (
+        principal.user_id,
+        principal.organization_id,
+        principal.role,
+        principal.is_superadmin,
+        principal.scopes,
+        principal.printer_id,
+    )
+
+
+def _ids(principals: Collection[Principal]) -> set[int]:
+    return {principal.credential_id for principal in principals}
+
+
+def _nobody() -> NotAuthenticated:
+    return NotAuthenticated("Not authenticated")

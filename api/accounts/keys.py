@@ -20,6 +20,7 @@ from joserfc.jwk import OctKey
 TOKEN_START = "odin_"  # noqa: S105  the public beginning of every token
 PREFIX_CHARACTERS = 10
 _SESSION_PREFIX_CHARACTERS = 24
+_MAX_ID_DIGITS = 10
 _PLAUSIBLE = re.compile(r"[A-Za-z0-9_.-]{16,2048}")
 
 
@@ -29,7 +30,9 @@ class CredentialKind(StrEnum):
     SESSION = "session"
     TOKEN = "token"  # noqa: S105  a kind, not a secret
     OCTOPRINT_KEY = "octoprint_key"
+    USER_KEY = "user_key"  # the one OctoPrint key that a person has beside those of printers
     APP_KEY = "app_key"
+    WS_TICKET = "ws_ticket"  # opens one websocket, within half a minute
 
 
 def new_token() -> str:
@@ -84,6 +87,14 @@ class SessionTokens:
         said = f"push {credential_id}".encode()
         signature = hmac.new(self._signing_key().raw_value, said, hashlib.sha256).hexdigest()
         return f"{credential_id}-{signature}"
+
+    def credential_of(self, ticket: str) -> int | None:
+        """The credential that a `ticket` of ours stands for; None for anything else."""
+        number, _, _ = ticket.partition("-")
+        if not number.isascii() or not number.isdigit() or len(number) > _MAX_ID_DIGITS:
+            return None
+        ours = self.ticket(int(number))
+        return int(number) if hmac.compare_digest(ours.encode(), ticket.encode()) else None
 
     def _signing_key(self) -> OctKey:
         if self._key is None:

@@ -10,12 +10,18 @@ class Organization(Model):
     """A tenant. Number 1 is made at set-up.
 
     *set_up_at* is when its first admin was made, which happens once; *completed_at* is when that
-    person declared the set-up complete.
+    person declared the set-up complete. *settings*: by name, of both faces. Of a deleted one the
+    row stays, because history points to it, but its name is free again.
     """
 
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=100, unique=True)
+    description = fields.CharField(max_length=500, default="", db_default="")
+    owner_id = fields.IntField(null=True)
+    settings: Any = fields.JSONField(default=dict, db_default="{}")
     created_at = fields.DatetimeField()
+    updated_at = fields.DatetimeField(null=True)
+    deleted_at = fields.DatetimeField(null=True)
     set_up_at = fields.DatetimeField(null=True)
     completed_at = fields.DatetimeField(null=True)
 
@@ -45,8 +51,9 @@ class User(Model):
 class Credential(Model):
     """A session, token or key. Only the SHA-256 is kept, and the *prefix* finds the row.
 
-    *kind*: session, token (odin_…), octoprint_key or app_key. *printer_id* binds and restricts a
-    key to one printer. Empty *scopes*: whatever the owner may do.
+    *kind*: one of `keys.CredentialKind`. *printer_id* binds and restricts a key to one printer.
+    Empty *scopes*: whatever the owner may do. *parent_id*: of a ticket, the credential that it
+    stands for. *confirmed_at*: when the owner of a session last typed the password.
     """
 
     id = fields.IntField(primary_key=True)
@@ -65,6 +72,8 @@ class Credential(Model):
     expires_at = fields.DatetimeField(null=True)
     last_used_at = fields.DatetimeField(null=True)
     revoked_at = fields.DatetimeField(null=True)
+    parent_id = fields.IntField(null=True)
+    confirmed_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "credential"

@@ -5,6 +5,7 @@ import asyncio
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 
+from api.accounts.guesses import is_guessable
 from api.errors import Invalid
 
 MIN_CHARACTERS = 8
@@ -41,26 +42,14 @@ class Passwords:
             return False
 
 
-def check_rule(password: str) -> None:
-    """The rule for passwords that people choose. Raises `Invalid` with what is missing."""
-    check_length(password)
-    missing = [
-        name
-        for name, found in (
-            (f"at least {MIN_CHARACTERS} characters", len(password) >= MIN_CHARACTERS),
-            ("an upper-case letter", any(letter.isupper() for letter in password)),
-            ("a lower-case letter", any(letter.islower() for letter in password)),
-            ("a digit", any(letter.isdigit() for letter in password)),
-        )
-        if not found
-    ]
-    if missing:
-        raise Invalid(f"The password needs {', '.join(missing)}.")
+def check_rule(password: str, username: str = "") -> None:
+    """The rule for every new password: its length, and nothing that is guessed first.
 
-
-def check_length(password: str) -> None:
-    """Raises `Invalid` for an empty password or one that is absurdly long."""
-    if not password:
-        raise Invalid("The password is empty.")
+    Any composition will do. Raises `Invalid` with what is wrong.
+    """
+    if len(password) < MIN_CHARACTERS:
+        raise Invalid(f"The password needs at least {MIN_CHARACTERS} characters.")
     if len(password) > MAX_CHARACTERS:
         raise Invalid(f"The password is longer than {MAX_CHARACTERS} characters.")
+    if is_guessable(password, username):
+        raise Invalid("This password is among the first that are tried: take another one.")

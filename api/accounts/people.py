@@ -11,16 +11,46 @@ from api.principal import SCOPES, Principal, Role
 _ODD = re.compile(r"[\x00-\x1f\x7f\u0080-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 MAX_USERNAME = 100
 _MAX_EMAIL = 254
+_MAX_LABEL = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewUser:
-    """A person to be added."""
+    """A person to be added; to the caller's organization, or by a superadmin to another."""
 
     username: str
     email: str
     password: str
     role: Role
+    organization_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserChange:
+    """What is to be another way with a person; None leaves it. *current_password* is the caller's.
+
+    *organization_id* and *is_superadmin* are a superadmin's to give.
+    """
+
+    username: str | None = None
+    email: str | None = None
+    role: Role | None = None
+    is_active: bool | None = None
+    password: str | None = None
+    organization_id: int | None = None
+    is_superadmin: bool | None = None
+    current_password: str | None = None
+
+    @property
+    def of_standing(self) -> bool:
+        """Whether it is about what the person is here, which nobody decides for themselves."""
+        standing = (self.role, self.is_active, self.organization_id, self.is_superadmin)
+        return any(one is not None for one in standing)
+
+    @property
+    def of_access(self) -> bool:
+        """Whether it is about how the person gets in, so worth asking for a password."""
+        return self.password is not None or self.email is not None or bool(self.is_superadmin)
 
 
 def checked_username(text: str) -> str:
@@ -39,6 +69,14 @@ def checked_email(text: str) -> str:
     if len(address) > _MAX_EMAIL or _ODD.search(address) or " " in address or "@" not in address:
         raise Invalid("This is not an e-mail address.")
     return address
+
+
+def checked_label(text: str, what: str) -> str:
+    """The name of *what* (a token, an app), as it is kept. Raises `Invalid`."""
+    name = unicodedata.normalize("NFC", text).strip()
+    if not name or len(name) > _MAX_LABEL or _ODD.search(name):
+        raise Invalid(f"{what} needs a name of 1 to {_MAX_LABEL} printable characters.")
+    return name
 
 
 def checked_role(text: str) -> Role:

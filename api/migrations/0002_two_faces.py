@@ -83,6 +83,11 @@ class Migration(migrations.Migration):
         ),
         ops.AddField(
             model_name='Job',
+            name='deleted_at',
+            field=fields.DatetimeField(null=True, auto_now=False, auto_now_add=False),
+        ),
+        ops.AddField(
+            model_name='Job',
             name='fail_notes',
             field=fields.CharField(null=True, max_length=2000),
         ),

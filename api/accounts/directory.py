@@ -1,0 +1,242 @@
+"""People: listed, added, changed, removed (v1 2.1; safety S14, S26, S27, S55).
+
+Whoever loses a role, an organization or their place here loses their sessions in the same
+transaction. The farm keeps a superadmin, and an organization that governs itself keeps an admin.
+"""
+
+from typing import Any
+
+from tortoise.exceptions import IntegrityError
+
+from api.accounts import passwords
+from api.accounts.keys import CredentialKind
+from api.accounts.models import Organization, User
+from api.accounts.people import NewUser, UserChange, checked_email, checked_username
+from api.accounts.sessions import Sessions
+from api.errors import Forbidden, Invalid, NotFound
+from api.events.service import Change
+from api.principal import Principal, Role
+
+
+class Directory(Sessions):
+    """Who is here."""
+
+    async def users(
+        self, by: Principal, skip: int, limit: int, organization_id: int | None = None
+    ) -> tuple[list[User], int]:
+        """People of the caller's organization (a superadmin: of *organization_id*, None: of all),
+        oldest first, and how many there are.
+        """
+        by.require("users.admin")
+        rows = User.all()
+        if not by.is_superadmin:
+            rows = rows.filter(organization_id=by.organization_id)
+        if organization_id is not None:
+            rows = rows.filter(organization_id=organization_id)
+        return list(await rows.order_by("id").offset(skip).limit(limit)), await rows.count()
+
+    async def user_named(self, by: Principal, username: str) -> User:
+        """The person of the caller's own organization with this name. Raises `NotFound`."""
+        found = await User.get_or_none(username=username, organization_id=by.organization_id)
+        if found is None:
+            raise NotFound("User not found", code="user_not_found")
+        return found
+
+    async def create_user(self, by: Principal, new: NewUser) -> User:
+        """Add a person. Raises `Invalid`, `Forbidden`, `NotFound` for the organization."""
+        by.require("users.admin")
+        username, email = checked_username(new.username), checked_email(new.email)
+        organization_id = await self._organization_for(by, new.organization_id)
+        passwords.check_rule(new.password, username)
+        password_hash = await self._passwords.hash(new.password)
+        try:
+            async with self._ledger.change() as change:
+                await _check_free(username)
+                user = await User.create(
+                    organization_id=organization_id,
+                    username=username,
+                    email=email,
+                    password_hash=password_hash,
+                    role=new.role,
+                    created_at=self._clock.now(),
+                )
+                facts = {"username": username, "role": new.role, "organization": organization_id}
+                change.note(by, "user.created", ("user", user.id), **facts)
+        except IntegrityError:
+            raise _taken(username) from None
+        return user
+
+    async def update_user(self, by: Principal, user_id: int, wish: UserChange, remote: str) -> User:
+        """Change a person; people change their own password and e-mail with the current password.
+
+        Raises `NotFound`, `Invalid` (last_admin among its codes), `Forbidden` (reauth_required,
+        wrong_password among them).
+        """
+        user = await self._changeable(by, user_id, wish)
+        changed = await self._columns(by, user, wish)
+        if wish.of_access or wish.current_password is not None:
+            await self._confirm(by, user, wish.current_password, remote)
+        if wish.password is not None:
+            changed["password_hash"] = await self._passwords.hash(wish.password)
+        try:
+            async with self._ledger.change() as change:
+                await self._apply(change, by, user, changed)
+        except IntegrityError:
+            raise _taken(str(changed.get("username"))) from None
+        return await self.user(by, user_id)
+
+    async def delete_user(self, by: Principal, user_id: int) -> None:
+        """Remove a person and everything they proved themselves with; their history stays.
+
+        Raises `NotFound`, `Invalid` (oneself, last_admin), `Forbidden` for a superadmin.
+        """
+        by.require("users.admin")
+        user = await self.user(by, user_id)
+        if user.id == by.user_id:
+            raise Invalid("Nobody deletes themselves: another admin can.")
+        _check_rank(by, user)
+        async with self._ledger.change() as change:
+            await _keep_an_admin(by, user)
+            await self._credentials.revoke_in(change, user_id=user.id)
+            await Organization.filter(owner_id=user.id).update(owner_id=None)
+            await User.filter(id=user.id).delete()
+            change.note(by, "user.deleted", ("user", user.id), username=user.username)
+
+    async def _changeable(self, by: Principal, user_id: int, wish: UserChange) -> User:
+        """The person, when *by* may wish for that."""
+        mine = user_id == by.user_id
+        by.require("self.write" if mine and not wish.of_standing else "users.admin")
+        user = await self.user(by, user_id)
+        _check_rank(by, user)
+        if mine and wish.of_standing and _differs(user, wish):
+            raise Forbidden("Nobody changes their own role, organization or place: another admin.")
+        if mine and wish.username is not None and wish.username != user.username:
+            by.require("users.admin")
+        return user
+
+    async def _columns(self, by: Principal, user: User, wish: UserChange) -> dict[str, Any]:
+        """The columns that change. Raises `Invalid`, `Forbidden`, `NotFound`."""
+        wanted: dict[str, Any] = {"role": wish.role, "is_active": wish.is_active}
+        if wish.username is not None:
+            wanted["username"] = checked_username(wish.username)
+        if wish.email is not None:
+            wanted["email"] = checked_email(wish.email)
+        if wish.organization_id is not None:
+            wanted["organization_id"] = await self._organization_for(by, wish.organization_id)
+        if wish.is_superadmin is not None:
+            by.require("organizations.all")
+            wanted["is_superadmin"] = wish.is_superadmin
+        if wish.password is not None:
+            passwords.check_rule(wish.password, wanted.get("username", user.username))
+        changed = {
+            name: value
+            for name, value in wanted.items()
+            if value is not None and value != getattr(user, name)
+        }
+        future = {
+            name: changed.get(name, getattr(user, name)) for name in ("is_superadmin", "role")
+        }
+        if future["is_superadmin"] and future["role"] != Role.ADMIN:
+            raise Invalid("A superadmin is an admin: take is_superadmin away first.")
+        return changed
+
+    async def _confirm(self, by: Principal, user: User, current: str | None, remote: str) -> None:
+        """That the caller is who they say: by the password they typed now or a while ago."""
+        if current is not None:
+            await self._check_password(by, current, remote)
+        elif user.id == by.user_id:
+            raise Forbidden(
+                "Your own password or e-mail asks for current_password.", code="reauth_required"
+            )
+        elif by.kind == CredentialKind.SESSION:
+            await self.require_fresh(by)
+        elif user.role == Role.ADMIN:
+            raise Forbidden(
+                "An admin's password or e-mail asks for your own, as current_password.",
+                code="reauth_required",
+            )
+
+    async def _apply(
+        self, change: Change, by: Principal, user: User, changed: dict[str, Any]
+    ) -> None:
+        if changed.keys() & {"role", "is_active", "organization_id", "is_superadmin"}:
+            await _keep_an_admin(by, user)
+        if "username" in changed:
+            await _check_free(changed["username"])
+        if not changed or not await User.filter(id=user.id).update(**changed):
+            return
+        if "organization_id" in changed:  # nothing that was given there reaches from here
+            await self._credentials.revoke_in(change, user_id=user.id)
+        elif changed.keys() - {"username", "email"}:
+            await self._credentials.revoke_in(
+                change, user_id=user.id, kind=CredentialKind.SESSION, id__not=by.credential_id
+            )
+        await self._credentials.changed_in(change, user.id)
+        for action, facts in _acts(user, changed):
+            change.note(by, action, ("user", user.id), **facts)
+
+    async def _organization_for(self, by: Principal, wanted: int | None) -> int:
+        """Where *by* may put people. Raises `NotFound`, the same for a foreign one."""
+        if wanted is None or wanted == by.organization_id:
+            return by.organization_id
+        found = Organization.filter(id=wanted, deleted_at=None)
+        if not by.is_superadmin or not await found.exists():
+            raise NotFound("Organization not found", code="organization_not_found")
+        return wanted
+
+
+def _check_rank(by: Principal, user: User) -> None:
+    if user.is_superadmin and not by.is_superadmin:
+        raise Forbidden("Only a superadmin changes a superadmin.")
+
+
+def _differs(user: User, wish: UserChange) -> bool:
+    """Whether *wish* would change the person's standing; clients send back what they were shown."""
+    pairs = (
+        (wish.role, user.role),
+        (wish.is_active, user.is_active),
+        (wish.organization_id, user.organization_id),
+        (wish.is_superadmin, user.is_superadmin),
+    )
+    return any(wished is not None and wished != now for wished, now in pairs)
+
+
+async def _keep_an_admin(by: Principal, user: User) -> None:
+    """Within a change: somebody else must be left. Raises `Invalid` (last_admin).
+
+    The rows are locked, so of two admins who remove each other at once one fails.
+    """
+    if not user.is_active or user.role != Role.ADMIN:
+        return
+    if user.is_superadmin:
+        rest = User.filter(is_superadmin=True)
+    elif by.is_superadmin:
+        return  # the organization is still governed: by them
+    else:
+        rest = User.filter(organization_id=user.organization_id, role=Role.ADMIN)
+    admins = await rest.filter(is_active=True).order_by("id").select_for_update()
+    ids = {row.id for row in admins}
+    if ids <= {user.id} or (by.user_id and by.user_id not in ids):
+        raise Invalid("No admin would be left: make another one first.", code="last_admin")
+
+
+async def _check_free(username: str) -> None:
+    if await User.filter(username=username).exists():
+        raise _taken(username)
+
+
+def _taken(username: str) -> Invalid:
+    return Invalid(f"The user name {username!r} is taken.", code="name_taken")
+
+
+def _acts(user: User, changed: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """What the audit trail says of *changed*: an entry for each thing of its own."""
+    acts: list[tuple[str, dict[str, Any]]] = []
+    if "password_hash" in changed:
+        acts.append(("user.password_changed", {}))
+    if "role" in changed:
+        acts.append(("user.role_changed", {"from": str(user.role), "to": str(changed["role"])}))
+    rest = {n: v for n, v in changed.items() if n not in ("password_hash", "role")}
+    if rest:
+        acts.append(("user.updated", rest))
+    return acts

@@ -1,0 +1,287 @@
+"""Login, sessions and the tickets that open sockets (v1 1.2; safety S09-S15, S43)."""
+
+import hmac
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from tortoise.queryset import QuerySet
+
+from api.accounts import keys, passwords
+from api.accounts.credentials import ENDS, Grant, principal_of
+from api.accounts.keys import CredentialKind
+from api.accounts.models import Credential, User
+from api.accounts.office import FIRST_ORGANIZATION, Office
+from api.accounts.people import MAX_USERNAME
+from api.bus.local import Bus
+from api.errors import Forbidden, Invalid, NotAuthenticated, NotFound
+from api.events.service import Change
+from api.principal import Principal, system
+
+WS_TICKET_LIFE = timedelta(seconds=30)
+_KEEP_OLD_SESSIONS = timedelta(days=30)  # so that a device stays known for a while
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """A session just opened. *token* is shown this once; *csrf_token* belongs to its cookie."""
+
+    token: str
+    principal: Principal
+    csrf_token: str
+    expires_at: datetime
+
+
+class Sessions(Office):
+    """Who is signed in."""
+
+    def follow(self, bus: Bus) -> None:
+        """Forget who was whom whenever any process that *bus* reaches ends a credential."""
+        bus.listen(ENDS, on_ring=self._credentials.forget).__enter__()
+
+    async def login(
+        self, username: str, password: str, remote: str, agent: str, *, instead_of: str = ""
+    ) -> Login:
+        """Open a session. Raises `NotAuthenticated`, or `TooMany` after too many failures.
+
+        An unknown name takes as long, and reads the same, as a wrong password. The session whose
+        secret the client came with (*instead_of*) ends: nobody keeps what they planted there.
+        """
+        possible = len(username) <= MAX_USERNAME  # a row cannot even be asked for a longer one
+        user = await User.get_or_none(username=username) if possible else None
+        known = user is not None and await self._has_been_here(user, remote)
+        attempt = await self._throttle.begin(username, remote, known_device=known)
+        fits = await self._passwords.fits(password, user.password_hash if user else None)
+        if user is None or not fits:
+            await self._note_failure(user, username, "wrong name or password")
+            raise NotAuthenticated("Invalid credentials")
+        await self._throttle.succeeded(attempt)
+        if not user.is_active:
+            await self._note_failure(user, username, "disabled")
+            raise NotAuthenticated("Account disabled")
+        async with self._ledger.change() as change:
+            now = self._clock.now()
+            same = User.filter(id=user.id, password_hash=user.password_hash, is_active=True)
+            if not await same.update(last_login_at=now):  # changed while we were hashing
+                raise NotAuthenticated("Invalid credentials")
+            if keys.plausible(instead_of):
+                planted = {"prefix": keys.prefix_of(instead_of), "sha256": keys.digest(instead_of)}
+                await self._credentials.revoke_in(change, kind=CredentialKind.SESSION, **planted)
+            login = await self._open_session(change, user, remote, agent)
+            change.note(login.principal, "auth.login", ("user", user.id))
+        return login
+
+    async def logout(self, by: Principal) -> None:
+        """End the session that asks; a token or key stays what it is."""
+        if by.kind != CredentialKind.SESSION:
+            return
+        async with self._ledger.change() as change:
+            if await self._credentials.revoke_in(change, id=by.credential_id):
+                change.note(by, "auth.logout", ("user", by.user_id))
+
+    async def authenticate(self, secret: str) -> Principal:
+        """The owner of a session's token, API token or key. Raises `NotAuthenticated`."""
+        return await self._credentials.authenticate(secret)
+
+    # The password again
+
+    async def reauthenticate(self, by: Principal, password: str, remote: str) -> None:
+        """The owner of a session types the password again, so the session counts as fresh.
+
+        Raises `Invalid` for a token or key, `Forbidden`, or `TooMany` after too many failures.
+        """
+        by.require("self.write")
+        if by.kind != CredentialKind.SESSION:
+            raise Invalid("Only a session can be confirmed; a token or key never needs it.")
+        await self._check_password(by, password, remote)
+        async with self._ledger.change() as change:
+            now = self._clock.now()
+            await Credential.filter(id=by.credential_id).update(confirmed_at=now)
+            change.note(by, "auth.reauthenticated", ("user", by.user_id))
+
+    async def change_password(self, by: Principal, current: str, new: str, remote: str) -> None:
+        """The caller's own password; every other session of theirs ends.
+
+        Raises `Forbidden` for a wrong *current* one, `TooMany` after too many of those, `Invalid`
+        for a *new* one against the rule.
+        """
+        by.require("self.write")
+        passwords.check_rule(new, by.username)
+        await self._check_password(by, current, remote)
+        password_hash = await self._passwords.hash(new)
+        async with self._ledger.change() as change:
+            await User.filter(id=by.user_id).update(password_hash=password_hash)
+            await self._credentials.revoke_in(
+                change,
+                user_id=by.user_id,
+                kind=CredentialKind.SESSION,
+                id__not=by.credential_id,
+            )
+            change.note(by, "user.password_changed", ("user", by.user_id))
+
+    async def _check_password(self, by: Principal, password: str, remote: str) -> None:
+        """Counted like a login: a stolen session must not find the password out."""
+        user = await self._myself(by)
+        subject = f"the password of user {user.id}, asked again"  # no stranger can use these up
+        attempt = await self._throttle.begin(subject, remote, known_device=False)
+        if not await self._passwords.fits(password, user.password_hash):
+            await self._note_failure(user, user.username, "wrong current password")
+            raise Forbidden("The current password is wrong.", code="wrong_password")
+        await self._throttle.succeeded(attempt)
+
+    # Lists and ends
+
+    async def list_sessions(self, by: Principal) -> list[Credential]:
+        """The caller's open sessions, newest first."""
+        by.require("self.read")
+        return list(await self._open(user_id=by.user_id).order_by("-id"))
+
+    async def all_sessions(
+        self, by: Principal, skip: int, limit: int
+    ) -> tuple[list[tuple[Credential, str]], int]:
+        """Open sessions of the organization (a superadmin: of all) with user names, newest first;
+        and how many there are.
+        """
+        by.require("users.admin")
+        rows = self._open(**_within(by))
+        page = await rows.order_by("-id").offset(skip).limit(limit)
+        ids = {row.user_id for row in page}
+        names = {user.id: user.username for user in await User.filter(id__in=ids)}
+        return [(row, names.get(row.user_id, "")) for row in page], await rows.count()
+
+    async def revoke_session(self, by: Principal, session_id: int) -> None:
+        """End one of the caller's sessions. Raises `NotFound`."""
+        by.require("self.write")
+        await self._end_session(by, id=session_id, user_id=by.user_id)
+
+    async def revoke_any_session(self, by: Principal, session_id: int) -> None:
+        """End anybody's session in the organization (a superadmin: in all). Raises `NotFound`."""
+        by.require("users.admin")
+        await self._end_session(by, id=session_id, **_within(by))
+
+    async def revoke_other_sessions(self, by: Principal) -> int:
+        """End all of the caller's sessions but the one that asks; how many."""
+        by.require("self.write")
+        async with self._ledger.change() as change:
+            rows = self._open(user_id=by.user_id, id__not=by.credential_id)
+            return await self._revoke_noted(change, by, list(await rows), "session.revoked")
+
+    async def _end_session(self, by: Principal, **which: int) -> None:
+        async with self._ledger.change() as change:
+            rows = list(await self._open(**which))
+            if not await self._revoke_noted(change, by, rows, "session.revoked"):
+                raise NotFound("Session not found")
+
+    def _open(self, **which: int) -> QuerySet[Credential]:
+        return Credential.filter(
+            kind=CredentialKind.SESSION,
+            revoked_at=None,
+            expires_at__gt=self._clock.now(),
+            **which,
+        )
+
+    # Sockets
+
+    async def ended(self, by: Principal) -> bool:
+        """Whether a socket that *by* opened must be closed: nobody acts like that any more.
+
+        Ask after the wake `credential:<id>` (or `credentials.ENDS`), and every few seconds.
+        """
+        return bool(await self._credentials.ended_of([by]))
+
+    async def ended_of(self, principals: Collection[Principal]) -> set[int]:
+        """`ended` of many with two queries: the credential ids of those that must be closed."""
+        return await self._credentials.ended_of(principals)
+
+    def push_ticket(self, by: Principal) -> str:
+        """What opens the push of the OctoPrint face as *by*, and nothing else.
+
+        It says which credential it stands for, so it dies with that.
+        """
+        return self._session_tokens.ticket(by.credential_id)
+
+    async def redeem_push_ticket(self, username: str, ticket: str) -> Principal:
+        """Who *username* is with the `push_ticket` of their login. Raises `NotAuthenticated`."""
+        credential_id = self._session_tokens.credential_of(ticket)
+        if credential_id is None:
+            raise NotAuthenticated("Not authenticated")
+        principal = await self._credentials.behind(credential_id)
+        if principal.username != username:
+            raise NotAuthenticated("Not authenticated")
+        return principal
+
+    async def ws_ticket(self, by: Principal) -> str:
+        """What opens one websocket as *by*, once, within `WS_TICKET_LIFE`; nothing else."""
+        by.require("self.read")
+        now = self._clock.now()
+        grant = Grant(
+            user=await self._myself(by),
+            kind=CredentialKind.WS_TICKET,
+            printer_id=by.printer_id,
+            expires_at=now + WS_TICKET_LIFE,
+            parent_id=by.credential_id,
+        )
+        async with self._ledger.change() as change:
+            old = Credential.filter(user_id=by.user_id, kind=CredentialKind.WS_TICKET)
+            await old.filter(expires_at__lt=now - WS_TICKET_LIFE).delete()
+            _, secret = await self._issue(change, by, grant)
+        return secret
+
+    async def redeem_ws_ticket(self, ticket: str) -> Principal:
+        """Who asked for this `ws_ticket`; it is used up. Raises `NotAuthenticated`."""
+        if not keys.plausible(ticket):
+            raise NotAuthenticated("Not authenticated")
+        return await self._credentials.take_ticket(ticket)
+
+    async def csrf_fits(self, by: Principal, token: str) -> bool:
+        """Whether *token* is the CSRF token of the session that *by* came with."""
+        row = await Credential.get_or_none(id=by.credential_id, kind=CredentialKind.SESSION)
+        return row is not None and hmac.compare_digest(row.csrf_sha256, keys.digest(token))
+
+    async def _has_been_here(self, user: User, remote: str) -> bool:
+        return await Credential.filter(
+            user_id=user.id, kind=CredentialKind.SESSION, remote_address=remote
+        ).exists()
+
+    async def _note_failure(self, user: User | None, username: str, why: str) -> None:
+        """Who fails is noted in their organization; an unknown name in the first one.
+
+        People type passwords into the wrong field, so of an unknown name only a digest is kept.
+        """
+        where = user.organization_id if user else FIRST_ORGANIZATION
+        nobody = replace(system(where), username="")
+        entity = ("user", user.id) if user else ("", "")
+        subject = user.username if user else f"sha256:{keys.digest(username)[:16]}"
+        async with self._ledger.change() as change:
+            change.note(nobody, "auth.login_failed", entity, subject=subject, reason=why)
+
+    async def _open_session(self, change: Change, user: User, remote: str, agent: str) -> Login:
+        now = self._clock.now()
+        expires_at = now + timedelta(hours=self._settings.session_hours)
+        await Credential.filter(
+            user_id=user.id, kind=CredentialKind.SESSION, expires_at__lt=now - _KEEP_OLD_SESSIONS
+        ).delete()
+        csrf_token = keys.new_key()
+        secret = self._session_tokens.make(user.username, user.role, expires_at)
+        grant = Grant(
+            user=user,
+            kind=CredentialKind.SESSION,
+            expires_at=expires_at,
+            csrf_token=csrf_token,
+            remote_address=remote,
+            user_agent=agent,
+            confirmed_at=now,
+        )
+        row = await self._credentials.add(change, secret, grant)
+        assert row is not None, "two sessions cannot share a digest"
+        return Login(
+            token=secret,
+            principal=principal_of(user, row),
+            csrf_token=csrf_token,
+            expires_at=expires_at,
+        )
+
+
+def _within(by: Principal) -> dict[str, int]:
+    """The filter for rows that the admin *by* may see."""
+    return {} if by.is_superadmin else {"organization_id": by.organization_id}
