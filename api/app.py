@@ -11,9 +11,11 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from quart import Quart, Response, request
+from quart.ctx import RequestContext
 from tortoise.context import TortoiseContext
 from tortoise.exceptions import DBConnectionError, OperationalError
 from werkzeug.exceptions import HTTPException
@@ -26,7 +28,7 @@ from api.bus.local import Bus, LocalBus
 from api.clock import Clock, SystemClock
 from api.commands.service import Commands
 from api.config import Settings
-from api.db import open_database
+from api.db import open_database, persistently
 from api.errors import Unavailable
 from api.events.service import Ledger
 from api.files.service import Files
@@ -109,6 +111,17 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
     )
 
 
+class _Quart(Quart):
+    """Quart, whose requests are run again when the database collided before anything was done."""
+
+    async def dispatch_request(self, request_context: RequestContext | None = None) -> Any:
+        """The view's answer. An upload is not run again: its bytes come once."""
+        answer = partial(super().dispatch_request, request_context)
+        if RECEIVE_KEY in request.scope:
+            return await answer()
+        return await persistently(answer)
+
+
 class Application:
     """The ASGI application. Lifespan startup opens the database and starts the queue."""
 
@@ -117,7 +130,7 @@ class Application:
         self.clock = clock or SystemClock()
         self.bus: Bus = LocalBus()
         self.rooms = open_rooms(settings, self.clock, self.bus)
-        self.quart = Quart("gantry", static_folder=None)
+        self.quart = _Quart("gantry", static_folder=None)
         self.quart.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
         self.v1 = V1(self.quart, self.rooms.accounts)
         self.octoprint = _register(self.quart, self.v1, self.rooms, settings)

@@ -18,6 +18,10 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "beat_s": (0.1, 3600),
     "dead_s": (0.2, 24 * 3600),
     "bridge_grace_s": (0, 3600),
+    "database_pool_min": (0, 1000),
+    "database_pool_max": (1, 1000),
+    "statement_timeout_s": (0.1, 600),
+    "lock_timeout_s": (0.1, 600),
 }
 _POSTGRES = ("postgres", "postgresql", "asyncpg")
 _DATABASES = "nothing, sqlite:///an/absolute/path or postgresql://user:password@host:port/name"
@@ -40,10 +44,18 @@ class Settings:
     public_url: str = ""  # base of generated links; empty: from the request
     max_upload_bytes: int = 1024 * 1024 * 1024
     session_hours: int = 24
+    setup_token: str = ""  # asked for at set-up; empty: made at start, in setup.token in data_dir
     live_interval_s: float = 1.0
     beat_s: float = 15.0
     dead_s: float = 40.0
     bridge_grace_s: float = 5.0  # a room away for less than this is not shown as offline
+    link_url: str = ""  # where rooms open their link, if not at this API: a gateway's wss:// URL
+    gateway_url: str = ""  # the management API of the rooms' gateway, for functions
+    feed_gateway_url: str = ""  # the same of the dashboards' gateway
+    database_pool_min: int = 1  # connections to PostgreSQL that are kept open
+    database_pool_max: int = 10
+    statement_timeout_s: float = 5.0  # of PostgreSQL, for one statement
+    lock_timeout_s: float = 3.0  # of PostgreSQL, for a row or another writer
 
     @property
     def database(self) -> str:
@@ -83,6 +95,9 @@ def _check(settings: Settings) -> None:
         value = getattr(settings, name)
         if not lowest <= value <= highest:  # NaN fails here too
             raise _refuse(name, value, f"{lowest:g} to {highest:g}")
+    if settings.database_pool_min > settings.database_pool_max:
+        most = f"at most GANTRY_DATABASE_POOL_MAX ({settings.database_pool_max})"
+        raise _refuse("database_pool_min", settings.database_pool_min, most)
     if settings.dead_s <= settings.beat_s:
         raise _refuse("dead_s", settings.dead_s, f"more than GANTRY_BEAT_S ({settings.beat_s:g})")
     if settings.bus_url:

@@ -2,18 +2,28 @@
 
 The context that `Tortoise.init()` returns is entered around the app for every request and task
 (tortoise's own Quart integration answers 500 on every request).
+
+SQLite has one writer, this process. PostgreSQL has many processes: every change begins with an
+advisory lock (`Transaction`), so that what it reads is still true when it writes, and a change that
+collided nevertheless, or lost its connection before the commit, is run again (`persistently`).
 """
 
+import asyncio
+import random
 import sqlite3
 import sys
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from tortoise import Tortoise
+from tortoise.connection import get_connection
 from tortoise.context import TortoiseContext
-from tortoise.exceptions import OperationalError
+from tortoise.exceptions import DBConnectionError, OperationalError
 from tortoise.transactions import in_transaction
 
 from api.config import Settings, load
@@ -37,10 +47,44 @@ class DatabaseUnusable(RuntimeError):
     """The database cannot be opened or written; the text says where it is and what to do."""
 
 
-def tortoise_config(url: str) -> dict[str, Any]:
+class Transient(OperationalError):
+    """A transaction certainly changed nothing, and may succeed when it is run again."""
+
+
+@dataclass(slots=True)
+class _Call:
+    """One run of what `persistently` was given."""
+
+    has_committed: bool = False
+
+
+#: Pauses before a call is run again, in seconds, each drawn between half and one and a half of it.
+AGAIN_S = (0.02, 0.1, 0.3)
+BEGIN_AGAIN_S = (0.0, 0.05, 0.3)
+
+_call: ContextVar[_Call | None] = ContextVar("database_call", default=None)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """How PostgreSQL is used by one process. Times in seconds; 0 for a time: no limit."""
+
+    min_size: int = 1
+    max_size: int = 10
+    statement_s: float = 5.0
+    lock_s: float = 3.0
+
+
+#: For commands that may take long and have the database for themselves.
+PATIENT = Pool(max_size=2, statement_s=0, lock_s=0)
+
+
+def tortoise_config(url: str, pool: Pool | None = None) -> dict[str, Any]:
     """The configuration for *url*; times are UTC and aware."""
     return {
-        "connections": {"default": url},
+        "connections": {"default": _connection(url, pool or Pool())},
         "apps": {
             "farm": {
                 "models": MODELS,
@@ -51,6 +95,60 @@ def tortoise_config(url: str) -> dict[str, Any]:
         "use_tz": True,
         "timezone": "UTC",
     }
+
+
+def is_postgres(url: str) -> bool:
+    """Whether *url* (as `Settings.database` gives it) names PostgreSQL."""
+    return urlsplit(url).scheme == "asyncpg"
+
+
+def _connection(url: str, pool: Pool) -> str | dict[str, Any]:
+    if not is_postgres(url):
+        return url
+    dsn = "postgresql" + url[len("asyncpg") :]
+    credentials = {
+        "dsn": dsn,
+        "minsize": pool.min_size,
+        "maxsize": pool.max_size,
+        "server_settings": {
+            "application_name": "gantry",
+            "timezone": "UTC",
+            "statement_timeout": str(round(pool.statement_s * 1000)),
+            "lock_timeout": str(round(pool.lock_s * 1000)),
+            # A process that is frozen inside a transaction must not keep others out for ever.
+            "idle_in_transaction_session_timeout": "10000" if pool.statement_s else "0",
+        },
+    }
+    if "target_session_attrs" not in urlsplit(url).query:
+        credentials["target_session_attrs"] = "primary"  # a standby decides nothing
+    return {"engine": "api.postgres", "credentials": credentials}
+
+
+def has_other_writers() -> bool:
+    """Whether other processes may write to the open database."""
+    return get_connection("default").capabilities.dialect == "postgres"
+
+
+async def persistently(work: Callable[[], Awaitable[T]]) -> T:
+    """What *work* returns; it is run again, at most three times, when it raises `Transient`.
+
+    Only while none of its transactions was committed: until then it has done nothing. What it
+    does beside the database must bear being done twice.
+    """
+    if _call.get() is not None:
+        return await work()
+    for pause_s in (*AGAIN_S, None):
+        call = _Call()
+        token = _call.set(call)
+        try:
+            return await work()
+        except Transient:
+            if call.has_committed or pause_s is None:
+                raise
+        finally:
+            _call.reset(token)
+        await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 — jitter
+    raise AssertionError("the last run returns or raises")
 
 
 def __getattr__(name: str) -> dict[str, Any]:
@@ -64,19 +162,32 @@ def __getattr__(name: str) -> dict[str, Any]:
 
 
 class Transaction:
-    """Tortoise's transaction, safe against being cancelled while it begins.
+    """A transaction of the one writer of an organization, or of the whole farm (None).
 
-    Tortoise takes its lock (or a connection from the pool) before BEGIN and gives it back only
-    after a whole entry: a request whose client goes away in between would lock everybody out.
+    Safe against being cancelled while it begins: Tortoise takes its lock (or a connection from the
+    pool) before BEGIN and gives it back only after a whole entry, so a request whose client goes
+    away in between would lock everybody out. A connection that turns out to be dead is replaced.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, organization_id: int | None = None) -> None:
+        self._organization_id = organization_id
         self._context = in_transaction()
 
     async def __aenter__(self) -> None:
+        for pause_s in BEGIN_AGAIN_S:
+            try:
+                return await self._begin()
+            except (Transient, DBConnectionError):
+                self._context = in_transaction()
+            await asyncio.sleep(pause_s)
+        return await self._begin()
+
+    async def _begin(self) -> None:
         begun = False
         try:
-            await self._context.__aenter__()
+            client: Any = await self._context.__aenter__()
+            if has_other_writers():
+                await client.lock(self._organization_id)
             begun = True
         finally:
             if not begun and hasattr(self._context, "token"):  # it holds the connection
@@ -92,12 +203,21 @@ class Transaction:
             await self._context.__aexit__(kind, error, trace)
         except sqlite3.OperationalError as failed:  # Tortoise does not translate a failed commit
             raise OperationalError(failed) from failed
+        call = _call.get()
+        if kind is None and call is not None:
+            call.has_committed = True
 
 
-async def open_database(settings: Settings) -> TortoiseContext:
+async def open_database(settings: Settings, pool: Pool | None = None) -> TortoiseContext:
     """The opened context. Raises `DatabaseUnusable`."""
     check_writable(settings)
-    return await Tortoise.init(config=tortoise_config(settings.database))
+    pool = pool or Pool(
+        min_size=settings.database_pool_min,
+        max_size=settings.database_pool_max,
+        statement_s=settings.statement_timeout_s,
+        lock_s=settings.lock_timeout_s,
+    )
+    return await Tortoise.init(config=tortoise_config(settings.database, pool))
 
 
 def check_writable(settings: Settings) -> None:

@@ -22,7 +22,7 @@ from tortoise.exceptions import BaseORMException
 from tortoise.migrations.executor import MigrationExecutor
 
 from api.config import SettingError, Settings, load
-from api.db import DatabaseUnusable, open_database, tortoise_config
+from api.db import PATIENT, DatabaseUnusable, open_database, tortoise_config
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -89,7 +89,7 @@ def _trouble(settings: Settings) -> tuple[type[Exception], ...]:
     """What opening a database raises; not everything goes through Tortoise's own errors."""
     if urlsplit(settings.database).scheme == "sqlite":
         return BaseORMException, OSError, sqlite3.Error
-    import asyncpg  # type: ignore[import-untyped]
+    import asyncpg
 
     return BaseORMException, OSError, asyncpg.PostgresError
 
@@ -100,7 +100,7 @@ def _executor(connection: BaseDBAsyncClient, settings: Settings) -> MigrationExe
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[BaseDBAsyncClient]:
-    context = await open_database(settings)
+    context = await open_database(settings, PATIENT)
     try:
         with context:
             yield get_connection("default")

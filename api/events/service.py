@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakValueDictionary
 
 from api.bus.local import Bus
 from api.clock import Clock
-from api.db import Transaction
+from api.db import Transaction, has_other_writers
 from api.events.models import AuditEntry, Event
 from api.principal import Principal
 
@@ -76,17 +77,20 @@ class Ledger:
     def __init__(self, bus: Bus, clock: Clock) -> None:
         self._bus = bus
         self._clock = clock
-        self._writer = asyncio.Lock()
+        self._writers: WeakValueDictionary[int | None, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def change(self) -> AsyncIterator[Change]:
+    async def change(self, organization_id: int | None = None) -> AsyncIterator[Change]:
         """A transaction. Rows and events commit together; wake-ups leave after the commit.
 
-        One writer at a time in this process, so a read in it is still true at its write. Never
-        await the network inside. An exception rolls everything back and wakes nobody.
+        One writer at a time, in all processes together, so a read in it is still true at its
+        write; with *organization_id* one per organization, and it must touch nothing of others.
+        Never await the network inside. An exception rolls everything back and wakes nobody.
         """
         change = Change()
-        async with self._writer, Transaction():
+        scope = organization_id if has_other_writers() else None
+        writer = self._writers.setdefault(scope, asyncio.Lock())
+        async with writer, Transaction(scope):
             yield change
             await self._write(change.happened)
             await self._audit(change.noted)

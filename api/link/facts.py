@@ -95,7 +95,7 @@ class FactRecorder:
     async def _commit(
         self, bridge: Bridge, epoch: int, batch: FactBatch, *, one_by_one: bool
     ) -> list[Body]:
-        async with self._rooms.ledger.change() as change:
+        async with self._rooms.ledger.change(bridge.organization_id) as change:
             standing, row = await self._rooms.bridges.standing(bridge.id, epoch)
             if standing is not Standing.CURRENT:
                 return []

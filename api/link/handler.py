@@ -8,12 +8,14 @@ them on the wire.
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
 from api.bridges.service import Bridge, Standing
 from api.clock import Clock, iso
 from api.config import Settings
+from api.db import persistently
 from api.link.facts import FOREIGN, FactRecorder
 from api.link.rooms import CommandRow, LinkRooms
 from schemas.codec import MAX_FRAME_BYTES, encoded_size
@@ -80,7 +82,7 @@ class LinkHandler:
                 action="upgrade",
                 retry_after_s=UPGRADE_RETRY_S,
             )
-        opened = await self._rooms.bridges.open_session(bridge, hello)
+        opened = await persistently(partial(self._rooms.bridges.open_session, bridge, hello))
         return Welcome(
             session=opened.session,
             epoch=opened.epoch,
@@ -99,6 +101,9 @@ class LinkHandler:
 
         *desired_told* is the newest configuration that this link has carried already.
         """
+        return await persistently(partial(self._outgoing, bridge_id, epoch, desired_told))
+
+    async def _outgoing(self, bridge_id: int, epoch: int, desired_told: int) -> Outgoing:
         standing, bridge = await self._rooms.bridges.standing(bridge_id, epoch)
         if standing is not Standing.CURRENT:
             return Outgoing(standing, [], desired_told)
@@ -150,6 +155,9 @@ class LinkHandler:
 
     async def incoming(self, bridge: Bridge, epoch: int, body: Body) -> list[Body]:
         """Take what the bridge said on the link of *epoch*; the answers to it."""
+        return await persistently(partial(self._take, bridge, epoch, body))
+
+    async def _take(self, bridge: Bridge, epoch: int, body: Body) -> list[Body]:
         match body:
             case LiveSnap():
                 return await self._live(bridge, epoch, body)
@@ -176,7 +184,7 @@ class LinkHandler:
         return [Nak(code=FOREIGN, reason=reason, type="live")]
 
     async def _position(self, bridge: Bridge, epoch: int, body: CmdGot | Reported) -> None:
-        async with self._rooms.ledger.change() as change:
+        async with self._rooms.ledger.change(bridge.organization_id) as change:
             standing, _ = await self._rooms.bridges.standing(bridge.id, epoch)
             if standing is not Standing.CURRENT:
                 return

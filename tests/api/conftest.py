@@ -1,6 +1,9 @@
-"""Fixtures of the rooms: a held clock, a bus, an in-memory database with the schema."""
+"""Fixtures of the rooms: a held clock, a bus, a database with the schema and no rows.
 
-from collections.abc import AsyncIterator
+The database is SQLite in memory; with `GANTRY_TEST_DATABASE=postgres` a real PostgreSQL.
+"""
+
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from api.config import Settings
 from api.db import tortoise_config
 from api.events.service import Ledger
 from api.principal import Principal, Role
+from tests.fakes import databases
 
 
 class FakeClock:
@@ -49,13 +53,35 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path / "data")
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[databases.Server]:
+    """The real server of this test process, started for the first test that asks for it."""
+    with databases.running_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def engine(request: pytest.FixtureRequest) -> databases.Server | None:
+    """The server that the rooms are tested on; None: SQLite."""
+    if not databases.ON_POSTGRES:
+        return None
+    server: databases.Server = request.getfixturevalue("postgres")
+    return server
+
+
 @pytest.fixture
-async def database(clock: FakeClock) -> AsyncIterator[None]:
+async def database(clock: FakeClock, engine: databases.Server | None) -> AsyncIterator[None]:
     EXECUTOR_CACHE.clear()
-    context = await Tortoise.init(config=tortoise_config("sqlite://:memory:"))
+    if engine is None:
+        context = await Tortoise.init(config=tortoise_config("sqlite://:memory:"))
+    else:
+        context = await databases.opened(engine.url(await databases.postgres_with_tables(engine)))
     with context:
-        await context.generate_schemas()
+        if engine is None:
+            await context.generate_schemas()
         await Organization.create(id=1, name="Test farm", created_at=clock.now())
+        if engine is not None:
+            await databases.count_on()
         yield
     await context.close_connections()
 

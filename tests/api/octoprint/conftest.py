@@ -5,7 +5,6 @@ import base64
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -30,6 +29,7 @@ from api.printers.models import Printer
 from api.printers.rows import STRUCTURE, bell
 from api.printers.service import PrinterCreate
 from schemas.link import Port
+from tests.fakes import databases
 from tests.fakes.room import FakeRoom, Machine
 
 BASE = "http://farm.local:5000"
@@ -105,18 +105,15 @@ class World:
         self.application.bus.wake([STRUCTURE, *(bell(row["id"]) for row in self.printers)])
 
 
-def _settings(directory: Path) -> Settings:
-    """A database file that nobody waits for: what a power cut would lose is not tested here."""
-    url = f"sqlite://{directory / 'farm.sqlite3'}?busy_timeout=5000&synchronous=OFF"
-    return Settings(data_dir=directory, database_url=url)
-
-
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+async def world(
+    tmp_path_factory: pytest.TempPathFactory, engine: databases.Server | None
+) -> AsyncIterator[World]:
     EXECUTOR_CACHE.clear()
     directory = tmp_path_factory.mktemp("octoprint") / "data"
     directory.mkdir()
-    application = Application(_settings(directory))
+    url = await databases.url_for_application(directory, engine)
+    application = Application(Settings(data_dir=directory, database_url=url))
     # In tasks of their own: what a fixture sets in its context holds for other rooms' tests too.
     await asyncio.create_task(_migrate(application))
     await asyncio.create_task(application.startup())

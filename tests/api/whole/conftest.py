@@ -18,6 +18,7 @@ from api.clock import SystemClock
 from api.config import Settings
 from api.db import open_database
 from api.principal import Principal, Role
+from tests.fakes import databases
 
 BASE = "http://farm.local:5000"
 GCODE = b"; made by hand\nG28\nM104 S200\nG1 X10 F600\nG1 X20\nM84\n"
@@ -51,9 +52,7 @@ class Whole:
     async def rows(self) -> dict[str, list[tuple[Any, ...]]]:
         """Everything that is kept, but for what merely asking leaves behind."""
         connection = self.application.database.connections.get("default")
-        _, names = await connection.execute_query(
-            "SELECT name FROM sqlite_master WHERE type = 'table'"
-        )
+        _, names = await connection.execute_query(databases.TABLES[connection.capabilities.dialect])
         kept = {}
         for (name,) in names:
             if name not in TABLES_THAT_MOVE:
@@ -63,11 +62,13 @@ class Whole:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def farm_with_all(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Whole]:
+async def farm_with_all(
+    tmp_path_factory: pytest.TempPathFactory, engine: databases.Server | None
+) -> AsyncIterator[Whole]:
     EXECUTOR_CACHE.clear()
     directory = tmp_path_factory.mktemp("whole") / "data"
     directory.mkdir()
-    url = f"sqlite://{directory / 'farm.sqlite3'}?busy_timeout=5000&synchronous=OFF"
+    url = await databases.url_for_application(directory, engine)
     application = Application(Settings(data_dir=directory, database_url=url))
     # In tasks of their own: what a fixture sets in its context holds for other rooms' tests too.
     await asyncio.create_task(_tables(application))

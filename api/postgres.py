@@ -1,0 +1,234 @@
+"""PostgreSQL for Tortoise: bounded waits, lost connections survived, commits of unknown outcome.
+
+A Tortoise backend (`"engine": "api.postgres"`). What it adds to Tortoise's own:
+
+* nobody waits for ever: for a connection, a statement or a lock (safety R20);
+* a connection that the server ended is replaced. A SELECT outside of a transaction is asked again;
+  a transaction that certainly did nothing raises `Transient`, so that `api.db.persistently` may run
+  the whole call again (R21, R22);
+* when the connection breaks while COMMIT is under way, the server is asked what became of that
+  transaction (`pg_xact_status`), so a committed change is never reported as failed (R23).
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import asyncpg
+from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
+from tortoise.backends.base.client import (
+    NestedTransactionContext,
+    TransactionContext,
+    TransactionContextPooled,
+)
+from tortoise.exceptions import BaseORMException, DBConnectionError, OperationalError
+
+from api.db import Transient
+
+ACQUIRE_S = 5.0  # for a free connection of the pool
+CONNECT_S = 5.0
+CLASS_OF_LOCKS = 7305  # our half of the advisory locks' numbers: any number, as long as it is ours
+WHOLE_FARM = 0
+ASK_OUTCOME_S = (0.0, 0.1, 0.3, 0.6, 1.0, 2.0)  # pauses before each question for a lost commit
+READ_AGAIN = 2
+
+_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.exceptions.TargetServerAttributeNotMatched,
+    OSError,
+)
+_COLLIDED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+
+_LOCK_FARM = "SELECT pg_current_xact_id()::text, pg_advisory_xact_lock($1, $2)"
+_LOCK_ORGANIZATION = (
+    "SELECT pg_current_xact_id()::text, pg_advisory_xact_lock_shared($1, $2), "
+    "pg_advisory_xact_lock($1, $3)"
+)
+
+_log = logging.getLogger("gantry.database")
+
+Method = Callable[..., Coroutine[None, None, Any]]
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc]
+    """Nothing here outlives a transaction, so nothing needs to be reset after one."""
+
+    def get_reset_query(self) -> str:
+        """No question for each return to the pool."""
+        return ""
+
+
+class _Pool(asyncpg.Pool):  # type: ignore[misc]
+    """Waits for a free connection, but not for ever."""
+
+    def acquire(self, *, timeout: float | None = None) -> Any:
+        """A connection, within 5 s unless told otherwise."""
+        return super().acquire(timeout=timeout or ACQUIRE_S)
+
+
+def translated(error: BaseException) -> BaseORMException | None:
+    """What *error* is to Tortoise's users; None: leave it as it is."""
+    if isinstance(error, _COLLIDED):
+        return Transient(error)
+    if isinstance(error, TimeoutError):  # an OSError too, so before those
+        return OperationalError("the database did not answer in time")
+    if isinstance(error, _LOST):
+        return DBConnectionError(f"the connection to the database was lost: {error}")
+    if isinstance(error, asyncpg.PostgresError):
+        return OperationalError(error)
+    return None
+
+
+class PostgresClient(AsyncpgDBClient):
+    """A pool of connections to one primary server."""
+
+    def __init__(self, *, dsn: str, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._dsn = dsn
+        self.extra.pop("dsn", None)
+
+    async def create_connection(self, with_db: bool) -> None:
+        """Open the pool. Raises what asyncpg raises; statements raise `DBConnectionError`."""
+        self._pool = await _Pool(
+            self._dsn,
+            min_size=self.pool_minsize,
+            max_size=self.pool_maxsize,
+            max_queries=50_000,
+            max_inactive_connection_lifetime=300.0,
+            setup=None,
+            init=None,
+            loop=None,
+            connection_class=_Connection,
+            record_class=asyncpg.Record,
+            server_settings=self.server_settings,
+            timeout=CONNECT_S,
+            **self.extra,
+        )
+        await self._post_connect()
+
+    async def _translate_exceptions(self, func: Method, *args: Any, **kwargs: Any) -> Any:
+        tries = READ_AGAIN if _only_reads(func.__name__, args) else 0
+        while True:
+            try:
+                return await super()._translate_exceptions(func, *args, **kwargs)
+            except BaseORMException:
+                raise
+            except Exception as error:
+                if isinstance(error, _LOST) and not isinstance(error, TimeoutError) and tries:
+                    tries -= 1
+                    continue
+                if (known := translated(error)) is not None:
+                    raise known from error
+                raise
+
+    def _in_transaction(self) -> TransactionContext:
+        return _PooledTransaction(PostgresTransaction(self), self._pool_init_lock)
+
+    async def outcome(self, number: str) -> str:
+        """What became of transaction *number*: committed, aborted, or in progress."""
+        _, rows = await self.execute_query("SELECT pg_xact_status($1::text::xid8) AS s", [number])
+        return str(rows[0]["s"])
+
+
+class _PooledTransaction(TransactionContextPooled):
+    """Tortoise's, with the errors of getting a connection in Tortoise's words."""
+
+    async def __aenter__(self) -> Any:
+        try:
+            return await super().__aenter__()
+        except BaseORMException:
+            raise
+        except Exception as error:
+            if (known := translated(error)) is not None:
+                raise known from error
+            raise
+
+
+class PostgresTransaction(TransactionWrapper):
+    """A transaction, or a savepoint in one."""
+
+    def __init__(self, connection: AsyncpgDBClient) -> None:
+        super().__init__(connection)
+        self._number: str | None = None  # as the server counts, once `lock` has asked for it
+
+    async def lock(self, organization_id: int | None) -> None:
+        """Keep other writers of *organization_id* out, or all of them, until the end.
+
+        What was read after this is still true at the end of the transaction, in every process.
+        """
+        if organization_id is None:
+            query, values = _LOCK_FARM, [CLASS_OF_LOCKS, WHOLE_FARM]
+        else:
+            query, values = _LOCK_ORGANIZATION, [CLASS_OF_LOCKS, WHOLE_FARM, organization_id]
+        _, rows = await self.execute_query(query, values)
+        self._number = str(rows[0][0])
+
+    async def _translate_exceptions(self, func: Method, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await super()._translate_exceptions(func, *args, **kwargs)
+        except BaseORMException:
+            raise
+        except Exception as error:
+            known = translated(error)
+            if isinstance(known, DBConnectionError):  # before COMMIT: it certainly did nothing
+                raise Transient(known) from error
+            if known is not None:
+                raise known from error
+            raise
+
+    def _in_transaction(self) -> TransactionContext:
+        return NestedTransactionContext(PostgresTransaction(self))
+
+    async def commit(self) -> None:
+        """Raises `Transient` when it certainly did not happen, `OperationalError` when unknown."""
+        try:
+            await super().commit()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            self._finalized = True
+            known = translated(error)
+            if isinstance(known, DBConnectionError) and self._number is not None:
+                await self._find_out(self._number, error)
+                return
+            raise known or error from error
+
+    async def _find_out(self, number: str, error: Exception) -> None:
+        """Return if transaction *number* was committed."""
+        parent = self._parent
+        assert isinstance(parent, PostgresClient)
+        for pause_s in ASK_OUTCOME_S:
+            await asyncio.sleep(pause_s)
+            try:
+                found = await parent.outcome(number)
+            except BaseORMException as still:
+                _log.warning("cannot ask what became of transaction %s: %s", number, still)
+                continue
+            if found == "committed":
+                _log.info("transaction %s was committed although its answer was lost", number)
+                return
+            if found == "aborted":
+                raise Transient(f"the commit did not happen: {error}") from error
+        raise OperationalError(
+            f"the database went away during a commit and cannot be asked for its outcome: {error}"
+        ) from error
+
+    async def rollback(self) -> None:
+        """Undo; what the server has undone by itself is no error."""
+        try:
+            await super().rollback()
+        except (*_LOST, asyncpg.PostgresError) as error:
+            self._finalized = True
+            _log.info("nothing to roll back: %s", error)
+
+
+def _only_reads(name: str, args: tuple[Any, ...]) -> bool:
+    is_query = name in ("execute_query", "execute_query_dict") and len(args) > 1
+    return is_query and str(args[1]).lstrip()[:6].upper() == "SELECT"
+
+
+client_class = PostgresClient

