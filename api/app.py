@@ -30,7 +30,12 @@ from api.commands.service import Commands
 from api.config import Settings
 from api.db import open_database, persistently
 from api.errors import Unavailable
+from api.events.history import History
 from api.events.service import Ledger
+from api.feed.routes import EventRoutes
+from api.feed.service import Feed
+from api.feed.socket import PATHS, FeedEndpoint
+from api.feed.sockets import Sockets
 from api.files.service import Files
 from api.http import MAX_BODY_BYTES, json_answer
 from api.jobs.routes import JobRoutes
@@ -49,6 +54,7 @@ from api.pools.service import Pools
 from api.printers.routes import PrinterRoutes
 from api.printers.service import Printers
 from api.scheduler.service import Scheduler
+from api.spec.routes import SpecRoutes
 from api.status import StatusRoutes
 from api.storage import open_storage
 from api.telemetry.service import Telemetry
@@ -80,12 +86,15 @@ class Rooms:
     telemetry: Telemetry
     jobs: Jobs
     scheduler: Scheduler
+    feed: Feed
+    sockets: Sockets
 
 
 def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
     """All services, wired; the database need not be open yet."""
     ledger = Ledger(bus, clock)
     accounts = Accounts(ledger, clock, settings)
+    accounts.follow(bus)
     bridges = Bridges(ledger, clock, settings, bus)
     files = Files(open_storage(settings), ledger, clock, settings)
     printers = Printers(bridges, ledger, clock, bus)
@@ -94,7 +103,7 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
     library = Library(files, ledger, clock)
     commands = Commands(bridges, ledger, clock, bus)
     telemetry = Telemetry(bridges, printers, ledger, clock, bus)
-    jobs = Jobs(printers, commands, files, library, ledger=ledger, clock=clock)
+    jobs = Jobs(printers, commands, files, library, pools=pools, ledger=ledger, clock=clock)
     return Rooms(
         ledger=ledger,
         accounts=accounts,
@@ -107,7 +116,9 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
         commands=commands,
         telemetry=telemetry,
         jobs=jobs,
-        scheduler=Scheduler(jobs, printers, commands, bus),
+        scheduler=Scheduler(jobs, printers, pools, commands, bus),
+        feed=Feed(History(ledger), printers, telemetry, bus=bus, clock=clock, settings=settings),
+        sockets=Sockets(accounts, bus),
     )
 
 
@@ -125,18 +136,27 @@ class _Quart(Quart):
 class Application:
     """The ASGI application. Lifespan startup opens the database and starts the queue."""
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock | None = None, bus: Bus | None = None
+    ) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
-        self.bus: Bus = LocalBus()
+        self.bus: Bus = bus or LocalBus()
         self.rooms = open_rooms(settings, self.clock, self.bus)
         self.quart = _Quart("gantry", static_folder=None)
         self.quart.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
         self.v1 = V1(self.quart, self.rooms.accounts)
         self.octoprint = _register(self.quart, self.v1, self.rooms, settings)
         _register_errors(self.quart, self.octoprint)
-        handler = LinkHandler(self.rooms, self.clock, settings)
-        self.link = LinkEndpoint(handler, self.bus, self.clock)
+        self.handler = LinkHandler(self.rooms, self.clock, settings)
+        self.link = LinkEndpoint(self.handler, self.bus, self.clock)
+        self.dashboards = FeedEndpoint(
+            self.rooms.feed,
+            self.rooms.sockets,
+            self.rooms.accounts,
+            self.clock,
+            settings.public_url,
+        )
         self._context: TortoiseContext | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -155,7 +175,7 @@ class Application:
         # one token for leaving, which requests that overlap would take from each other.
         self.database.__enter__()
         if scope["type"] == "websocket":
-            await self.link(scope, receive, send)
+            await self._websocket(scope["path"])(scope, receive, send)
             return
         telemetry = self.rooms.telemetry
         if scope["method"] == "GET" and telemetry.catching_up() and "/health" not in scope["path"]:
@@ -168,13 +188,26 @@ class Application:
         else:
             await serve(scope, receive, send)
 
-    async def startup(self) -> None:
-        """Open the database and start what runs by itself. Raises `DatabaseUnusable`."""
+    async def startup(self, *, background: bool = True) -> None:
+        """Open the database and start what runs by itself. Raises `DatabaseUnusable`.
+
+        *background* False: nothing runs by itself; a function steps the queue when it is called.
+        """
         self._context = await open_database(self.settings)
+        if not background:
+            await self.quart.startup()
+            return
         with self._context:
+            await self.rooms.accounts.offer_setup()
             await self.rooms.bridges.load()
             await self.rooms.telemetry.load()
-            for work in (self.rooms.scheduler.run(), self.rooms.telemetry.run()):
+            rooms = self.rooms
+            for work in (
+                rooms.scheduler.run(),
+                rooms.telemetry.run(),
+                rooms.feed.run(),
+                rooms.sockets.run(),
+            ):
                 task = asyncio.create_task(work)
                 self._tasks.add(task)
         await self.quart.startup()
@@ -185,10 +218,17 @@ class Application:
             if self._context is not None:
                 stack.push_async_callback(self._context.close_connections)
             stack.push_async_callback(self.quart.shutdown)
-            await self.link.drain()
+            await self.drain()
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _websocket(self, path: str) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+        return self.dashboards if path in PATHS else self.link
+
+    async def drain(self) -> None:
+        """Close every socket with 1012, so that their owners come back soon."""
+        await asyncio.gather(self.link.drain(), self.rooms.sockets.drain())
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -206,13 +246,15 @@ def _register(quart: Quart, v1: V1, rooms: Rooms, settings: Settings) -> OctoPri
     AccountRoutes(rooms.accounts, settings).register(v1)
     BridgeRoutes(rooms.bridges).register(v1)
     PairingRoutes(rooms.pairing, settings).register(v1, quart)
-    LinkRoutes(rooms.bridges, rooms.files).register(quart)
+    LinkRoutes(rooms.bridges, rooms.files, settings.link_url).register(quart)
     PrinterRoutes(rooms.printers, rooms.telemetry, rooms.jobs).register(v1)
     PoolRoutes(rooms.pools, rooms.printers).register(v1)
     LibraryRoutes(rooms.library, rooms.files, settings).register(v1)
+    EventRoutes(rooms.feed).register(v1)
     JobRoutes(rooms.jobs, rooms.printers, rooms.telemetry, rooms.library).register(v1)
     OctoPrintKeyRoutes(rooms.accounts, rooms.printers).register(v1)
     StatusRoutes(quart).register(v1)
+    SpecRoutes(v1).register(quart)
     face = OctoPrintFace(rooms, settings)
     face.register(quart)
     return face

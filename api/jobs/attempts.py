@@ -15,9 +15,10 @@ from ulid import ULID
 
 from api.clock import Clock
 from api.commands.service import Command, Commands, Row
-from api.errors import Conflict, Invalid, NotFound, Unavailable
-from api.events.service import Change, Happened
+from api.errors import Conflict, Invalid, Unavailable
+from api.events.service import Change
 from api.jobs.models import Attempt, Job, Print
+from api.jobs.moves import move_job, note, wrong_state
 from api.principal import Principal, system
 from api.printers.service import Printer, Printers
 from schemas.commands import CommandState, StartArgs, Verb
@@ -25,7 +26,6 @@ from schemas.jobs import (
     ATTEMPT_OVER,
     ATTEMPT_TRANSITIONS,
     JOB_EVENT_OF_ATTEMPT,
-    JOB_OVER,
     JOB_TRANSITIONS,
     JOB_WAITING,
     AttemptEvent,
@@ -114,7 +114,7 @@ class Attempts:
         """Start *job* on *printer*. Raises `Conflict` or `Unavailable`, as `take` and a command do;
         nothing has changed then, if the caller rolls back.
         """
-        self._check_job(job, printer)
+        self._check_job(job, printer, explicit=explicit)
         if Printers.profile(printer) != checked.profile:
             raise Conflict(f"The profile of {printer.name} has just changed; start again.")
         attempt = await self._new_attempt(change, job, printer, explicit=explicit)
@@ -133,28 +133,28 @@ class Attempts:
         )
         attempt.command_id = command.id
         await attempt.save()
-        await self.move(change, job, JobEvent.GRANT)
+        await self._move(change, job, JobEvent.GRANT, attempt)
+        note(change, by, "job.dispatched", job, printer_id=printer.id, attempt=attempt.number)
         return attempt
 
     async def start_by_hand(self, change: Change, job: Job, printer: Printer) -> Attempt:
         """A person started *job* on a printer without a bridge. Raises `Conflict`."""
-        self._check_job(job, printer)
+        self._check_job(job, printer, explicit=True)
         attempt = await self._new_attempt(change, job, printer, explicit=True)
         attempt.state = AttemptState.STARTED
         attempt.started_at = self._clock.now()
         await attempt.save()
         if job.state == JobState.WAITING_PLATE_CLEAR:
-            await self.move(change, job, JobEvent.PLATE_CLEARED)
-        await self.move(change, job, JobEvent.STARTED)
+            await self._move(change, job, JobEvent.PLATE_CLEARED)
+        await self._move(change, job, JobEvent.STARTED, attempt)
         return attempt
 
     @staticmethod
-    def _check_job(job: Job, printer: Printer) -> None:
+    def _check_job(job: Job, printer: Printer, *, explicit: bool) -> None:
         if JobState(job.state) not in JOB_WAITING:
-            raise Conflict(
-                f"Job {job.id} is {job.state}; only a waiting job can be started.",
-                code="invalid_state_transition",
-            )
+            raise wrong_state(job, "only a waiting job can be started")
+        if job.hold and not explicit:
+            raise Conflict(f"Job {job.id} has just been put on hold.", job_id=job.id)
         if job.pinned and job.printer_id != printer.id:
             raise Conflict(f"Job {job.id} belongs to another printer.")
 
@@ -263,7 +263,7 @@ class Attempts:
             _log.info("job %s is %s; %s is ignored", job.id, job.state, job_event)
             return
         job.reason = attempt.reason
-        await self.move(change, job, job_event, attempt)
+        await self._move(change, job, job_event, attempt)
         if job_event is JobEvent.NOT_STARTED:
             await self._hold_after_tries(change, job, attempt)
 
@@ -308,7 +308,7 @@ class Attempts:
             job = await Job.filter(id=attempt.job_id, grant=attempt.grant).first()
             if job is not None and JobState(job.state) in JOB_WAITING:
                 job.reason = command.reason
-                await self.move(change, job, JobEvent.FAILED)
+                await self._move(change, job, JobEvent.FAILED)
 
     # Ending by people.
 
@@ -334,63 +334,7 @@ class Attempts:
         with suppress(Conflict, Unavailable):
             await self._commands.issue_in(change, by, printer, Verb.CANCEL, grant=attempt.grant)
 
-    # Jobs.
-
-    async def move(
+    async def _move(
         self, change: Change, job: Job, event: JobEvent, attempt: Attempt | None = None
     ) -> None:
-        """Step *job* and save it; *attempt* is what led to it, if any.
-
-        Raises `Conflict` when it is not in a state for that.
-        """
-        state = JobState(job.state)
-        if not can(JOB_TRANSITIONS, state, event):
-            raise Conflict(
-                f"Job {job.id} is {state}; that does not go with {event}.",
-                code="invalid_state_transition",
-                status=state,
-            )
-        now = self._clock.now()
-        job.state = JOB_TRANSITIONS[state][event]
-        if event is JobEvent.STARTED:
-            job.actual_start = job.actual_start or now
-        if job.state in JOB_OVER:
-            job.actual_end = now
-        told = happened(job, f"job.{event}", **_run_facts(attempt))
-        if job.state == JobState.PENDING and not job.pinned:
-            job.printer_id = None
-        job.updated_at = now
-        await job.save()
-        change.record(told)
-        change.wake("scheduler")
-
-
-async def job_row(job_id: int) -> Job:
-    """The job as the current transaction sees it. Raises `NotFound`."""
-    job = await Job.filter(id=job_id).first()
-    if job is None:
-        raise NotFound(f"There is no job {job_id}.", code="job_not_found")
-    return job
-
-
-def _run_facts(attempt: Attempt | None) -> dict[str, Any]:
-    """Which run it was and, once it has ended, how long it took (seconds; None: never began)."""
-    if attempt is None:
-        return {}
-    facts: dict[str, Any] = {"print_id": attempt.print_id, "attempt": attempt.number}
-    if attempt.ended_at is not None:
-        began = attempt.started_at
-        facts["duration_s"] = (attempt.ended_at - began).total_seconds() if began else None
-    return facts
-
-
-def happened(job: Job, kind: str, user_id: int | None = None, **data: Any) -> Happened:
-    """What happened to *job*, for the ledger."""
-    return Happened(
-        organization_id=job.organization_id,
-        kind=kind,
-        printer_id=job.printer_id,
-        job_id=job.id,
-        user_id=user_id,
-        data={"item_name": job.item_name, "status": job.state, "reason": job.reason, **data},
-    )
+        await move_job(change, job, event, self._clock.now(), attempt)

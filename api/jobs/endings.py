@@ -1,11 +1,13 @@
 """How prints end by people: cancelled through their printer, or by hand without a bridge."""
 
+from api.clock import Clock
 from api.commands.control import check_outcome
 from api.commands.service import Command, Commands
 from api.errors import Conflict, Invalid
 from api.events.service import Change, Ledger
-from api.jobs.attempts import Attempts, job_row
+from api.jobs.attempts import Attempts
 from api.jobs.models import Attempt, Job
+from api.jobs.moves import job_row, move_job, note, wrong_state
 from api.principal import Principal
 from api.printers.service import Printer, Printers
 from schemas.jobs import JOB_OVER, JOB_RUNNING, AttemptEvent, JobEvent, JobState
@@ -17,24 +19,36 @@ class Endings:
     """Cancels, stops and hand transitions; the caller has checked that the job is theirs."""
 
     def __init__(
-        self, printers: Printers, commands: Commands, attempts: Attempts, ledger: Ledger
+        self,
+        printers: Printers,
+        commands: Commands,
+        attempts: Attempts,
+        ledger: Ledger,
+        clock: Clock,
     ) -> None:
         self._printers = printers
         self._commands = commands
         self._attempts = attempts
         self._ledger = ledger
+        self._clock = clock
 
-    async def cancel(self, by: Principal, job_id: int, *, force: bool = False) -> Job:
+    async def cancel(
+        self, by: Principal, job_id: int, reason: str = "", *, force: bool = False
+    ) -> Job:
         """End a job: at once while it waits, else by telling its printer and waiting up to 1 s.
 
-        Returns the job as it is then (the printer may still be cancelling). *force* gives up on
-        what the printer says: for a bridge that will never come back. Raises `Conflict` when it is
-        over or the printer refuses, `Unavailable` when the room does not answer.
+        *reason* is kept with a job that waited; of a print the printer's own word is. Returns the
+        job as it is then (the printer may still be cancelling). *force* gives up on what the
+        printer says: for a bridge that will never come back. Raises `Conflict` when it is over or
+        the printer refuses, `Unavailable` when the room does not answer.
         """
         by.require("jobs.write")
         async with self._ledger.change() as change:
             job = await job_row(job_id)
+            if JobState(job.state) not in JOB_RUNNING:
+                job.reason = reason[:300]
             command = await self._cancel_in(change, by, job, force=force)
+            note(change, by, "job.cancelled", job, reason=reason, forced=force)
         return await self._settle_cancel(by, job_id, command)
 
     async def stop(self, by: Principal, printer_id: int) -> Printer:
@@ -54,6 +68,7 @@ class Endings:
                 )
             job = await job_row(attempt.job_id)
             command = await self._cancel_in(change, by, job, force=False)
+            change.note(by, "printer.stop", ("printer", printer_id), job_id=job.id)
         await self._settle_cancel(by, job.id, command)
         return await self._printers.get(by, printer_id)
 
@@ -61,7 +76,7 @@ class Endings:
         self, change: Change, by: Principal, job: Job, *, force: bool
     ) -> Command | None:
         if JobState(job.state) not in JOB_RUNNING:
-            await self._attempts.move(change, job, JobEvent.CANCELLED)
+            await move_job(change, job, JobEvent.CANCELLED, self._clock.now())
             return None
         attempt = await _attempt_of(job.grant)
         assert attempt is not None, "a running job has an attempt"
@@ -108,6 +123,7 @@ class Endings:
                 await self._attempts.start_by_hand(change, job, printer)
             else:
                 await self._end_by_hand(change, job, event, notes)
+            note(change, by, f"job.{event}", job, printer_id=printer.id, notes=notes[:300])
         return await job_row(job_id)
 
     async def _end_by_hand(self, change: Change, job: Job, event: AttemptEvent, notes: str) -> None:
@@ -115,10 +131,7 @@ class Endings:
             return
         attempt = await _attempt_of(job.grant)
         if attempt is None or not await self._attempts.step(change, attempt, event, notes):
-            raise Conflict(
-                f"Job {job.id} is {job.state}; it is not being printed.",
-                code="invalid_state_transition",
-            )
+            raise wrong_state(job, "it is not being printed")
 
 
 async def _attempt_of(grant: str | None) -> Attempt | None:

@@ -19,7 +19,9 @@ class FileUse:
 
         A file is needed as long as any of its jobs may still start.
         """
-        rows = Job.filter(organization_id=organization_id, print_file_id__in=list(file_ids))
+        rows = Job.filter(
+            organization_id=organization_id, print_file_id__in=list(file_ids), deleted_at=None
+        )
         newest: dict[int, Job] = {}
         needed = set()
         for job in await rows.order_by("id"):

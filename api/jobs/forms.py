@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from api.errors import Invalid
@@ -17,9 +18,20 @@ _QUEUED = frozenset({JobState.PENDING, JobState.WAITING_PLATE_CLEAR})
 _STATUS_GROUPS = {"pending": _QUEUED, "queued": _QUEUED}
 
 
+class BulkAction(StrEnum):
+    """What can be done to many jobs at once."""
+
+    CANCEL = "cancel"
+    SET_PRIORITY = "set_priority"
+    DELETE = "delete"
+    HOLD = "hold"
+    UNHOLD = "unhold"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """A job to be made. *printer_id* pins it; None lets the queue choose.
+    """A job to be made. *printer_id* pins it; None lets the queue choose, with *pool_id* only among
+    the printers of that pool. The queue does not start it before *scheduled_start*.
 
     Its file is *blob_id*, or that of *print_file_id*, or the newest of *model_id*; without any it
     can only be printed by hand. *submitted*: somebody has to approve it first. *details* are
@@ -28,6 +40,7 @@ class NewJob:
 
     item_name: str
     printer_id: int | None = None
+    pool_id: int | None = None
     print_file_id: int | None = None
     model_id: int | None = None
     blob_id: int | None = None
@@ -42,6 +55,7 @@ class NewJob:
     colors_required: str | None = None
     notes: str | None = None
     due_date: datetime | None = None
+    scheduled_start: datetime | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     source: str = "v1"
 
@@ -52,6 +66,7 @@ class JobFilter:
 
     states: frozenset[JobState] | None = None
     printer_id: int | None = None
+    pool_id: int | None = None
     organization_id: int | None = None
 
 
@@ -68,10 +83,10 @@ def parse_priority(value: int | str) -> int:
         word = value.strip().lower()
         if word not in PRIORITIES and not (word.isascii() and word.isdigit()):
             words = ", ".join(PRIORITIES)
-            raise _refuse("priority", f"a number from 0 to 10 or one of {words}, not {value!r}")
+            raise refuse("priority", f"a number from 0 to 10 or one of {words}, not {value!r}")
         value = PRIORITIES[word] if word in PRIORITIES else int(word[:3])
     if not 0 <= value <= 10:
-        raise _refuse("priority", f"from 0 to 10, not {value}")
+        raise refuse("priority", f"from 0 to 10, not {value}")
     return value
 
 
@@ -89,8 +104,9 @@ def parse_status(word: str | None) -> frozenset[JobState] | None:
         return frozenset({JobState(word)})
     except ValueError:
         words = ", ".join(["queued", *JobState])
-        raise _refuse("status", f"one of {words}, not {word[:40]!r}") from None
+        raise refuse("status", f"one of {words}, not {word[:40]!r}") from None
 
 
-def _refuse(name: str, text: str) -> Invalid:
+def refuse(name: str, text: str) -> Invalid:
+    """The refusal of one field."""
     return Invalid(f"{name}: {text}", code="validation_failed", field=name)

@@ -9,9 +9,10 @@ from tortoise.models import Model
 class Job(Model):
     """Asks for prints of a file. *printer_id* pins it, None lets the scheduler choose.
 
-    *pool_id*: only printers of this pool are chosen from. *scheduled_start*: the queue does not start
-    it before. *position* orders the queue within a priority. *file_name* and *blob_id* stay with the job when
-    the file's name is deleted. *details* holds dialect fields that decide nothing.
+    *pool_id*: only printers of this pool are chosen from. *scheduled_start*: the queue does not
+    start it before. *position* orders the queue within a priority. *file_name* and *blob_id* stay
+    with the job when the file's name is deleted. *details* holds dialect fields that decide
+    nothing, and what the queue looks for in a printer.
     """
 
     id = fields.IntField(primary_key=True)
@@ -47,6 +48,7 @@ class Job(Model):
     actual_end = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
+    deleted_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "job"

@@ -1,12 +1,13 @@
 """Which job a free printer takes next. Pure: rows in, decisions out.
 
 Order of the queue: priority (1 first), position, age. A job that is pinned to a printer goes only
-there; the others go to the first free printer that fits them.
+there; the others go to the first free printer (of their pool, if they have one) that fits them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from api.jobs.service import Job
+from api.pools.service import Pool, contains
 from api.printers.service import Printer
 from schemas.jobs import JobState
 from schemas.printer import PrinterState
@@ -24,34 +25,52 @@ def is_free(printer: Printer, *, reachable: bool) -> bool:
     )
 
 
-def candidates(printer: Printer, queue: Iterable[Job]) -> Iterator[Job]:
-    """The jobs of *queue* that this printer may take, in their order."""
-    for job in queue:
-        if job.organization_id != printer.organization_id:
-            continue
-        if job.printer_id == printer.id if job.pinned else _suits(printer, job):
-            yield job
+class Queue:
+    """The waiting jobs in their order, and the pools that some of them wait for, by number."""
+
+    def __init__(self, jobs: Iterable[Job], pools: Mapping[int, Pool]) -> None:
+        self.jobs = list(jobs)
+        self._pools = pools
+
+    def taken(self, job: Job) -> None:
+        """*job* has a printer now."""
+        self.jobs.remove(job)
+
+    def candidates(self, printer: Printer) -> Iterator[Job]:
+        """The jobs that *printer* may take, in their order."""
+        for job in self.jobs:
+            if job.organization_id != printer.organization_id:
+                continue
+            if job.printer_id == printer.id if job.pinned else self._suits(printer, job):
+                yield job
+
+    def _suits(self, printer: Printer, job: Job) -> bool:
+        """Whether an unpinned job may go here by pool, tags and kind of printer; limits are
+        checked with the file.
+        """
+        if job.pool_id is not None:
+            pool = self._pools.get(job.pool_id)
+            if pool is None or not contains(pool, printer):
+                return False
+        required = job.details.get("required_tags") or []
+        if not set(required) <= set(printer.tags):
+            return False
+        wanted = job.details.get("target_filter")
+        actual = {"model": printer.model, "protocol": printer.api_type}
+        if wanted and job.details.get("target_type") in actual:
+            is_kind = actual[job.details["target_type"]]
+            return str(is_kind or "").casefold() == str(wanted).casefold()
+        return True
 
 
-def _suits(printer: Printer, job: Job) -> bool:
-    """Whether an unpinned job may go here by tags and model; limits are checked with the file."""
-    required = job.details.get("required_tags") or []
-    if not set(required) <= set(printer.tags):
-        return False
-    wanted = job.details.get("target_filter")
-    if job.details.get("target_type") == "model" and wanted:
-        return bool(printer.model) and str(printer.model).casefold() == str(wanted).casefold()
-    return True
-
-
-def plate_waiters(free: Sequence[Printer], queue: Sequence[Job], clear: frozenset[int]) -> set[int]:
+def plate_waiters(free: Sequence[Printer], queue: Queue, clear: frozenset[int]) -> set[int]:
     """Jobs that wait for nothing but a plate: the first one pinned to each free printer whose
     plate is not in *clear*.
     """
     waiting = set()
     for printer in free:
         if printer.id not in clear:
-            pinned = (job for job in candidates(printer, queue) if job.pinned)
+            pinned = (job for job in queue.candidates(printer) if job.pinned)
             first = next(pinned, None)
             if first is not None:
                 waiting.add(first.id)

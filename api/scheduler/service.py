@@ -5,12 +5,12 @@ of the grant check again. A crash between two steps loses nothing and starts not
 """
 
 import logging
-from collections.abc import Sequence
 
 from api.bus.local import Bus
 from api.commands.service import Commands
 from api.errors import Conflict, Invalid, NotFound, Problem, Unavailable
 from api.jobs.service import Job, Jobs
+from api.pools.service import Pools
 from api.principal import system
 from api.printers.plate import may_start
 from api.printers.service import Printer, Printers
@@ -27,9 +27,12 @@ REST_S = 5.0
 class Scheduler:
     """Starts what may start."""
 
-    def __init__(self, jobs: Jobs, printers: Printers, commands: Commands, bus: Bus) -> None:
+    def __init__(
+        self, jobs: Jobs, printers: Printers, pools: Pools, commands: Commands, bus: Bus
+    ) -> None:
         self._jobs = jobs
         self._printers = printers
+        self._pools = pools
         self._commands = commands
         self._bus = bus
 
@@ -48,9 +51,11 @@ class Scheduler:
     async def step(self) -> int:
         """Expire what is late, then give each free printer its next job; how many were given."""
         await self._commands.expire_due()
-        queue = list(await self._jobs.waiting())
-        if not queue:
+        waiting = await self._jobs.waiting()
+        if not waiting:
             return 0
+        pools = await self._pools.find({job.pool_id for job in waiting if job.pool_id is not None})
+        queue = choose.Queue(waiting, pools)
         printers = await self._printers.everything()
         free = [
             each
@@ -73,19 +78,19 @@ class Scheduler:
                 _log.exception("the queue could not serve printer %s", printer.id)
                 continue
             if job is not None:
-                queue.remove(job)
+                queue.taken(job)
                 granted += 1
         return granted
 
-    async def _mark(self, queue: Sequence[Job], waiting: set[int]) -> None:
-        needed, cleared = choose.plate_moves(queue, waiting)
+    async def _mark(self, queue: choose.Queue, waiting: set[int]) -> None:
+        needed, cleared = choose.plate_moves(queue.jobs, waiting)
         for jobs, event in ((needed, JobEvent.PLATE_NEEDED), (cleared, JobEvent.PLATE_CLEARED)):
             for job in jobs:
                 await self._jobs.queue_step(job, event)
 
-    async def _give(self, printer: Printer, queue: Sequence[Job]) -> Job | None:
+    async def _give(self, printer: Printer, queue: choose.Queue) -> Job | None:
         """Start the first job that *printer* can take; None when there is none."""
-        for job in choose.candidates(printer, queue):
+        for job in queue.candidates(printer):
             try:
                 checked = await self._jobs.attempts.check(job, Printers.profile(printer))
                 by = system(job.organization_id)

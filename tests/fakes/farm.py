@@ -126,10 +126,11 @@ class Farm:
             self.commands,
             FakeFiles(),
             self.library,
+            pools=self.pools,
             ledger=self.ledger,
             clock=self.clock,
         )
-        self.scheduler = Scheduler(self.jobs, self.printers, self.commands, self.bus)
+        self.scheduler = Scheduler(self.jobs, self.printers, self.pools, self.commands, self.bus)
 
     # Making.
 

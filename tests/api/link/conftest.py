@@ -17,6 +17,7 @@ from api.jobs.models import Attempt, Job, Print
 from api.jobs.service import Jobs
 from api.link.handler import LinkHandler
 from api.models_library.service import Library
+from api.pools.service import Pools
 from api.principal import Principal
 from api.printers.models import Printer
 from api.printers.service import Printers
@@ -136,7 +137,15 @@ async def farm(
         bridges=bridges,
         printers=printers,
         commands=commands,
-        jobs=Jobs(printers, commands, files, library, ledger=ledger, clock=clock),
+        jobs=Jobs(
+            printers,
+            commands,
+            files,
+            library,
+            pools=Pools(printers, ledger, clock),
+            ledger=ledger,
+            clock=clock,
+        ),
         telemetry=Telemetry(bridges, printers, ledger, clock, bus),
         files=files,
     )

@@ -1,0 +1,223 @@
+"""How jobs come into being: one, many at once, on many printers, once more (v1 contract, 2.4)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from api.clock import Clock
+from api.errors import Conflict, Invalid, NotFound, Problem
+from api.events.service import Change, Ledger
+from api.jobs.attempts import Attempts
+from api.jobs.file_use import FileUse
+from api.jobs.forms import NewJob, refuse, within_reach
+from api.jobs.models import Job
+from api.jobs.moves import happened, note
+from api.pools.service import Pool, Pools
+from api.principal import Principal
+from api.printers.service import Printers
+from schemas.jobs import JOB_WAITING, JobState
+
+
+class SlicedFile(Protocol):
+    """What jobs need of a print file."""
+
+    id: Any
+    model_id: Any
+    blob_id: Any
+    original_filename: Any
+
+
+class LibraryRoom(Protocol):
+    """What jobs need of the library."""
+
+    async def get_file(self, by: Principal, file_id: int) -> SlicedFile:
+        """One print file. Raises `NotFound`."""
+
+    def ask_jobs(self, jobs: FileUse) -> None:
+        """From now on *jobs* says which files are in use."""
+
+    async def newest_file(self, by: Principal, model_id: int) -> SlicedFile | None:
+        """The newest print file of a model, None without one. Raises `NotFound` (the model)."""
+
+
+class Intake:
+    """Makes jobs. Files are looked up and checked first, then all rows are written at once."""
+
+    def __init__(
+        self,
+        printers: Printers,
+        pools: Pools,
+        attempts: Attempts,
+        library: LibraryRoom,
+        *,
+        ledger: Ledger,
+        clock: Clock,
+    ) -> None:
+        self._printers = printers
+        self._pools = pools
+        self._attempts = attempts
+        self._library = library
+        self._ledger = ledger
+        self._clock = clock
+
+    async def create(self, by: Principal, new: NewJob, **noted: Any) -> Job:
+        """One job; the caller has checked the right. *noted* goes to the audit entry.
+
+        Raises `NotFound` (printer, pool, file, model) or `Invalid` (the preflight).
+        """
+        [job] = await self._write(by, [await self._prepared(by, new)], noted)
+        return job
+
+    async def create_many(self, by: Principal, wanted: Sequence[NewJob]) -> Sequence[Job]:
+        """All of them or none: a refusal names the first one that cannot be made (``index``, from
+        0). Raises as `create`.
+        """
+        ready = []
+        for index, new in enumerate(wanted):
+            try:
+                ready.append(await self._prepared(by, new))
+            except (Invalid, NotFound, Conflict) as refused:
+                raise _of_item(refused, index) from None
+        return await self._write(by, ready, {})
+
+    async def schedule(self, by: Principal, new: NewJob, printer_id: int | None) -> Job:
+        """A job named after its file. Raises as `create`, and `Invalid` without a file."""
+        new = await self.with_file(by, new)
+        if new.blob_id is None:
+            raise Invalid("This model has no print file yet. Upload one first.")
+        name = new.file_name.rpartition(".")[0] or new.file_name
+        return await self.create(by, replace(new, item_name=name[:200], printer_id=printer_id))
+
+    async def again(self, by: Principal, old: Job) -> Job:
+        """A new job with the settings of *old*."""
+        new = NewJob(
+            item_name=old.item_name,
+            printer_id=old.printer_id if old.pinned else None,
+            pool_id=old.pool_id,
+            print_file_id=old.print_file_id,
+            model_id=old.model_id,
+            blob_id=old.blob_id,
+            file_name=old.file_name,
+            file_path=old.file_path,
+            quantity=old.quantity,
+            priority=old.priority,
+            duration_hours=old.duration_hours,
+            filament_type=old.filament_type,
+            colors_required=old.colors_required,
+            notes=old.notes,
+            details=old.details,
+            source=old.source,
+        )
+        return await self.create(by, new, repeats=old.id)
+
+    async def with_file(self, by: Principal, new: NewJob) -> NewJob:
+        """*new* with the file that it names, or the newest of its model. Raises `NotFound`."""
+        if new.blob_id is not None:
+            return new
+        found: SlicedFile | None = None
+        if new.print_file_id is not None:
+            found = await self._library.get_file(by, new.print_file_id)
+        elif new.model_id is not None:
+            found = await self._library.newest_file(by, new.model_id)
+        if found is None:
+            return new
+        return replace(
+            new,
+            print_file_id=found.id,
+            model_id=found.model_id,
+            blob_id=found.blob_id,
+            file_name=found.original_filename,
+        )
+
+    async def _prepared(self, by: Principal, new: NewJob) -> Job:
+        """The row of *new*, checked against its printer or against the printers of its pool."""
+        if new.pool_id is not None and new.printer_id is not None:
+            raise refuse("pool_id", "a job has a printer or a pool, not both")
+        pool = None if new.pool_id is None else await self._pools.get(by, new.pool_id)
+        job = self._row(by, within_reach(await self.with_file(by, new), by))
+        if job.printer_id is not None:
+            printer = await self._printers.get(by, job.printer_id)
+            if job.blob_id is not None:
+                await self._attempts.check(job, Printers.profile(printer))
+        elif pool is not None:
+            await self.check_pool(by, job, pool)
+        return job
+
+    async def check_pool(self, by: Principal, job: Job, pool: Pool) -> None:
+        """Some printer of *pool* may print the file. Raises `Invalid`: what the last one says
+        against it, when all refuse. A pool without printers takes everything; it waits.
+        """
+        if job.blob_id is None:
+            return
+        refusal: Invalid | None = None
+        for printer in await self._pools.printers_of(by, pool):
+            try:
+                await self._attempts.check(job, Printers.profile(printer))
+            except Invalid as refused:
+                refusal = refused
+            else:
+                return
+        if refusal is not None:
+            raise refusal
+
+    def _row(self, by: Principal, new: NewJob) -> Job:
+        now = self._clock.now()
+        return Job(
+            organization_id=by.organization_id,
+            item_name=new.item_name,
+            state=JobState.SUBMITTED if new.submitted else JobState.PENDING,
+            printer_id=new.printer_id,
+            pinned=new.printer_id is not None,
+            pool_id=new.pool_id,
+            model_id=new.model_id,
+            print_file_id=new.print_file_id,
+            blob_id=new.blob_id,
+            file_name=new.file_name,
+            file_path=new.file_path,
+            quantity=new.quantity,
+            priority=new.priority,
+            hold=new.hold,
+            duration_hours=new.duration_hours,
+            filament_type=new.filament_type,
+            colors_required=new.colors_required,
+            notes=new.notes,
+            due_date=new.due_date,
+            scheduled_start=new.scheduled_start,
+            details=dict(new.details),
+            source=new.source,
+            created_by=by.user_id,
+            created_at=now,
+            updated_at=now,
+        )
+
+    async def _write(
+        self, by: Principal, jobs: Sequence[Job], noted: Mapping[str, Any]
+    ) -> Sequence[Job]:
+        async with self._ledger.change() as change:
+            position = await _last_position(by.organization_id)
+            for job in jobs:
+                await self._still_there(change, by, job)
+                job.position = position = position + 1
+                await job.save()
+                change.record(happened(job, "job.created", by.user_id))
+                note(change, by, "job.created", job, status=job.state, **noted)
+            change.wake("scheduler")
+        return jobs
+
+    async def _still_there(self, change: Change, by: Principal, job: Job) -> None:
+        if job.printer_id is not None:
+            await self._printers.locked(change, job.printer_id)
+        elif job.pool_id is not None:
+            await self._pools.get(by, job.pool_id)
+
+
+async def _last_position(organization_id: int) -> int:
+    """Of the queue's end: whoever comes later stands behind everybody of the same priority."""
+    waits = Job.filter(organization_id=organization_id, state__in=tuple(JOB_WAITING))
+    last = await waits.order_by("-position").first()
+    return last.position if last is not None else 0
+
+
+def _of_item(refused: Problem, index: int) -> Problem:
+    extra = {**refused.extra, "index": index}
+    return type(refused)(f"jobs[{index}]: {refused.detail}", code=refused.code, **extra)
