@@ -34,14 +34,12 @@ def skip(printer: Printer, prepared: Prepared, ordinal: int) -> None:
     run = printer.run
     assert run is not None
     done = ordinal - run.fed
-    if isinstance(prepared, HostPause):
-        if done <= 0:
-            printer.feed(prepared)
-        return
-    run.note(prepared, min(ordinal, run.fed))
-    if done < len(prepared.texts):
-        rest = prepared.texts[max(0, done) :]
-        printer.link.stream.feed(rest, blocking=prepared.blocking)
+    if done <= 0:
+        printer.feed(prepared)
+    elif not isinstance(prepared, HostPause):
+        run.note(prepared, run.fed)
+        if done < len(prepared.texts):
+            printer.link.stream.feed(prepared.texts[done:], blocking=prepared.blocking)
 
 
 def go_on(printer: Printer, number: int, ordinal: int, now: float) -> None:

@@ -40,7 +40,8 @@ class Run:
         self._minutes: deque[tuple[int, int]] = deque()
         self._minutes_left: int | None = None
         self._clock_from: float | None = None
-        self._printed_s = 0.0
+        #: seconds of printing before the clock ran last
+        self.printed_s = 0.0
         self._best = Progress(0, facts.size_bytes, 0, 0.0)
 
     def note(self, lines: Lines, done: int) -> None:
@@ -66,8 +67,12 @@ class Run:
     def stop_clock(self, now: float) -> None:
         """The print pauses or ends."""
         if self._clock_from is not None:
-            self._printed_s += now - self._clock_from
+            self.printed_s += now - self._clock_from
             self._clock_from = None
+
+    def elapsed_s(self, now: float) -> float:
+        """Seconds of printing, pauses left out."""
+        return self.printed_s + (0.0 if self._clock_from is None else now - self._clock_from)
 
     def progress(self, ordinal: int, now: float) -> Progress:
         """How far it is when *ordinal* lines are acknowledged; never less than before."""
@@ -81,9 +86,7 @@ class Run:
             file_bytes = offsets[min(ordinal - first, len(offsets) - 1)]
         if self.state is AttemptState.COMPLETED:  # what follows the last command is comments
             file_bytes = self.facts.size_bytes
-        elapsed_s = self._printed_s
-        if self._clock_from is not None:
-            elapsed_s += now - self._clock_from
+        elapsed_s = self.elapsed_s(now)
         file_bytes = min(max(file_bytes, self._best.file_bytes), self.facts.size_bytes)
         self._best = Progress(
             file_bytes=file_bytes,
