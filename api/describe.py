@@ -5,12 +5,10 @@ tests hold every real answer against it. What follows from the rest need not be 
 the credential, 403 from *right*, 404 from an id in the path, 422 from *body* and *query*.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
-
-from api.http import Body
 
 
 class Answer(BaseModel):
@@ -62,19 +60,21 @@ class Doc:
 
     *summary*: one line, what it does. *answer*: the type of the 2xx JSON body; None: no body.
     *media*: of the answer, where it is not JSON. *right*: the row of `api.principal.RIGHTS` that
-    the service asks for; None: any authenticated caller. *body*: the JSON body; *form*: other media
-    types that are taken, with their schema. *problems*: codes of `schemas.problems` that this route
-    answers besides those that follow from the rest. *paged*: a list with `PAGING`.
+    the service asks for; None: any authenticated caller. *body*: the type of the JSON body; *form*:
+    other media types that are taken, with their schema. *problems*: codes of `schemas.problems`
+    that this route answers besides those that follow from the rest. *paged*: a list with `PAGING`.
+    *others*: by status, the type of a JSON body that is neither the answer nor a problem.
     """
 
     summary: str
     answer: Any = None
     status: int = 200
     right: str | None = None
-    body: type[Body] | None = None
+    body: Any = None
     form: dict[str, dict[str, Any]] | None = None
     query: tuple[Query, ...] = ()
     paged: bool = False
     problems: tuple[str, ...] = ()
     media: str = "application/json"
     description: str = ""
+    others: dict[int, Any] = field(default_factory=dict)

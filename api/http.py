@@ -30,8 +30,13 @@ class Unprocessable(Exception):
     """The body is not what the route takes; *errors* in the form of v1's 422 answer."""
 
     def __init__(self, errors: list[dict[str, Any]]) -> None:
-        super().__init__("; ".join(str(error["msg"]) for error in errors))
+        super().__init__("; ".join(map(_sentence, errors)))
         self.errors = errors
+
+
+def _sentence(error: dict[str, Any]) -> str:
+    place = ".".join(str(part) for part in error["loc"][1:]) or str(error["loc"][0])
+    return f"{place}: {error['msg']}"
 
 
 def json_answer(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -6,12 +6,15 @@
 
 import asyncio
 from html import escape
+from typing import Annotated, Literal
 
+from pydantic import Field
 from quart import Quart, Response, request
 from tortoise import connections
 from tortoise.exceptions import BaseORMException
 
 from api import VERSION
+from api.describe import Answer, Doc
 from api.errors import NotAuthenticated
 from api.http import json_answer
 from api.v1 import V1, explicit_secret
@@ -44,6 +47,54 @@ _PAGE = f"""<!doctype html>
 """
 
 
+class VersionAnswer(Answer):
+    """This server in the words of both dialects."""
+
+    version: Annotated[str, Field(description="The level of v1 that is spoken")]
+    product: str
+    product_version: str
+    api: Annotated[str, Field(description="The level of OctoPrint's API")]
+    server: Annotated[str, Field(description="The OctoPrint whose API is spoken")]
+    text: str
+
+
+class HealthAnswer(Answer):
+    """Whether this server works."""
+
+    status: Literal["ok", "degraded"]
+    version: str
+    database: Literal["ok", "unavailable"]
+    spoolman_connected: bool
+    product_version: str
+
+
+class ReadyAnswer(Answer):
+    """Whether requests can be served."""
+
+    ready: bool
+    version: str
+
+
+class WrongKey(Answer):
+    """A refusal in the words of both dialects."""
+
+    detail: str
+    error: str
+
+
+_VERSION = Doc(
+    summary="What this server is; a key or token that comes along must be valid (403)",
+    answer=VersionAnswer,
+    others={403: WrongKey},
+)
+_HEALTH = Doc(summary="Whether this server and its database work", answer=HealthAnswer)
+_READY = Doc(
+    summary="200 when requests can be served, 503 when not",
+    answer=ReadyAnswer,
+    others={503: ReadyAnswer},
+)
+
+
 class StatusRoutes:
     """Version, health and the page at the root."""
 
@@ -56,9 +107,9 @@ class StatusRoutes:
         async def version() -> Response:
             return await _version(v1)
 
-        v1.add("GET", "/version", version, public=True)
-        v1.add("GET", "/health", health, public=True)
-        v1.add("GET", "/health/ready", ready, public=True)
+        v1.add("GET", "/version", version, _VERSION, public=True)
+        v1.add("GET", "/health", health, _HEALTH, public=True)
+        v1.add("GET", "/health/ready", ready, _READY, public=True)
         self._quart.add_url_rule("/health", "health", health, methods=["GET"])
         self._quart.add_url_rule("/", "page", page, methods=["GET"])
 

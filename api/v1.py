@@ -51,12 +51,16 @@ def caller() -> Principal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class V1Route:
-    """One declared route. *path* is relative to the base, with ``<int:…>`` parameters."""
+    """One declared route. *path* is relative to the base, with ``<int:…>`` parameters.
+
+    *room*: the package that declared it.
+    """
 
     method: str
     path: str
     public: bool
     doc: Doc | None
+    room: str
 
 
 class V1:
@@ -87,7 +91,8 @@ class V1:
             self._app.add_url_rule(
                 prefix + path, f"v1 {method} {prefix}{path}", view, methods=[method]
             )
-        self.declared.append(V1Route(method=method, path=path, public=public, doc=doc))
+        room = handler.__module__.split(".")[1]
+        self.declared.append(V1Route(method=method, path=path, public=public, doc=doc, room=room))
 
     def _view(self, handler: Handler, public: bool) -> Handler:
         async def view(**parameters: Any) -> Response:
@@ -106,7 +111,7 @@ class V1:
             except Problem as problem:
                 return problem_answer(problem)
             except Unprocessable as refused:
-                return json_answer({"detail": refused.errors}, 422)
+                return unprocessable_answer(refused)
 
         return view
 
@@ -171,9 +176,25 @@ def problem_answer(problem: Problem) -> Response:
     return json_answer({"detail": problem.detail, "error": error}, kind.v1_status, headers)
 
 
+def unprocessable_answer(refused: Unprocessable) -> Response:
+    """What is wrong with a body or query: a list for programs, a sentence for people (v1 1.5)."""
+    error = {"code": "validation_failed", "detail": str(refused), "retriable": False}
+    return json_answer({"detail": refused.errors, "error": error}, 422)
+
+
+#: What the router and the server refuse before a room is asked.
+_HTTP_CODES = {
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_media_type",
+}
+
+
 def http_answer(error: HTTPException) -> Response:
     """What the router itself refuses, in v1's form."""
     status = error.code or 500
-    detail = error.name
+    code = _HTTP_CODES.get(status, "bad_request" if status < 500 else "internal_error")
+    problem = {"code": code, "detail": error.name, "retriable": status >= 500}
     headers = {name: value for name, value in error.get_headers() if name == "Allow"}
-    return secured(json_answer({"detail": detail}, status, headers))
+    return secured(json_answer({"detail": error.name, "error": problem}, status, headers))

@@ -5,8 +5,8 @@ from typing import Any
 from quart import Quart, Response
 
 from api.errors import Problem
-from api.http import Unprocessable, json_answer
-from api.v1 import Handler, problem_answer
+from api.http import Unprocessable
+from api.v1 import Handler, problem_answer, unprocessable_answer
 
 
 def serve(app: Quart, method: str, path: str, handler: Handler) -> None:
@@ -18,6 +18,6 @@ def serve(app: Quart, method: str, path: str, handler: Handler) -> None:
         except Problem as problem:
             return problem_answer(problem)
         except Unprocessable as refused:
-            return json_answer({"detail": refused.errors}, 422)
+            return unprocessable_answer(refused)
 
     app.add_url_rule(path, f"bridge {method} {path}", view, methods=[method])

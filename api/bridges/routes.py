@@ -5,11 +5,30 @@ from typing import Any
 import msgspec
 from quart import Response
 
+from api.bridges.answers import BridgeAnswer, PortAnswer
 from api.bridges.keys import fingerprint
 from api.bridges.service import Bridge, Bridges
 from api.clock import iso
+from api.describe import Doc
 from api.http import json_answer, paging
 from api.v1 import V1, caller
+
+_LIST = Doc(
+    summary="The printer rooms", answer=list[BridgeAnswer], right="bridges.read", paged=True
+)
+_PORTS = Doc(
+    summary="The serial ports of a room, as its agent last listed them",
+    answer=list[PortAnswer],
+    right="bridges.read",
+    paged=True,
+    problems=("bridge_not_found",),
+)
+_REVOKE = Doc(
+    summary="Turn a room away for good; what prints there goes on printing",
+    status=204,
+    right="bridges.admin",
+    problems=("bridge_not_found",),
+)
 
 
 class BridgeRoutes:
@@ -20,10 +39,12 @@ class BridgeRoutes:
 
     def register(self, v1: V1) -> None:
         """Declare the routes."""
-        v1.add("GET", "/bridges", self.list)
-        v1.add("GET", "/bridges/<int:bridge_id>", self.get)
-        v1.add("GET", "/bridges/<int:bridge_id>/ports", self.ports)
-        v1.add("DELETE", "/bridges/<int:bridge_id>", self.delete)
+        one, see, missing = "/bridges/<int:bridge_id>", "bridges.read", ("bridge_not_found",)
+        v1.add("GET", "/bridges", self.list, _LIST)
+        doc = Doc(summary="One room", answer=BridgeAnswer, right=see, problems=missing)
+        v1.add("GET", one, self.get, doc)
+        v1.add("GET", f"{one}/ports", self.ports, _PORTS)
+        v1.add("DELETE", one, self.delete, _REVOKE)
 
     async def list(self) -> Response:
         """The organization's bridges."""
@@ -38,8 +59,10 @@ class BridgeRoutes:
 
     async def ports(self, bridge_id: int) -> Response:
         """The serial ports of its room."""
+        skip, limit = paging()
         ports = await self._bridges.ports(caller(), bridge_id)
-        return json_answer(msgspec.json.encode(ports))
+        total = {"X-Total-Count": str(len(ports))}
+        return json_answer(msgspec.json.encode(ports[skip : skip + limit]), headers=total)
 
     async def delete(self, bridge_id: int) -> Response:
         """Turn it away; what prints goes on printing."""

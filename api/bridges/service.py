@@ -84,6 +84,28 @@ class Bridges:
         for bridge_id, epoch in await left.values_list("id", "epoch"):
             self._presence.left(bridge_id, epoch, now)
 
+    async def refresh(self, silent_s: float) -> None:
+        """Who is there, from rows: for a process that holds no links itself.
+
+        A room that gave no sign of life for *silent_s* seconds is not there, whatever its row says.
+        """
+        now, wall = self._clock.monotonic(), self._clock.now()
+        rows = Bridge.filter(revoked_at__isnull=True, connected_at__isnull=False)
+        columns = ("id", "epoch", "last_seen_at", "disconnected_at")
+        for bridge_id, epoch, seen_at, gone_at in await rows.values_list(*columns):
+            ended = gone_at
+            if (
+                ended is None
+                and seen_at is not None
+                and wall - seen_at > timedelta(seconds=silent_s)
+            ):
+                ended = seen_at
+            if ended is None:
+                self._presence.came(bridge_id, epoch)
+            else:
+                ago_s = max(0.0, (wall - ended).total_seconds())
+                self._presence.left(bridge_id, epoch, now - ago_s)
+
     # Rooms as people see them.
 
     async def list(self, by: Principal) -> _Bridges:
@@ -119,6 +141,7 @@ class Bridges:
                 revoked_at=self._clock.now(), bulk_sha256="", previous_bulk_sha256=""
             )
             change.record(_happened(bridge, "bridge.revoked", by.user_id))
+            change.note(by, "bridge.revoked", ("bridge", bridge.id), name=bridge.name)
             change.wake(f"bridge:{bridge.id}")
         self._presence.forget(bridge_id)
 

@@ -6,6 +6,7 @@ A slicer is given the printer's URL and this key; it reaches that printer and no
 from quart import Response
 
 from api.accounts.service import Accounts
+from api.describe import Answer, Doc
 from api.http import Body, json_answer, json_body
 from api.printers.service import Printers
 from api.v1 import V1, caller
@@ -17,6 +18,24 @@ class KeyBody(Body):
     name: str = "OctoPrint client"
 
 
+class KeyAnswer(Answer):
+    """A new key, shown this once."""
+
+    api_key: str
+    printer_id: int
+    name: str
+
+
+_CREATE = Doc(
+    summary="A key of the caller for slicers and OctoPrint apps, bound to this printer",
+    status=201,
+    answer=KeyAnswer,
+    right="self.write",
+    body=KeyBody,
+    problems=("printer_not_found",),
+)
+
+
 class OctoPrintKeyRoutes:
     """``/printers/{id}/octoprint-key``."""
 
@@ -26,7 +45,7 @@ class OctoPrintKeyRoutes:
 
     def register(self, v1: V1) -> None:
         """Declare the route."""
-        v1.add("POST", "/printers/<int:printer_id>/octoprint-key", self.create)
+        v1.add("POST", "/printers/<int:printer_id>/octoprint-key", self.create, _CREATE)
 
     async def create(self, printer_id: int) -> Response:
         """A new key of the caller for this printer; the answer is the only place that shows it."""

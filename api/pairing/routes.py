@@ -10,7 +10,9 @@ from api.bridges.keys import fingerprint
 from api.bridges.service import Bridge
 from api.clock import iso
 from api.config import Settings
-from api.http import Body, json_answer, json_body, remote_address
+from api.describe import Doc
+from api.http import Body, json_answer, json_body, paging, remote_address
+from api.pairing.answers import EnrolmentAnswer, NewEnrolmentAnswer, PairingAnswer
 from api.pairing.codes import shown
 from api.pairing.service import (
     CODE_S,
@@ -67,8 +69,47 @@ class TokenBody(Body):
     """A new enrolment token."""
 
     name: str = Field(default="", max_length=100)
-    uses: int = 1
-    hours: int = 24
+    uses: int = Field(default=1, description="How many bridges it lets in")
+    hours: int = Field(default=24, description="How long it is good, in hours")
+
+
+_ADMIN = "bridges.admin"
+_LOOK = Doc(
+    summary="Who asks with this code: compare the fingerprint before approving",
+    answer=PairingAnswer,
+    right=_ADMIN,
+    problems=("rate_limited",),
+)
+_APPROVE = Doc(
+    summary="Let the bridge in",
+    answer=PairingAnswer,
+    right=_ADMIN,
+    body=ApproveBody,
+    problems=("rate_limited", "conflict"),
+)
+_DENY = Doc(
+    summary="Turn the bridge away",
+    answer=PairingAnswer,
+    right=_ADMIN,
+    problems=("rate_limited", "conflict"),
+)
+_TOKENS = Doc(
+    summary="Enrolment tokens, spent and expired ones too",
+    answer=list[EnrolmentAnswer],
+    right=_ADMIN,
+    paged=True,
+)
+_CREATE_TOKEN = Doc(
+    summary="A token that lets bridges in without a code each; its secret is shown this once",
+    status=201,
+    answer=NewEnrolmentAnswer,
+    right=_ADMIN,
+    body=TokenBody,
+    problems=("bad_request",),
+)
+_DELETE_TOKEN = Doc(
+    summary="Let nobody in with this enrolment token any more", status=204, right=_ADMIN
+)
 
 
 class PairingRoutes:
@@ -83,12 +124,13 @@ class PairingRoutes:
         serve(quart, "POST", "/bridge/v1/pairing", self.begin)
         serve(quart, "POST", "/bridge/v1/pairing/token", self.redeem)
         serve(quart, "POST", "/bridge/v1/enrol", self.enrol)
-        v1.add("GET", "/pairing/<user_code>", self.look)
-        v1.add("POST", "/pairing/<user_code>/approve", self.approve)
-        v1.add("POST", "/pairing/<user_code>/deny", self.deny)
-        v1.add("GET", "/bridges/enrolment-tokens", self.tokens)
-        v1.add("POST", "/bridges/enrolment-tokens", self.create_token)
-        v1.add("DELETE", "/bridges/enrolment-tokens/<int:token_id>", self.delete_token)
+        v1.add("GET", "/pairing/<user_code>", self.look, _LOOK)
+        v1.add("POST", "/pairing/<user_code>/approve", self.approve, _APPROVE)
+        v1.add("POST", "/pairing/<user_code>/deny", self.deny, _DENY)
+        v1.add("GET", "/bridges/enrolment-tokens", self.tokens, _TOKENS)
+        v1.add("POST", "/bridges/enrolment-tokens", self.create_token, _CREATE_TOKEN)
+        one = "/bridges/enrolment-tokens/<int:token_id>"
+        v1.add("DELETE", one, self.delete_token, _DELETE_TOKEN)
 
     async def begin(self) -> Response:
         """An agent asks for a code."""
@@ -138,8 +180,9 @@ class PairingRoutes:
 
     async def tokens(self) -> Response:
         """The enrolment tokens, without their secrets."""
+        skip, limit = paging()
         rows = await self._pairing.tokens(caller())
-        shown_rows = [_token_view(row) for row in rows]
+        shown_rows = [_token_view(row) for row in rows[skip : skip + limit]]
         return json_answer(shown_rows, headers={"X-Total-Count": str(len(rows))})
 
     async def create_token(self) -> Response:

@@ -16,10 +16,10 @@ from api.bridges.keys import canonical_key, digest, fingerprint, proves
 from api.bridges.service import Bridge, Bridges
 from api.clock import Clock
 from api.errors import Conflict, Forbidden, Invalid, NotFound, Problem, TooMany
-from api.events.service import Happened, Ledger
+from api.events.service import Change, Happened, Ledger
 from api.pairing.codes import Tries, new_user_code, typed
 from api.pairing.models import EnrolmentToken, PairingRequest
-from api.principal import Principal
+from api.principal import Principal, system
 
 __all__ = ["Asking", "EnrolmentToken", "Pairing", "PairingRequest", "Started"]
 
@@ -118,6 +118,7 @@ class Pairing:
                 change, organization_id, request.room, request.public_key
             )
             await PairingRequest.filter(id=request.id).update(state="consumed", bridge_id=bridge.id)
+            _note_paired(change, bridge)
         return bridge
 
     async def _poll(self, device_code: str) -> PairingRequest:
@@ -151,7 +152,9 @@ class Pairing:
             ).update(uses_left=F("uses_left") - 1)
             if used:
                 row = await EnrolmentToken.get(sha256=digest(token))
-                return await self._bridges.create(change, row.organization_id, asking.room, key)
+                bridge = await self._bridges.create(change, row.organization_id, asking.room, key)
+                _note_paired(change, bridge)
+                return bridge
         self._guesses.count(remote, self._clock.monotonic())
         raise Forbidden("This enrolment token is not valid.", code="access_denied")
 
@@ -193,6 +196,7 @@ class Pairing:
                 raise Conflict("This code is used already; start the pairing again.")
             data = {"room": room, "fingerprint": fingerprint(request.public_key)}
             change.record(_event(by, f"pairing.{state}", data))
+            change.note(by, f"pairing.{state}", ("pairing", request.id), **data)
         request.state, request.room = state, room
         return request
 
@@ -220,6 +224,8 @@ class Pairing:
                 expires_at=now + timedelta(hours=hours),
             )
             change.record(_event(by, "enrolment_token.created", {"id": row.id, "uses": uses}))
+            entity = ("enrolment_token", row.id)
+            change.note(by, "enrolment_token.created", entity, name=row.name, uses=uses)
         return row, secret
 
     async def tokens(self, by: Principal) -> _Tokens:
@@ -237,6 +243,7 @@ class Pairing:
             if not gone:
                 raise NotFound("Enrolment token not found")
             change.record(_event(by, "enrolment_token.deleted", {"id": token_id}))
+            change.note(by, "enrolment_token.deleted", ("enrolment_token", token_id))
 
     def _limit(self, tries: Tries, remote: str) -> None:
         wait_s = tries.wait_s(remote, self._clock.monotonic())
@@ -249,6 +256,12 @@ def _key(asking: Asking) -> str:
         return canonical_key(asking.public_key)
     except ValueError as error:
         raise Invalid(f"public_key: {error}") from None
+
+
+def _note_paired(change: Change, bridge: Bridge) -> None:
+    """The agent came in by itself, with what an admin had given: nobody asked just now."""
+    by = system(bridge.organization_id)
+    change.note(by, "bridge.paired", ("bridge", bridge.id), name=bridge.name)
 
 
 def _event(by: Principal, kind: str, data: dict[str, Any]) -> Happened:

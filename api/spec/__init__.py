@@ -1,0 +1,1 @@
+"""The v1 face describes itself: the OpenAPI document and the pages that show it."""
