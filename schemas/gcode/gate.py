@@ -38,27 +38,78 @@ class Finding:
         return f"line {self.line}: {self.code} is not allowed here, {self.why}"
 
 
-def _numbers(letter: str) -> str:
-    codes = {code for code in (*POLICY, *limits.SETTERS) if code[0] == letter}
-    return "|".join(sorted(code[1:] for code in codes))
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """Lines with *byte*, from which *pattern* matches, and of which *line* is true."""
+
+    byte: bytes
+    pattern: re.Pattern[bytes]
+    line: re.Pattern[bytes] | None = None
+
+    def hits(self, batch: bytes) -> list[int]:
+        """Where, ascending."""
+        found = self._sparse(batch)
+        if found is None:
+            found = [match.start() for match in self.pattern.finditer(batch)]
+        return found if self.line is None else [at for at in found if self._in_line(batch, at)]
+
+    def _sparse(self, batch: bytes) -> list[int] | None:
+        """The same by looking for the byte alone; None where there is too much of it for that."""
+        found: list[int] = []
+        left = len(batch) // _DENSE_BYTES + 1
+        at = batch.find(self.byte)
+        while at >= 0:
+            if self.pattern.match(batch, at):
+                found.append(at)
+            at = batch.find(self.byte, at + 1)
+            left -= 1
+            if not left:
+                return None
+        return found
+
+    def _in_line(self, batch: bytes, at: int) -> bool:
+        assert self.line is not None
+        start = batch.rfind(b"\n", 0, at) + 1
+        if batch[start] == _COMMENT:
+            return False
+        end = batch.find(b"\n", at)
+        return self.line.search(batch, start, end if end >= 0 else len(batch)) is not None
 
 
-#: One pattern each: a search for a fixed first character is several times faster than for any of
-#: four, and there is little to find.
-_SUSPECTS = tuple(
-    re.compile(pattern)
-    for pattern in (
-        rb"M[ 0\t]*(?:%b)(?![0-9])" % _numbers("M").encode(),
-        rb"G[ 0\t]*(?:%b)(?![0-9])" % _numbers("G").encode(),
-        rb"\n[ \t]*(?:[@%]|//)",
-        rb"SET_HEATER",
-    )
-)
+_COMMENT = ord(";")
+#: More often than once in so many bytes, a pattern's own search is faster.
+_DENSE_BYTES = 64
+#: What `words.bare` takes for a blank.
+_BLANK = rb"\x00-\x09\x0b-\x20\\\x7f-\xff"
 
-#: Upper case, and blanks for what `words.bare` blanks, so that nothing hides from the search.
-_PLAIN = bytes(
-    code if code == 10 else 32 if not 32 <= code < 127 or code == 92 else ord(chr(code).upper())
-    for code in range(256)
+
+def _codes(letter: str) -> bytes:
+    """All numbers of *letter* that are in a table, as they may be written behind it."""
+    numbers = sorted(code[1:] for code in {*POLICY, *limits.SETTERS} if code[0] == letter)
+    return b"[0%b]*(?:%b)(?![0-9])" % (_BLANK, "|".join(numbers).encode())
+
+
+_M = re.compile(b"[Mm]" + _codes("M"))
+_G = re.compile(b"[Gg]" + _codes("G"))
+_HOST = re.compile(b"^[%b]*(?:[@%%]|//)" % _BLANK, re.MULTILINE)
+
+#: A search for one byte is ten times as fast as any other, where there is little to find. So every
+#: line that matters is found by a byte that is rare in what printers move by; the G codes of the
+#: tables, beside the G of every move, by the words that they cannot do without.
+_SEARCHES = (
+    _Search(b"M", _M),
+    _Search(b"m", _M),
+    *(
+        _Search(word, re.compile(word), _G)
+        for code, each in sorted(limits.SETTERS.items())
+        if code[0] == "G"
+        for letter in each.needs
+        for word in (letter.encode(), letter.lower().encode())
+    ),
+    _Search(b"@", re.compile(b"@"), _HOST),
+    _Search(b"%", re.compile(b"%"), _HOST),
+    _Search(b"/", re.compile(b"//"), _HOST),
+    _Search(b"_", re.compile(b"_HEATER", re.IGNORECASE)),
 )
 
 
@@ -83,24 +134,27 @@ def scan_lines(
 ) -> list[Finding]:
     """All findings in *batch*, whole lines separated by line feeds, in order.
 
-    *first_line* is the number of its first line. Cheap where nothing is found: one search.
+    *first_line* is the number of its first line. Cheap where nothing is found: a few searches.
     """
     findings = []
-    text = b"\n" + batch.translate(_PLAIN)
-    line, counted, done = first_line - 1, 0, -1
-    found = sorted(match.end() - 1 for each in _SUSPECTS for match in each.finditer(text))
-    for position in found:
+    line, counted, done = first_line, 0, -1
+    for position in _suspects(batch):
         if position < done:
             continue
-        start = text.rfind(b"\n", 0, position) + 1
-        done = text.find(b"\n", position)
-        done = done if done >= 0 else len(text)
-        line += text.count(b"\n", counted, start)
+        start = batch.rfind(b"\n", 0, position) + 1
+        done = batch.find(b"\n", position)
+        done = done if done >= 0 else len(batch)
+        line += batch.count(b"\n", counted, start)
         counted = start
-        finding = judge(batch[start - 1 : done - 1], line, profile, origin)
+        finding = judge(batch[start:done], line, profile, origin)
         if finding is not None:
             findings.append(finding)
     return findings
+
+
+def _suspects(batch: bytes) -> list[int]:
+    """Positions in lines that may matter, ascending."""
+    return sorted(at for search in _SEARCHES for at in search.hits(batch))
 
 
 class Preflight:

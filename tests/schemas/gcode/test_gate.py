@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.gcode import limits
 from schemas.gcode.gate import MAX_FINDINGS, Preflight, judge, scan_lines
 from schemas.gcode.policy import POLICY, Origin, Treatment
 from schemas.printer import Profile
@@ -80,3 +81,26 @@ def test_no_spelling_of_a_hot_target_gets_through(
     line = f"{code}{word}{target}{tail}".encode()
     assert judge(line, 1, PROFILE, Origin.FILE) is not None
     assert scan_lines(b"G1 X0\n" + line + b"\nG1 X1", PROFILE)
+
+
+def test_every_g_code_of_the_tables_has_a_word_that_it_needs() -> None:
+    """The search finds them by it; a code without one would need the G of every move."""
+    assert [code for code in POLICY if code[0] == "G"] == []
+    assert all(each.needs for code, each in limits.SETTERS.items() if code[0] == "G")
+
+
+_PIECES = [
+    *(b"M", b"m", b"G", b"g", b"10", b"0010", b"104", b"M104 S300", b"g10 P0 S400", b"M 0 999"),
+    *(b"P", b"p1", b"S300", b"R", b" ", b"\t", b"\\", b"\x80", b"\x00", b";", b'"', b"@x", b"%"),
+    *(b"//", b"/", b"SET_HEATER_TEMPERATURE HEATER=extruder TARGET=400", b"_heater", b"N1", b"*7"),
+    *(b"set_HEATER_temperature heater=extruder target=1e9", b"X1.5", b"MMMMMMMMMMMMMMMMMM", b"\r"),
+]
+
+
+@given(st.lists(st.lists(st.sampled_from(_PIECES), max_size=6).map(b"".join), max_size=6))
+def test_the_search_finds_what_looking_at_every_line_finds(lines: list[bytes]) -> None:
+    """safety M19, M20: fast, and nothing hides from it."""
+    for origin in Origin:
+        each = [judge(line, number, PROFILE, origin) for number, line in enumerate(lines, 1)]
+        expected = [one for one in each if one is not None]
+        assert scan_lines(b"\n".join(lines), PROFILE, origin=origin) == expected
