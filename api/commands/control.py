@@ -6,6 +6,7 @@ honest answer; a command that nobody has taken over is an honest refusal.
 
 from dataclasses import dataclass
 
+from api.commands import rules
 from api.commands.service import Command, Commands
 from api.errors import Conflict, Unavailable
 from api.principal import Principal
@@ -50,7 +51,7 @@ class Control:
         Raises what `Commands.issue` raises, `Conflict` when the printer refused, `Unavailable`
         when nobody answered in time.
         """
-        by.require("printers.stop" if verb is Verb.REMOTE_STOP else "printers.control")
+        by.require(rules.RIGHT_OF.get(verb, "printers.control"))
         printer = await self._printers.get(by, printer_id)
         aim = AIMS[verb]
         there = printer.bridge_id is not None and self._printers.reachable(printer)

@@ -15,6 +15,14 @@ PASSES_LATCH = frozenset({Verb.REMOTE_STOP, Verb.RESET_STOP})
 #: What is kept for a room that is away: it may be back before the deadline.
 WAITS_FOR_ROOM = frozenset({Verb.CANCEL})
 
+#: The right that a verb asks for; every other one asks for `printers.control`.
+RIGHT_OF: dict[Verb, str] = {
+    Verb.PAUSE: "prints.control",
+    Verb.RESUME: "prints.control",
+    Verb.CANCEL: "prints.control",
+    Verb.REMOTE_STOP: "printers.stop",
+}
+
 
 def check_args(verb: Verb, args: Args) -> dict[str, Any]:
     """*args* as JSON. Raises `Invalid` when they are another verb's."""

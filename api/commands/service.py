@@ -95,7 +95,7 @@ class Commands:
         Raises `Conflict` (``stopped``; nothing runs) or `Unavailable` (the room is offline, or
         too much waits already). Nothing is queued then.
         """
-        by.require("printers.stop" if verb is Verb.REMOTE_STOP else "printers.control")
+        by.require(rules.RIGHT_OF.get(verb, "printers.control"))
         if printer.organization_id != by.organization_id or not by.reaches(printer.id):
             raise NotFound(f"There is no printer {printer.id}.", code="printer_not_found")
         async with self._ledger.change() as change:
