@@ -29,6 +29,7 @@ _CACHE_ENTRIES = 10_000
 _USED_EVERY = timedelta(minutes=1)  # how exact last_used_at is
 
 _TICKET = CredentialKind.WS_TICKET
+_OPENERS = frozenset({_TICKET, CredentialKind.REMEMBER})  # they open something, nobody acts by them
 
 _log = logging.getLogger("gantry.accounts")
 
@@ -108,8 +109,13 @@ class Credentials:
 
     async def revoke_in(self, change: Change, **which: Any) -> int:
         """`revoke` in the caller's transaction; nothing looked up before it stays remembered."""
-        ids = [row.id for row in await Credential.filter(revoked_at=None, **which).only("id")]
-        await Credential.filter(id__in=ids).update(revoked_at=self._clock.now())
+        rows = await Credential.filter(revoked_at=None, **which)
+        ids = [row.id for row in rows]
+        cut_short = [row.id for row in rows if not self._over(row)]
+        now = self._clock.now()
+        await Credential.filter(id__in=ids).update(revoked_at=now)
+        remembered = Credential.filter(parent_id__in=cut_short, kind=CredentialKind.REMEMBER)
+        await remembered.filter(revoked_at=None).update(revoked_at=now)
         self._wake(change, ids)
         return len(ids)
 
@@ -171,8 +177,8 @@ class Credentials:
         return principal
 
     async def _owner(self, row: Credential | None) -> tuple[Principal, Credential]:
-        """Who acts through *row*. Raises `NotAuthenticated`; a ticket opens a socket only."""
-        if row is None or row.kind == _TICKET:
+        """Who acts through *row*. Raises `NotAuthenticated`, for what only opens something too."""
+        if row is None or row.kind in _OPENERS:
             raise _nobody()
         if self._over(row):
             if row.revoked_at is None:  # a clock that goes back must not revive it

@@ -32,6 +32,7 @@ class CredentialKind(StrEnum):
     OCTOPRINT_KEY = "octoprint_key"
     USER_KEY = "user_key"  # the one OctoPrint key that a person has beside those of printers
     APP_KEY = "app_key"
+    REMEMBER = "remember"  # opens a session, once; a cookie of OctoPrint's login
     WS_TICKET = "ws_ticket"  # opens one websocket, within half a minute
 
 

@@ -6,19 +6,23 @@ Each noun has its module; `Accounts` is all of them.
 
 from api.accounts.first_hour import FirstHour, SetupState
 from api.accounts.office import FIRST_ORGANIZATION
-from api.accounts.organizations import Organizations
-from api.accounts.sessions import Login
+from api.accounts.organizations import Organizations, OrganizationView
+from api.accounts.remembered import Remembered, Remembrance
+from api.accounts.sessions import WS_TICKET_LIFE, Login
 from api.accounts.tokens import MAX_EXPIRES_DAYS, AppKey, Tokens
 
 __all__ = [
     "FIRST_ORGANIZATION",
     "MAX_EXPIRES_DAYS",
+    "WS_TICKET_LIFE",
     "Accounts",
     "AppKey",
     "Login",
+    "OrganizationView",
+    "Remembrance",
     "SetupState",
 ]
 
 
-class Accounts(FirstHour, Tokens, Organizations):
+class Accounts(FirstHour, Remembered, Tokens, Organizations):
     """Who is who."""

@@ -210,6 +210,10 @@ class Sessions(Office):
             raise NotAuthenticated("Not authenticated")
         return principal
 
+    async def behind(self, credential_id: int) -> Principal:
+        """Who acts through this credential now. Raises `NotAuthenticated`."""
+        return await self._credentials.behind(credential_id)
+
     async def ws_ticket(self, by: Principal) -> str:
         """What opens one websocket as *by*, once, within `WS_TICKET_LIFE`; nothing else."""
         by.require("self.read")

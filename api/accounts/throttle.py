@@ -16,6 +16,13 @@ ADDRESS_LIMIT = 10
 ADDRESS_WINDOW = timedelta(minutes=5)
 USER_LIMIT = 5
 USER_WINDOW = timedelta(minutes=15)
+#: What OctoPrint's own limiter allows an address besides (OctoPrint contract, 0): the same numbers.
+OCTOPRINT_LIMITS = (
+    (3, timedelta(minutes=1)),
+    (5, timedelta(minutes=10)),
+    (10, timedelta(hours=1)),
+)
+_KEPT = timedelta(hours=1)
 
 
 class LoginThrottle:
@@ -38,7 +45,7 @@ class LoginThrottle:
             await self._check_address(address, now)
             if not known_device:
                 await self._check_subject(subject, now)
-            await LoginAttempt.filter(at__lt=now - USER_WINDOW).delete()
+            await LoginAttempt.filter(at__lt=now - _KEPT).delete()
             row = await LoginAttempt.create(subject=subject, remote_address=address, at=now)
         return row.id
 
@@ -51,12 +58,23 @@ class LoginThrottle:
                     subject=attempt.subject, remote_address=attempt.remote_address
                 ).delete()
 
-    async def _check_address(self, address: str, now: datetime) -> None:
-        since = now - ADDRESS_WINDOW
-        recent = LoginAttempt.filter(remote_address=address, at__gt=since).order_by("-at")
-        times = [row.at for row in await recent.limit(ADDRESS_LIMIT)]
-        if len(times) == ADDRESS_LIMIT:
-            wait_s = _seconds(times[-1] + ADDRESS_WINDOW - now)
+    async def check_octoprint(self, address: str) -> None:
+        """Raises `TooMany` for an address that failed more often than OctoPrint takes."""
+        now = self._clock.now()
+        for limit, window in OCTOPRINT_LIMITS:
+            await self._check_address(address, now, limit, window)
+
+    async def _check_address(
+        self,
+        address: str,
+        now: datetime,
+        limit: int = ADDRESS_LIMIT,
+        window: timedelta = ADDRESS_WINDOW,
+    ) -> None:
+        recent = LoginAttempt.filter(remote_address=address, at__gt=now - window).order_by("-at")
+        times = [row.at for row in await recent.limit(limit)]
+        if len(times) == limit:
+            wait_s = _seconds(times[-1] + window - now)
             raise TooMany(
                 f"Too many failed logins from this address. Try again in {wait_s} s.",
                 retry_after_s=wait_s,

@@ -1,4 +1,4 @@
-"""Blobs by content, and the names under which printers know them."""
+"""Blobs by content, and the names under which printers and pools know them."""
 
 from typing import Any
 
@@ -23,15 +23,16 @@ class Blob(Model):
         unique_together = (("organization_id", "sha256"),)
 
 
-class FileName(Model):
-    """A name in one printer's tree (OctoPrint's `local`). Deleting it keeps the blob.
+class TreeName(Model):
+    """A name in the tree of a printer or a pool (OctoPrint's `local`). Deleting it keeps the blob.
 
-    *path* is the whole slash-separated path. A folder has no blob.
+    *tree* is ``printer:12`` or ``pool:3``; *path* is the whole slash-separated path. A folder has
+    no blob.
     """
 
     id = fields.IntField(primary_key=True)
     organization_id = fields.IntField(db_index=True)
-    printer_id = fields.IntField(db_index=True)
+    tree = fields.CharField(max_length=32)
     path = fields.CharField(max_length=500)
     display = fields.CharField(max_length=300)
     blob_id = fields.IntField(null=True)
@@ -42,5 +43,5 @@ class FileName(Model):
     uploaded_at = fields.DatetimeField()
 
     class Meta:
-        table = "file_name"
-        unique_together = (("printer_id", "path"),)
+        table = "tree_name"
+        unique_together = (("tree", "path"),)

@@ -1,11 +1,13 @@
 """What one pass over a file tells: lines, layers, temperatures, and the slicer's own words.
 
-Runs in a worker thread over at most 64 KiB at a time, so that the event loop gets its turn.
+Runs in a worker thread while the next bytes come, a megabyte (a millisecond) at a time, so that
+the event loop gets its turn.
 Temperatures and refused codes come from `schemas.gcode`, the parser of the gate at the port.
 """
 
+import asyncio
 import re
-from pathlib import Path
+from collections import deque
 from typing import Any
 
 import msgspec
@@ -15,7 +17,7 @@ from schemas.gcode.gate import MAX_CARRY_BYTES, Finding, judge, scan_lines
 from schemas.gcode.policy import Origin, Treatment
 from schemas.printer import Profile
 
-CHUNK_BYTES = 64 * 1024
+BATCH_BYTES = 1024 * 1024  # a hop to a thread costs as much as looking at 100 KB
 COMMENT_BYTES = 256 * 1024  # of the head and of the tail; thumbnails at the head take their part
 _MAX_REFUSALS = 20
 
@@ -24,6 +26,7 @@ _NOTHING_SEEN = Profile(max_nozzle_c=-1.0, max_bed_c=-1.0, max_chamber_c=-1.0)
 
 _COMMAND = re.compile(rb"^[ \t]*(?:N\d+[ \t]*)?[GM]\d", re.MULTILINE | re.IGNORECASE)
 _COMMENT = re.compile(rb"^;[^\n]{1,500}$", re.MULTILINE)
+_LAYER = re.compile(rb"LAYER(?:_CHANGE|:)")
 _THUMBNAIL = re.compile(rb"^; *thumbnail(?:_\w+)? begin ", re.MULTILINE)
 
 
@@ -40,14 +43,15 @@ class Scan:
         self._seen = _NOTHING_SEEN  # its ceilings are the hottest targets so far
         self._refused: list[dict[str, Any]] = []
         self._head = bytearray()
-        self._tail = b""
+        self._tail: deque[bytes] = deque()
+        self._tail_bytes = 0
 
     def feed(self, chunk: bytes) -> None:
         """Look at the next bytes."""
         self._binary = self._binary or b"\0" in chunk
         if len(self._head) < COMMENT_BYTES:
             self._head += chunk
-        self._tail = (self._tail + chunk)[-COMMENT_BYTES:]
+        self._keep_tail(chunk)
         data = self._carry + chunk
         end = data.rfind(b"\n") + 1
         self._carry = data[end:]
@@ -77,11 +81,16 @@ class Scan:
             facts["refused"] = self._refused
         return facts
 
+    def _keep_tail(self, chunk: bytes) -> None:
+        self._tail.append(chunk)
+        self._tail_bytes += len(chunk)
+        while self._tail_bytes - len(self._tail[0]) >= COMMENT_BYTES:
+            self._tail_bytes -= len(self._tail.popleft())
+
     def _look(self, batch: bytes) -> None:
         if not self._commands:
             self._commands = _COMMAND.search(batch) is not None
-        self._layers += batch.count(b"\n;LAYER_CHANGE") + batch.count(b"\n;LAYER:")
-        self._layers += batch.startswith((b";LAYER_CHANGE", b";LAYER:"))
+        self._layers += _layers(batch)
         findings = scan_lines(batch, self._seen)
         if findings:
             lines = batch.split(b"\n")
@@ -108,14 +117,52 @@ class Scan:
     def _comments(self) -> str:
         """The comments of head and tail, without the pictures."""
         head = bytes(self._head[:COMMENT_BYTES])
-        found = [*_COMMENT.findall(head), *_COMMENT.findall(self._tail)]
+        tail = b"".join(self._tail)[-COMMENT_BYTES:]
+        found = [*_COMMENT.findall(head), *_COMMENT.findall(tail)]
         return b"\n".join(line.rstrip(b"\r") for line in found).decode("utf-8", "replace")
 
 
-def scan(path: Path) -> dict[str, Any]:
-    """The facts of the file at *path*."""
-    reading = Scan()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            reading.feed(chunk)
-    return reading.finish()
+def _layers(batch: bytes) -> int:
+    """How many comments of *batch* begin a layer; a search for one rare byte is the fastest."""
+    count = 0
+    at = batch.find(b"L")
+    while at >= 0:
+        if _LAYER.match(batch, at) and batch[max(at - 2, 0) : at] in (b"\n;", b";"):
+            count += 1
+        at = batch.find(b"L", at + 1)
+    return count
+
+
+class ScanAhead:
+    """A scan that looks at what came, in a thread, while more comes.
+
+    At most one batch is looked at and one gathered, so a slow thread slows the sender down.
+    """
+
+    def __init__(self) -> None:
+        self._scan = Scan()
+        self._batch = bytearray()
+        self._looking: asyncio.Future[None] | None = None
+
+    async def feed(self, chunk: bytes) -> None:
+        """The next bytes."""
+        self._batch += chunk
+        if len(self._batch) >= BATCH_BYTES:
+            await self._hand_over()
+
+    async def finish(self) -> dict[str, Any]:
+        """The facts of all that was fed, as `Scan.finish`."""
+        await self._hand_over()
+        await self._looked()
+        return await asyncio.to_thread(self._scan.finish)
+
+    async def _hand_over(self) -> None:
+        await self._looked()
+        batch, self._batch = bytes(self._batch), bytearray()
+        loop = asyncio.get_running_loop()
+        self._looking = loop.run_in_executor(None, self._scan.feed, batch)
+
+    async def _looked(self) -> None:
+        if self._looking is not None:
+            await self._looking
+            self._looking = None

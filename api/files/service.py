@@ -1,11 +1,10 @@
-"""Files: bytes by content, what reading them told, and the names under which printers know them.
+"""Files: bytes by content, what reading them told, and their names in printers' and pools' trees.
 
 Bytes go to the storage as they come, are hashed on the way and scanned in a thread before anybody
-can use them (DESIGN sections 3 and 7, Files). A name is one printer's label for a blob; several
-names and jobs may share one.
+can use them (DESIGN sections 3 and 7, Files). A name is a label for a blob in the tree of one
+printer or pool; several names and jobs may share one blob.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
@@ -18,14 +17,15 @@ from api.config import Settings
 from api.errors import Conflict, Invalid, NotFound
 from api.events.service import Change, Happened, Ledger
 from api.files.limits import check_facts
-from api.files.models import Blob, FileName
+from api.files.models import Blob, TreeName
 from api.files.names import clean_path, parents
-from api.files.scan import scan
+from api.files.scan import ScanAhead
+from api.files.tree import Tree
 from api.principal import Principal
 from api.storage import Draft, Storage, Written
 from schemas.printer import Profile
 
-__all__ = ["Blob", "FileName", "Files"]
+__all__ = ["Blob", "Files", "Tree", "TreeName"]
 
 
 class Files:
@@ -54,18 +54,19 @@ class Files:
         """
         by.require("files.write")
         async with self._storage.draft() as draft:
-            size_bytes = 0
+            size_bytes, reading = 0, ScanAhead()
             async for chunk in reader:
                 size_bytes += len(chunk)
                 if size_bytes > self._max_bytes:
                     raise self._too_large()
                 await draft.write(chunk)
+                await reading.feed(chunk)
             if must_be_gcode and not size_bytes:
                 raise Invalid(f"{filename} is empty.")
             written = await draft.finish()
             known = await self._known(by.organization_id, written)
             if known is None:
-                facts = await asyncio.to_thread(scan, draft.path)
+                facts = await reading.finish()
                 if must_be_gcode:
                     _check_gcode(facts, filename)
                 return await self._keep(by, draft, written, facts)
@@ -146,25 +147,25 @@ class Files:
     async def put_name(
         self,
         by: Principal,
-        printer_id: int,
+        tree: Tree,
         path: str,
         display: str,
         blob: Blob,
         *,
         userdata: Any = None,
-    ) -> FileName:
-        """Name *blob* in the printer's tree, in place of what had the name; folders are made.
+    ) -> TreeName:
+        """Name *blob* in *tree*, in place of what had the name; folders are made.
 
-        The caller has checked that the printer is theirs. Raises `Invalid` for a bad path,
+        The caller has checked that the tree is theirs. Raises `Invalid` for a bad path,
         `Conflict` where a folder has the name, or a file stands for a folder.
         """
         by.require("files.write")
-        path = _reached(by, printer_id, path)
+        path = _reached(by, tree, path)
         async with self._ledger.change() as change:
-            await self._make_parents(by, printer_id, path)
-            row = await FileName.get_or_none(printer_id=printer_id, path=path)
+            await self._make_parents(by, tree, path)
+            row = await TreeName.get_or_none(tree=tree.key, path=path)
             if row is None:
-                row = self._new_row(by, printer_id, path)
+                row = self._new_row(by, tree, path)
             elif row.is_folder:
                 raise Conflict(f"{path!r} is a folder.")
             row.display, row.blob_id, row.userdata = display[:300], blob.id, userdata
@@ -173,77 +174,98 @@ class Files:
             _record(change, by, "file.added", row)
         return row
 
-    async def make_folder(self, by: Principal, printer_id: int, path: str) -> FileName:
+    async def make_folder(self, by: Principal, tree: Tree, path: str) -> TreeName:
         """Make the folder and those above it; one that is there already is no error."""
         by.require("files.write")
-        path = _reached(by, printer_id, path)
+        path = _reached(by, tree, path)
         async with self._ledger.change() as change:
-            await self._make_parents(by, printer_id, path)
-            row = await FileName.get_or_none(printer_id=printer_id, path=path)
+            await self._make_parents(by, tree, path)
+            row = await TreeName.get_or_none(tree=tree.key, path=path)
             if row is None:
-                row = self._new_row(by, printer_id, path, is_folder=True)
+                row = self._new_row(by, tree, path, is_folder=True)
                 await row.save()
                 _record(change, by, "folder.added", row)
             elif not row.is_folder:
                 raise Conflict(f"{path!r} is a file.")
         return row
 
-    async def name(self, by: Principal, printer_id: int, path: str) -> FileName:
+    async def name(self, by: Principal, tree: Tree, path: str) -> TreeName:
         """The file or folder of that name. Raises `NotFound`, for a path that cannot be, too."""
         by.require("files.read")
         try:
-            path = _reached(by, printer_id, path)
+            path = _reached(by, tree, path)
         except Invalid:
             raise _no_file() from None
-        found = await FileName.get_or_none(
-            organization_id=by.organization_id, printer_id=printer_id, path=path
+        found = await TreeName.get_or_none(
+            organization_id=by.organization_id, tree=tree.key, path=path
         )
         if found is None:
             raise _no_file()
         return found
 
-    async def names(self, by: Principal, printer_id: int, folder: str = "") -> list[FileName]:
-        """Everything below *folder* in the printer's tree, by path; empty: the whole tree."""
+    async def names(self, by: Principal, tree: Tree, folder: str = "") -> list[TreeName]:
+        """Everything below *folder* in *tree*, by path; empty: the whole tree."""
         by.require("files.read")
-        rows = FileName.filter(organization_id=by.organization_id, printer_id=printer_id)
+        rows = TreeName.filter(organization_id=by.organization_id, tree=tree.key)
         if folder:
-            found = await self.name(by, printer_id, folder)
+            found = await self.name(by, tree, folder)
             return [row for row in await rows.order_by("path") if _below(row, found.path)]
-        _check_reach(by, printer_id)
+        _check_reach(by, tree)
         return list(await rows.order_by("path"))
 
-    async def blobs_of(self, by: Principal, names: Iterable[FileName]) -> dict[int, Blob]:
+    async def blobs_of(self, by: Principal, names: Iterable[TreeName]) -> dict[int, Blob]:
         """The blobs of *names*, by their id."""
         ids = (name.blob_id for name in names if name.blob_id is not None)
         return await self.blobs(by.organization_id, ids)
 
-    async def remove_name(self, by: Principal, printer_id: int, path: str) -> None:
+    async def remove_name(self, by: Principal, tree: Tree, path: str) -> None:
         """Forget the name, or the folder with all below it; the bytes stay for jobs and history.
 
         Raises `NotFound`.
         """
         by.require("files.write")
-        row = await self.name(by, printer_id, path)
+        row = await self.name(by, tree, path)
         async with self._ledger.change() as change:
-            mine = Q(organization_id=by.organization_id, printer_id=printer_id)
-            doomed = [each.id for each in await FileName.filter(mine) if _below(each, row.path)]
-            await FileName.filter(id__in=[row.id, *doomed]).delete()
+            mine = Q(organization_id=by.organization_id, tree=tree.key)
+            doomed = [each.id for each in await TreeName.filter(mine) if _below(each, row.path)]
+            await TreeName.filter(id__in=[row.id, *doomed]).delete()
             _record(change, by, "folder.removed" if row.is_folder else "file.removed", row)
 
-    async def _make_parents(self, by: Principal, printer_id: int, path: str) -> None:
+    async def move_name(self, by: Principal, tree: Tree, path: str, target: str) -> TreeName:
+        """Call the file or folder *path* from now on *target*, with all that lies in it.
+
+        Raises `NotFound`, `Invalid` for a bad *target*, `Conflict` when that is taken.
+        """
+        by.require("files.write")
+        row = await self.name(by, tree, path)
+        old, new = row.path, _reached(by, tree, target)
+        async with self._ledger.change() as change:
+            await self._make_parents(by, tree, new)
+            if await TreeName.filter(tree=tree.key, path=new).exists():
+                raise Conflict(f"{new!r} exists already.")
+            mine = await TreeName.filter(organization_id=by.organization_id, tree=tree.key)
+            for each in [one for one in mine if one.id == row.id or _below(one, old)]:
+                each.path = new + each.path[len(old) :]
+                await each.save(update_fields=["path"])
+            row.path, row.display = new, new.rpartition("/")[2]
+            await row.save(update_fields=["path", "display"])
+            _record(change, by, "folder.moved" if row.is_folder else "file.moved", row, old=old)
+        return row
+
+    async def _make_parents(self, by: Principal, tree: Tree, path: str) -> None:
         for folder in parents(path):
-            row = await FileName.get_or_none(printer_id=printer_id, path=folder)
+            row = await TreeName.get_or_none(tree=tree.key, path=folder)
             if row is None:
-                await self._new_row(by, printer_id, folder, is_folder=True).save()
+                await self._new_row(by, tree, folder, is_folder=True).save()
             elif not row.is_folder:
                 raise Conflict(f"{folder!r} is a file, not a folder.")
 
     def _new_row(
-        self, by: Principal, printer_id: int, path: str, *, is_folder: bool = False
-    ) -> FileName:
-        return FileName(
+        self, by: Principal, tree: Tree, path: str, *, is_folder: bool = False
+    ) -> TreeName:
+        return TreeName(
             organization_id=by.organization_id,
-            printer_id=printer_id,
+            tree=tree.key,
             path=path,
             display=path.rpartition("/")[2],
             is_folder=is_folder,
@@ -252,32 +274,32 @@ class Files:
         )
 
 
-def _below(row: FileName, folder: str) -> bool:
+def _below(row: TreeName, folder: str) -> bool:
     return row.path.startswith(f"{folder}/")
 
 
-def _check_reach(by: Principal, printer_id: int) -> None:
-    if not by.reaches(printer_id):
+def _check_reach(by: Principal, tree: Tree) -> None:
+    if not tree.reached_by(by):
         raise NotFound("Printer not found", code="printer_not_found")
 
 
-def _reached(by: Principal, printer_id: int, path: str) -> str:
-    """*path*, clean. Raises `NotFound` for another printer than the key's, `Invalid`."""
-    _check_reach(by, printer_id)
+def _reached(by: Principal, tree: Tree, path: str) -> str:
+    """*path*, clean. Raises `NotFound` for another tree than the key's, `Invalid`."""
+    _check_reach(by, tree)
     path = clean_path(path)
     if not path:
         raise Invalid("The file name is empty.")
     return path
 
 
-def _record(change: Change, by: Principal, kind: str, row: FileName) -> None:
+def _record(change: Change, by: Principal, kind: str, row: TreeName, **more: str) -> None:
     change.record(
         Happened(
             by.organization_id,
             kind,
-            printer_id=row.printer_id,
+            printer_id=Tree(row.tree).printer_id,
             user_id=by.user_id,
-            data={"path": row.path},
+            data={"path": row.path, "tree": row.tree, **more},
         )
     )
 

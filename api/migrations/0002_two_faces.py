@@ -29,6 +29,17 @@ class Migration(migrations.Migration):
             bases=['Model'],
         ),
         ops.CreateModel(
+            name='Outbox',
+            fields=[
+                ('number', fields.BigIntField(primary_key=True, unique=True, db_index=True)),
+                ('origin', fields.CharField(max_length=26)),
+                ('names', fields.JSONField(encoder=JSON_DUMPS, decoder=loads)),
+                ('at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'outbox', 'app': 'farm', 'pk_attr': 'number', 'table_description': 'Names to be woken, for processes that the bus did not reach; kept for a minute.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
             name='Pool',
             fields=[
                 ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),

@@ -9,8 +9,11 @@ from api.errors import Conflict, Invalid, NotFound
 from api.http import truthy
 from api.jobs.service import Jobs
 from api.octoprint import moves
+from api.octoprint.body import json_object
 from api.octoprint.hot import HotReads
 from api.octoprint.orders import Orders
+from api.octoprint.pool_document import pool_connection_document, pool_printer_document
+from api.octoprint.pool_face import PoolFace
 from api.octoprint.printer_document import (
     BAUD_RATES,
     PROFILE_ID,
@@ -19,9 +22,11 @@ from api.octoprint.printer_document import (
     printer_document,
     temperatures,
 )
+from api.octoprint.route import Route
 from api.octoprint.states import LOOKS
-from api.octoprint.visitor import Visit, json_object
+from api.octoprint.visitor import Visit
 from api.octoprint.wire import answer, done
+from api.pools.service import Pool
 from api.printers.service import Printers
 from schemas.commands import Verb
 from schemas.printer import PrinterState, Profile
@@ -32,16 +37,42 @@ NOT_OPERATIONAL = "Printer is not operational"
 class Control:
     """The machine itself."""
 
-    def __init__(self, printers: Printers, jobs: Jobs, orders: Orders, hot: HotReads) -> None:
+    def __init__(
+        self, printers: Printers, jobs: Jobs, orders: Orders, hot: HotReads, pools: PoolFace
+    ) -> None:
         self._printers = printers
         self._jobs = jobs
         self._orders = orders
         self._hot = hot
+        self._pools = pools
+
+    def routes(self) -> tuple[Route, ...]:
+        """Rows of the table."""
+        see, move = "printers.read", "printers.control"
+        return (
+            Route("GET", "/api/printer", self.printer, see),
+            Route("GET", "/api/printer/tool", self.tools, see),
+            Route("POST", "/api/printer/tool", self.tool, move),
+            Route("GET", "/api/printer/bed", self.bed, see),
+            Route("POST", "/api/printer/bed", self.heat_bed, move),
+            Route("GET", "/api/printer/chamber", self.chamber, see),
+            Route("POST", "/api/printer/chamber", self.heat_chamber, move),
+            Route("POST", "/api/printer/printhead", self.head, move),
+            Route("POST", "/api/printer/command", self.terminal, move),
+            Route("GET", "/api/printer/command/custom", self.custom_controls, see),
+            Route("GET", "/api/printer/sd", self.card, see),
+            Route("POST", "/api/printer/sd", self.card, move),
+            Route("GET", "/api/printer/error", self.error, see),
+            Route("GET", "/api/connection", self.connection, see),
+            Route("POST", "/api/connection", self.connect, move),
+        )
 
     # Looking.
 
     async def printer(self, visit: Visit) -> Response:
         """Temperatures and state; 409 when nothing answers."""
+        if visit.pool is not None:
+            return await self._pool(visit, visit.pool)
         if not request.args:
             cached = self._hot.printer(visit.printer)
             return answer(cached) if cached is not None else _not_operational()
@@ -53,6 +84,12 @@ class Control:
         if "temperature" in document and truthy(request.args.get("history")):
             document["temperature"]["history"] = []
         return answer(document)
+
+    async def _pool(self, visit: Visit, pool: Pool) -> Response:
+        queue = await self._pools.queue(visit, pool)
+        if not queue.is_reachable:
+            return _not_operational()
+        return answer(pool_printer_document(queue, request.args.get("exclude", "").split(",")))
 
     async def tools(self, visit: Visit) -> Response:
         """The temperatures of the tools."""
@@ -165,6 +202,9 @@ class Control:
 
     async def connection(self, visit: Visit) -> Response:
         """The state of the link, and what may be chosen."""
+        if visit.pool is not None:
+            queue = await self._pools.queue(visit, visit.pool)
+            return answer(pool_connection_document(queue, visit.pool.name))
         live = self._orders.live(visit)
         printer = visit.printer
         baud = live.baud or printer.baud or None

@@ -6,7 +6,8 @@ from quart import Response, request
 from werkzeug.datastructures import Range
 
 from api.errors import NotFound
-from api.files.service import Blob, FileName, Files
+from api.files.service import Blob, Files, TreeName
+from api.octoprint.route import Route
 from api.octoprint.visitor import Visit
 from api.octoprint.wire import plain
 
@@ -17,9 +18,14 @@ class Downloads:
     def __init__(self, files: Files) -> None:
         self._files = files
 
+    def routes(self) -> tuple[Route, ...]:
+        """Rows of the table."""
+        path = "/downloads/files/local/<path:path>"
+        return (Route("GET", path, self.download, "files.read"),)
+
     async def download(self, visit: Visit, path: str) -> Response:
         """The bytes as an attachment, or the range that was asked for."""
-        row = await self._files.name(visit.by, visit.printer.id, path)
+        row = await self._files.name(visit.by, visit.tree, path)
         if row.blob_id is None:
             raise NotFound("File not found", code="file_not_found")
         blob = await self._files.blob(row.organization_id, row.blob_id)
@@ -51,7 +57,7 @@ def _range_of(asked: Range | None, size: int) -> tuple[int, int]:
     return found[0], found[1] - found[0]
 
 
-def _download_headers(row: FileName, blob: Blob) -> dict[str, str]:
+def _download_headers(row: TreeName, blob: Blob) -> dict[str, str]:
     name = row.path.rpartition("/")[2]
     plain_name = name.encode("ascii", "replace").decode().replace('"', "'").replace("\\", "_")
     return {

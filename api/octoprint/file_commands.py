@@ -7,13 +7,15 @@ from quart import Response
 
 from api.errors import Conflict, Invalid, NotFound
 from api.files.names import clean_path, extension, join
-from api.files.service import FileName, Files
+from api.files.service import Files, TreeName
+from api.octoprint.body import json_object
 from api.octoprint.file_document import refs
 from api.octoprint.file_store import MACHINE_CODE, FileStore, check_local
 from api.octoprint.hot import HotReads
 from api.octoprint.job import JobFace
+from api.octoprint.route import Route
 from api.octoprint.states import LOOKS
-from api.octoprint.visitor import Visit, json_object, require
+from api.octoprint.visitor import Visit, require
 from api.octoprint.wire import answer, done, plain
 
 CURRENT = "current"
@@ -39,6 +41,11 @@ class FileCommands:
             "analyse": ("files.write", self._analysed),
         }
 
+    def routes(self) -> tuple[Route, ...]:
+        """Rows of the table."""
+        one = "/api/files/<origin>/<path:path>"
+        return (Route("POST", one, self.command, "files.read"),)
+
     async def command(self, visit: Visit, origin: str, path: str) -> Response:
         """`POST /api/files/{origin}/{path}`."""
         body = await json_object()
@@ -51,7 +58,7 @@ class FileCommands:
         return await handle(visit, path, body)
 
     async def _select(self, visit: Visit, path: str, body: Body) -> Response:
-        row = await self._files.name(visit.by, visit.printer.id, path)
+        row = await self._files.name(visit.by, visit.tree, path)
         if row.is_folder or extension(row.path) not in MACHINE_CODE:
             raise Invalid(f"{row.path} cannot be printed.", code="unsupported_media_type")
         look = LOOKS[self._jobs.live(visit).state]
@@ -78,24 +85,23 @@ class FileCommands:
     async def _analysed(self, visit: Visit, path: str, body: Body) -> Response:
         """A file is analysed as it comes in: there is nothing left to do."""
         del body
-        await self._files.name(visit.by, visit.printer.id, path)
+        await self._files.name(visit.by, visit.tree, path)
         return done()
 
     async def _copied(self, visit: Visit, path: str, body: Body) -> Response:
-        row = await self._files.name(visit.by, visit.printer.id, path)
+        row = await self._files.name(visit.by, visit.tree, path)
         target = await self._target(visit, row, body)
         await self._copy(visit, row, target)
         return _answer(visit, row, target)
 
     async def _moved(self, visit: Visit, path: str, body: Body) -> Response:
-        row = await self._files.name(visit.by, visit.printer.id, path)
+        row = await self._files.name(visit.by, visit.tree, path)
         await self._store.check_unused(visit, row.path)
         target = await self._target(visit, row, body)
-        await self._copy(visit, row, target)
-        await self._store.remove(visit, row.path)
+        await self._store.move(visit, row.path, target)
         return _answer(visit, row, target)
 
-    async def _target(self, visit: Visit, row: FileName, body: Body) -> str:
+    async def _target(self, visit: Visit, row: TreeName, body: Body) -> str:
         """Where *row* goes: into a folder that exists, else under that name. Raises `Conflict`."""
         destination = body.get("destination")
         if not isinstance(destination, str):
@@ -112,34 +118,34 @@ class FileCommands:
             raise Conflict(f"{path} lies in the folder itself.")
         return path
 
-    async def _copy(self, visit: Visit, row: FileName, target: str) -> None:
-        printer_id, by = visit.printer.id, visit.by
-        below = await self._files.names(by, printer_id, row.path) if row.is_folder else []
+    async def _copy(self, visit: Visit, row: TreeName, target: str) -> None:
+        tree, by = visit.tree, visit.by
+        below = await self._files.names(by, tree, row.path) if row.is_folder else []
         blobs = await self._files.blobs_of(by, [row, *below])
         for each in [row, *below]:
             path = target + each.path[len(row.path) :]
             blob = blobs.get(each.blob_id or 0)
             if blob is None:
-                await self._files.make_folder(by, printer_id, path)
+                await self._files.make_folder(by, tree, path)
             else:
                 name = path.rpartition("/")[2] if each is row else each.display
-                await self._files.put_name(by, printer_id, path, name, blob, userdata=each.userdata)
+                await self._files.put_name(by, tree, path, name, blob, userdata=each.userdata)
 
     async def _exists(self, visit: Visit, path: str) -> bool:
         try:
-            await self._files.name(visit.by, visit.printer.id, path)
+            await self._files.name(visit.by, visit.tree, path)
         except NotFound:
             return False
         return True
 
     async def _is_folder(self, visit: Visit, path: str) -> bool:
         try:
-            return (await self._files.name(visit.by, visit.printer.id, path)).is_folder
+            return (await self._files.name(visit.by, visit.tree, path)).is_folder
         except NotFound:
             return False
 
 
-def _answer(visit: Visit, row: FileName, target: str) -> Response:
+def _answer(visit: Visit, row: TreeName, target: str) -> Response:
     links = refs(visit.place.base, target, is_folder=row.is_folder)
     moved = {
         "name": row.path.rpartition("/")[2],

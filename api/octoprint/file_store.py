@@ -4,7 +4,7 @@ Uploads are in `api.octoprint.upload`; what a name may be is decided by the file
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,14 @@ from quart import Response, request
 from api.accounts.service import Accounts
 from api.errors import Conflict, Invalid, NotFound
 from api.files.names import clean_name, clean_path, join
-from api.files.service import Blob, FileName, Files
+from api.files.service import Blob, Files, TreeName
 from api.http import truthy
+from api.octoprint.body import json_object
 from api.octoprint.file_document import Named, entry, listing
 from api.octoprint.hot import HotReads
-from api.octoprint.visitor import Visit, json_object
+from api.octoprint.pool_face import PoolFace
+from api.octoprint.route import Route
+from api.octoprint.visitor import Visit
 from api.octoprint.wire import Validators, answer, done
 from api.principal import system
 
@@ -28,12 +31,26 @@ MACHINE_CODE = (".gcode", ".gco", ".g")
 class FileStore:
     """What lies in a printer's tree."""
 
-    def __init__(self, files: Files, accounts: Accounts, hot: HotReads, data_dir: Path) -> None:
+    def __init__(
+        self, files: Files, accounts: Accounts, hot: HotReads, pools: PoolFace, data_dir: Path
+    ) -> None:
         self._files = files
         self._accounts = accounts
         self._hot = hot
+        self._pools = pools
         self._data_dir = data_dir
         self._validators = Validators()
+
+    def routes(self) -> tuple[Route, ...]:
+        """Rows of the table."""
+        one = "/api/files/<origin>/<path:path>"
+        return (
+            Route("GET", "/api/files", self.everything, "files.read"),
+            Route("POST", "/api/files/test", self.sanitized, "files.read"),
+            Route("GET", "/api/files/<origin>", self.origin, "files.read"),
+            Route("GET", one, self.one, "files.read"),
+            Route("DELETE", one, self.delete, "files.write"),
+        )
 
     # Looking.
 
@@ -61,8 +78,8 @@ class FileStore:
     async def one(self, visit: Visit, origin: str, path: str) -> Response:
         """One file or folder."""
         check_local(origin)
-        row = await self._files.name(visit.by, visit.printer.id, path)
-        below = await self._files.names(visit.by, visit.printer.id, path) if row.is_folder else []
+        row = await self._files.name(visit.by, visit.tree, path)
+        below = await self._files.names(visit.by, visit.tree, path) if row.is_folder else []
         named = await self._with_facts(visit, [row, *below])
         recursive = truthy(request.args.get("recursive"))
         found = entry(named[0], named[1:], visit.place.base, recursive=recursive)
@@ -73,13 +90,13 @@ class FileStore:
     ) -> Response:
         if truthy(request.args.get("force")) or truthy(request.args.get("_refresh")):
             return answer(document)
-        key = f"{visit.printer.id} {visit.place.base} {request.full_path}"
+        key = f"{visit.tree.key} {visit.place.base} {request.full_path}"
         return self._validators.answer(key, document, datetime.now(UTC), ignore)
 
     async def _named(self, visit: Visit) -> list[Named]:
-        return await self._with_facts(visit, await self._files.names(visit.by, visit.printer.id))
+        return await self._with_facts(visit, await self._files.names(visit.by, visit.tree))
 
-    async def _with_facts(self, visit: Visit, rows: Sequence[FileName]) -> list[Named]:
+    async def _with_facts(self, visit: Visit, rows: Sequence[TreeName]) -> list[Named]:
         blobs = await self._files.blobs_of(visit.by, list(rows))
         users = await self._user_names(visit, {row.user_id for row in rows if row.user_id})
         return [
@@ -87,7 +104,7 @@ class FileStore:
         ]
 
     async def _user_names(self, visit: Visit, ids: set[int]) -> dict[int, str]:
-        by = system(visit.printer.organization_id)
+        by = system(visit.at.organization_id)
         found = {}
         for user_id in ids:
             try:
@@ -101,24 +118,34 @@ class FileStore:
     async def delete(self, visit: Visit, origin: str, path: str) -> Response:
         """Remove a name, a folder with all in it; not what is being printed."""
         check_local(origin)
-        row = await self._files.name(visit.by, visit.printer.id, path)
+        row = await self._files.name(visit.by, visit.tree, path)
         await self.check_unused(visit, row.path)
         await self.remove(visit, row.path)
         return done()
 
     async def remove(self, visit: Visit, path: str) -> None:
         """Remove a name; what is selected then no longer is."""
-        await self._files.remove_name(visit.by, visit.printer.id, path)
+        await self._files.remove_name(visit.by, visit.tree, path)
+        await self._deselect(visit, path)
+
+    async def move(self, visit: Visit, path: str, target: str) -> None:
+        """Give a name another place; what is selected then no longer is."""
+        await self._files.move_name(visit.by, visit.tree, path, target)
         await self._deselect(visit, path)
 
     async def check_unused(self, visit: Visit, path: str) -> None:
         """Raises `Conflict` when *path* is, or holds, the file of the running print."""
-        shown = await self._hot.shown(visit.printer)
-        if shown.is_running and _covers(path, shown.path):
+        if any(_covers(path, used) for used in await self._printed(visit)):
             raise Conflict("Trying to change a file that is currently in use", code="file_in_use")
 
+    async def _printed(self, visit: Visit) -> Collection[str | None]:
+        if visit.pool is not None:
+            return await self._pools.printed_paths(visit, visit.pool)
+        shown = await self._hot.shown(visit.printer)
+        return [shown.path] if shown.is_running else []
+
     async def _deselect(self, visit: Visit, path: str) -> None:
-        if _covers(path, (await self._hot.shown(visit.printer)).path):
+        if visit.pool is None and _covers(path, (await self._hot.shown(visit.printer)).path):
             await self._hot.select(visit.printer, None)
 
     async def sanitized(self, visit: Visit) -> Response:
@@ -132,7 +159,7 @@ class FileStore:
         if command == "sanitize":
             return answer({"sanitized": path})
         try:
-            row = await self._files.name(visit.by, visit.printer.id, path)
+            row = await self._files.name(visit.by, visit.tree, path)
         except NotFound:
             return answer({"exists": False})
         named = (await self._with_facts(visit, [row]))[0]
@@ -147,14 +174,14 @@ class FileStore:
 
     async def _free_name(self, visit: Visit, path: str) -> str:
         stem, dot, extension = path.rpartition(".")
-        taken = {row.path for row in await self._files.names(visit.by, visit.printer.id)}
+        taken = {row.path for row in await self._files.names(visit.by, visit.tree)}
         number = 1
         while (found := f"{stem}_{number}{dot}{extension}") in taken:
             number += 1
         return found
 
 
-def _named(row: FileName, blob: Blob | None, user: str | None) -> Named:
+def _named(row: TreeName, blob: Blob | None, user: str | None) -> Named:
     return Named(
         path=row.path,
         display=row.display,

@@ -12,7 +12,7 @@ import msgspec
 
 from api.accounts.service import Accounts
 from api.errors import NotFound
-from api.files.service import Files
+from api.files.service import Files, Tree
 from api.jobs.service import Attempt, Job, Jobs
 from api.octoprint.job_document import (
     JobFile,
@@ -153,7 +153,7 @@ class HotReads:
     async def _named(self, printer: Printer, path: str) -> JobFile | None:
         by = system(printer.organization_id)
         try:
-            row = await self.files.name(by, printer.id, path)
+            row = await self.files.name(by, Tree.of_printer(printer.id), path)
             blob = await self.files.blob(printer.organization_id, row.blob_id or 0)
         except NotFound:
             return None

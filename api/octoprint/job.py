@@ -6,13 +6,17 @@ from typing import Any
 
 from quart import Response
 
-from api.errors import Conflict, Invalid, Problem
-from api.files.service import FileName
+from api.errors import Conflict, Invalid, Problem, Unavailable
+from api.files.service import Blob, TreeName
 from api.jobs.service import Job, Jobs, NewJob
+from api.octoprint.body import json_object
 from api.octoprint.hot import HotReads
 from api.octoprint.orders import Orders
+from api.octoprint.pool_document import pool_job_document
+from api.octoprint.pool_face import SOURCE, PoolFace
+from api.octoprint.route import Route
 from api.octoprint.states import LOOKS
-from api.octoprint.visitor import Visit, json_object, require
+from api.octoprint.visitor import Visit, require
 from api.octoprint.wire import answer, done
 from api.printers import plate
 from api.printers.checks import check_startable
@@ -21,7 +25,6 @@ from schemas.jobs import JOB_OVER, JOB_WAITING, JobEvent, JobState
 from schemas.printer import ACTIVE, Live, PrinterState
 
 NOT_OPERATIONAL = "Printer is not operational"
-SOURCE = "octoprint"
 CANCEL_WAIT_S = 15.0
 _LOOK_EVERY_S = 0.05
 
@@ -36,8 +39,9 @@ Body = dict[str, Any]
 class JobFace:
     """The job of one printer."""
 
-    def __init__(self, jobs: Jobs, orders: Orders, hot: HotReads) -> None:
+    def __init__(self, jobs: Jobs, orders: Orders, hot: HotReads, pools: PoolFace) -> None:
         self._jobs = jobs
+        self._pools = pools
         self._orders = orders
         self._hot = hot
         self._commands: dict[str, Callable[[Visit, Body], Awaitable[None]]] = {
@@ -47,12 +51,21 @@ class JobFace:
             "cancel": self._cancel,
         }
 
+    def routes(self) -> tuple[Route, ...]:
+        """Rows of the table."""
+        return (
+            Route("GET", "/api/job", self.job, "printers.read"),
+            Route("POST", "/api/job", self.command),
+        )
+
     def live(self, visit: Visit) -> Live:
         """The printer of *visit* as it can be shown now."""
         return self._orders.live(visit)
 
     async def job(self, visit: Visit) -> Response:
         """`GET /api/job`."""
+        if visit.pool is not None:
+            return answer(pool_job_document(await self._pools.queue(visit, visit.pool)))
         return answer(await self._hot.job(visit.printer))
 
     async def command(self, visit: Visit) -> Response:
@@ -137,9 +150,27 @@ class JobFace:
 
     # Starting.
 
-    async def start_file(self, visit: Visit, row: FileName) -> None:
+    async def print_upload(self, visit: Visit, row: TreeName, blob: Blob) -> bool:
+        """`print=true` of an upload: whether it starts now; what cannot start now is queued.
+
+        An empty file, and one for an offline printer, is only kept; at a pool everything waits for
+        its turn. Raises `Invalid` when the file is refused.
+        """
+        if not blob.size_bytes:
+            return False
+        if visit.pool is not None:
+            await self._pools.print(visit, visit.pool, row, blob)
+            return False
+        if not LOOKS[self.live(visit).state].operational:
+            return False
+        try:
+            return await self._queue_file(visit, row)
+        except (Conflict, Unavailable):
+            return False
+
+    async def start_file(self, visit: Visit, row: TreeName) -> None:
         """Print the file *row* now. Raises `Conflict` when it cannot start; then no job is left."""
-        await self._start_now(visit, _new_job(row.printer_id, row.path, row.blob_id))
+        await self._start_now(visit, _new_job(visit.printer.id, row.path, row.blob_id))
 
     async def _start_now(self, visit: Visit, new: NewJob) -> None:
         check_startable(visit.printer, explicit=True)  # a refusal leaves no job behind
@@ -154,13 +185,13 @@ class JobFace:
             raise
         await self._orders.started(visit, attempt.command_id)
 
-    async def queue_file(self, visit: Visit, row: FileName) -> bool:
+    async def _queue_file(self, visit: Visit, row: TreeName) -> bool:
         """Print the file *row* now or, if that cannot be, later; True when it starts now.
 
         Raises `Unavailable` when the room is offline, `Invalid` when the file is refused.
         """
         job = await self._jobs.print_file_on(
-            visit.by, visit.printer, _new_job(row.printer_id, row.path, row.blob_id)
+            visit.by, visit.printer, _new_job(visit.printer.id, row.path, row.blob_id)
         )
         waits = JOB_WAITING | {JobState.SUBMITTED}
         return JobState(job.state) not in waits | JOB_OVER

@@ -7,6 +7,7 @@ from quart import Response, request
 
 from api.errors import NotFound
 from api.octoprint.printer_document import PROFILE_ID, profile_document, settings_document
+from api.octoprint.route import Route
 from api.octoprint.visitor import Visit
 from api.octoprint.wire import Validators, answer
 from api.printers.service import Printers
@@ -18,6 +19,14 @@ class Machine:
     def __init__(self, printers: Printers) -> None:
         self._printers = printers
         self._validators = Validators()
+
+    def routes(self) -> tuple[Route, ...]:
+        """Rows of the table."""
+        return (
+            Route("GET", "/api/printerprofiles", self.profiles, "printers.control"),
+            Route("GET", "/api/printerprofiles/<profile>", self.profile, "printers.control"),
+            Route("GET", "/api/settings", self.settings, "printers.read"),
+        )
 
     async def profiles(self, visit: Visit) -> Response:
         """The one profile that a printer has."""

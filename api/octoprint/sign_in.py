@@ -8,21 +8,15 @@ from typing import Any
 from quart import Response, request
 
 from api import VERSION
-from api.accounts.service import Accounts, Login
+from api.accounts.service import Accounts, Login, Remembrance
 from api.errors import Forbidden, Invalid, NotAuthenticated
-from api.http import remote_address, truthy
+from api.http import remote_address
+from api.octoprint import cookies
+from api.octoprint.body import is_true, json_or_form
 from api.octoprint.permissions import GROUPS_OF, GUESTS, permissions_of, user_document
 from api.octoprint.place import Place
-from api.octoprint.visitor import (
-    CSRF_COOKIE,
-    SESSION_COOKIE,
-    Visit,
-    Visitors,
-    check_own_origin,
-    form_fields,
-    has_credential,
-    json_object,
-)
+from api.octoprint.route import Route
+from api.octoprint.visitor import Visit, Visitors, check_own_origin, has_credential
 from api.octoprint.wire import answer, done
 from api.principal import Principal
 
@@ -41,6 +35,16 @@ class SignIn:
     def __init__(self, accounts: Accounts, visitors: Visitors) -> None:
         self._accounts = accounts
         self._visitors = visitors
+
+    def routes(self) -> tuple[Route, ...]:
+        """Rows of the table."""
+        return (
+            Route("GET", "/api/version", self.version, "printers.read"),
+            Route("GET", "/api/server", self.server, "printers.read"),
+            Route("POST", "/api/login", self.login, visits=False),
+            Route("POST", "/api/logout", self.logout, visits=False),
+            Route("GET", "/api/currentuser", self.current_user, visits=False),
+        )
 
     async def version(self, visit: Visit) -> Response:
         """What slicers ask to see whether this is an OctoPrint."""
@@ -66,32 +70,72 @@ class SignIn:
         )
 
     async def login(self, root: str) -> Response:
-        """With `user` and `pass`, or `passive` with a key or a session."""
+        """With `user` and `pass`, or `passive` with a key, a session or a remember cookie.
+
+        A CSRF pair is not needed, but one that comes must fit.
+        """
         place = self._visitors.place(root)
         check_own_origin(place)
-        fields = await _fields()
-        if _is_true(fields.get("passive")):
-            return await self._passive(root, fields)
+        token = request.headers.get(cookies.CSRF_HEADER)
+        if token is not None and not cookies.submitted_twice(place, token):
+            raise Invalid("CSRF validation failed", code="csrf_failed")
+        fields = await json_or_form()
+        if is_true(fields.get("passive")):
+            return await self._passive(root, place, fields)
         user, password = fields.get("user"), fields.get("pass")
         if not isinstance(user, str) or not isinstance(password, str):
             raise Invalid("Neither user and pass nor passive are set")
-        agent = request.headers.get("User-Agent", "")
-        try:
-            login = await self._accounts.login(user, password, remote_address(), agent)
-        except NotAuthenticated:
-            raise Forbidden(_WRONG) from None
+        login, remembered = await self.enter(
+            place, user, password, remember=is_true(fields.get("remember"))
+        )
         response = answer(self._record(login.principal, "password", seen=True))
-        _set_cookies(response, place, login, remember=_is_true(fields.get("remember")))
+        give_cookies(response, place, login, remembered)
         return response
 
-    async def _passive(self, root: str, fields: Mapping[str, Any]) -> Response:
+    async def enter(
+        self, place: Place, user: str, password: str, *, remember: bool
+    ) -> tuple[Login, Remembrance | None]:
+        """Open a session. Raises `Forbidden` in the same words for every reason, `TooMany`."""
+        agent = request.headers.get("User-Agent", "")
+        await self._accounts.check_octoprint_limit(remote_address())
+        try:
+            login = await self._accounts.login(
+                user,
+                password,
+                remote_address(),
+                agent,
+                instead_of=cookies.cookie(place, cookies.SESSION),
+            )
+        except NotAuthenticated:
+            raise Forbidden(_WRONG) from None
+        if not remember:
+            return login, None
+        return login, await self._accounts.remember(login.principal, agent)
+
+    async def _passive(self, root: str, place: Place, fields: Mapping[str, Any]) -> Response:
+        await self._accounts.check_octoprint_limit(remote_address())
         form = {"apikey": fields["apikey"]} if isinstance(fields.get("apikey"), str) else {}
         try:
             by = await self._visitors.caller(root, form)
         except (NotAuthenticated, Invalid):
-            return answer(_anonymous())
+            return await self._recalled(place)
         mechanism = "password" if by.kind == "session" else "apikey"
         return answer(self._record(by, mechanism, seen=False))
+
+    async def _recalled(self, place: Place) -> Response:
+        """Who is remembered by a cookie gets a session and another such cookie."""
+        token = cookies.cookie(place, cookies.REMEMBER)
+        agent = request.headers.get("User-Agent", "")
+        try:
+            login, remembered = await self._accounts.recall(token, remote_address(), agent)
+        except NotAuthenticated:
+            response = answer(_anonymous())
+            if token:
+                cookies.drop_cookie(response, place, cookies.REMEMBER)
+            return response
+        response = answer(self._record(login.principal, "remember_me", seen=True))
+        give_cookies(response, place, login, remembered)
+        return response
 
     def _record(self, by: Principal, mechanism: str, *, seen: bool) -> dict[str, Any]:
         return {
@@ -103,26 +147,32 @@ class SignIn:
         }
 
     async def logout(self, root: str) -> Response:
-        """End the session of the cookie; a key stays what it is."""
+        """End the session of the cookie and forget the browser; a key stays what it is."""
         place = self._visitors.place(root)
         try:
             await self._accounts.logout(await self._visitors.caller(root, {}))
+            await self._accounts.forget_browser(cookies.cookie(place, cookies.REMEMBER))
         except NotAuthenticated:
             pass  # whoever is not logged in is logged out
         response = done()
-        for name in (SESSION_COOKIE, CSRF_COOKIE):
-            response.delete_cookie(name + place.cookie_suffix, path=place.cookie_path)
+        for name in (cookies.SESSION, cookies.CSRF, cookies.REMEMBER):
+            cookies.drop_cookie(response, place, name)
+        cookies.set_cookie(response, place, cookies.ACTIVE_LOGOUT, "true")
         return response
 
 
-async def _fields() -> Mapping[str, Any]:
-    if request.mimetype == "application/json":
-        return await json_object()
-    return await form_fields()
-
-
-def _is_true(value: Any) -> bool:
-    return value is True or (isinstance(value, str) and truthy(value))
+def give_cookies(
+    response: Response, place: Place, login: Login, remembered: Remembrance | None
+) -> None:
+    """The cookies of a session that was just opened."""
+    ends = login.expires_at if remembered else None
+    cookies.set_cookie(response, place, cookies.SESSION, login.token, ends)
+    cookies.set_cookie(response, place, cookies.CSRF, login.csrf_token, ends)
+    if remembered is not None:
+        cookies.set_cookie(
+            response, place, cookies.REMEMBER, remembered.token, remembered.expires_at
+        )
+    cookies.drop_cookie(response, place, cookies.ACTIVE_LOGOUT)
 
 
 def _is_external() -> bool:
@@ -138,19 +188,3 @@ def _anonymous() -> dict[str, Any]:
         "_is_external_client": _is_external(),
         "_credentials_seen": False,
     }
-
-
-def _set_cookies(response: Response, place: Place, login: Login, *, remember: bool) -> None:
-    for name, value, hidden in (
-        (SESSION_COOKIE, login.token, True),
-        (CSRF_COOKIE, login.csrf_token, False),
-    ):
-        response.set_cookie(
-            name + place.cookie_suffix,
-            value,
-            expires=login.expires_at if remember else None,
-            path=place.cookie_path,
-            secure=place.secure,
-            httponly=hidden,
-            samesite="Lax",
-        )

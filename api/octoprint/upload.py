@@ -18,26 +18,26 @@ from typing import IO, Any
 import orjson
 from quart import Response, request
 
-from api.errors import Conflict, Forbidden, Invalid, NotAuthenticated, NotFound, Unavailable
+from api.errors import Conflict, Forbidden, Invalid, NotAuthenticated, NotFound
 from api.files.names import clean_name, clean_path, extension, join
-from api.files.service import Blob, FileName, Files
+from api.files.service import Blob, Files, TreeName
 from api.http import truthy
+from api.octoprint.body import FORM_TYPE, MULTIPART_TYPE, form_fields
 from api.octoprint.file_document import refs
 from api.octoprint.file_store import MACHINE_CODE, FileStore, check_local
 from api.octoprint.hot import HotReads
 from api.octoprint.job import JobFace
+from api.octoprint.route import Route
 from api.octoprint.states import LOOKS
 from api.octoprint.visitor import (
-    FORM_TYPE,
-    MULTIPART_TYPE,
     NO_PERMISSION,
     Visit,
     Visitors,
-    form_fields,
     has_credential,
     require,
 )
 from api.octoprint.wire import answer
+from api.printers.service import Printers
 from api.uploads import Part, multipart
 
 UNPROVEN_BYTES = 16 * 1024 * 1024
@@ -75,6 +75,10 @@ class Upload:
         self._jobs = jobs
         self._hot = hot
         self._max_bytes = max_bytes
+
+    def routes(self) -> tuple[Route, ...]:
+        """Rows of the table."""
+        return (Route("POST", "/api/files/<origin>", self.upload, visits=False),)
 
     async def upload(self, root: str, origin: str) -> Response:
         """One request, from its first byte to its answer."""
@@ -172,7 +176,7 @@ class Upload:
             raise Invalid("No file to upload and no folder to create")
         name = clean_name(fields["foldername"])
         path = join(clean_path(fields.get("path", "")), name)
-        row = await self._files.make_folder(visit.by, visit.printer.id, path)
+        row = await self._files.make_folder(visit.by, visit.tree, path)
         links = refs(visit.place.base, row.path, is_folder=True)
         folder = {"name": name, "path": row.path, "origin": "local", "refs": links}
         return answer({"folder": folder, "done": True}, 201, {"Location": links["resource"]})
@@ -184,13 +188,13 @@ class Upload:
         userdata = _userdata(fields.get("userdata"))
         await self._check_overwrite(visit, path, truthy(fields.get("noOverwrite")))
         wants_print = truthy(fields.get("print"))
-        if wants_print:
-            self._files.check_against(blob, self._visitors.profile(visit))
+        if wants_print and visit.pool is None:
+            self._files.check_against(blob, Printers.profile(visit.printer))
         row = await self._files.put_name(
-            visit.by, visit.printer.id, path, display, blob, userdata=userdata
+            visit.by, visit.tree, path, display, blob, userdata=userdata
         )
         selected = await self._select(visit, row) if truthy(fields.get("select")) else False
-        printed = await self._print(visit, row, blob) if wants_print else False
+        printed = await self._jobs.print_upload(visit, row, blob) if wants_print else False
         links = refs(visit.place.base, row.path, is_folder=False)
         name = row.path.rpartition("/")[2]
         body = {
@@ -207,26 +211,19 @@ class Upload:
         if not no_overwrite:
             return
         try:
-            await self._files.name(visit.by, visit.printer.id, path)
+            await self._files.name(visit.by, visit.tree, path)
         except NotFound:
             return
         raise Conflict("File already exists and noOverwrite was set", code="name_taken")
 
-    async def _select(self, visit: Visit, row: FileName) -> bool:
+    async def _select(self, visit: Visit, row: TreeName) -> bool:
+        if visit.pool is not None or not visit.by.may("printers.control"):
+            return False
         look = LOOKS[self._jobs.live(visit).state]
-        if not look.operational or look.active or not visit.by.may("printers.control"):
+        if not look.operational or look.active:
             return False
         await self._hot.select(visit.printer, row.path)
         return True
-
-    async def _print(self, visit: Visit, row: FileName, blob: Blob) -> bool:
-        """Start or queue it; an empty file, and one for an offline printer, is only kept."""
-        if not blob.size_bytes or not LOOKS[self._jobs.live(visit).state].operational:
-            return False
-        try:
-            return await self._jobs.queue_file(visit, row)
-        except (Conflict, Unavailable):
-            return False
 
 
 async def _after(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -64,8 +64,11 @@ class Pools:
     async def by_slug(self, by: Principal, slug: str) -> Pool:
         """The pool at this address. Raises `NotFound`."""
         by.require("printers.read")
-        row = await Pool.filter(slug=slug, deleted_at=None).first()
-        return _theirs(by, row, f"called {slug!r}")
+        return _theirs(by, await self.find_slug(slug), f"called {slug!r}")
+
+    async def find_slug(self, slug: str) -> Pool | None:
+        """The pool at this address, whosever it is; None when there is none. For the farm."""
+        return await Pool.filter(slug=slug, deleted_at=None).first()
 
     async def printers_of(self, by: Principal, pool: Pool) -> Sequence[Printer]:
         """The printers of *pool*, in display order."""

@@ -83,6 +83,10 @@ class Printers:
         """The printer with this slug. Raises `NotFound`."""
         return self._theirs(by, await self._rows.of_slug(slug), f"called {slug!r}")
 
+    async def find_slug(self, slug: str) -> Printer | None:
+        """The printer at this address, whosever it is; None when there is none. For the farm."""
+        return await self._rows.of_slug(slug)
+
     async def default_printer(self, by: Principal) -> Printer:
         """The printer of a bound key, else the organization's first. Raises `NotFound`."""
         if by.printer_id is not None:

@@ -11,13 +11,14 @@ from api.config import Settings
 from api.errors import Conflict, Forbidden, Invalid, NotFound
 from api.events.service import Ledger
 from api.files.models import Blob
-from api.files.service import Files
+from api.files.service import Files, Tree
 from api.principal import Principal, Role
 from api.storage import open_storage
 from schemas.printer import Profile
 from tests.api.files.conftest import chunks
 
 CUBE = (Path(__file__).parents[2] / "data" / "cube_small.gcode").read_bytes()
+SEVEN, EIGHT = Tree.of_printer(7), Tree.of_printer(8)
 
 
 def stored(settings: Settings) -> list[Path]:
@@ -133,19 +134,19 @@ async def test_refused_code_names_its_line(files: Files, admin: Principal) -> No
 async def test_each_printer_has_its_own_tree(files: Files, admin: Principal) -> None:
     """A name on one printer is not one on another; folders are made on the way."""
     blob = await files.ingest(admin, chunks(CUBE), "a.gcode")
-    row = await files.put_name(admin, 7, "/parts/.old/bär 1.gcode", "Bär 1.gcode", blob)
+    row = await files.put_name(admin, SEVEN, "/parts/.old/bär 1.gcode", "Bär 1.gcode", blob)
     assert row.path == "parts/old/bär 1.gcode"
-    assert (await files.name(admin, 7, "parts/old/bär 1.gcode")).blob_id == blob.id
-    assert [(one.path, one.is_folder) for one in await files.names(admin, 7)] == [
+    assert (await files.name(admin, SEVEN, "parts/old/bär 1.gcode")).blob_id == blob.id
+    assert [(one.path, one.is_folder) for one in await files.names(admin, SEVEN)] == [
         ("parts", True),
         ("parts/old", True),
         ("parts/old/bär 1.gcode", False),
     ]
-    assert [one.path for one in await files.names(admin, 7, "parts/old")] == [row.path]
-    assert await files.names(admin, 8) == []
+    assert [one.path for one in await files.names(admin, SEVEN, "parts/old")] == [row.path]
+    assert await files.names(admin, EIGHT) == []
     with pytest.raises(NotFound):
-        await files.name(admin, 8, row.path)
-    assert list(await files.blobs_of(admin, await files.names(admin, 7))) == [blob.id]
+        await files.name(admin, EIGHT, row.path)
+    assert list(await files.blobs_of(admin, await files.names(admin, SEVEN))) == [blob.id]
     assert list(await files.blobs(1, [blob.id, 999])) == [blob.id]
     assert await files.blobs(2, [blob.id]) == {}
 
@@ -154,54 +155,54 @@ async def test_a_name_is_taken_over_by_the_next_upload(files: Files, admin: Prin
     """Overwriting changes what the name means; the old bytes stay for jobs."""
     first = await files.ingest(admin, chunks(CUBE), "a.gcode")
     second = await files.ingest(admin, chunks(b"G28\n"), "a.gcode")
-    before = await files.put_name(admin, 7, "a.gcode", "a", first)
-    after = await files.put_name(admin, 7, "a.gcode", "a", second, userdata={"x": 1})
+    before = await files.put_name(admin, SEVEN, "a.gcode", "a", first)
+    after = await files.put_name(admin, SEVEN, "a.gcode", "a", second, userdata={"x": 1})
     assert before.id == after.id
-    assert (await files.name(admin, 7, "a.gcode")).blob_id == second.id
+    assert (await files.name(admin, SEVEN, "a.gcode")).blob_id == second.id
     assert (await files.blob(1, first.id)).id == first.id
 
 
 async def test_files_and_folders_do_not_replace_each_other(files: Files, admin: Principal) -> None:
     """A conflict names the culprit; making a folder twice is no error."""
     blob = await files.ingest(admin, chunks(CUBE), "a.gcode")
-    await files.make_folder(admin, 7, "parts")
-    await files.make_folder(admin, 7, "parts")
-    await files.put_name(admin, 7, "a.gcode", "a", blob)
+    await files.make_folder(admin, SEVEN, "parts")
+    await files.make_folder(admin, SEVEN, "parts")
+    await files.put_name(admin, SEVEN, "a.gcode", "a", blob)
     with pytest.raises(Conflict):
-        await files.put_name(admin, 7, "parts", "parts", blob)
+        await files.put_name(admin, SEVEN, "parts", "parts", blob)
     with pytest.raises(Conflict):
-        await files.make_folder(admin, 7, "a.gcode")
+        await files.make_folder(admin, SEVEN, "a.gcode")
     with pytest.raises(Conflict):
-        await files.put_name(admin, 7, "a.gcode/b.gcode", "b", blob)
-    assert len(await files.names(admin, 7)) == 2
+        await files.put_name(admin, SEVEN, "a.gcode/b.gcode", "b", blob)
+    assert len(await files.names(admin, SEVEN)) == 2
 
 
 async def test_a_folder_goes_with_all_below_it(files: Files, admin: Principal) -> None:
     """But not with its neighbours of a similar name."""
     blob = await files.ingest(admin, chunks(CUBE), "a.gcode")
     for path in ("p_/x.gcode", "p/x.gcode", "p/q/y.gcode", "pp.gcode"):
-        await files.put_name(admin, 7, path, path, blob)
-    await files.put_name(admin, 8, "p/x.gcode", "x", blob)
-    await files.remove_name(admin, 7, "p")
-    assert [one.path for one in await files.names(admin, 7)] == ["p_", "p_/x.gcode", "pp.gcode"]
-    assert len(await files.names(admin, 8)) == 2
+        await files.put_name(admin, SEVEN, path, path, blob)
+    await files.put_name(admin, EIGHT, "p/x.gcode", "x", blob)
+    await files.remove_name(admin, SEVEN, "p")
+    assert [one.path for one in await files.names(admin, SEVEN)] == ["p_", "p_/x.gcode", "pp.gcode"]
+    assert len(await files.names(admin, EIGHT)) == 2
     with pytest.raises(NotFound):
-        await files.remove_name(admin, 7, "p")
+        await files.remove_name(admin, SEVEN, "p")
 
 
 async def test_foreign_trees_are_not_there(files: Files, admin: Principal) -> None:
     """Neither for another organization, nor for a key of another printer (safety S25)."""
     blob = await files.ingest(admin, chunks(CUBE), "a.gcode")
-    await files.put_name(admin, 7, "a.gcode", "a", blob)
+    await files.put_name(admin, SEVEN, "a.gcode", "a", blob)
     stranger = replace(admin, organization_id=2)
-    assert await files.names(stranger, 7) == []
+    assert await files.names(stranger, SEVEN) == []
     for caller in (stranger, replace(admin, printer_id=8)):
         with pytest.raises(NotFound):
-            await files.name(caller, 7, "a.gcode")
+            await files.name(caller, SEVEN, "a.gcode")
         with pytest.raises(NotFound):
-            await files.remove_name(caller, 7, "a.gcode")
+            await files.remove_name(caller, SEVEN, "a.gcode")
     with pytest.raises(NotFound):
-        await files.put_name(replace(admin, printer_id=8), 7, "b.gcode", "b", blob)
+        await files.put_name(replace(admin, printer_id=8), SEVEN, "b.gcode", "b", blob)
 
 
 @pytest.mark.parametrize("path", ["../a.gcode", "", "/", "a\0.gcode"])
@@ -211,6 +212,37 @@ async def test_bad_paths_are_not_found_and_not_made(
     """Reading: 404; writing: 400 (OctoPrint contract 4 and 6)."""
     blob = await files.ingest(admin, chunks(CUBE), "a.gcode")
     with pytest.raises(NotFound):
-        await files.name(admin, 7, path)
+        await files.name(admin, SEVEN, path)
     with pytest.raises(Invalid):
-        await files.put_name(admin, 7, path, "a", blob)
+        await files.put_name(admin, SEVEN, path, "a", blob)
+
+
+async def test_a_moved_folder_takes_all_in_it_along(files: Files, admin: Principal) -> None:
+    """One step: the rows stay themselves, a taken target changes nothing, a name is checked."""
+    blob = await files.ingest(admin, chunks(CUBE), "a.gcode")
+    for path in ("old/a.gcode", "old/in/b.gcode", "older.gcode"):
+        await files.put_name(admin, SEVEN, path, path, blob)
+    before = await files.name(admin, SEVEN, "old/in/b.gcode")
+    moved = await files.move_name(admin, SEVEN, "old", "new/place")
+    assert (moved.path, moved.display) == ("new/place", "place")
+    paths = [one.path for one in await files.names(admin, SEVEN)]
+    assert paths == [
+        *("new", "new/place", "new/place/a.gcode", "new/place/in", "new/place/in/b.gcode"),
+        "older.gcode",
+    ]
+    assert (await files.name(admin, SEVEN, "new/place/in/b.gcode")).id == before.id
+    with pytest.raises(Conflict):
+        await files.move_name(admin, SEVEN, "new", "older.gcode")
+    with pytest.raises(Invalid):
+        await files.move_name(admin, SEVEN, "new", "../x")
+
+
+async def test_a_pools_tree_is_its_own(files: Files, admin: Principal) -> None:
+    """Pool 7 and printer 7 do not meet; a key that is bound to a printer sees no pool's files."""
+    blob = await files.ingest(admin, chunks(CUBE), "a.gcode")
+    pool = Tree.of_pool(7)
+    await files.put_name(admin, pool, "a.gcode", "a", blob)
+    assert await files.names(admin, SEVEN) == []
+    assert [one.tree for one in await files.names(admin, pool)] == ["pool:7"]
+    with pytest.raises(NotFound):
+        await files.names(replace(admin, printer_id=7), pool)

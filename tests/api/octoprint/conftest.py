@@ -21,7 +21,7 @@ from api.bridges.models import Bridge
 from api.commands.models import Command
 from api.config import Settings
 from api.db import open_database
-from api.files.models import Blob, FileName
+from api.files.models import Blob, TreeName
 from api.jobs.models import Attempt, Job, Print
 from api.models_library.models import LibraryModel, PrintFile
 from api.principal import Principal, Role
@@ -77,7 +77,7 @@ class Farm:
 
 #: Rows that tests make.
 _OF_TESTS: tuple[type[Model], ...] = (
-    *(Attempt, Print, Job, Command, PrintFile, LibraryModel, FileName, Blob, LoginAttempt),
+    *(Attempt, Print, Job, Command, PrintFile, LibraryModel, TreeName, Blob, LoginAttempt),
 )
 
 
@@ -147,7 +147,7 @@ async def _fill(application: Application) -> World:
         user_id=viewer.id,
         username="guest",
         role=Role.VIEWER,
-        kind="session",
+        kind="token",
         credential_id=0,
     )
     public_key = base64.b64encode(bytes(range(32))).decode()

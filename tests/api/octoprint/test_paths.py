@@ -61,7 +61,7 @@ async def test_unmatched_paths_are_404_in_the_form_of_who_owns_them(farm: Farm) 
         answer = await farm.http.get(path)
         assert answer.status_code == 404
         assert set(answer.json()) == {"error"}, path
-    assert set((await farm.http.get("/api/v1/nothing")).json()) == {"detail"}
+    assert set((await farm.http.get("/api/v1/nothing")).json()) == {"detail", "error"}
 
 
 async def test_a_wrong_method_is_405_in_json(farm: Farm) -> None:

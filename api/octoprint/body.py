@@ -1,0 +1,61 @@
+"""Bodies of requests on the OctoPrint face: JSON objects and plain forms (contract, section 1)."""
+
+from typing import Any
+
+import orjson
+from quart import request
+
+from api.errors import Invalid
+from api.http import truthy
+from api.uploads import multipart
+
+FORM_TYPE = "application/x-www-form-urlencoded"
+MULTIPART_TYPE = "multipart/form-data"
+MAX_FORM_BYTES = 1024 * 1024
+
+Body = dict[str, Any]
+
+
+async def form_fields() -> dict[str, str]:
+    """The plain fields of a form body, urlencoded or multipart; {} for any other body.
+
+    Raises `Invalid`: malformed, too large, or with a file in it.
+    """
+    if request.mimetype == FORM_TYPE:
+        return dict((await request.form).items())
+    if request.mimetype != MULTIPART_TYPE:
+        return {}
+    found: dict[str, str] = {}
+    async for part in await multipart(request, MAX_FORM_BYTES):
+        if part.filename is not None:
+            raise Invalid("This takes no file.")
+        found.setdefault(part.name, await part.read_text())
+    return found
+
+
+async def json_object() -> dict[str, Any]:
+    """The request's JSON object. Raises `Invalid`: 415 for another type, 400 for broken JSON."""
+    if request.mimetype != "application/json":
+        raise Invalid(
+            "This takes a JSON body: Content-Type: application/json.",
+            code="unsupported_media_type",
+        )
+    try:
+        body = orjson.loads(await request.get_data())
+    except orjson.JSONDecodeError:
+        raise Invalid("Malformed JSON body in request") from None
+    if not isinstance(body, dict):
+        raise Invalid("The JSON body must be an object.")
+    return body
+
+
+async def json_or_form() -> Body:
+    """The fields of a JSON object or of a form: login, timelapse and system take both."""
+    if request.mimetype == "application/json":
+        return await json_object()
+    return dict(await form_fields())
+
+
+def is_true(value: Any) -> bool:
+    """Whether *value*, of a form or of JSON, says yes."""
+    return value is True or (isinstance(value, str) and truthy(value))

@@ -1,0 +1,23 @@
+"""A row of the OctoPrint face's one table of routes."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from quart import Response
+
+Seen = Callable[..., Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One row of the table.
+
+    *right*: what the caller needs; None: the handler checks that itself. *visits* False: the
+    handler gets the script root alone and finds out who asks.
+    """
+
+    method: str
+    path: str
+    handler: Seen
+    right: str | None = None
+    visits: bool = True
