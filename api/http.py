@@ -14,7 +14,7 @@ MAX_ID = 2**31 - 1  # of every row, on every database
 
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
-B = TypeVar("B", bound="Body")
+B = TypeVar("B", bound=BaseModel)
 
 #: The id of a row in a body: whatever no column can hold is refused here.
 RowId = Annotated[int, Field(ge=1, le=MAX_ID)]

@@ -13,6 +13,22 @@ from schemas.jobs import JobState
 PRIORITIES = {"urgent": 1, "high": 2, "normal": 3, "medium": 3, "low": 4, "lowest": 5}
 DEFAULT_PRIORITY = 3
 
+#: Why a job failed, as people say it: (value, label).
+FAILURE_REASONS = {
+    "spaghetti": "Spaghetti",
+    "adhesion": "Bed adhesion",
+    "clog": "Nozzle clog",
+    "layer_shift": "Layer shift",
+    "stringing": "Stringing",
+    "warping": "Warping",
+    "filament_runout": "Filament ran out",
+    "filament_tangle": "Filament tangle",
+    "power_loss": "Power loss",
+    "firmware_error": "Firmware error",
+    "user_cancelled": "Cancelled by a person",
+    "other": "Other",
+}
+
 _QUEUED = frozenset({JobState.PENDING, JobState.WAITING_PLATE_CLEAR})
 #: Words of a status filter that mean more than the one state they name.
 _STATUS_GROUPS = {"pending": _QUEUED, "queued": _QUEUED}

@@ -1,18 +1,34 @@
 """A job as the v1 dialect shows it (v1 contract, 2.4): pure. What `JobResponse` lacks is ours."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from api.clock import iso
 from api.jobs.models import Attempt, Job
+from api.jobs.queue import expected_hours, planned_end
+from api.pools.service import Pool
 from api.printers.service import Printer
 from schemas.jobs import JOB_OVER, JOB_RUNNING, JOB_WAITING, AttemptState, JobState
 from schemas.printer import PrinterState, Progress
 
 
-def waiting_for(job: Job, printer: Printer | None, *, reachable: bool) -> str | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What is shown beside a job's own fields. *attempt*: its latest; *live_progress*: percent."""
+
+    printer: Printer | None = None
+    pool: Pool | None = None
+    attempt: Attempt | None = None
+    reachable: bool = False
+    live_progress: float | None = None
+    now: datetime
+
+
+def waiting_for(job: Job, around: Around) -> str | None:
     """What a job that does not print waits for, in words; None for every other job."""
     state = JobState(job.state)
     if state is JobState.SUBMITTED:
@@ -23,9 +39,13 @@ def waiting_for(job: Job, printer: Printer | None, *, reachable: bool) -> str | 
         return "somebody to take it off hold"
     if job.blob_id is None:
         return "a file"
-    if not job.pinned or printer is None:
-        return "a free printer that it fits"
-    return _printer_reason(job, printer, reachable=reachable)
+    if job.scheduled_start is not None and job.scheduled_start > around.now:
+        return f"its time, {iso(job.scheduled_start)}"
+    if job.pinned and around.printer is not None:
+        return _printer_reason(job, around.printer, reachable=around.reachable)
+    if around.pool is not None:
+        return f"a free printer of {around.pool.name} that it fits, with a clear plate"
+    return "a free printer that it fits, with a clear plate"
 
 
 def _printer_reason(job: Job, printer: Printer, *, reachable: bool) -> str:
@@ -47,16 +67,10 @@ def _printer_reason(job: Job, printer: Printer, *, reachable: bool) -> str:
     return "its turn"
 
 
-def job_fields(
-    job: Job,
-    printer: Printer | None,
-    attempt: Attempt | None,
-    *,
-    model_name: str | None,
-    reachable: bool,
-    live_progress: float | None,
-) -> dict[str, Any]:
-    """`JobResponse`, and ours. *attempt* is the job's latest, *live_progress* in percent."""
+def job_fields(job: Job, around: Around, model_name: str | None) -> dict[str, Any]:
+    """`JobResponse`, and ours."""
+    printer, attempt = around.printer, around.attempt
+    start = job.scheduled_start
     details: Mapping[str, Any] = job.details or {}
     state = JobState(job.state)
     return {
@@ -67,7 +81,7 @@ def job_fields(
         "quantity": job.quantity,
         "priority": job.priority,
         "duration_hours": job.duration_hours,
-        "effective_duration": (job.duration_hours or 1.0) * job.quantity,
+        "effective_duration": expected_hours(job),
         "colors_required": job.colors_required,
         "colors_list": _colors(job.colors_required),
         "filament_type": job.filament_type,
@@ -79,8 +93,10 @@ def job_fields(
         "target_filter": details.get("target_filter"),
         "model_revision_id": details.get("model_revision_id"),
         "printer_id": job.printer_id,
-        "scheduled_start": None,
-        "scheduled_end": None,
+        "pool_id": job.pool_id,
+        "pool_name": around.pool.name if around.pool else None,
+        "scheduled_start": iso(start),
+        "scheduled_end": iso(planned_end(start, job)) if start is not None else None,
         "actual_start": iso(job.actual_start),
         "actual_end": iso(job.actual_end),
         "match_score": None,
@@ -98,8 +114,12 @@ def job_fields(
         "file_name": job.file_name or None,
         "source": job.source,
         "reason": job.reason or None,
-        "waiting_for": waiting_for(job, printer, reachable=reachable),
-        "progress": _progress(state, attempt, live_progress),
+        "fail_reason": job.fail_reason,
+        "fail_notes": job.fail_notes,
+        "created_by": job.created_by,
+        "position": job.position,
+        "waiting_for": waiting_for(job, around),
+        "progress": _progress(state, attempt, around.live_progress),
         "attempt": attempt.number if attempt else None,
         "cancel_requested": _cancel_requested(state, attempt),
     }

@@ -9,6 +9,7 @@ from api.bridges.models import Bridge
 from api.bridges.service import Bridges
 from api.errors import NotAuthenticated
 from api.jobs.routes import JobRoutes
+from api.jobs.show import Shown
 from api.principal import Principal
 from api.printers.routes import PrinterRoutes
 from api.telemetry.service import Telemetry
@@ -31,7 +32,8 @@ class FarmApp:
         self.quart = Quart("farm", static_folder=None)
         self.v1 = V1(self.quart, self)
         PrinterRoutes(farm.printers, self.telemetry, farm.jobs).register(self.v1)
-        JobRoutes(farm.jobs, farm.printers, self.telemetry, farm.library).register(self.v1)
+        shown = Shown(farm.jobs, farm.printers, farm.pools, self.telemetry, farm.library)
+        JobRoutes(farm.jobs, shown).register(self.v1)
         self.client: TestClientProtocol = self.quart.test_client()
 
     async def authenticate(self, secret: str) -> Principal:

@@ -191,7 +191,8 @@ async def test_foreign_jobs_answer_like_none(app: FarmApp, farm: Farm) -> None:
     job = await farm.job(await farm.printer())
     app.principal = replace(farm.admin, organization_id=2, is_superadmin=False)
     before = await farm.kinds()
-    body = {"reason": "x"}
+    moved = {"printer_id": 1, "scheduled_start": "2026-11-21T16:30:00Z"}
+    body = {"reason": "x", "fail_reason": "clog", **moved}
     for method, path, _ in app.v1.routes:
         if path.startswith("/jobs/<int:job_id>"):
             mine = path.replace("<int:job_id>", str(job.id))

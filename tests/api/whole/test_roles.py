@@ -77,7 +77,15 @@ V1: dict[tuple[str, str], str] = {
     ("POST", "/models/<int:model_id>/schedule"): "viewer",
     ("GET", "/jobs"): "viewer",
     ("POST", "/jobs"): "viewer",
+    ("POST", "/jobs/bulk"): "operator",
+    ("POST", "/jobs/batch"): "operator",
+    ("PATCH", "/jobs/reorder"): "operator",
+    ("POST", "/jobs/bulk-update"): "operator",
+    ("GET", "/failure-reasons"): "viewer",
     ("GET", "/jobs/<int:job_id>"): "viewer",
+    ("DELETE", "/jobs/<int:job_id>"): "operator",
+    ("PATCH", "/jobs/<int:job_id>/move"): "operator",
+    ("PATCH", "/jobs/<int:job_id>/failure"): "operator",
     ("PATCH", "/jobs/<int:job_id>"): "operator",
     ("POST", "/jobs/<int:job_id>/cancel"): "operator",
     ("POST", "/jobs/<int:job_id>/dispatch"): "operator",
@@ -119,6 +127,15 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/models"): {"name": "thing"},
     ("POST", "/jobs"): {"item_name": "thing"},
     ("POST", "/jobs/<int:job_id>/reject"): {"reason": "no"},
+    ("POST", "/jobs/bulk"): [{"item_name": "thing"}],
+    ("POST", "/jobs/batch"): {"item_name": "thing", "printer_ids": [987654]},
+    ("PATCH", "/jobs/reorder"): {"job_ids": []},
+    ("POST", "/jobs/bulk-update"): {"job_ids": [987654], "action": "hold"},
+    ("PATCH", "/jobs/<int:job_id>/move"): {
+        "printer_id": 987654,
+        "scheduled_start": "2026-11-21T16:30:00Z",
+    },
+    ("PATCH", "/jobs/<int:job_id>/failure"): {"fail_reason": "clog"},
 }
 
 #: Routes of agents, which prove themselves otherwise, and pages for everybody.
