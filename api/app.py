@@ -20,6 +20,7 @@ from tortoise.context import TortoiseContext
 from tortoise.exceptions import DBConnectionError, OperationalError
 from werkzeug.exceptions import HTTPException
 
+from api.accounts.farm_routes import FarmRoutes
 from api.accounts.routes import AccountRoutes
 from api.accounts.service import Accounts
 from api.bridges.routes import BridgeRoutes
@@ -40,6 +41,7 @@ from api.files.service import Files
 from api.http import MAX_BODY_BYTES, json_answer
 from api.jobs.routes import JobRoutes
 from api.jobs.service import Jobs
+from api.jobs.show import Shown
 from api.link.handler import LinkHandler
 from api.link.routes import LinkRoutes
 from api.link.socket import LinkEndpoint
@@ -244,6 +246,7 @@ class Application:
 
 def _register(quart: Quart, v1: V1, rooms: Rooms, settings: Settings) -> OctoPrintFace:
     AccountRoutes(rooms.accounts, settings).register(v1)
+    FarmRoutes(rooms.accounts).register(v1)
     BridgeRoutes(rooms.bridges).register(v1)
     PairingRoutes(rooms.pairing, settings).register(v1, quart)
     LinkRoutes(rooms.bridges, rooms.files, settings.link_url).register(quart)
@@ -251,7 +254,8 @@ def _register(quart: Quart, v1: V1, rooms: Rooms, settings: Settings) -> OctoPri
     PoolRoutes(rooms.pools, rooms.printers).register(v1)
     LibraryRoutes(rooms.library, rooms.files, settings).register(v1)
     EventRoutes(rooms.feed).register(v1)
-    JobRoutes(rooms.jobs, rooms.printers, rooms.telemetry, rooms.library).register(v1)
+    jobs = Shown(rooms.jobs, rooms.printers, rooms.pools, rooms.telemetry, rooms.library)
+    JobRoutes(rooms.jobs, jobs).register(v1)
     OctoPrintKeyRoutes(rooms.accounts, rooms.printers).register(v1)
     StatusRoutes(quart).register(v1)
     SpecRoutes(v1).register(quart)
