@@ -18,6 +18,8 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "beat_s": (0.1, 3600),
     "dead_s": (0.2, 24 * 3600),
     "bridge_grace_s": (0, 3600),
+    "events_days": (0.001, 3660),
+    "events_keep": (100, 100_000_000),
     "database_pool_min": (0, 1000),
     "database_pool_max": (1, 1000),
     "statement_timeout_s": (0.1, 600),
@@ -25,6 +27,9 @@ _RANGES: Mapping[str, tuple[float, float]] = {
 }
 _POSTGRES = ("postgres", "postgresql", "asyncpg")
 _DATABASES = "nothing, sqlite:///an/absolute/path or postgresql://user:password@host:port/name"
+
+
+_BUSES = "nothing, local, postgres or redis://host:port/number"
 
 
 class SettingError(ValueError):
@@ -49,6 +54,8 @@ class Settings:
     beat_s: float = 15.0
     dead_s: float = 40.0
     bridge_grace_s: float = 5.0  # a room away for less than this is not shown as offline
+    events_days: float = 30.0  # how long events are kept, for those who come back late
+    events_keep: int = 200_000  # and how many of each organization
     link_url: str = ""  # where rooms open their link, if not at this API: a gateway's wss:// URL
     gateway_url: str = ""  # the management API of the rooms' gateway, for functions
     feed_gateway_url: str = ""  # the same of the dashboards' gateway
@@ -68,6 +75,11 @@ class Settings:
             return f"{'asyncpg' if scheme in _POSTGRES else scheme}{colon}{rest}"
         path = self.data_dir.absolute() / "gantry.sqlite3"
         return f"sqlite://{path}?busy_timeout=5000&synchronous=FULL"
+
+    @property
+    def uses_postgres(self) -> bool:
+        """Whether the database is PostgreSQL, which many processes may share."""
+        return urlsplit(self.database).scheme == "asyncpg"
 
     @property
     def blobs_dir(self) -> Path:
@@ -100,13 +112,26 @@ def _check(settings: Settings) -> None:
         raise _refuse("database_pool_min", settings.database_pool_min, most)
     if settings.dead_s <= settings.beat_s:
         raise _refuse("dead_s", settings.dead_s, f"more than GANTRY_BEAT_S ({settings.beat_s:g})")
-    if settings.bus_url:
-        raise _refuse("bus_url", settings.bus_url, "nothing: wake-ups stay in this process")
+    _check_bus(settings)
     public = _parts("public_url", settings.public_url)
     if settings.public_url and (public.scheme not in ("http", "https") or not public.hostname):
         raise _refuse("public_url", settings.public_url, "nothing or https://your.farm.example")
     if settings.database_url:
         _check_database(settings.database_url)
+
+
+def _check_bus(settings: Settings) -> None:
+    """The URL may hold a password, so the refusal does not repeat it."""
+    if settings.bus_url in ("", "local"):
+        return
+    scheme = _parts("bus_url", settings.bus_url).scheme
+    if settings.bus_url != "postgres" and scheme not in ("redis", "rediss"):
+        raise SettingError(f"GANTRY_BUS_URL: this takes {_BUSES}")
+    if not settings.uses_postgres:
+        raise SettingError(
+            "GANTRY_BUS_URL: several processes need PostgreSQL (GANTRY_DATABASE_URL); "
+            "with SQLite leave this empty."
+        )
 
 
 def _check_database(url: str) -> None:

@@ -147,7 +147,7 @@ async def run(settings: Settings, listening: socket.socket, ready_fd: int | None
         _tell_ready(ready_fd, {"url": url, "port": port, "pid": os.getpid()})
         await stop.wait()
         _log.info("stopping")
-        await application.link.drain()
+        await application.drain()
 
     try:
         served = _WithoutLifespan(application)

@@ -82,6 +82,7 @@ class BoundedSender:
         self._patience_s = patience_s
         self._ready = asyncio.Event()
         self._ending: Over | None = None
+        self._is_cut = False
         self._stuck = False
 
     def notify(self) -> None:
@@ -92,6 +93,11 @@ class BoundedSender:
         """End as soon as what was said is written; the first reason stays."""
         self._ending = self._ending or Over(code, reason)
         self._ready.set()
+
+    def cut(self, code: int, reason: str) -> None:
+        """End now; what waits is not said any more."""
+        self._is_cut = True
+        self.end(code, reason)
 
     def check(self) -> None:
         """Raises `Over` when more waits than this peer may let wait."""
@@ -115,8 +121,10 @@ class BoundedSender:
                 self._source.tick(self._clock.monotonic())
 
     async def flush(self) -> None:
-        """Write all that waits now. Raises `Over` when the peer does not take it."""
+        """Write all that waits now. Raises `Over` when the peer does not take it, or when cut."""
         while (text := self._source.data_to_send()) is not None:
+            if self._is_cut and self._ending is not None:
+                raise self._ending
             await self._write({"type": "websocket.send", "text": text})
 
     async def close(self, over: Over) -> None:

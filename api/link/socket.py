@@ -6,11 +6,10 @@ Credentials are checked before the upgrade is accepted: nobody unauthenticated g
 
 import asyncio
 
-import orjson
-
 from api.bus.local import Bus
 from api.clock import Clock
 from api.errors import NotAuthenticated, NotFound, Problem, Unavailable
+from api.feed.door import refuse
 from api.feed.sender import Receive, Scope, Send
 from api.link.connection import Connection
 from api.link.handler import LinkHandler
@@ -37,7 +36,9 @@ class LinkEndpoint:
             authorization = self._admit(scope)
             bridge = await self._handler.connect(authorization)
         except Problem as problem:
-            await _reject(send, problem)
+            status = problem.kind.v1_status
+            ask = [(b"www-authenticate", b"Gantry-Ed25519")] if status == 401 else []
+            await refuse(send, problem, status, *ask)
             return
         await send({"type": "websocket.accept"})
         connection = Connection(self._handler, bridge, self._clock, receive, send)
@@ -74,22 +75,3 @@ class LinkEndpoint:
                 await self._empty.wait()
         except TimeoutError:
             pass
-
-
-async def _reject(send: Send, problem: Problem) -> None:
-    """Refuse the upgrade with an HTTP answer."""
-    kind = problem.kind
-    error = {**problem.extra, "code": problem.code, "detail": problem.detail}
-    error["retriable"] = kind.retriable
-    body = orjson.dumps({"detail": problem.detail, "error": error})
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-    ]
-    if kind.retriable:
-        headers.append((b"retry-after", str(problem.extra.get("retry_after_s", 1)).encode()))
-    if kind.v1_status == 401:
-        headers.append((b"www-authenticate", b"Gantry-Ed25519"))
-    start = {"type": "websocket.http.response.start", "status": kind.v1_status, "headers": headers}
-    await send(start)
-    await send({"type": "websocket.http.response.body", "body": body})
