@@ -1,54 +1,97 @@
-"""The v1 routes of people, sessions, tokens and the first set-up (v1 2.1)."""
+"""The v1 routes of set-up, login, sessions and tokens (v1 1.2, 1.3, 2.1)."""
 
-from typing import Annotated, Any
 from urllib.parse import parse_qs
 
 import orjson
-from pydantic import Field
 from quart import Response, request
 
-from api.accounts.models import Credential, User
-from api.accounts.people import NewUser, checked_role
-from api.accounts.service import Accounts, Login
-from api.clock import iso
+from api.accounts.answers import (
+    CapabilitiesAnswer,
+    LogoutAnswer,
+    MeAnswer,
+    NewTokenAnswer,
+    RevokedAnswer,
+    SessionAnswer,
+    SetupCompleteAnswer,
+    SetupStatusAnswer,
+    StatusAnswer,
+    TicketAnswer,
+    TokenAnswer,
+    TokenPairAnswer,
+)
+from api.accounts.bodies import (
+    LoginBody,
+    PasswordBody,
+    PasswordChangeBody,
+    SetupBody,
+    TokenBody,
+)
+from api.accounts.service import WS_TICKET_LIFE, Accounts, Login
+from api.accounts.views import page, session_view, token_view
 from api.config import Settings
-from api.http import Body, Unprocessable, json_answer, json_body, paging, parse_body, remote_address
+from api.describe import Doc
+from api.http import Unprocessable, json_answer, json_body, parse_body, remote_address
 from api.v1 import SESSION_COOKIE, V1, caller, check_origin
 
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _MAX_FORM_FIELDS = 20
+_FRESH = ("reauth_required",)
+_GUESSED = ("wrong_password", "rate_limited", "locked_out")
 
-
-class SetupBody(Body):
-    """The first admin; a *role* is ignored, the first is always an admin."""
-
-    username: str
-    email: str
-    password: str
-
-
-class LoginBody(Body):
-    """A name and a password, as JSON or as a form."""
-
-    username: str
-    password: str
-
-
-class TokenBody(Body):
-    """A token to be made. *expires_days* null: for ever."""
-
-    name: Annotated[str, Field(min_length=1, max_length=100)]
-    scopes: Annotated[list[str], Field(max_length=50, default_factory=list)]
-    expires_days: Annotated[int | None, Field(ge=1, le=3650)] = None
-
-
-class UserBody(Body):
-    """A person to be added to the caller's organization."""
-
-    username: str
-    email: str
-    password: str = ""
-    role: str = "operator"
+_SETUP = Doc(
+    summary="Make the first admin; works once",
+    description="Asks for the set-up token: `setup.token` in the data directory, or the setting.",
+    answer=TokenPairAnswer,
+    body=SetupBody,
+    problems=("bad_request", "setup_complete", "setup_token_required", "csrf_failed"),
+)
+_COMPLETE = Doc(
+    summary="Declare the set-up complete; works once",
+    answer=SetupCompleteAnswer,
+    right="users.admin",
+    problems=("setup_complete",),
+)
+_LOGIN = Doc(
+    summary="Log in; sets the cookie `session` too",
+    answer=TokenPairAnswer,
+    body=LoginBody,
+    form={
+        _FORM_TYPE: {
+            "type": "object",
+            "required": ["username", "password"],
+            "properties": {"username": {"type": "string"}, "password": {"type": "string"}},
+        }
+    },
+    problems=("not_authenticated", "rate_limited", "locked_out", "csrf_failed"),
+)
+_CONFIRM = Doc(
+    summary="Type the password again: for ten minutes the session may do what asks for that",
+    answer=StatusAnswer,
+    body=PasswordBody,
+    right="self.write",
+    problems=("bad_request", *_GUESSED),
+)
+_PASSWORD = Doc(
+    summary="Change the own password; all other sessions end",
+    answer=StatusAnswer,
+    body=PasswordChangeBody,
+    right="self.write",
+    problems=("bad_request", *_GUESSED),
+)
+_TICKET = Doc(summary="A ticket that opens one websocket", answer=TicketAnswer, right="self.read")
+_TOKENS = Doc(
+    summary="The caller's API tokens", answer=list[TokenAnswer], right="self.read", paged=True
+)
+_NEW_TOKEN = Doc(
+    summary="Make an API token; it never may more than its maker",
+    answer=NewTokenAnswer,
+    body=TokenBody,
+    right="self.write",
+    problems=("bad_request", "conflict", *_FRESH),
+)
+_SESSIONS = Doc(
+    summary="The caller's open sessions", answer=list[SessionAnswer], right="self.read", paged=True
+)
 
 
 class AccountRoutes:
@@ -60,21 +103,32 @@ class AccountRoutes:
 
     def register(self, v1: V1) -> None:
         """Declare the routes."""
-        v1.add("GET", "/setup/status", self.setup_status, public=True)
-        v1.add("POST", "/setup/admin", self.setup_admin, public=True)
-        v1.add("POST", "/setup/complete", self.setup_complete)
-        v1.add("POST", "/auth/login", self.login, public=True)
-        v1.add("POST", "/auth/logout", self.logout)
-        v1.add("GET", "/auth/me", self.me)
-        v1.add("GET", "/auth/capabilities", self.capabilities, public=True)
-        v1.add("GET", "/tokens", self.tokens)
-        v1.add("POST", "/tokens", self.create_token)
-        v1.add("DELETE", "/tokens/<int:token_id>", self.revoke_token)
-        v1.add("GET", "/sessions", self.sessions)
-        v1.add("DELETE", "/sessions", self.revoke_other_sessions)
-        v1.add("DELETE", "/sessions/<int:session_id>", self.revoke_session)
-        v1.add("GET", "/users", self.users)
-        v1.add("POST", "/users", self.create_user)
+        doc = Doc(summary="How far the first hour has come", answer=SetupStatusAnswer)
+        v1.add("GET", "/setup/status", self.setup_status, doc, public=True)
+        v1.add("POST", "/setup/admin", self.setup_admin, _SETUP, public=True)
+        v1.add("POST", "/setup/complete", self.setup_complete, _COMPLETE)
+        v1.add("POST", "/auth/login", self.login, _LOGIN, public=True)
+        doc = Doc(summary="End the session that asks", answer=LogoutAnswer)
+        v1.add("POST", "/auth/logout", self.logout, doc)
+        v1.add("POST", "/auth/reauthenticate", self.reauthenticate, _CONFIRM)
+        v1.add("POST", "/auth/change-password", self.change_password, _PASSWORD)
+        v1.add("GET", "/auth/me", self.me, Doc(summary="Who asks", answer=MeAnswer))
+        doc = Doc(summary="What a login page may offer", answer=CapabilitiesAnswer)
+        v1.add("GET", "/auth/capabilities", self.capabilities, doc, public=True)
+        v1.add("POST", "/auth/ws-token", self.ws_token, _TICKET)
+        v1.add("GET", "/tokens", self.tokens, _TOKENS)
+        v1.add("POST", "/tokens", self.create_token, _NEW_TOKEN)
+        doc = Doc(summary="Revoke an API token", answer=StatusAnswer, right="self.write")
+        v1.add("DELETE", "/tokens/<int:token_id>", self.revoke_token, doc)
+        v1.add("GET", "/sessions", self.sessions, _SESSIONS)
+        doc = Doc(
+            summary="End all other sessions of the caller",
+            answer=RevokedAnswer,
+            right="self.write",
+        )
+        v1.add("DELETE", "/sessions", self.revoke_other_sessions, doc)
+        doc = Doc(summary="End a session of the caller", answer=StatusAnswer, right="self.write")
+        v1.add("DELETE", "/sessions/<int:session_id>", self.revoke_session, doc)
 
     async def setup_status(self) -> Response:
         """How far the first hour has come."""
@@ -91,6 +145,8 @@ class AccountRoutes:
         """Make the first admin; once, and not from another site."""
         check_origin()
         body = await json_body(SetupBody)
+        given = request.headers.get("X-Setup-Token", body.setup_token)
+        await self._accounts.check_setup_token(given)
         login = await self._accounts.setup(
             body.username, body.email, body.password, remote_address()
         )
@@ -106,7 +162,14 @@ class AccountRoutes:
         check_origin()
         body = await _login_body()
         agent = request.headers.get("User-Agent", "")
-        login = await self._accounts.login(body.username, body.password, remote_address(), agent)
+        cookies = request.cookies.getlist(SESSION_COOKIE)
+        login = await self._accounts.login(
+            body.username,
+            body.password,
+            remote_address(),
+            agent,
+            instead_of=cookies[0] if len(cookies) == 1 else "",
+        )
         return self._logged_in(login)
 
     async def logout(self) -> Response:
@@ -118,6 +181,26 @@ class AccountRoutes:
         )
         return answer
 
+    async def reauthenticate(self) -> Response:
+        """The password again, for what is worth asking twice."""
+        body = await json_body(PasswordBody)
+        await self._accounts.reauthenticate(caller(), body.password, remote_address())
+        return json_answer({"status": "ok"})
+
+    async def change_password(self) -> Response:
+        """A new password for whoever knows the current one."""
+        body = await json_body(PasswordChangeBody)
+        await self._accounts.change_password(
+            caller(), body.current_password, body.new_password, remote_address()
+        )
+        return json_answer({"status": "ok"})
+
+    async def ws_token(self) -> Response:
+        """A ticket for one websocket, so that no lasting secret is in its URL."""
+        ticket = await self._accounts.ws_ticket(caller())
+        seconds = int(WS_TICKET_LIFE.total_seconds())
+        return _secret({"token": ticket, "expires_in": seconds})
+
     async def me(self) -> Response:
         """Who asks."""
         by = caller()
@@ -128,6 +211,8 @@ class AccountRoutes:
                 "email": by.email,
                 "role": by.role,
                 "group_id": None if by.is_superadmin else by.organization_id,
+                "organization_id": by.organization_id,
+                "is_superadmin": by.is_superadmin,
             }
         )
 
@@ -138,7 +223,7 @@ class AccountRoutes:
     async def tokens(self) -> Response:
         """The caller's tokens, without their secrets."""
         rows = await self._accounts.list_tokens(caller())
-        return _page([_token_view(row) for row in rows])
+        return page([token_view(row) for row in rows])
 
     async def create_token(self) -> Response:
         """A token; the only answer that holds its secret."""
@@ -146,9 +231,9 @@ class AccountRoutes:
         row, secret = await self._accounts.create_token(
             caller(), body.name, body.scopes, body.expires_days
         )
-        view = _token_view(row)
+        view = token_view(row)
         del view["last_used_at"]
-        return json_answer({**view, "token": secret})
+        return _secret({**view, "token": secret})
 
     async def revoke_token(self, token_id: int) -> Response:
         """End a token at once."""
@@ -159,7 +244,7 @@ class AccountRoutes:
         """The caller's open sessions."""
         by = caller()
         rows = await self._accounts.list_sessions(by)
-        return _page([_session_view(row, by.credential_id) for row in rows])
+        return page([session_view(row, by.credential_id) for row in rows])
 
     async def revoke_session(self, session_id: int) -> Response:
         """End one session at once."""
@@ -171,26 +256,8 @@ class AccountRoutes:
         revoked = await self._accounts.revoke_other_sessions(caller())
         return json_answer({"status": "ok", "revoked": revoked})
 
-    async def users(self) -> Response:
-        """The people of the organization."""
-        rows, total = await self._accounts.users(caller(), *paging())
-        return json_answer([_user_view(row) for row in rows], headers={"X-Total-Count": str(total)})
-
-    async def create_user(self) -> Response:
-        """Add a person."""
-        body = await json_body(UserBody)
-        new = NewUser(
-            username=body.username,
-            email=body.email,
-            password=body.password,
-            role=checked_role(body.role),
-        )
-        user = await self._accounts.create_user(caller(), new)
-        return json_answer({"status": "created", "id": user.id})
-
     def _logged_in(self, login: Login) -> Response:
-        answer = json_answer({"access_token": login.token, "token_type": "bearer"})
-        answer.headers["Cache-Control"] = "no-store"
+        answer = _secret({"access_token": login.token, "token_type": "bearer"})
         answer.set_cookie(
             SESSION_COOKIE,
             login.token,
@@ -224,44 +291,6 @@ async def _login_body() -> LoginBody:
     return parse_body(LoginBody, orjson.dumps(given))
 
 
-def _page(rows: list[dict[str, Any]]) -> Response:
-    """*rows* cut to the page that the query asks for."""
-    skip, limit = paging()
-    headers = {"X-Total-Count": str(len(rows))}
-    return json_answer(rows[skip : skip + limit], headers=headers)
-
-
-def _token_view(row: Credential) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "name": row.name,
-        "prefix": row.prefix,
-        "scopes": row.scopes,
-        "expires_at": iso(row.expires_at),
-        "last_used_at": iso(row.last_used_at),
-        "created_at": iso(row.created_at),
-    }
-
-
-def _session_view(row: Credential, current_id: int) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "ip_address": row.remote_address,
-        "user_agent": row.user_agent,
-        "created_at": iso(row.created_at),
-        "last_seen_at": iso(row.last_used_at or row.created_at),
-        "is_current": row.id == current_id,
-    }
-
-
-def _user_view(row: User) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "username": row.username,
-        "email": row.email,
-        "role": row.role,
-        "is_active": int(row.is_active),
-        "last_login": iso(row.last_login_at),
-        "created_at": iso(row.created_at),
-        "group_id": None if row.is_superadmin else row.organization_id,
-    }
+def _secret(data: dict[str, object]) -> Response:
+    """An answer that no cache may keep."""
+    return json_answer(data, headers={"Cache-Control": "no-store"})

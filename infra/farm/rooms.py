@@ -18,6 +18,8 @@ from infra.farm.client import Client, Refused
 from infra.farm.credentials import Credentials
 from infra.farm.options import Options
 
+TOKEN_FILE = "setup.token"  # noqa: S105  where the API keeps what set-up asks for
+
 DEMO_FILE = Path(__file__).parent.parent / "demo" / "cube_small.gcode"
 PORTS_TIMEOUT_S = 30.0
 OPERATIONAL_TIMEOUT_S = 60.0
@@ -39,13 +41,25 @@ async def sign_in(client: Client, options: Options) -> Credentials:
         known.password = known.password or kept.new_password()
         known.token, known.octoprint_keys = "", {}
         person = {"username": known.username, "password": known.password}
-        await client.call("POST", "/setup/admin", {**person, "email": "admin@localhost"})
+        person |= {"email": "admin@localhost", "setup_token": _setup_token(options.data)}
+        await client.call("POST", "/setup/admin", person)
         await client.call("POST", "/setup/complete", headers=await _bearer(client, known))
     if not await _token_works(client, known.token):
         known.token = await _new_token(client, known)
         client.use_token(known.token)
     kept.save(options.data, known)
     return known
+
+
+def _setup_token(data: Path) -> str:
+    """What the API asks for at set-up. Raises `SetupFailed`."""
+    try:
+        return (data / TOKEN_FILE).read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise SetupFailed(
+            f"Cannot read {data / TOKEN_FILE}: {error.strerror}. The API makes it when it starts "
+            "and nobody is set up; does another API use this port?"
+        ) from None
 
 
 async def _bearer(client: Client, known: Credentials) -> dict[str, str]:

@@ -1,7 +1,5 @@
 """The v1 routes of people, sessions and tokens, asked as clients ask (v1 1.1-1.5, 2.1)."""
 
-from typing import Any
-
 import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
@@ -9,21 +7,7 @@ from quart.typing import TestClientProtocol as Client
 
 from api.accounts.models import User
 from api.config import Settings
-from tests.api.accounts.conftest import PASSWORD
-
-ADMIN = {"username": "admin", "email": "admin@example.org", "password": PASSWORD}
-
-
-async def set_up(client: Client) -> dict[str, str]:
-    """Headers of the first admin."""
-    answer = await client.post("/api/v1/setup/admin", json=ADMIN)
-    assert answer.status_code == 200
-    return {"Authorization": f"Bearer {(await answer.get_json())['access_token']}"}
-
-
-async def ask(client: Client, method: str, path: str, **given: Any) -> tuple[int, Any]:
-    answer = await client.open(f"/api/v1{path}", method=method, **given)
-    return answer.status_code, await answer.get_json()
+from tests.api.accounts.conftest import ADMIN, PASSWORD, ask, login_headers, set_up
 
 
 async def test_first_hour(client: Client) -> None:
@@ -287,7 +271,12 @@ async def test_sessions_are_listed_and_ended(client: Client) -> None:
 async def test_people_are_added_by_admins_only(client: Client) -> None:
     """POST answers the id; the list has v1's fields and pages."""
     headers = await set_up(client)
-    new = {"username": "olga", "email": "olga@example.org", "password": "pw", "is_superadmin": True}
+    new = {
+        "username": "olga",
+        "email": "olga@example.org",
+        "password": PASSWORD,
+        "is_superadmin": True,
+    }
     status, body = await ask(client, "POST", "/users", json=new, headers=headers)
     assert (status, body["status"]) == (200, "created")
     answer = await client.get("/api/v1/users?skip=1&limit=1", headers=headers)
@@ -298,7 +287,7 @@ async def test_people_are_added_by_admins_only(client: Client) -> None:
     assert row["is_active"] == 1
     assert row["group_id"] == 1
     assert not (await User.get(id=body["id"])).is_superadmin
-    olga = await login_headers(client, "olga", "pw")
+    olga = await login_headers(client, "olga")
     for method, path in (("GET", "/users"), ("POST", "/users"), ("POST", "/setup/complete")):
         status, body = await ask(client, method, path, json=new, headers=olga)
         assert (status, body["error"]["code"]) == (403, "permission_denied")
@@ -309,12 +298,3 @@ async def test_bad_pages_are_422(client: Client) -> None:
     headers = await set_up(client)
     for query in ("skip=a%00", "skip=-1", "limit=x", "limit=1e3", "skip=9" + "9" * 20):
         assert (await ask(client, "GET", f"/tokens?{query}", headers=headers))[0] == 422
-
-
-async def login_headers(
-    client: Client, username: str = "admin", password: str = PASSWORD
-) -> dict[str, str]:
-    fields = {"username": username, "password": password}
-    status, body = await ask(client, "POST", "/auth/login", json=fields)
-    assert status == 200
-    return {"Authorization": f"Bearer {body['access_token']}"}

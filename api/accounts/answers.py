@@ -1,0 +1,205 @@
+"""What the routes of the room answer (v1 1.2, 1.3, 2.1, 2.2)."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from api.describe import Answer, Instant
+
+RoleName = Literal["viewer", "operator", "admin"]
+_Group = Annotated[int | None, Field(description="The organization; null for a superadmin")]
+
+
+class StatusAnswer(Answer):
+    """That it is done."""
+
+    status: Literal["ok"]
+
+
+class SetupStatusAnswer(Answer):
+    """How far the first hour has come."""
+
+    needs_setup: bool = Field(description="Nobody is here yet")
+    has_users: bool
+    is_complete: bool = Field(description="Somebody declared the set-up complete")
+
+
+class SetupCompleteAnswer(Answer):
+    """That the set-up is complete."""
+
+    status: Literal["complete"]
+
+
+class TokenPairAnswer(Answer):
+    """A session. The same token is in the cookie `session`."""
+
+    access_token: str = Field(description="For `Authorization: Bearer`; a JWT (HS256)")
+    token_type: Literal["bearer"]
+
+
+class LogoutAnswer(Answer):
+    """That the session is over."""
+
+    detail: str
+
+
+class MeAnswer(Answer):
+    """Who asks."""
+
+    id: int
+    username: str
+    email: str
+    role: RoleName
+    group_id: _Group
+    organization_id: int = Field(description="Where the caller's own rows are")
+    is_superadmin: bool
+
+
+class CapabilitiesAnswer(Answer):
+    """What a login page may offer."""
+
+    smtp_enabled: bool = Field(description="Whether this server sends mail")
+
+
+class TicketAnswer(Answer):
+    """A ticket for one websocket."""
+
+    token: str = Field(description="Opens one websocket, once, within 30 seconds")
+    expires_in: int = Field(description="Seconds")
+
+
+class TokenAnswer(Answer):
+    """An API token, without its secret."""
+
+    id: int
+    name: str
+    prefix: str = Field(description="Its first 10 characters")
+    scopes: list[str] = Field(description="Empty: whatever its owner may do")
+    expires_at: Instant | None
+    last_used_at: Instant | None
+    created_at: Instant
+
+
+class NewTokenAnswer(Answer):
+    """A new API token; the only answer that holds its secret."""
+
+    id: int
+    name: str
+    prefix: str = Field(description="Its first 10 characters")
+    scopes: list[str] = Field(description="Empty: whatever its owner may do")
+    expires_at: Instant | None
+    created_at: Instant
+    token: str = Field(description="`odin_` and 43 characters; shown this once")
+
+
+class SessionAnswer(Answer):
+    """An open session."""
+
+    id: int
+    ip_address: str
+    user_agent: str
+    created_at: Instant
+    last_seen_at: Instant = Field(description="To the minute")
+    is_current: bool = Field(description="The one that asks")
+
+
+class AnySessionAnswer(SessionAnswer):
+    """An open session of somebody."""
+
+    user_id: int
+    username: str
+
+
+class RevokedAnswer(Answer):
+    """How many sessions ended."""
+
+    status: Literal["ok"]
+    revoked: int
+
+
+class UserAnswer(Answer):
+    """A person."""
+
+    id: int
+    username: str
+    email: str
+    role: RoleName
+    is_active: Literal[0, 1]
+    last_login: Instant | None
+    created_at: Instant
+    group_id: _Group
+    organization_id: int
+    is_superadmin: bool
+
+
+class UserCreatedAnswer(Answer):
+    """The person that was added."""
+
+    status: Literal["created"]
+    id: int
+
+
+class UserUpdatedAnswer(Answer):
+    """That the person was changed."""
+
+    status: Literal["updated"]
+
+
+class UserDeletedAnswer(Answer):
+    """That the person was removed."""
+
+    status: Literal["deleted"]
+
+
+class OrganizationAnswer(Answer):
+    """An organization."""
+
+    id: int
+    name: str
+    description: str
+    owner_id: int | None
+    member_count: int
+    created_at: Instant
+    has_settings: bool = Field(description="Whether anything is set for it")
+
+
+class OrganizationCreatedAnswer(Answer):
+    """The organization that was added."""
+
+    id: int
+    name: str
+    status: Literal["ok"]
+
+
+class GroupAnswer(Answer):
+    """An organization, as v1's groups show it."""
+
+    id: int
+    name: str
+    description: str
+    owner_id: int | None
+    created_at: Instant
+    updated_at: Instant
+    owner_username: str | None
+    member_count: int
+
+
+class OrganizationSettingsAnswer(Answer):
+    """The settings of an organization; null where nothing is set."""
+
+    default_filament_type: str | None
+    default_filament_color: str | None
+    quiet_hours_enabled: bool | None
+    quiet_hours_start: str | None = Field(description="HH:MM, UTC")
+    quiet_hours_end: str | None = Field(description="HH:MM, UTC")
+    webhook_url: str | None
+    webhook_type: str | None
+    branding_app_name: str | None
+    branding_logo_url: str | None
+
+
+class PermissionsAnswer(Answer):
+    """Which roles may what, from the table that every request is checked against."""
+
+    page_access: dict[str, list[str]] = Field(description="Area: the roles that may see it")
+    action_access: dict[str, list[str]] = Field(description="Right: the roles that have it")

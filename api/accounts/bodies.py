@@ -1,0 +1,113 @@
+"""What the routes of the room take (v1 2.1, 2.2). Unknown fields are ignored."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from api.http import Body, RowId
+from api.principal import Role
+
+_Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+_Link = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=500)]
+_RoleName = Annotated[str, Field(json_schema_extra={"enum": [str(role) for role in Role]})]
+_Short = Annotated[str, StringConstraints(max_length=100)]
+
+
+class SetupBody(Body):
+    """The first admin; a *role* is ignored, the first is always an admin."""
+
+    username: str
+    email: str
+    password: str
+    setup_token: str = Field("", description="Or as the header X-Setup-Token")
+
+
+class LoginBody(Body):
+    """A name and a password, as JSON or as a form."""
+
+    username: str
+    password: str
+
+
+class PasswordBody(Body):
+    """The caller's password, again."""
+
+    password: str
+
+
+class PasswordChangeBody(Body):
+    """A new password for the caller."""
+
+    current_password: str
+    new_password: str = Field(description="8 characters or more, and not one of the usual ones")
+
+
+class TokenBody(Body):
+    """A token to be made. *expires_days* null: for ever."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    scopes: Annotated[list[str], Field(max_length=50, default_factory=list)]
+    expires_days: Annotated[int | None, Field(ge=1, le=3650)] = None
+
+
+class UserBody(Body):
+    """A person to be added; *group_id*: to another organization, by a superadmin."""
+
+    username: str
+    email: str
+    password: str = Field("", description="8 characters or more, and not one of the usual ones")
+    role: _RoleName = "operator"
+    group_id: RowId | None = None
+
+
+class UserChangeBody(Body):
+    """What is to be another way; null leaves it.
+
+    *current_password*: the caller's own; asked for with their own password or e-mail, and with
+    those of an admin.
+    """
+
+    username: str | None = None
+    email: str | None = None
+    role: _RoleName | None = None
+    is_active: bool | None = None
+    password: str | None = None
+    group_id: RowId | None = None
+    is_superadmin: bool | None = None
+    current_password: str | None = None
+
+
+class OrganizationBody(Body):
+    """An organization to be added."""
+
+    name: str
+    description: str = Field("", max_length=500)
+    owner_id: RowId | None = None
+
+
+class OrganizationChangeBody(Body):
+    """What is to be another way; null leaves it."""
+
+    name: str | None = None
+    description: Annotated[str | None, Field(max_length=500)] = None
+    owner_id: RowId | None = None
+
+
+class MemberBody(Body):
+    """Who is to belong here."""
+
+    user_id: RowId
+
+
+class OrganizationSettingsBody(Body):
+    """Settings to be kept; null clears one, what is absent stays. Times are HH:MM, UTC."""
+
+    default_filament_type: _Short | None = None
+    default_filament_color: _Short | None = None
+    quiet_hours_enabled: bool | None = None
+    quiet_hours_start: _Clock | None = None
+    quiet_hours_end: _Clock | None = None
+    webhook_url: _Link | None = None
+    webhook_type: _Short | None = None
+    branding_app_name: _Short | None = None
+    branding_logo_url: _Link | None = None
