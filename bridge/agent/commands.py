@@ -305,7 +305,7 @@ def _resolve(
     if same_life and not late:
         return Hand(row, again=True)
     if row.grant is not None:
-        if row.grant in reported or (same_life and row.grant == view.grant):
+        if row.grant in reported or row.grant == view.grant:
             return finish(row, _S.DONE, "", "the sender had taken it")
         if same_life:
             return finish(row, _S.EXPIRED, "expired", "it never reached the sender")

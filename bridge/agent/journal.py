@@ -190,14 +190,17 @@ class Journal:
                 )
                 self._record(printer, event, clock)
 
-    def interrupt(self, printer: int, alive_boot: str | None, clock: Clock) -> list[str]:
+    def interrupt(
+        self, printer: int, alive_boot: str | None, clock: Clock, resumed: str | None = None
+    ) -> list[str]:
         """End every open attempt that a sender life other than *alive_boot* was printing.
 
-        Returns their grants; a second call finds none.
+        *resumed*: the attempt that the living one has taken up. Returns the grants of the others;
+        a second call finds none.
         """
         reason = "the sender of this printer died; nobody knows how the print lies"
         with self._transaction():
-            ended = self.open_grants(printer, alive_boot)
+            ended = [one for one in self.open_grants(printer, alive_boot) if one != resumed]
             for grant in ended:
                 self._end_attempt(printer, grant, AttemptEvent.INTERRUPTED, reason, clock)
         return ended

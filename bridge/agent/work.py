@@ -282,7 +282,8 @@ class PrinterWork:
                 self._items.append(decision)
             elif isinstance(decision, Hand):
                 self._send(decision.row)
-        await self._journal.run(Journal.interrupt, self._printer, boot, self._journal.now())
+        now = self._journal.now()
+        await self._journal.run(Journal.interrupt, self._printer, boot, now, view.grant)
         self._settle_at = None
         self._on_fact()
 

@@ -55,6 +55,11 @@ def state_path(socket: Path) -> Path:
     return socket.with_suffix(".state")
 
 
+def lines_path(socket: Path) -> Path:
+    """Where a sender keeps its line numbers for a life after kill -9."""
+    return socket.with_suffix(".lines")
+
+
 def _fits(runtime: Path) -> bool:
     return len(os.fsencode(runtime / "0123456789.sock")) <= MAX_SOCKET_PATH_BYTES
 

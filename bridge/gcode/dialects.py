@@ -64,11 +64,22 @@ class Dialect:
     stop: bytes = b"\nM112\n"
     #: It changes filament (M600) without help from the host.
     own_filament_change: bool = False
+    #: A refused number tells its line count, as seen on the real firmware: a print can go on exactly.
+    tells_count: bool = False
+    #: G90 and G91 set the extruder's mode too.
+    joined_modes: bool = True
     #: A file on its card is selected by its name in lower case.
     lower_case_names: bool = False
+    #: Ends a print from its card.
+    card_abort: bytes = b"M524"
 
 
-MARLIN = Dialect(name="marlin", pattern=r"marlin", banner=r"^(echo: ?)?marlin (bugfix-)?2")
+MARLIN = Dialect(
+    name="marlin",
+    pattern=r"marlin",
+    banner=r"^(echo: ?)?marlin (bugfix-)?2",
+    tells_count=True,
+)
 
 DIALECTS: tuple[Dialect, ...] = (
     Dialect(
@@ -87,7 +98,9 @@ DIALECTS: tuple[Dialect, ...] = (
         silent_repeats=False,
         assumed=frozenset({"SDCARD"}),
         own_filament_change=True,
+        joined_modes=False,
         lower_case_names=True,
+        card_abort=b"M603",
     ),
     Dialect(
         name="reprapfirmware",
@@ -100,6 +113,8 @@ DIALECTS: tuple[Dialect, ...] = (
         assumed=frozenset({"SDCARD"}),
         emergency=Emergency.AT_ONCE,
         own_filament_change=True,
+        joined_modes=False,
+        card_abort=b"M0",
     ),
     Dialect(
         name="repetier",
@@ -109,6 +124,7 @@ DIALECTS: tuple[Dialect, ...] = (
         doubles_resend=True,
         bare_lines=False,
         keepalive=False,
+        card_abort=b"M25",
         assumed=frozenset({"SDCARD"}),
         own_filament_change=True,
     ),
@@ -119,6 +135,8 @@ DIALECTS: tuple[Dialect, ...] = (
         window=1,
         resend_ok=False,
         keepalive=False,
+        joined_modes=False,
+        card_abort=b"abort",
         assumed=frozenset({"SDCARD"}),
         emergency=Emergency.AT_ONCE,
         stop=b"\x18\nM112\n",
@@ -133,8 +151,9 @@ DIALECTS: tuple[Dialect, ...] = (
         silence_s=600.0,
         long_silence_s=3600.0,
         keepalive=False,
-        emergency=Emergency.IN_TURN,
+        emergency=Emergency.AT_ONCE,
         own_filament_change=True,
+        joined_modes=False,
     ),
     Dialect(name="malyan", pattern=r"malyan", window=1, assumed=frozenset({"SDCARD"})),
     Dialect(name="chitu", pattern=r"chitu|cbd make", banner=r"^cbd make it", window=1),
@@ -153,6 +172,7 @@ DIALECTS: tuple[Dialect, ...] = (
         banner=r"^(echo: ?)?marlin (v?1\.0|v1\b)",
         silent_repeats=False,
         keepalive=False,
+        card_abort=b"M25",
         assumed=frozenset({"SDCARD"}),
         emergency=Emergency.IN_TURN,
     ),

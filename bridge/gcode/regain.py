@@ -84,7 +84,7 @@ class Regain:
         """A reply arrived; *garbage* is nothing here: the baud rate is known."""
         if self.outcome is not Outcome.WAITING:
             return
-        if isinstance(reply, Busy | Temperatures):
+        if isinstance(reply, Busy) or (isinstance(reply, Temperatures) and reply.settling):
             self._left = MAX_QUESTIONS
             self._next = now + ASK_EVERY_S
         if self._stage is _Stage.ANSWER:

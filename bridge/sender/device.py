@@ -4,9 +4,11 @@ Errors of the port become states of the printer; nothing here raises because a c
 """
 
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 from bridge.errors import GateRefusal, JobFileError, PortError
+from bridge.gcode.continuation import skip
 from bridge.gcode.greeting import GARBAGE_BYTES
 from bridge.gcode.happenings import Happening
 from bridge.gcode.picture import picture
@@ -14,18 +16,34 @@ from bridge.gcode.prepare import Prepared
 from bridge.gcode.printer import Printer
 from bridge.gcode.run import JobFacts
 from bridge.sender.blackbox import BlackBox
+from bridge.sender.comeback import Comeback, host_boot, open_again, read_on
 from bridge.sender.jobfile import JobFile
+from bridge.sender.linejournal import LineJournal, Standing
+from bridge.sender.memory import Kept
 from bridge.serial.port import BAUD_RATES, SerialPort
 from schemas.printer import ACTIVE, Live, PrinterConfig, PrinterState
 
 _S = PrinterState
+#: Between two signs of life in the journal.
+BEAT_S = 0.5
 
 
 class Device:
     """One printer and its port, if it is open."""
 
-    def __init__(self, config: PrinterConfig) -> None:
+    def __init__(
+        self,
+        config: PrinterConfig,
+        *,
+        journal: LineJournal | None = None,
+        open_port: Callable[[str, int], SerialPort] = SerialPort,
+    ) -> None:
+        """*journal*: where line numbers are kept for a later life; None keeps nothing."""
         self.printer = Printer(config)
+        self._journal = journal
+        self._open_port = open_port
+        self._comeback: Comeback | None = None
+        self._beat_at = 0.0
         self.port: SerialPort | None = None
         self.box = BlackBox()
         self.job: JobFile | None = None
@@ -34,6 +52,8 @@ class Device:
         self._bauds: list[int] = []
         self._good_baud: int | None = None
         self._was_halted = False  # and has not answered since
+        self._rereading = False  # the file, up to where an earlier life died
+        self._ordinal = 0  # job lines that an earlier life has printed
 
     # Public: the port.
 
@@ -46,7 +66,7 @@ class Device:
         wanted = printer.config.baud
         self._drop_port()  # a stop keeps it open until the latch is released
         try:
-            self.port = SerialPort(device, wanted or self._good_baud or BAUD_RATES[0])
+            self.port = self._open_port(device, wanted or self._good_baud or BAUD_RATES[0])
         except PortError as error:
             printer.lost(str(error), now)
             return
@@ -72,12 +92,57 @@ class Device:
         """Bind *file*. Raises `LocalProtocolError` when the printer cannot start now."""
         self.printer.start(facts)
         self._ready.clear()
+        self._ordinal = 0
         self.job = file
+        if self._journal is not None:
+            self._journal.begin(self.printer, 0)
+            self._journal.beat(0.0, 0.0)
 
     @property
-    def checking(self) -> bool:
-        """Whether the job's file is still being checked: come back at once."""
-        return self.job is not None and not self.job.checked
+    def busy(self) -> bool:
+        """Whether the job's file is still being checked or read again: come back at once."""
+        return self.job is not None and (not self.job.checked or self._rereading)
+
+    def keepsake(self) -> Kept | None:
+        """What a later life needs to take up the running print; None when none runs."""
+        job, port, run = self.job, self.port, self.printer.run
+        if job is None or port is None or run is None:
+            return None
+        status = self.printer.link.status
+        return Kept(
+            grant=run.facts.grant,
+            job=run.facts.job,
+            file_name=run.facts.file_name,
+            path=job.path,
+            size_bytes=job.size_bytes,
+            identity=job.identity,
+            estimate_s=run.facts.estimate_s,
+            config=self.printer.config,
+            device=port.device,
+            baud=port.baud,
+            firmware=status.firmware or "",
+            uuid=status.fields.get("UUID"),
+            machine=status.fields.get("MACHINE_TYPE"),
+            capabilities=status.capabilities,
+            host_boot=host_boot(),
+        )
+
+    def come_back(self, kept: Kept, standing: Standing, now: float) -> None:
+        """Take up the print of an earlier life; happenings tell how that ends.
+
+        Raises `JobFileError` or `PortError` when it cannot be tried; nothing is open then.
+        """
+        job = open_again(kept)
+        try:
+            port = self._open_port(kept.device, kept.baud)
+        except PortError:
+            job.close()
+            raise
+        self.printer.config = kept.config
+        self.port, self.job = port, job
+        self._comeback = Comeback(kept, standing, now)
+        self._rereading = True
+        self._comeback.begin(self.printer, lossless=port.link.lossless)
 
     def stop(self, reason: str, now: float) -> None:
         """Remote stop: M112 before everything that waits, here and in the kernel."""
@@ -107,10 +172,12 @@ class Device:
         if data:
             self.box.note(now, False, data)
             self.printer.receive(data, now)
+            if self._comeback is not None:
+                self._step_back(self._comeback, now)
 
     def pump(self, now: float) -> None:
         """Prepare lines ahead of need and write what may go out."""
-        if self.job is not None and (self.printer.wants_lines or not self.job.checked):
+        if self.job is not None and (self.printer.wants_lines or self.busy):
             self._prepare(self.job, now)
         port = self.port
         if port is None:
@@ -118,6 +185,8 @@ class Device:
         data = self._unsent or self.printer.take(now)
         if not data:
             return
+        if self._journal is not None and self.job is not None and self._comeback is None:
+            self._journal.follow(self.printer)
         try:
             written = port.write(data)
         except PortError as error:
@@ -131,7 +200,9 @@ class Device:
         """Act on what is due."""
         printer = self.printer
         printer.tick(now)
-        if printer.state is _S.CONNECTING and printer.silent:
+        if self._comeback is not None:
+            self._step_back(self._comeback, now)
+        elif printer.state is _S.CONNECTING and printer.silent:
             self._try_next_baud(now)
         elif printer.state is _S.HALTED:
             self._was_halted = True
@@ -142,7 +213,11 @@ class Device:
             self._drop_port()
         if self.job is not None and printer.run is None:
             self.job.close()
-            self.job = None
+            self.job, self._rereading = None, False
+        elif printer.run is not None and self._comeback is None and now >= self._beat_at:
+            self._beat_at = now + BEAT_S
+            if self._journal is not None:
+                self._journal.beat(now, printer.run.elapsed_s(now))
 
     def deadline(self) -> float | None:
         """When `tick` is due at the latest; None: never."""
@@ -170,28 +245,56 @@ class Device:
 
     def _prepare(self, job: JobFile, now: float) -> None:
         printer = self.printer
-        if printer.state not in ACTIVE:
-            return
         try:
-            if job.checked:
+            if self._rereading:
+                self._reread(job)
+            elif printer.state not in ACTIVE:
+                return
+            elif job.checked:
                 self._feed(job)
             elif job.check():
                 printer.expect(job.estimate.print_s)
                 self._feed(job)
         except GateRefusal as error:
-            printer.fail("gate_refused", str(error), now)
+            self._unprintable("gate_refused", str(error), now)
         except JobFileError as error:
-            printer.fail("file_unusable", str(error), now)
+            self._unprintable("file_unusable", str(error), now)
+
+    def _unprintable(self, code: str, reason: str, now: float) -> None:
+        if self.printer.state in ACTIVE:
+            self.printer.fail(code, reason, now)
+        else:
+            self.printer.lost(reason, now)
+
+    def _reread(self, job: JobFile) -> None:
+        """Read a slice of what an earlier life has printed again, for what it tells."""
+        comeback = self._comeback
+        ordinal = self._ordinal if comeback is None else comeback.ordinal
+        self._rereading = not read_on(self.printer, job, self._ready, ordinal)
 
     def _feed(self, job: JobFile) -> None:
         printer = self.printer
         while printer.wants_lines:
             if self._ready:
-                printer.feed(self._ready.popleft())
+                skip(printer, self._ready.popleft(), self._ordinal)
             elif (batch := job.next_lines()) is not None:
                 self._ready.extend(batch)
             else:
                 printer.source_over()
+
+    def _step_back(self, comeback: Comeback, now: float) -> None:
+        """The print of an earlier life: does it go on?"""
+        printer = self.printer
+        assert self._journal is not None
+        if printer.state is not _S.CONNECTING:  # something else has ended it
+            self._comeback = None
+        elif comeback.step(printer, self._journal, now):
+            self._comeback, self._ordinal, self._rereading = None, comeback.ordinal, True
+            printer.warn("resumed", comeback.text)
+        elif comeback.reason:
+            self._comeback = None
+            self._drop_port()
+            printer.lost(f"the print cannot go on by itself: {comeback.reason}", now)
 
     def _try_next_baud(self, now: float) -> None:
         port = self.port

@@ -76,7 +76,7 @@ class Loop:
             now = clock()
             if device.port is None or now >= due or device.wants_to_write or device.printer.news:
                 due = self._slow(owner, now)
-            timeout_ms = 0 if device.checking else max(0, int((due - now) * 1000) + 1)
+            timeout_ms = 0 if device.busy else max(0, int((due - now) * 1000) + 1)
             ready = self._poll.poll(timeout_ms)
             now = clock()
             for fd, mask in ready:

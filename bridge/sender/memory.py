@@ -1,7 +1,7 @@
 """What one life of a sender leaves for the next: one small file beside the lock, written whole.
 
 It holds the latch of a stop, the attempt that is running, and at a clean end the events that nobody
-has acknowledged. An attempt found here at start died with its sender.
+has acknowledged. An attempt found here at start lost its sender: it is taken up or interrupted.
 """
 
 import contextlib
@@ -11,13 +11,39 @@ from pathlib import Path
 import msgspec
 
 from bridge.control.messages import Event
+from schemas.printer import PrinterConfig
 
 
-class Running(msgspec.Struct, frozen=True):
-    """The attempt that is bound to the printer."""
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What a later life needs to take up a print: its file, its port, what its firmware said.
+
+    *identity* is that of the file (device, inode, size, time of change in ns); *host_boot* tells
+    one life of this machine from the next.
+    """
 
     grant: str
     job: int
+    file_name: str
+    path: str
+    size_bytes: int
+    identity: tuple[int, int, int, int]
+    estimate_s: float | None
+    config: PrinterConfig
+    device: str
+    baud: int
+    firmware: str
+    uuid: str | None
+    machine: str | None
+    capabilities: dict[str, bool]
+    host_boot: str
+
+
+class Running(msgspec.Struct, frozen=True):
+    """The attempt that is bound to the printer; *kept* None: it cannot be taken up."""
+
+    grant: str
+    job: int
+    kept: Kept | None = None
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,8 +22,9 @@ from bridge.control.messages import (
     ToSender,
 )
 from bridge.control.messages import Happening as Fact
-from bridge.control.paths import lock_path, state_path
+from bridge.control.paths import lines_path, lock_path, state_path
 from bridge.control.server import Listener
+from bridge.errors import JobFileError, PortError
 from bridge.gcode.happenings import (
     AttemptMoved,
     Happening,
@@ -33,12 +34,13 @@ from bridge.gcode.happenings import (
     StateMoved,
     Warned,
 )
-from bridge.sender import memory
+from bridge.sender import comeback, memory
 from bridge.sender.adoption import Adoption
 from bridge.sender.commands import Commands
 from bridge.sender.device import Device
 from bridge.sender.eventlog import EventLog
 from bridge.sender.lifecycle import Lifecycle, Situation, Step
+from bridge.sender.linejournal import open_journal
 from bridge.sender.loop import Loop
 from bridge.sender.memory import Memory, Running
 from schemas.jobs import ATTEMPT_OVER, AttemptEvent, AttemptState
@@ -61,8 +63,10 @@ class Service:
         self._memory = Memory(halted=left.halted)
         self._memory_path = state_path(socket)
         self._blackbox_dir = state_dir / "blackbox"
+        self._journal = open_journal(lines_path(socket))
         self._device = Device(
-            PrinterConfig(id=printer, slug="", name="", port_id="", enabled=False)
+            PrinterConfig(id=printer, slug="", name="", port_id="", enabled=False),
+            journal=self._journal,
         )
         self._loop = Loop(self._device)
         self._log = EventLog(os.urandom(8).hex(), left.events)
@@ -172,7 +176,9 @@ class Service:
             ),
             now,
         )
-        running = None if moved.state in ATTEMPT_OVER else Running(moved.grant, moved.job)
+        running = None
+        if moved.state not in ATTEMPT_OVER:
+            running = Running(moved.grant, moved.job, self._device.keepsake())
         if running != self._memory.running:
             self._save(Memory(halted=self._memory.halted, running=running))
         if moved.state in (AttemptState.FAILED, AttemptState.INTERRUPTED):
@@ -228,20 +234,38 @@ class Service:
     # What is kept.
 
     def _inherit(self, left: Memory, now: float) -> None:
-        """Act on what the last life left: a latch, an attempt that died with it."""
+        """Act on what the last life left: a latch, an attempt that lost its sender."""
         if left.running is not None:
-            interrupted = AttemptChanged(
-                grant=left.running.grant,
-                job=left.running.job,
-                event=AttemptEvent.INTERRUPTED,
-                state=AttemptState.INTERRUPTED,
-                reason="the sender died while it printed",
-            )
-            self._log.add(interrupted, int(now * 1000))
             self._commands.used(left.running.grant)
-            self._device.printer.distrust()
+            problem = self._come_back(left.running, now) if left.halted is None else left.halted
+            if problem is not None:
+                self._interrupted(left.running, problem, now)
         if left.halted is not None:
             self._device.stop(left.halted, now)
+
+    def _come_back(self, running: Running, now: float) -> str | None:
+        """Try to take the print up; why that is not possible, None when it is tried."""
+        kept, standing = running.kept, self._journal.standing()
+        problem = comeback.problem_of(kept, standing, now)
+        if problem is not None or kept is None or standing is None:
+            return problem
+        try:
+            self._device.come_back(kept, standing, now)
+        except (JobFileError, PortError) as error:
+            return str(error)
+        self._memory = Memory(running=running)
+        return None
+
+    def _interrupted(self, running: Running, problem: str, now: float) -> None:
+        interrupted = AttemptChanged(
+            grant=running.grant,
+            job=running.job,
+            event=AttemptEvent.INTERRUPTED,
+            state=AttemptState.INTERRUPTED,
+            reason=f"the sender died while it printed, and the print cannot go on: {problem}",
+        )
+        self._log.add(interrupted, int(now * 1000))
+        self._device.printer.distrust()
 
     def _save(self, kept: Memory) -> None:
         self._memory = kept

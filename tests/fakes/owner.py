@@ -15,6 +15,7 @@ from bridge.control.framing import encode, from_sender_reader
 from bridge.control.messages import (
     Adopt,
     Adopted,
+    Alarm,
     AttemptChanged,
     Configure,
     Event,
@@ -128,7 +129,7 @@ class Simulated:
     def printed(self) -> list[bytes]:
         """What it has executed until now, without what a host asks for itself."""
         time.sleep(LOG_DELAY_S)
-        own = (b"M110", b"M115", b"M155", b"M105", b"M113", b"M400")
+        own = (b"M110", b"M115", b"M154", b"M155", b"M105", b"M113", b"M400", b"M114", b"M27")
         return [line for line in self.executed() if not line.startswith(own)]
 
 
@@ -248,6 +249,14 @@ class Owner:
             lambda one: isinstance(one.body, AttemptChanged) and one.body.state is state,
         )
         assert isinstance(event.body, AttemptChanged)
+        return event.body
+
+    def alarm(self, code: str) -> Alarm:
+        """Wait until an event tells that *code* has happened."""
+        event = self.expect(
+            Event, lambda one: isinstance(one.body, Alarm) and one.body.code == code
+        )
+        assert isinstance(event.body, Alarm)
         return event.body
 
     def events(self) -> list[Event]:

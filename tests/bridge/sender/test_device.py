@@ -65,7 +65,7 @@ class Bench:
                 os.write(self.master, self.firmware.receive(data))
             if self.device.port is not None:
                 self.device.readable(self.now)
-            quiet = 0 if data or self.device.checking else quiet + 1
+            quiet = 0 if data or self.device.busy else quiet + 1
         self.happened += self.device.events()
 
     def wait(self, seconds: float) -> None:
@@ -154,7 +154,7 @@ def test_a_file_that_changes_under_the_check_is_stopped_at_the_port(
     path.write_bytes(b"G1 X1\n" * 9000)
     bench.open()
     bench.start(path)
-    while bench.device.checking:
+    while bench.device.busy:
         bench.device.pump(bench.now)
     with path.open("r+b") as file:
         file.seek(48_000)

@@ -1,0 +1,178 @@
+"""What a sender's next life must know about its line numbers: a page that outlives kill -9.
+
+A few fixed records in shared memory of a file, written before the bytes that they speak of leave:
+the kernel keeps them when the process dies, however it dies. Nothing is written per line. Job lines
+have consecutive numbers except where something was inserted, so the inserted lines say which job
+line any number is; bounds say between which numbers the firmware's count must lie.
+
+Each record carries a serial and a checksum and goes into the oldest of its slots, so a record that
+is torn by a kill is as if it had not been written, and then its bytes have not left either.
+"""
+
+import mmap
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bridge.gcode.outgoing import INSERTS_KEPT
+from bridge.gcode.printer import Printer
+from schemas.printer import PrinterState
+
+#: Numbers that are declared as possibly sent at a time.
+STRIDE = 256
+
+_STATES = tuple(PrinterState)
+_SERIAL = struct.Struct("<Q")
+_CHECK = struct.Struct("<I")
+_PAIR = struct.Struct("<QQ")
+_CLOCK = struct.Struct("<dd")
+
+
+class _Slots:
+    """Records of one kind; the newest replaces the oldest."""
+
+    def __init__(self, buffer: bytearray | mmap.mmap, at: int, count: int, body: struct.Struct):
+        self._buffer, self._at, self._count, self._body = buffer, at, count, body
+        self._size = _SERIAL.size + body.size + _CHECK.size
+        self.end = at + count * self._size
+        self._serial = max((serial for serial, _ in self._valid()), default=0)
+
+    def write(self, *values: float) -> None:
+        """Add one record."""
+        self._serial += 1
+        record = _SERIAL.pack(self._serial) + self._body.pack(*values)
+        record += _CHECK.pack(zlib.crc32(record))
+        at = self._at + self._serial % self._count * self._size
+        self._buffer[at : at + self._size] = record
+
+    def read(self) -> list[tuple[float, ...]]:
+        """Every whole record, oldest first."""
+        return [values for _, values in sorted(self._valid())]
+
+    def _valid(self) -> Iterator[tuple[int, tuple[float, ...]]]:
+        for at in range(self._at, self.end, self._size):
+            record = bytes(self._buffer[at : at + self._size])
+            body, check = record[: -_CHECK.size], record[-_CHECK.size :]
+            serial = _SERIAL.unpack_from(body)[0]
+            if serial and _CHECK.pack(zlib.crc32(body)) == check:
+                yield serial, self._body.unpack_from(body, _SERIAL.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the life before stood when it died.
+
+    *inserts*: number and job lines up to it, rising; the count must lie from *lowest* to *highest*;
+    *acked*: the last acknowledged number when *state* began; *beat_at*: the last sign of life in
+    seconds on the host's monotonic clock, *printed_s* the print's clock then.
+    """
+
+    inserts: tuple[tuple[int, int], ...]
+    lowest: int
+    highest: int
+    state: PrinterState
+    acked: int
+    beat_at: float
+    printed_s: float
+
+    def ordinal_of(self, number: int) -> int | None:
+        """How many job lines there are up to line *number*; None: too long ago."""
+        known = [insert for insert in self.inserts if insert[0] <= number]
+        if not known:
+            return None
+        inserted, ordinal = known[-1]
+        return ordinal + number - inserted
+
+    def objection(self, number: int, *, scripted: bool) -> str | None:
+        """Why a print that was taken up to *number* cannot go on by itself; None: it can.
+
+        *scripted*: a script runs before the first line.
+        """
+        ordinal = self.ordinal_of(number)
+        if ordinal is None:
+            return f"nobody knows which line of the file number {number} was"
+        match self.state:
+            case PrinterState.PRINTING:
+                return None
+            case PrinterState.STARTING if ordinal > 0 or not scripted:
+                return None
+            case PrinterState.FINISHING if number <= self.acked + 1:  # the M400 before the script
+                return None
+            case state:
+                return f"the printer was {state.value}"
+
+
+class LineJournal:
+    """The records of one printer, in *buffer*: a mapped file, or memory in tests."""
+
+    SIZE_BYTES = 4096
+
+    def __init__(self, buffer: bytearray | mmap.mmap) -> None:
+        self._inserts = _Slots(buffer, 0, INSERTS_KEPT, _PAIR)
+        self._bounds = _Slots(buffer, self._inserts.end, 2, _PAIR)
+        self._states = _Slots(buffer, self._bounds.end, 2, _PAIR)
+        self._clock = _Slots(buffer, self._states.end, 2, _CLOCK)
+        self._seen = 0
+        self._highest = -1
+        self._state: PrinterState | None = None
+
+    def begin(self, printer: Printer, ordinal: int) -> None:
+        """The next number is that of the job line behind *ordinal*."""
+        out = printer.link.stream.out
+        self._highest, self._state = -1, None
+        self._inserts.write(out.next - 1, ordinal)
+        self._seen = out.inserts
+        self.follow(printer)
+
+    def follow(self, printer: Printer) -> None:
+        """Call before the bytes leave that the printer has just given out."""
+        stream = printer.link.stream
+        out = stream.out
+        if out.inserts != self._seen:
+            fresh = out.inserts - self._seen
+            for number, ordinal in list(out.inserted)[-fresh:]:
+                self._inserts.write(number, ordinal)
+            self._seen = out.inserts
+        if out.top > self._highest:
+            self._highest = out.top + STRIDE
+            self._bounds.write(stream.acked, self._highest)
+        if printer.state is not self._state:
+            self._state = printer.state
+            self._states.write(_STATES.index(printer.state), stream.acked)
+
+    def beat(self, now: float, printed_s: float) -> None:
+        """A sign of life: the print's clock shows *printed_s* seconds."""
+        self._clock.write(now, printed_s)
+
+    def standing(self) -> Standing | None:
+        """What the life before has left; None when it is not whole."""
+        bounds, states, clock = self._bounds.read(), self._states.read(), self._clock.read()
+        if not (bounds and states and clock):
+            return None
+        inserts: list[tuple[int, int]] = []
+        for number, ordinal in self._inserts.read():
+            while inserts and inserts[-1][0] >= number:  # of a life whose lines were not taken
+                inserts.pop()
+            inserts.append((int(number), int(ordinal)))
+        return Standing(
+            inserts=tuple(inserts),
+            lowest=int(bounds[-1][0]),
+            highest=int(bounds[-1][1]),
+            state=_STATES[int(states[-1][0])],
+            acked=int(states[-1][1]),
+            beat_at=clock[-1][0],
+            printed_s=clock[-1][1],
+        )
+
+
+def open_journal(path: Path) -> LineJournal:
+    """The journal in the file at *path*, made if missing. Raises OSError."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.ftruncate(fd, LineJournal.SIZE_BYTES)
+        return LineJournal(mmap.mmap(fd, LineJournal.SIZE_BYTES))
+    finally:
+        os.close(fd)

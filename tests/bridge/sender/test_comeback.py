@@ -1,0 +1,185 @@
+"""A print goes on exactly where its host died, or honestly not at all (serial 11, 12/#62)."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bridge.errors import JobFileError, PortError
+from bridge.gcode.happenings import Warned
+from bridge.sender.comeback import problem_of
+from bridge.sender.linejournal import Standing
+from bridge.simulator.faults import Faults
+from schemas.jobs import AttemptState
+from schemas.printer import PrinterState
+from tests.fakes.hosts import Bench
+from tests.fakes.owner import commands_of
+
+_A = AttemptState
+LINES = 300
+
+
+@pytest.fixture(scope="session")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small print with comments, waits and texts."""
+    path = tmp_path_factory.mktemp("comeback") / "print.gcode"
+    lines = ["; made for this test", "G28", "M104 S60", "M109 S60", "", "M117 layer 0"]
+    for index in range(LINES):
+        lines.append(f"G1 X{index % 90}.5 Y{index % 97}.25 E{index / 100:.3f} F1800")
+        if index % 40 == 0:
+            lines += [f";LAYER:{index // 40}", f"M117 layer {index // 40}", "G4 P10", "M106 S99"]
+    path.write_text("\n".join([*lines, "M104 S0", "M107"]) + "\n; the end", "ascii")
+    return path
+
+
+def run(seed: int, file: Path, **options: object) -> Bench:
+    """A print whose host is killed up to three times, at moments that *seed* chooses."""
+    bench = Bench(seed, file, speed=(0.0, 100.0)[seed % 2], **options)  # type: ignore[arg-type]
+    bench.start()
+    for _ in range(1 + seed % 3):
+        if not bench.kill_after(bench.random.randrange(1, 500)):
+            break
+        bench.come_back(bench.random.choice((0.0, 0.02, 1.5, 20.0)))
+    bench.run_until(bench.over)
+    return bench
+
+
+def resumes(bench: Bench) -> list[str]:
+    """What was said about a print that goes on."""
+    return [one.text for one in bench.happened if isinstance(one, Warned) and one.code == "resumed"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_print_goes_on_exactly_where_its_host_died(seed: int, file: Path) -> None:
+    """Killed at any moment, also between the bytes of a line: every line once, in order."""
+    bench = run(seed, file)
+    assert bench.ending is _A.COMPLETED
+    assert bench.printed == commands_of(file)
+
+
+@pytest.mark.seeded
+@pytest.mark.parametrize("block", range(10))
+def test_a_thousand_kills_change_nothing(block: int, file: Path) -> None:
+    """1 000 random kill points: the executed list is the file, each time."""
+    resumed = 0
+    for seed in range(100 + 100 * block, 200 + 100 * block):
+        bench = run(seed, file)
+        assert (seed, bench.ending) == (seed, _A.COMPLETED)
+        assert bench.printed == commands_of(file), f"seed {seed}"
+        resumed += len(resumes(bench))
+    assert resumed >= 100
+
+
+@pytest.mark.seeded
+def test_kills_on_a_bad_cable_end_exactly_or_honestly(file: Path) -> None:
+    """Flips and losses both ways: the file once, or a part of it and no success."""
+    completed = 0
+    for seed in range(150):
+        bench = run(seed, file, faults=Faults(flip=0.0002, lose=0.0001, seed=seed))
+        commands = commands_of(file)
+        if bench.ending is _A.COMPLETED:
+            completed += 1
+            assert bench.printed == commands, f"seed {seed}"
+        else:
+            assert bench.printed[: len(commands)] == commands[: len(bench.printed)], f"seed {seed}"
+    assert completed > 100
+
+
+def halfway(file: Path, seed: int = 1) -> Bench:
+    """A print whose host has just died in the middle."""
+    bench = Bench(seed, file)
+    bench.start()
+    assert bench.kill_after(200)
+    return bench
+
+
+def test_a_board_that_restarted_is_not_gone_on_with(file: Path) -> None:
+    """Its count is near 0, whether its `start` is heard or not: the attempt is interrupted."""
+    bench = halfway(file)
+    bench.firmware.power_on(bench.now)
+    bench.down.clear()
+    before = bench.printed
+    bench.come_back()
+    bench.run_until(bench.over)
+    assert bench.ending is _A.INTERRUPTED
+    assert [line for line in bench.printed[len(before) :] if line.startswith(b"G")] == []
+
+
+def test_a_board_that_says_nothing_is_not_waited_for_for_ever(file: Path) -> None:
+    """A few questions, then the attempt is interrupted."""
+    bench = halfway(file)
+    bench.firmware.receive(b"\nM112\n", bench.now)
+    began = bench.now
+    bench.come_back()
+    bench.run_until(bench.over)
+    assert bench.ending is _A.INTERRUPTED
+    assert bench.now - began < 30.0
+
+
+def test_another_file_or_no_port_is_said_at_once(file: Path, tmp_path: Path) -> None:
+    """Nothing is opened; safety M17."""
+    copy = tmp_path / "copy.gcode"
+    copy.write_bytes(file.read_bytes())
+    bench = halfway(copy)
+    bench.missing = True
+    with pytest.raises(PortError, match="there is no port"):
+        bench.come_back()
+    bench.missing = False
+    copy.write_bytes(file.read_bytes() + b"\nG1 X0")
+    with pytest.raises(JobFileError, match="not the file that was printed"):
+        bench.come_back()
+
+
+def test_a_print_is_not_even_tried_to_be_taken_up_after_doubt(file: Path) -> None:
+    """Nothing kept, another life of the computer, an unproven firmware, a long time."""
+    bench = halfway(file)
+    standing, kept, now = bench.standing(), bench.kept, bench.now
+    assert standing is not None
+    assert kept is not None
+    assert problem_of(kept, standing, now) is None
+    assert problem_of(None, standing, now) == "nothing was left to go on with"
+    assert problem_of(kept, None, now) == "nothing was left to go on with"
+    klipper = msgspec.structs.replace(kept, firmware="Klipper")
+    assert "Klipper" in (problem_of(klipper, standing, now) or "")
+    assert "has stood for" in (problem_of(kept, standing, now + 3600) or "")
+    elsewhere = msgspec.structs.replace(kept, host_boot="x")
+    assert "restarted" in (problem_of(elsewhere, standing, now) or "")
+
+
+def test_states_between_lines_are_left_to_a_person() -> None:
+    """What a script was doing when its host died cannot be told from the count."""
+    standing = Standing(
+        inserts=((9, 0), (40, 30)),
+        lowest=30,
+        highest=300,
+        state=PrinterState.PRINTING,
+        acked=50,
+        beat_at=0.0,
+        printed_s=0.0,
+    )
+    assert [standing.ordinal_of(number) for number in (8, 9, 39, 40, 45)] == [None, 0, 30, 30, 35]
+    assert standing.objection(45, scripted=True) is None
+    assert "nobody knows" in (standing.objection(3, scripted=False) or "")
+    for state, number, scripted, fits in (
+        (PrinterState.PAUSED, 45, False, False),
+        (PrinterState.CANCELLING, 45, False, False),
+        (PrinterState.STARTING, 9, False, True),
+        (PrinterState.STARTING, 9, True, False),
+        (PrinterState.STARTING, 12, True, True),
+        (PrinterState.FINISHING, 51, False, True),
+        (PrinterState.FINISHING, 52, False, False),
+    ):
+        at = replace(standing, state=state)
+        assert (at.objection(number, scripted=scripted) is None) is fits, (state, number)
+
+
+def test_a_torn_record_is_as_if_it_had_not_been_written(file: Path) -> None:
+    """Any single byte of the page may be wrong: another standing or none, never an error."""
+    bench = halfway(file)
+    whole = bench.standing()
+    for at in range(0, 1960, 7):
+        bench.page[at] ^= 0x55
+        torn = bench.standing()
+        bench.page[at] ^= 0x55
+        assert torn is None or torn.lowest <= whole.lowest  # type: ignore[union-attr]
