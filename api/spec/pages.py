@@ -26,13 +26,17 @@ ASSETS = frozenset(
     }
 )
 
-#: ReDoc makes empty style elements and fills them by script: the hash is that of no text at all.
-#: Swagger UI and ReDoc both set style attributes.
+#: ReDoc makes style elements: empty ones, which it fills by script, and one with the rules of its
+#: scroll bar. Both tools set style attributes.
+_REDOC_STYLES = (
+    "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='",  # no text at all
+    "'sha256-QMIg+bpjm3JdElJ388KYke01izlUW0UoNOeKjpMxdgc='",
+)
 POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
-        "style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='",
+        f"style-src 'self' {' '.join(_REDOC_STYLES)}",
         "style-src-attr 'unsafe-inline'",
         "img-src 'self' data:",
         "connect-src 'self'",

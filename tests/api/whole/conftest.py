@@ -104,7 +104,7 @@ async def _person(organization_id: int, role: Role) -> Principal:
         user_id=user.id,
         username=user.username,
         role=role,
-        kind="session",
+        kind="token",
         credential_id=0,
     )
 
