@@ -204,7 +204,7 @@ def _differs(user: User, wish: UserChange) -> bool:
 async def _keep_an_admin(by: Principal, user: User) -> None:
     """Within a change: somebody else must be left. Raises `Invalid` (last_admin).
 
-    The rows are locked, so of two admins who remove each other at once one fails.
+    The asker must be one of them, so of two admins who remove each other at once one fails.
     """
     if not user.is_active or user.role != Role.ADMIN:
         return
@@ -214,8 +214,7 @@ async def _keep_an_admin(by: Principal, user: User) -> None:
         return  # the organization is still governed: by them
     else:
         rest = User.filter(organization_id=user.organization_id, role=Role.ADMIN)
-    admins = await rest.filter(is_active=True).order_by("id").select_for_update()
-    ids = {row.id for row in admins}
+    ids = {row.id for row in await rest.filter(is_active=True)}
     if ids <= {user.id} or (by.user_id and by.user_id not in ids):
         raise Invalid("No admin would be left: make another one first.", code="last_admin")
 

@@ -3,9 +3,9 @@
 Each person and each row of the farm belongs to one. Settings are kept by name, for both faces.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from tortoise.exceptions import IntegrityError
 from tortoise.functions import Count
@@ -19,13 +19,17 @@ from api.clock import Clock
 from api.config import Settings
 from api.errors import Conflict, Invalid, NotFound
 from api.events.service import Ledger
-from api.principal import Principal
+from api.principal import Principal, system
 
 MAX_DESCRIPTION = 500
 _SETTINGS_S = 5.0  # how long settings are remembered, for what other processes change
 
-#: Says what else belongs to an organization, "" for nothing: such a one is not deleted.
-Holding = Callable[[int], Awaitable[str]]
+
+class Holding(Protocol):
+    """A room whose rows keep an organization from being deleted."""
+
+    async def list(self, by: Principal) -> Sequence[object]:
+        """What belongs to the organization of *by*."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +52,7 @@ class Organizations(Directory):
         self._settings_of: dict[int, tuple[float, Mapping[str, Any]]] = {}
 
     def never_delete_with(self, *holdings: Holding) -> None:
-        """Ask these before an organization is deleted."""
+        """An organization that one of these rooms has something of is not deleted."""
         self._holdings += holdings
 
     async def organizations(
@@ -130,8 +134,9 @@ class Organizations(Directory):
         if row.id == FIRST_ORGANIZATION:
             raise Invalid("The first organization stays.")
         for holding in self._holdings:
-            if found := await holding(row.id):
-                raise Conflict(f"{row.name} still has {found}.")
+            if found := await holding.list(system(row.id)):
+                what = type(holding).__name__.lower()
+                raise Conflict(f"{row.name} still has {len(found)} {what}: remove them first.")
         async with self._ledger.change() as change:
             if members := await User.filter(organization_id=row.id).count():
                 raise Conflict(f"{row.name} still has {members} members: move or delete them.")
@@ -173,7 +178,7 @@ class Organizations(Directory):
         by.require("organizations.admin")
         await self._theirs(by, organization_id)
         async with self._ledger.change() as change:
-            row = await Organization.filter(id=organization_id).select_for_update().get()
+            row = await Organization.get(id=organization_id)
             merged = {**row.settings, **given}
             kept = {name: value for name, value in merged.items() if value is not None}
             rows = Organization.filter(id=organization_id)

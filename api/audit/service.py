@@ -1,0 +1,33 @@
+"""The audit trail: an admin reads their organization's, a superadmin all (v1 2.11; safety S54).
+
+Entries are written by `api.events` with the change that they tell of. Here they are only read.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from api.events import trail
+from api.events.trail import AuditEntry, Wanted
+from api.principal import Principal
+
+__all__ = ["Audit", "AuditEntry", "Wanted"]
+
+
+class Audit:
+    """What has been done."""
+
+    async def find(
+        self, by: Principal, wanted: Wanted, skip: int, limit: int
+    ) -> tuple[list[AuditEntry], int]:
+        """A page of entries, newest first, and how many there are. Raises `Forbidden`."""
+        seen = _seen_by(by, wanted)
+        return await trail.find(seen, skip, limit), await trail.count(seen)
+
+    def walk(self, by: Principal, wanted: Wanted) -> AsyncIterator[list[AuditEntry]]:
+        """All entries, newest first, some at a time. Raises `Forbidden` at once."""
+        return trail.walk(_seen_by(by, wanted))
+
+
+def _seen_by(by: Principal, wanted: Wanted) -> Wanted:
+    by.require("audit.read")
+    return wanted if by.is_superadmin else replace(wanted, organization_id=by.organization_id)

@@ -1,0 +1,54 @@
+"""Reading the audit trail. There is no other way to its rows, and none to alter or remove them."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from tortoise.queryset import QuerySet
+
+from api.events.models import AuditEntry
+
+__all__ = ["AuditEntry", "Wanted", "count", "find", "walk"]
+
+_STEP = 500  # rows that `walk` holds at a time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which entries; None: any. *since* counts itself, *until* does not."""
+
+    organization_id: int | None = None
+    entity_type: str | None = None
+    action: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def _rows(wanted: Wanted) -> QuerySet[AuditEntry]:
+    conditions = {
+        "organization_id": wanted.organization_id,
+        "entity_type": wanted.entity_type,
+        "action": wanted.action,
+        "at__gte": wanted.since,
+        "at__lt": wanted.until,
+    }
+    return AuditEntry.filter(**{name: one for name, one in conditions.items() if one is not None})
+
+
+async def count(wanted: Wanted) -> int:
+    """How many entries there are."""
+    return await _rows(wanted).count()
+
+
+async def find(wanted: Wanted, skip: int, limit: int) -> list[AuditEntry]:
+    """Up to *limit* entries, newest first."""
+    return list(await _rows(wanted).order_by("-id").offset(skip).limit(limit))
+
+
+async def walk(wanted: Wanted) -> AsyncIterator[list[AuditEntry]]:
+    """All entries, newest first, a few hundred at a time."""
+    rows = _rows(wanted).order_by("-id")
+    page = await rows.limit(_STEP)
+    while page:
+        yield page
+        page = await rows.filter(id__lt=page[-1].id).limit(_STEP)
