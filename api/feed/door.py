@@ -68,7 +68,9 @@ class Knock:
         origin = self.header("origin")
         if origin is None:
             return None
-        own = {self.host, urlsplit(public_url).netloc}
+        # A page of another site cannot set headers of an upgrade, so a proxy's word counts here.
+        forwarded = self.headers.get("x-forwarded-host", [])
+        own = {self.host, urlsplit(public_url).netloc, *forwarded}
         return origin != "null" and urlsplit(origin).netloc in own - {""}
 
 

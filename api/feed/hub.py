@@ -70,7 +70,10 @@ class Told:
 
 
 class Hub:
-    """The ring and the pictures of one organization. `start()`, then `run()` in a task."""
+    """The ring and the pictures of one organization.
+
+    While `listening()`: `start()`, then `run()` in a task.
+    """
 
     def __init__(
         self,
@@ -139,27 +142,25 @@ class Hub:
 
     # Its own life.
 
+    def listening(self) -> Listener:
+        """A context in which the bus rings here; around `start()` and `run()`."""
+        return self._bell
+
     async def start(self) -> None:
         """Begin after the newest event, with a picture of every printer to draw."""
-        self._bell.__enter__()
         self.last = (await self._history.span(self.organization_id)).newest
         rows = await self._printers.list(system(self.organization_id))
         self._moved.update(row.id for row in rows)
 
     async def run(self) -> None:
         """Read and draw until cancelled."""
-        try:
-            while True:
-                try:
-                    await self.step()
-                except Exception:  # noqa: BLE001 - supervisor: the next turn tries again
-                    _log.exception(
-                        "organization %d: its feed could not go on", self.organization_id
-                    )
-                    await asyncio.sleep(REST_S)
-                await self._bell.wait(self._rest_s())
-        finally:
-            self._bell.__exit__(None, None, None)
+        while True:
+            try:
+                await self.step()
+            except Exception:  # noqa: BLE001 - supervisor: the next turn tries again
+                _log.exception("organization %d: its feed stumbled", self.organization_id)
+                await asyncio.sleep(REST_S)
+            await self._bell.wait(self._rest_s())
 
     async def step(self) -> None:
         """Everything that is due now."""

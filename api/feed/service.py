@@ -7,8 +7,8 @@ comes later reads what they missed from the table.
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from api.config import Settings
 from api.events.history import Event, History
 from api.feed.hub import Hub, PrintersRoom
 from api.feed.hub import TelemetryRoom as LiveViews
+from api.feed.lasting import Lasting
 from api.feed.words import envelope, hears, reset
 from api.principal import Principal
 from api.telemetry.service import Watcher
@@ -45,13 +46,6 @@ class Page:
     next_since: int
 
 
-@dataclass(slots=True)
-class _Kept:
-    hub: Hub
-    users: int = 0
-    task: asyncio.Task[None] | None = field(default=None)
-
-
 class Feed:
     """News of every organization."""
 
@@ -71,36 +65,21 @@ class Feed:
         self._telemetry = telemetry
         self._bus = bus
         self._settings = settings
-        self._hubs: dict[int, _Kept] = {}
-        self._making = asyncio.Lock()
+        self._hubs: Lasting[int, Hub] = Lasting(self._new_hub)
         telemetry.watch(self._changed)
 
     def _changed(self, organization_id: int, printer_id: int, moved: bool) -> None:
-        kept = self._hubs.get(organization_id)
-        if kept is not None:
-            kept.hub.changed(printer_id, moved=moved)
+        hub = self._hubs.get(organization_id)
+        if hub is not None:
+            hub.changed(printer_id, moved=moved)
+
+    def hub(self, organization_id: int) -> AbstractAsyncContextManager[Hub]:
+        """The organization's hub, which lives as long as somebody is in here."""
+        return self._hubs.hold(organization_id)
 
     @asynccontextmanager
-    async def hub(self, organization_id: int) -> AsyncIterator[Hub]:
-        """The organization's hub, which lives as long as somebody is in here."""
-        async with self._making:
-            kept = self._hubs.get(organization_id)
-            if kept is None:
-                kept = _Kept(self._new_hub(organization_id))
-                await kept.hub.start()
-                kept.task = asyncio.create_task(kept.hub.run())
-                self._hubs[organization_id] = kept
-            kept.users += 1
-        try:
-            yield kept.hub
-        finally:
-            kept.users -= 1
-            if not kept.users and kept.task is not None:
-                del self._hubs[organization_id]
-                kept.task.cancel()
-
-    def _new_hub(self, organization_id: int) -> Hub:
-        return Hub(
+    async def _new_hub(self, organization_id: int) -> AsyncIterator[Hub]:
+        hub = Hub(
             organization_id,
             self.history,
             self._printers,
@@ -109,6 +88,13 @@ class Feed:
             clock=self.clock,
             interval_s=self._settings.live_interval_s,
         )
+        with hub.listening():
+            await hub.start()
+            task = asyncio.create_task(hub.run())
+            try:
+                yield hub
+            finally:
+                task.cancel()
 
     async def page(self, by: Principal, since: int, limit: int) -> Page:
         """Up to *limit* events after number *since* that *by* may hear of, oldest first.
