@@ -41,7 +41,7 @@ class LocalStorage:
         try:
             yield draft
         finally:
-            await asyncio.to_thread(draft.discard)
+            await draft.discard()
 
     async def exists(self, key: str) -> bool:
         """Whether there are bytes under *key*."""
@@ -104,6 +104,8 @@ class LocalDraft:
         self._file = path.open("xb", buffering=0)
         self._busy = threading.Lock()  # a cancelled write still runs in its thread
         self._batch = bytearray()
+        self._writing: asyncio.Future[None] | None = None
+        self._error: OSError | None = None
         self._size_bytes = 0
         self._sha256 = hashlib.sha256()
         self._sha1 = hashlib.sha1(usedforsecurity=False)
@@ -114,13 +116,18 @@ class LocalDraft:
         return self._path
 
     async def write(self, chunk: bytes) -> None:
-        """Add *chunk*. Raises `Unavailable` when the disk is full."""
+        """Add *chunk*. Raises `Unavailable` when the disk is full.
+
+        One batch is written while the next is gathered; who comes faster than the disk waits.
+        """
         self._batch += chunk
         if len(self._batch) >= BATCH_BYTES:
-            await self._in_thread(self._flush)
+            await self._hand_over()
 
     async def finish(self) -> Written:
         """Everything is on the disk. Raises `Unavailable`."""
+        await self._hand_over()
+        await self._written()
         await self._in_thread(self._sync)
         return Written(
             size_bytes=self._size_bytes,
@@ -135,8 +142,13 @@ class LocalDraft:
         await self._in_thread(lambda: self._rename(self._root / key))
         return key
 
-    def discard(self) -> None:
+    async def discard(self) -> None:
         """Close it, and remove it where it was not kept."""
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
         with self._busy:
             self._file.close()
             self._path.unlink(missing_ok=True)
@@ -151,17 +163,33 @@ class LocalDraft:
         except OSError as error:
             raise _unavailable(error) from None
 
-    def _flush(self) -> None:
+    async def _hand_over(self) -> None:
+        await self._written()
         batch, self._batch = self._batch, bytearray()
-        self._sha256.update(batch)
-        self._sha1.update(batch)
-        view = memoryview(batch)
-        while view:
-            view = view[self._file.write(view) :]
-        self._size_bytes += len(batch)
+        loop = asyncio.get_running_loop()
+        self._writing = loop.run_in_executor(None, self._flush, batch)
+
+    async def _written(self) -> None:
+        """What was handed over is in the file. Raises `Unavailable` when it is not."""
+        if self._writing is not None:
+            await self._writing
+            self._writing = None
+        if self._error is not None:
+            raise _unavailable(self._error)
+
+    def _flush(self, batch: bytearray) -> None:
+        with self._busy:
+            self._sha256.update(batch)
+            self._sha1.update(batch)
+            view = memoryview(batch)
+            try:
+                while view:
+                    view = view[self._file.write(view) :]
+            except OSError as error:
+                self._error = error
+            self._size_bytes += len(batch)
 
     def _sync(self) -> None:
-        self._flush()
         os.fsync(self._file.fileno())
 
     def _rename(self, target: Path) -> None:
