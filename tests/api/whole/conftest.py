@@ -143,6 +143,8 @@ async def _own(whole: Whole, admin: Principal) -> None:
     file = await make("/print-files/upload", files={"file": ("part.gcode", GCODE)})
     job = await make("/jobs", json={"item_name": "part", "print_file_id": file["id"]})
     token = await make("/tokens", json={"name": "spare"})
+    person = {"username": "spare", "email": "", "password": "Correct-horse-7", "role": "viewer"}
+    user = await make("/users", json=person)
     enrolment = await make("/bridges/enrolment-tokens", json={})
     async with rooms.ledger.change() as change:
         key = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
@@ -158,6 +160,8 @@ async def _own(whole: Whole, admin: Principal) -> None:
             "bridge_id": str(bridge.id),
             "session_id": str(session.id),
             "token_id": str(token["id"]),
+            "user_id": str(user["id"]),
+            "org_id": "1",
             "enrolment_id": str(enrolment["id"]),
             "user_code": "ABCD-2345",
             "slug": printer["slug"],

@@ -13,7 +13,7 @@ from tests.api.whole.conftest import Whole
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 REFUSED = {"not_authenticated", "permission_denied", "scope_denied"}
-RANK = {"viewer": 0, "operator": 1, "admin": 2}
+RANK = {"viewer": 0, "operator": 1, "admin": 2, "superadmin": 3}
 
 #: v1 route -> the least role. Whether a key that is bound to a printer may is in `FARM`.
 V1: dict[tuple[str, str], str] = {
@@ -32,6 +32,28 @@ V1: dict[tuple[str, str], str] = {
     ("DELETE", "/sessions/<int:session_id>"): "viewer",
     ("GET", "/users"): "admin",
     ("POST", "/users"): "admin",
+    ("PATCH", "/users/<int:user_id>"): "admin",
+    ("DELETE", "/users/<int:user_id>"): "admin",
+    ("POST", "/auth/reauthenticate"): "viewer",
+    ("POST", "/auth/change-password"): "viewer",
+    ("POST", "/auth/ws-token"): "viewer",
+    ("GET", "/admin/sessions"): "admin",
+    ("DELETE", "/admin/sessions/<int:session_id>"): "admin",
+    ("GET", "/permissions"): "viewer",
+    ("GET", "/orgs"): "admin",
+    ("POST", "/orgs"): "superadmin",
+    ("PATCH", "/orgs/<int:org_id>"): "admin",
+    ("DELETE", "/orgs/<int:org_id>"): "superadmin",
+    ("POST", "/orgs/<int:org_id>/members"): "admin",
+    ("GET", "/orgs/<int:org_id>/settings"): "admin",
+    ("PUT", "/orgs/<int:org_id>/settings"): "admin",
+    ("GET", "/groups"): "operator",
+    ("POST", "/groups"): "superadmin",
+    ("GET", "/groups/<int:org_id>"): "operator",
+    ("PATCH", "/groups/<int:org_id>"): "admin",
+    ("DELETE", "/groups/<int:org_id>"): "superadmin",
+    ("GET", "/audit-logs"): "admin",
+    ("GET", "/export/audit-logs"): "admin",
     ("GET", "/bridges"): "operator",
     ("GET", "/bridges/<int:bridge_id>"): "operator",
     ("GET", "/bridges/<int:bridge_id>/ports"): "operator",
@@ -104,7 +126,11 @@ V1: dict[tuple[str, str], str] = {
 
 #: What reaches beyond one printer: never for a key that is bound to one, whoever owns it.
 FARM = {
-    *(route for route, role in V1.items() if role == "admin"),
+    *(route for route, role in V1.items() if role in ("admin", "superadmin")),
+    ("POST", "/auth/reauthenticate"),
+    ("POST", "/auth/change-password"),
+    ("GET", "/groups"),
+    ("GET", "/groups/<int:org_id>"),
     ("POST", "/tokens"),
     ("DELETE", "/tokens/<int:token_id>"),
     ("DELETE", "/sessions"),
@@ -122,6 +148,11 @@ FARM = {
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/tokens"): {"name": "more"},
     ("POST", "/users"): {"username": "new", "email": "", "password": "Correct-horse-7"},
+    ("POST", "/auth/reauthenticate"): {"password": "x"},
+    ("POST", "/auth/change-password"): {"current_password": "x", "new_password": "a new one, long"},
+    ("POST", "/orgs"): {"name": "Third"},
+    ("POST", "/groups"): {"name": "Fourth"},
+    ("POST", "/orgs/<int:org_id>/members"): {"user_id": 987654},
     ("POST", "/printers"): {"name": "Gamma"},
     ("POST", "/pools"): {"name": "Small ones"},
     ("POST", "/models"): {"name": "thing"},
@@ -251,8 +282,9 @@ async def test_a_role_below_is_refused(whole: Whole, who: str) -> None:
 @pytest.mark.parametrize("who", ["viewer", "operator", "admin"])
 async def test_the_role_is_enough(whole: Whole, who: str) -> None:
     """Whoever has the role is let in; whatever comes then is about the request."""
+    rank = RANK["superadmin" if who == "admin" else who]  # the first admin is one
     for route, role in V1.items():
-        if role != "public" and RANK[role] <= RANK[who]:
+        if role != "public" and RANK[role] <= rank:
             _, code = await v1(whole, who, route, **nothing(route[1]))
             assert code not in REFUSED, (route, code)
 
@@ -263,6 +295,9 @@ async def test_another_organization_finds_nothing(whole: Whole) -> None:
     for route in V1:
         if "<" in route[1]:
             status, code = await v1(whole, "foreigner", route)
+            if V1[route] == "superadmin":
+                assert (status, code) == (403, "permission_denied"), route
+                continue
             assert (status, code) == (404, code), route
             assert code is not None and code.endswith("not_found"), route
     for path in ("/printers", "/printers/tags", "/jobs", "/print-files", "/models", "/bridges"):
