@@ -174,6 +174,9 @@ class PrinterConfig(msgspec.Struct, frozen=True, kw_only=True):
     port_id: str
     baud: int = 0  # 0: detect
     dialect: str = "auto"
+    #: opening the port: auto leaves DTR as the system does, never keeps a board from being reset
+    #: where that can be, always resets it
+    reset_on_open: Literal["auto", "never", "always"] = "auto"
     enabled: bool = True
     profile: Profile = Profile()
     scripts: dict[str, str] = {}
@@ -196,7 +199,26 @@ class Prompt(msgspec.Struct, frozen=True):
     buttons: list[str] = []
 
 
-class Live(msgspec.Struct, frozen=True, kw_only=True):
+class Quality(msgspec.Struct, frozen=True, kw_only=True):
+    """How steadily the lines of one attempt reached the printer.
+
+    *score* is 0 to 100; *starved_s*: seconds in which nothing was left for the printer to do while
+    it wanted lines; latencies are those of answers, in ms; *worst_layer* and *worst_line* (of the
+    file's commands) are where the longest gap of *worst_gap_ms* was, None where there was none.
+    """
+
+    score: int
+    starved_s: float
+    gaps: int
+    resends: int
+    latency_p50_ms: float
+    latency_p99_ms: float
+    worst_gap_ms: float
+    worst_line: int | None = None
+    worst_layer: int | None = None
+
+
+class Live(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The freshest picture of one printer. *temps* is keyed tool0…n, bed, chamber."""
 
     printer: int

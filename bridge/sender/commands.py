@@ -206,7 +206,7 @@ class Commands:
                 if printer.state not in (_S.PAUSING, _S.PAUSED):
                     printer.pause(now)
             case Resume():
-                printer.resume()
+                printer.resume(now)
             case Cancel():
                 if printer.state is not _S.CANCELLING:
                     printer.cancel(now)

@@ -4,8 +4,8 @@ Errors of the port become states of the printer; nothing here raises because a c
 """
 
 from collections import deque
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from bridge.errors import GateRefusal, JobFileError, PortError
 from bridge.gcode.continuation import skip
@@ -28,6 +28,13 @@ _S = PrinterState
 BEAT_S = 0.5
 
 
+class OpenPort(Protocol):
+    """How a port is opened. Raises `PortError`."""
+
+    def __call__(self, device: str, baud: int, *, reset: bool = False) -> SerialPort:
+        """Open *device*; see `SerialPort`."""
+
+
 class Device:
     """One printer and its port, if it is open."""
 
@@ -36,7 +43,7 @@ class Device:
         config: PrinterConfig,
         *,
         journal: LineJournal | None = None,
-        open_port: Callable[[str, int], SerialPort] = SerialPort,
+        open_port: OpenPort = SerialPort,
     ) -> None:
         """*journal*: where line numbers are kept for a later life; None keeps nothing."""
         self.printer = Printer(config)
@@ -66,7 +73,11 @@ class Device:
         wanted = printer.config.baud
         self._drop_port()  # a stop keeps it open until the latch is released
         try:
-            self.port = self._open_port(device, wanted or self._good_baud or BAUD_RATES[0])
+            self.port = self._open_port(
+                device,
+                wanted or self._good_baud or BAUD_RATES[0],
+                reset=printer.config.reset_on_open == "always",
+            )
         except PortError as error:
             printer.lost(str(error), now)
             return
@@ -74,7 +85,9 @@ class Device:
         self._bauds = []
         if not wanted and link.real_baud:
             self._bauds = [rate for rate in BAUD_RATES if rate != self.port.baud]
-        printer.opened(now, boots=link.boots, lossless=link.lossless, trying=bool(self._bauds))
+        policy = printer.config.reset_on_open
+        boots = policy == "always" or (link.boots and policy == "auto")
+        printer.opened(now, boots=boots, lossless=link.lossless, trying=bool(self._bauds))
 
     def close(self, now: float) -> None:
         """Close the port; a bound attempt is interrupted."""

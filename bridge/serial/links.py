@@ -55,6 +55,13 @@ def link_of(device: str, sysfs: Path = Path("/sys")) -> Link:
     return FLOW_CONTROLLED if native and name.startswith("ttyACM") else UART
 
 
+def latency_timer(device: str, sysfs: Path = Path("/sys")) -> Path | None:
+    """The file that holds an FTDI chip's latency in ms, None for every other port."""
+    name = Path(device).resolve().name
+    timer = sysfs / "bus" / "usb-serial" / "devices" / name / "latency_timer"
+    return timer if timer.exists() else None
+
+
 def existing_devices(dev: Path = Path("/dev")) -> list[str]:
     """Paths that a person may have meant, for the text of an error."""
     found = {path.resolve() for pattern in _PATTERNS for path in dev.glob(pattern)}

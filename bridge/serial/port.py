@@ -1,7 +1,8 @@
 """One open port: exclusive, raw, non-blocking (serial 1). Bytes move on its descriptor.
 
 The descriptor is for the owner's poll loop. HUPCL is off, so that the death of this process does
-not drop DTR and reset a printing board.
+not drop DTR and reset a printing board; opening it again then raises no edge either. What can be
+done about latency is done: the kernel hands bytes over at once and an FTDI chip is asked to.
 """
 
 import errno
@@ -9,23 +10,29 @@ import fcntl
 import grp
 import os
 import termios
+import time
 from pathlib import Path
 
 import serial
 
 from bridge.errors import PortError, PortProblem
-from bridge.serial.links import Link, existing_devices, link_of
+from bridge.serial.links import Link, existing_devices, latency_timer, link_of
 
 #: Tried in this order when the baud rate is not known, after the one that worked last.
 BAUD_RATES = (115200, 250000, 230400, 57600, 500000, 1000000, 38400, 19200, 9600)
 _READ_BYTES = 64 * 1024
+#: How long DTR is low to reset a board.
+RESET_PULSE_S = 0.1
 
 
 class SerialPort:
     """An open port."""
 
-    def __init__(self, device: str, baud: int) -> None:
-        """Open *device*. Raises `PortError` and leaves nothing open."""
+    def __init__(self, device: str, baud: int, *, reset: bool = False) -> None:
+        """Open *device*; *reset*: let DTR fall for a moment, which resets most boards.
+
+        Raises `PortError` and leaves nothing open.
+        """
         self.device = device
         self.baud = baud
         _check(device)
@@ -38,6 +45,9 @@ class SerialPort:
         self._make_raw()
         if self.link.real_baud:  # a pty keeps the mark while its other end lives
             fcntl.ioctl(self.fd, termios.TIOCEXCL)
+        self._hurry()
+        if reset:
+            self._pulse_dtr()
 
     def read(self) -> bytes:
         """What has arrived, blank for nothing. Raises `PortError` when the port is gone."""
@@ -82,6 +92,26 @@ class SerialPort:
             self._serial.close()
         except (serial.SerialException, OSError, termios.error):
             pass
+
+    def _hurry(self) -> None:
+        try:
+            self._serial.set_low_latency_mode(True)
+        except (ValueError, OSError):
+            pass  # a pty and some drivers have no such flag
+        timer = latency_timer(self.device)
+        if timer is not None:
+            try:
+                timer.write_text("1", "ascii")
+            except OSError:
+                pass  # needs a udev rule; `bridge doctor` says so
+
+    def _pulse_dtr(self) -> None:
+        try:
+            self._serial.dtr = False
+            time.sleep(RESET_PULSE_S)
+            self._serial.dtr = True
+        except OSError:
+            pass  # a pty has no such line
 
     def _make_raw(self) -> None:
         try:

@@ -183,7 +183,7 @@ class Bench:
             open_port=self._open,  # type: ignore[arg-type]
         )
 
-    def _open(self, device: str, baud: int) -> MemoryPort:
+    def _open(self, device: str, baud: int, *, reset: bool = False) -> MemoryPort:
         if self.missing:
             raise PortError(device, PortProblem.MISSING, f"there is no port {device}")
         return MemoryPort(self, device, baud)

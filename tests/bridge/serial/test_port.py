@@ -1,5 +1,6 @@
 """Opening, reading, writing and losing a port, on ptys."""
 
+import fcntl
 import os
 import pty
 import termios
@@ -8,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import serial
 
 from bridge.errors import PortError, PortProblem
-from bridge.serial.port import SerialPort
+from bridge.serial.links import latency_timer
+from bridge.serial.port import BAUD_RATES, SerialPort
 
 
 @pytest.fixture
@@ -128,4 +131,39 @@ def test_death_of_the_process_does_not_reset_the_board(line: tuple[int, str]) ->
     port.set_baud(250000)
     assert not termios.tcgetattr(port.fd)[2] & termios.HUPCL
     assert port.read() == b""
+    port.close()
+
+
+def test_dtr_falls_only_where_a_reset_is_wanted(
+    line: tuple[int, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """serial 12/#44: a print from the card survives a connect; HUPCL is off in any case."""
+    edges: list[bool] = []
+    monkeypatch.setattr(serial.Serial, "dtr", property(None, lambda _, up: edges.append(up)))
+    kept = SerialPort(line[1], 115200)
+    assert not termios.tcgetattr(kept.fd)[2] & termios.HUPCL
+    kept.close()
+    assert False not in edges
+    edges.clear()
+    SerialPort(line[1], 115200, reset=True).close()
+    assert edges[-2:] == [False, True]
+
+
+def test_an_ftdi_chip_is_asked_to_hurry(tmp_path: Path) -> None:
+    """The latency timer of a USB serial chip is found by the name of its device."""
+    folder = tmp_path / "bus" / "usb-serial" / "devices" / "ttyUSB7"
+    folder.mkdir(parents=True)
+    (folder / "latency_timer").write_text("16")
+    assert latency_timer("/dev/ttyUSB7", tmp_path) == folder / "latency_timer"
+    assert latency_timer("/dev/ttyUSB8", tmp_path) is None
+
+
+def test_an_odd_rate_is_set_for_real(line: tuple[int, str]) -> None:
+    """250000 is no POSIX rate: it needs termios2; the same port takes the others of the list."""
+    port = SerialPort(line[1], 250000)
+    buffer = bytearray(44)
+    for baud in BAUD_RATES:
+        port.set_baud(baud)
+        fcntl.ioctl(port.fd, 0x802C542A, buffer)  # TCGETS2
+        assert int.from_bytes(buffer[36:40], "little") == baud
     port.close()
