@@ -64,7 +64,7 @@ class Dialect:
     stop: bytes = b"\nM112\n"
     #: It changes filament (M600) without help from the host.
     own_filament_change: bool = False
-    #: A refused number tells its line count, as seen on the real firmware: a print can go on exactly.
+    #: A refused number tells its line count, as seen on the real one: a print can go on exactly.
     tells_count: bool = False
     #: G90 and G91 set the extruder's mode too.
     joined_modes: bool = True

@@ -1,23 +1,38 @@
 """The freshest picture of a printer, as its agent and the API get it."""
 
+from bridge.gcode.heat import STALE_S
 from bridge.gcode.printer import Printer
-from schemas.printer import Live
+from schemas.printer import CONNECTED, Live
 
 
 def picture(printer: Printer, now: float, *, port: str | None, baud: int | None) -> Live:
     """*printer* as it is; *port* and *baud* are those of the open port, None when it is closed."""
-    status = printer.link.status
-    facts = printer.run.facts if printer.run else None
+    status, run = printer.link.status, printer.run
+    facts = run.facts if run else None
+    opened = status.card.opened if printer.card_print.active else None
+    connected = printer.state in CONNECTED
+    modal = printer.modal_now() if connected else None
+    age_s = None if status.heard_at is None else round(now - status.heard_at, 1)
+    progress = printer.progress(now)
     return Live(
         printer=printer.config.id,
         state=printer.state,
         grant=facts.grant if facts else None,
         job=facts.job if facts else None,
-        file_name=facts.file_name if facts else None,
+        file_name=facts.file_name if facts else opened.name if opened else None,
         temps=dict(status.temperatures),
-        temps_age_s=None if status.heard_at is None else round(now - status.heard_at, 1),
-        progress=printer.progress(now),
-        z_mm=status.z_mm,
+        temps_age_s=age_s,
+        temps_stale=age_s is not None and age_s > STALE_S,
+        heat_lease_s=printer.lease.left_s(now) if connected else None,
+        progress=progress,
+        z_mm=run.z_mm if run and run.z_mm is not None else status.z_mm,
+        feed_percent=round(modal.feed_percent) if modal else None,
+        flow_percent=round(modal.flow_percent) if modal else None,
+        fan_percent=_rounded(modal.fan_percent) if modal else None,
+        feedrate_mm_s=_mm_s(modal.feedrate_mm_min) if modal else None,
+        stop_reach=printer.stop_reach.value if connected else None,
+        position_known=printer.position_known,
+        prompt=status.prompt if status.prompt_shown else None,
         error=printer.error,
         firmware=status.firmware,
         port=port,
@@ -25,3 +40,11 @@ def picture(printer: Printer, now: float, *, port: str | None, baud: int | None)
         resends=printer.link.stream.resends,
         lines_sent=printer.link.stream.out.top,
     )
+
+
+def _rounded(value: float | None) -> int | None:
+    return None if value is None else round(value)
+
+
+def _mm_s(mm_min: float | None) -> float | None:
+    return None if mm_min is None else round(mm_min / 60.0, 1)

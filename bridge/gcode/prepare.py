@@ -4,10 +4,11 @@ The gate looks at the *cleaned* lines, which are the bytes that will be sent, so
 cleaning joins or drops can hide from it (safety M19).
 """
 
-import re
-from dataclasses import dataclass
+from bisect import bisect_right
+from dataclasses import dataclass, field
 
 from bridge.errors import GateRefusal
+from bridge.gcode.layers import Layers, Mark
 from bridge.gcode.lines import (
     MAX_COMMAND_BYTES,
     MOTION,
@@ -22,18 +23,21 @@ from schemas.printer import Profile
 
 #: An unfinished line beyond this cannot become a command; only its beginning is kept.
 _MAX_CARRY_BYTES = 64 * 1024
-_REMAINING = re.compile(rb"\bR(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Consecutive lines. *ends* are file offsets in bytes behind each; *blocking*: one line."""
+    """Consecutive lines. *ends* are file offsets in bytes behind each; *blocking*: one line.
+
+    *codes* are those lines that are no moves, *marks* what the slicer's comments say, each with
+    its place: the number of this run's lines before it.
+    """
 
     texts: list[bytes]
     ends: list[int]
     blocking: bool = False
-    #: the slicer's minutes left, as M73 says behind this run's last line
-    minutes_left: int | None = None
+    codes: list[tuple[int, bytes]] = field(default_factory=list)
+    marks: list[tuple[int, Mark]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,8 @@ class Preparer:
         self._skipped = 0
         self._offset = 0
         self._line = 1
+        self._layers = Layers()
+        self._marks: list[tuple[int, Mark]] = []
 
     def feed(self, chunk: bytes, *, last: bool = False) -> list[Prepared]:
         """What the lines completed by *chunk* are. Raises `GateRefusal` with the file's line."""
@@ -70,6 +76,10 @@ class Preparer:
         if not raws[-1]:
             raws.pop()
         texts, ends = self._clean(raws)
+        begin = self._offset + self._skipped
+        self._marks += [
+            (bisect_right(ends, begin + at), mark) for at, mark in self._layers.scan(data[:end])
+        ]
         findings = {
             finding.line - 1: finding for finding in scan_lines(b"\n".join(texts), self._profile)
         }
@@ -79,7 +89,9 @@ class Preparer:
         self._line += len(raws)
         self._offset += end + self._skipped
         self._skipped = 0
-        return _split(texts, ends, findings)
+        runs = _split(texts, ends, findings)
+        self._marks = _place(self._marks, runs)
+        return [prepared for _, prepared in runs]
 
     def _clean(self, raws: list[bytes]) -> tuple[list[bytes], list[int]]:
         texts: list[bytes] = []
@@ -113,28 +125,46 @@ class Preparer:
         return GateRefusal(line, f"line {line}: {text}")
 
 
-def _split(texts: list[bytes], ends: list[int], findings: dict[int, Finding]) -> list[Prepared]:
-    """Cut at blocking lines, at M73 and at what the policy takes out."""
-    prepared: list[Prepared] = []
+def _split(
+    texts: list[bytes], ends: list[int], findings: dict[int, Finding]
+) -> list[tuple[int, Prepared]]:
+    """Cut at blocking lines and at what the policy takes out; each with its place in *texts*."""
+    prepared: list[tuple[int, Prepared]] = []
+    codes: list[tuple[int, bytes]] = []
     begin = 0
     for index, text in enumerate(texts):
         if text[:3] in MOTION:
             continue
         finding = findings.get(index)
         blocking = finding is None and is_blocking(text)
-        progress = text.startswith(b"M73 ")
-        if finding is None and not blocking and not progress:
+        if finding is None and not blocking:
+            codes.append((index - begin, text))
             continue
-        stop = index + progress
-        if stop > begin:
-            minutes = _REMAINING.search(text) if progress else None
-            left = int(minutes[1]) if minutes else None
-            prepared.append(Run(texts[begin:stop], ends[begin:stop], minutes_left=left))
+        if index > begin:
+            prepared.append((begin, Run(texts[begin:index], ends[begin:index], codes=codes)))
+        codes = []
         if blocking:
-            prepared.append(Run([text], [ends[index]], blocking=True))
+            alone = Run([text], [ends[index]], blocking=True, codes=[(0, text)])
+            prepared.append((index, alone))
         elif finding is not None and finding.treatment is Treatment.HOST:
-            prepared.append(HostPause(finding.code))
+            prepared.append((index, HostPause(finding.code)))
         begin = index + 1
     if begin < len(texts):
-        prepared.append(Run(texts[begin:], ends[begin:]))
+        prepared.append((begin, Run(texts[begin:], ends[begin:], codes=codes)))
     return prepared
+
+
+def _place(
+    marks: list[tuple[int, Mark]], prepared: list[tuple[int, Prepared]]
+) -> list[tuple[int, Mark]]:
+    """Give each mark to the run that it stands in or before; the rest is for the next batch."""
+    runs = [(begin, run) for begin, run in prepared if isinstance(run, Run)]
+    rest = []
+    for at, mark in marks:
+        for begin, run in runs:
+            if at < begin + len(run.texts):
+                run.marks.append((max(0, at - begin), mark))
+                break
+        else:
+            rest.append((0, mark))
+    return rest

@@ -1,70 +1,57 @@
 """A printer on a serial link, as one value without I/O and without a clock.
 
 The front door of `bridge.gcode`. A driver opens the port and then repeats: `receive` what came,
-`take` what goes out, `events` for what happened; `tick` at `deadline`. What `PRINTER_TRANSITIONS`
+`take` what goes out, `events` for what happened; `tick` at `deadline`. What the table of states
 does not allow raises `LocalProtocolError` and changes nothing.
-
-A print is the job lines of the stream between scripts. To pause, job lines are held, the lines in
-flight finish, and `M400` empties the motion queue: then the position is exactly that of the next
-unsent line, temperatures stay, and to resume means to let the job lines go on.
 """
 
-from dataclasses import replace
-
 from bridge.errors import LocalProtocolError
-from bridge.gcode import reactions, scripts
+from bridge.gcode import printing, reactions, scripts
+from bridge.gcode.cardprint import CardPrint
 from bridge.gcode.connection import Connection
 from bridge.gcode.greeting import Outcome
-from bridge.gcode.happenings import (
-    AttemptMoved,
-    Happening,
-    OrderDone,
-    OrderLost,
-    StateMoved,
-    StreamLost,
-    Warned,
-)
-from bridge.gcode.prepare import HostPause, Prepared
-from bridge.gcode.run import JobFacts, Run
+from bridge.gcode.happenings import OrderDone, StreamLost
+from bridge.gcode.heat import SILENT_HEAT_S, HeatLease, RunawayWatch
+from bridge.gcode.prepare import Prepared
+from bridge.gcode.printing import Printing
+from bridge.gcode.run import JobFacts
+from bridge.gcode.standing import Standing, StopReach
+from bridge.gcode.temperatures import Temperatures
 from bridge.gcode.terminal import sendable
 from schemas.jobs import AttemptEvent, AttemptState
 from schemas.printer import (
     ACTIVE,
     CONNECTED,
-    PRINTER_TRANSITIONS,
     PrinterConfig,
     PrinterEvent,
     PrinterState,
     Progress,
 )
-from schemas.transitions import IllegalTransition, advance, can
 
 _S, _E = PrinterState, PrinterEvent
 
 #: Job lines that are kept ready in the stream.
 LOW_WATER_LINES = 512
-#: The line feed ends a half line, so that M112 stands at the start of a line.
+#: What an ordinary firmware gets for a stop; a dialect may have its own.
 STOP_BYTES = b"\nM112\n"
 
-# Orders of our own; tokens of the driver never begin with @.
-_PARKED, _RESUMED, _DRAINED, _OVER, _BEGUN = "@parked", "@resumed", "@drained", "@over", "@begun"
 _TALKING = CONNECTED | {_S.CONNECTING}
-_STEADY = frozenset({_S.PRINTING, _S.PAUSED, _S.OPERATIONAL, _S.OFFLINE, _S.HALTED, _S.ERROR})
+_CARD_STARTS = (b"M24", b"M32")
+#: What a person may set in mid-print, and its bounds in per cent.
+_TUNING = {"feed": (b"M220 S%d", 10, 500), "flow": (b"M221 S%d", 50, 200)}
 
 
-class Printer:
+class Printer(Standing):
     """One printer. All times are seconds on one monotonic clock."""
 
     def __init__(self, config: PrinterConfig, *, lossless: bool = True) -> None:
-        self.config = config
-        self.state = _S.OFFLINE
-        self.error: str | None = None
-        self.run: Run | None = None
-        self.link = Connection(config, lossless=lossless)
-        self._events: list[Happening] = []
-        self._watch = False
-        self._stop = b""
+        super().__init__(config, Connection(config, lossless=lossless))
+        self.printing = Printing(self)
+        self.card_print = CardPrint(self)
         self.half_error = False  # Marlin 1 has begun an error line
+        self.lease = HeatLease(config.heat_lease_s)
+        self._runaway = RunawayWatch()
+        self._stop = b""
         self._hot = False  # an attempt was lost: heaters off before anything else
 
     # Public: the port.
@@ -75,6 +62,8 @@ class Printer:
             self.step(_E.OPEN)
         self.error = None
         self.link = Connection(self.config, lossless=lossless)
+        self._runaway = RunawayWatch()
+        self.tell_again()
         self.link.greet(now, boots=boots, trying=trying)
 
     def lost(self, reason: str, now: float) -> None:
@@ -98,19 +87,11 @@ class Printer:
 
     def start(self, facts: JobFacts) -> None:
         """Bind a job. Nothing is sent before the first `feed`."""
-        self.step(_E.JOB, grant=facts.grant)
-        self.run = Run(facts)
-        self.link.stream.out.restart_count()
-        self.link.stream.release()
-        before = scripts.script(self.config, "before_print")
-        if before:
-            self.link.stream.order(before, _BEGUN)
-        self._watch = True
+        self.printing.start(facts)
 
-    def expect(self, print_s: float | None) -> None:
-        """The slicer's printing time in seconds has been found in the file."""
-        run = self._bound()
-        run.facts = replace(run.facts, estimate_s=print_s)
+    def expect(self, print_s: float | None, layers: int | None = None) -> None:
+        """The file has said its printing time in seconds and how many layers it has."""
+        printing.estimated(self.bound(), print_s, layers)
 
     @property
     def wants_lines(self) -> bool:
@@ -126,45 +107,43 @@ class Printer:
 
     def feed(self, prepared: Prepared) -> None:
         """The job's next lines, in order, or the file's own wish to pause behind them."""
-        run = self._bound()
-        if isinstance(prepared, HostPause):
-            run.pause_after = run.fed
-            self._watch = True
-            return
-        stream = self.link.stream
-        stream.feed(prepared.texts, blocking=prepared.blocking)
-        run.note(prepared, stream.out.ordinal_of(stream.acked))
+        self.printing.feed(prepared)
 
     def source_over(self) -> None:
         """The file has no more lines."""
-        self._bound().source_over = True
-        self._watch = True
+        self.bound().source_over = True
+        self.watch = True
 
     def pause(self, now: float, *, park: bool = True) -> None:
         """Pause at a line boundary. *park* False: the printer has moved away by itself."""
-        run = self._bound()
-        self.step(_E.PAUSE, grant=run.facts.grant)
-        run.stop_clock(now)
-        run.pause_after = None
-        self.link.stream.hold()
-        script = scripts.script(self.config, "on_pause") if park else []
-        self.link.stream.order([b"M400", *script], _PARKED)
+        if self.card_print.active:
+            self.card_print.pause()
+        else:
+            self.printing.pause(now, park=park)
 
-    def resume(self) -> None:
-        """Go on with the next unsent line, after the resume script."""
-        run = self._bound()
-        self.step(_E.RESUME, grant=run.facts.grant)
-        self.link.stream.order(scripts.script(self.config, "on_resume") or [b"M105"], _RESUMED)
+    def resume(self, now: float) -> None:
+        """Go on with the next unsent line, in the state of the pause."""
+        if self.card_print.active:
+            self.card_print.resume()
+        else:
+            self.printing.resume(now)
 
     def cancel(self, now: float, reason: str = "") -> None:
         """End the print with the cancel script; `JOB_OVER` comes when that has run."""
-        self._end(AttemptEvent.CANCELLED, reason, now)
+        if self.card_print.active:
+            self.card_print.cancel(now, reason)
+        else:
+            self.printing.end(AttemptEvent.CANCELLED, reason, now)
 
     def fail(self, code: str, reason: str, now: float) -> None:
-        """End the print as failed, with the cancel script if anything was sent."""
-        run = self._bound()
-        self._events.append(Warned(code, reason, run.facts.grant))
-        self._end(AttemptEvent.FAILED, reason, now)
+        """End the print as failed, with the error script if anything was sent."""
+        self.bound()
+        self.warn(code, reason)
+        self.printing.end(AttemptEvent.FAILED, reason, now)
+
+    def print_from_card(self, name: str, now: float) -> None:
+        """Print the file *name* that lies on the printer's own card."""
+        self.card_print.start(name, now)
 
     # Public: everything else that a person wants.
 
@@ -173,26 +152,57 @@ class Printer:
 
         Raises `LocalProtocolError` when not connected, `GateRefusal` for a line the gate refuses.
         """
-        self._need_connection()
+        self.need_connection()
         texts, bypassing = sendable(lines, self.config.profile)
         for text in bypassing:
             self.link.stream.bypass(text + b"\n", answered=True)
-        if texts:
-            self.link.stream.order(texts, token)
-        else:
-            self._events.append(OrderDone(token))
+        if not texts:
+            self.report(OrderDone(token))
+            return
+        self.ordered(texts)
+        self.printing.touched()
+        self.link.stream.order(texts, token)
+        if any(text.startswith(_CARD_STARTS) for text in texts):
+            self.link.watch_card = True
+
+    def tune(self, what: str, percent: int, token: str) -> None:
+        """Change the `feed` or `flow` factor, also in mid-print.
+
+        Raises `LocalProtocolError` for what cannot be tuned or is out of bounds.
+        """
+        if what not in _TUNING:
+            raise LocalProtocolError(f"there is no factor called {what}")
+        line, lowest, highest = _TUNING[what]
+        if not lowest <= percent <= highest:
+            raise LocalProtocolError(f"{what} may be {lowest} to {highest} %, not {percent}")
+        self.order([(line % percent).decode()], token)
+
+    def answer(self, button: int) -> None:
+        """Answer the printer's question, past every queue. Raises without an open question."""
+        prompt = self.link.status.prompt
+        if prompt is None or not 0 <= button < max(1, len(prompt.buttons)):
+            raise LocalProtocolError("the printer does not ask that")
+        self.link.stream.bypass(b"M876 S%d\n" % button, answered=True)
 
     def cool(self, token: str) -> None:
         """All heaters off. Raises `LocalProtocolError` when not connected."""
-        self._need_connection()
+        self.need_connection()
         self.link.stream.order(scripts.heaters_off(self.config.profile), token)
 
     def halt(self, reason: str, now: float) -> None:
         """Remote stop: M112 goes out next, past everything; latched until `reset`."""
         again = self.state is _S.HALTED
+        connected = self.state in CONNECTED
         self.fall(_E.HALT, AttemptEvent.FAILED, reason, now)
-        if not again:
-            self._stop = STOP_BYTES
+        if again:
+            return
+        self._stop = self.link.stream.dialect.stop
+        if connected and self.stop_reach is not StopReach.AT_ONCE:
+            self.warn(
+                "stop_uncertain",
+                "M112 was sent, but this firmware may obey only when it has done what it is at: "
+                "if the machine does not stop now, switch it off",
+            )
 
     def reset(self) -> None:
         """Release the latch of a stop or kill; the printer must be connected again."""
@@ -205,11 +215,13 @@ class Printer:
         """Bytes from the port."""
         link = self.link
         if link.plain(data, now):
-            if self._watch:
+            if self.watch:
                 self._advance(now)
             return
         for reply in link.receive(data, now):
             reactions.react(self, reply, now)
+            if isinstance(reply, Temperatures):
+                self._look_at_heat(now)
         self._advance(now)
 
     def take(self, now: float) -> bytes:
@@ -220,13 +232,16 @@ class Printer:
         if self.state not in _TALKING:
             return b""
         data = self.link.take(now)
-        if self._watch and data:
+        if self.watch and data:
             self._advance(now)
         return data
 
     def deadline(self) -> float | None:
         """When `tick` is due at the latest; None: never."""
-        return self.link.deadline() if self.state in _TALKING else None
+        if self.state not in _TALKING:
+            return None
+        moments = (self.link.deadline(), self.lease.deadline(), self.printing.deadline())
+        return min((moment for moment in moments if moment is not None), default=None)
 
     def tick(self, now: float) -> None:
         """Act on what is due."""
@@ -236,30 +251,19 @@ class Printer:
         if self.state is not _S.CONNECTING and self.silent:
             self.lost("the printer has restarted and does not answer", now)
         self._advance(now)
-
-    @property
-    def news(self) -> bool:
-        """Whether `events` has something."""
-        return bool(self._events)
-
-    def events(self) -> list[Happening]:
-        """What has happened since the last call, oldest first."""
-        if not self._events:
-            return []
-        events, self._events = self._events, []
-        return events
+        if self.state in CONNECTED:
+            self.printing.cool_pause(now)
+            self._keep_heat(now)
 
     def progress(self, now: float) -> Progress | None:
-        """How far the attempt is, None without one."""
-        stream = self.link.stream
-        ordinal = stream.out.ordinal_of(stream.acked)
-        return self.run.progress(ordinal, now) if self.run else None
+        """How far the attempt or the print from the card is, None without one."""
+        return self.run_progress(now) or self.card_print.progress(now)
 
     # Public: what the printer itself brings about.
 
     def fall(self, event: PrinterEvent, outcome: AttemptEvent, reason: str, now: float) -> None:
         """Leave the connected states; whatever was bound ends here."""
-        if not self._can(event):
+        if not self.can(event):
             return
         run = self.run
         if run is not None:
@@ -267,134 +271,69 @@ class Printer:
             if run.state is AttemptState.GRANTED:  # not a line of it has been sent
                 ending = AttemptEvent.NOT_STARTED
             run.stop_clock(now)
-            self._attempt(ending, now, reason)
+            self.attempt(ending, now, reason)
             self._hot = True
-        self._give_up_orders(reason)
-        self.run, self._watch = None, False
+        self.give_up_orders(reason)
+        self.card_print.forget()
+        self.run, self.watch = None, False
         self.error = None if event is _E.CLOSE else reason
         self.step(event, grant=run.facts.grant if run else None, reason=reason)
 
-    def warn(self, code: str, text: str) -> None:
-        """Report something that a person should know."""
-        self._events.append(Warned(code, text, self._grant()))
-
-    # Private: steps.
+    # Private.
 
     def _advance(self, now: float) -> None:
         """Draw the consequences of what was acknowledged."""
         for event in self.link.events(now):
             if isinstance(event, StreamLost):
-                self._events.append(Warned(event.code, event.text, self._grant()))
+                self.warn(event.code, event.text)
                 self.lost(event.text, now)
                 return
-            self._order_done(event.token, now)
+            if not event.token.startswith("@"):
+                self.report(event)
+                continue
+            self.printing.order_done(event.token, now)
+            self.card_print.order_done(event.token, now)
         if (identity := self.link.take_identity()) is not None:
-            self._events.append(identity)
+            self.report(identity)
         if self.state is _S.CONNECTING and self.link.ready:
-            if self._hot:
-                self._hot = False
-                self.link.stream.order(scripts.heaters_off(self.config.profile))
-            self.step(_E.READY)
-        if self._watch and self.run is not None:
-            self._advance_run(self.run, now)
+            self._ready(now)
+        if self.watch and self.run is not None:
+            self.printing.advance(now)
 
-    def _advance_run(self, run: Run, now: float) -> None:
-        stream = self.link.stream
-        done = stream.out.ordinal_of(stream.acked)
-        if self.state is _S.STARTING and stream.out.ordinal_of(stream.sent) > 0:
-            self._attempt(AttemptEvent.STARTED, now)
-            run.run_clock(now)
-            if done > 0:
-                self.step(_E.STREAM, grant=run.facts.grant)
-        if run.pause_after is not None and done >= run.pause_after and self._can(_E.PAUSE):
-            self.pause(now)
-        over = run.source_over and stream.idle and run.pause_after is None
-        if over and self._can(_E.LAST_LINE):
-            self._attempt(AttemptEvent.STARTED, now)
-            self.step(_E.LAST_LINE, grant=run.facts.grant)
-            stream.order([b"M400", *scripts.script(self.config, "after_print")], _DRAINED)
-        self._watch = self.state not in _STEADY or run.source_over or run.pause_after is not None
-
-    def _order_done(self, token: str, now: float) -> None:
-        run = self.run
-        if not token.startswith("@"):
-            self._events.append(OrderDone(token))
-        elif run is None:
+    def _ready(self, now: float) -> None:
+        self.step(_E.READY)
+        running = self.link.status.card.running
+        if running is not None:
+            self._hot = False  # it needs its heat: it prints from its card
+            self.card_print.heard(running, now)
             return
-        elif token == _PARKED and self._can(_E.PARKED):
-            self._attempt(AttemptEvent.PAUSED, now)
-            self.step(_E.PARKED, grant=run.facts.grant)
-        elif token == _RESUMED and self.state is _S.RESUMING:
-            self.link.stream.release()
-            run.run_clock(now)
-            self._attempt(AttemptEvent.RESUMED, now)
-            self.step(_E.STREAM, grant=run.facts.grant)
-            self._watch = True
-        elif token in (_DRAINED, _OVER) and self._can(_E.JOB_OVER):
-            self._job_over(run, now)
+        if self._hot:
+            self._hot = False
+            self.link.stream.order(scripts.heaters_off(self.config.profile))
+        on_connect = self.script("on_connect", now)
+        if on_connect:
+            self.ordered(on_connect)
+            self.link.stream.order(on_connect)
 
-    def _job_over(self, run: Run, now: float) -> None:
-        self.link.stream.release()
-        self._attempt(run.outcome, now, run.reason)
-        self.run, self._watch = None, False
-        self.step(_E.JOB_OVER, grant=run.facts.grant, reason=run.reason)
-
-    def _end(self, outcome: AttemptEvent, reason: str, now: float) -> None:
-        run = self._bound()
-        stream = self.link.stream
-        before = scripts.script(self.config, "before_print")
-        untouched = run.state is AttemptState.GRANTED and not before
-        self.step(_E.CANCEL, grant=run.facts.grant, reason=reason)
-        run.outcome, run.reason = outcome, reason
-        run.stop_clock(now)
-        self._give_up_orders(reason or "the print was ended")
-        stream.hold()
-        self._watch = True
-        if untouched:
-            run.outcome = AttemptEvent.NOT_STARTED
-            self._job_over(run, now)
-            return
-        if self.link.status.emergency_parser and stream.out.blocked(stream.acked):
-            stream.bypass(b"M108\n", answered=True)
-        stream.order(scripts.script(self.config, "on_cancel") or [b"M400"], _OVER)
-
-    def _give_up_orders(self, reason: str) -> None:
-        for token in self.link.stream.abandon():
-            if not token.startswith("@"):
-                self._events.append(OrderLost(token, reason))
-
-    def _attempt(self, event: AttemptEvent, now: float, reason: str = "") -> None:
-        run = self._bound()
-        if run.move(event):
-            self._events.append(
-                AttemptMoved(
-                    run.facts.grant, run.facts.job, event, run.state, reason, self.progress(now)
-                )
-            )
-
-    def step(self, event: PrinterEvent, *, grant: str | None = None, reason: str = "") -> None:
-        """Move the state by the table."""
-        try:
-            state = advance(PRINTER_TRANSITIONS, self.state, event)
-        except IllegalTransition:
-            raise LocalProtocolError(
-                f"the printer is {self.state.value}: {event.value} is not possible now"
-            ) from None
-        previous, self.state = self.state, state
-        if state is not previous:
-            self._events.append(StateMoved(state, previous, grant, reason))
-
-    def _can(self, event: PrinterEvent) -> bool:
-        return can(PRINTER_TRANSITIONS, self.state, event)
-
-    def _grant(self) -> str | None:
-        return self.run.facts.grant if self.run else None
-
-    def _bound(self) -> Run:
-        if self.run is None:
-            raise LocalProtocolError(f"the printer is {self.state.value}: no job is running")
-        return self.run
-
-    def _need_connection(self) -> None:
+    def _look_at_heat(self, now: float) -> None:
         if self.state not in CONNECTED:
-            raise LocalProtocolError(f"the printer is {self.state.value}: it is not connected")
+            return
+        fault = self._runaway.observe(self.link.status.temperatures, self.config.profile, now)
+        if fault is not None:
+            self.warn("thermal_fault", f"{fault}: the printer was stopped")
+            self.halt(fault, now)
+
+    def _keep_heat(self, now: float) -> None:
+        status = self.link.status
+        self.lease.life_s = self.config.heat_lease_s
+        needed = self.state in ACTIVE
+        if self.lease.follow(now, heating=status.heating, needed=needed):
+            self.link.stream.order(scripts.heaters_off(self.config.profile))
+            self.warn(
+                "heat_lease",
+                f"the heaters were on without a job for {self.lease.life_s / 60:.0f} minutes and "
+                "are switched off",
+            )
+        heard_at = status.heard_at
+        if status.heating and heard_at is not None and now >= heard_at + SILENT_HEAT_S:
+            self.warn_once("temperature_silent", "no temperature is reported while heaters are on")

@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from bridge.gcode.failures import Failure, Severity
-from bridge.gcode.replies import Action, Reply, Start, Text, parse
+from bridge.gcode.failures import Failure, Kind, Severity
+from bridge.gcode.replies import Action, BadTool, Reply, ResetReason, Start, Text, parse
+from bridge.gcode.sdcard import CardReply
 from schemas.jobs import AttemptEvent
 from schemas.printer import ACTIVE, CONNECTED, PrinterEvent, PrinterState
 
@@ -18,11 +19,14 @@ _PAUSABLE = frozenset({_S.STARTING, _S.PRINTING, _S.RESUMING})
 #: Host actions that only tell a person something, and the code they are reported under.
 _TELLING = {
     "notification": "printer_says",
-    "prompt_begin": "printer_asks",
     "out_of_filament": "out_of_filament",
     "filament_runout": "out_of_filament",
     "probe_failed": "probe_failed",
+    "disconnect": "printer_says",
+    "shutdown": "printer_says",
 }
+#: Behind these errors nobody knows where the head is.
+_LOSING_PLACE = frozenset({Kind.HOMING, Kind.STOPPED, Kind.NOT_HOMED})
 
 
 def react(printer: "Printer", reply: Reply, now: float) -> None:
@@ -30,16 +34,20 @@ def react(printer: "Printer", reply: Reply, now: float) -> None:
     match reply:
         case Start():
             _rebooted(printer, now)
-        case Failure(severity, text):
-            _failed(printer, severity, text, now)
+        case Failure():
+            _failed(printer, reply, now)
         case Action(word, text):
             _act(printer, word, text, now)
+        case BadTool(number):
+            _keep_tool(printer, number)
+        case ResetReason(text) if printer.state is _S.ERROR:
+            printer.warn("reset_reason", f"why the printer restarted, in its own words: {text}")
         case Text(text) if text.startswith(": ") and printer.half_error:
             # Marlin 1 splits one error over two lines: `Error:0` and `: Extruder switched off …`
             for whole in parse(f"Error{text}"):
                 react(printer, whole, now)
-        case _:
-            pass
+        case _ if isinstance(reply, CardReply) and printer.state in CONNECTED:
+            printer.card_print.heard(reply, now)
 
 
 def _rebooted(printer: "Printer", now: float) -> None:
@@ -53,23 +61,46 @@ def _rebooted(printer: "Printer", now: float) -> None:
         printer.link.greet(now, boots=False)
 
 
-def _failed(printer: "Printer", severity: Severity, text: str, now: float) -> None:
-    printer.half_error = severity is Severity.HARMLESS and len(text) <= 2
+def _failed(printer: "Printer", failure: Failure, now: float) -> None:
+    severity, text = failure.severity, failure.text
+    printer.half_error = failure.kind is Kind.OTHER and len(text) <= 2
     if severity is Severity.RESEND or printer.half_error or printer.state not in CONNECTED:
         return
-    printer.warn("firmware_error", text)
-    if severity is Severity.HALTED:
-        printer.fall(PrinterEvent.HALT, AttemptEvent.FAILED, text, now)
-    elif severity is Severity.STOPPED:
-        printer.fall(PrinterEvent.FAIL, AttemptEvent.FAILED, text, now)
+    if failure.kind in _LOSING_PLACE:
+        printer.position_known = False
+    code = "firmware_error" if failure.kind is Kind.OTHER else f"firmware_{failure.kind.value}"
+    if severity is Severity.HARMLESS:
+        printer.warn_once(code, text)
+        return
+    printer.warn(code, text)
+    event = PrinterEvent.HALT if severity is Severity.HALTED else PrinterEvent.FAIL
+    printer.fall(event, AttemptEvent.FAILED, text, now)
+
+
+def _keep_tool(printer: "Printer", number: int) -> None:
+    """The firmware has no such tool: what comes next must not go to one that it never took."""
+    run, stream = printer.run, printer.link.stream
+    if run is None:
+        printer.warn_once("invalid_tool", f"this printer has no tool {number}")
+        return
+    kept = run.trail.refuse_tool(stream.out.ordinal_of(stream.sent), number)
+    if kept is None:
+        return
+    printer.warn_once("invalid_tool", f"this printer has no tool {number}: it stays with {kept}")
+    stream.order([b"T%d" % kept])
 
 
 def _act(printer: "Printer", word: str, text: str, now: float) -> None:
+    status = printer.link.status
     if word in ("pause", "paused") and printer.state in _PAUSABLE:
         printer.pause(now, park=word == "pause")
-    elif word in ("resume", "resumed") and printer.state is _S.PAUSED:
-        printer.resume()
+    elif word in ("resume", "resumed") and printer.run is not None:
+        printer.printing.comes_back(now)
     elif word == "cancel" and printer.state in ACTIVE - {_S.CANCELLING}:
         printer.cancel(now, "cancelled at the printer")
+    elif word == "prompt_show" and status.prompt is not None:
+        buttons = ", ".join(f"{at}: {label}" for at, label in enumerate(status.prompt.buttons))
+        asked = status.prompt.text
+        printer.warn("printer_asks", f"{asked} [{buttons}]" if buttons else asked)
     elif word in _TELLING:
         printer.warn(_TELLING[word], text or word)

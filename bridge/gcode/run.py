@@ -1,33 +1,42 @@
 """One attempt at one file: how far it is, how long it has taken, how it will end."""
 
+import re
 from collections import deque
 from dataclasses import dataclass
 
+from bridge.gcode.layers import Mark, MarkKind
+from bridge.gcode.modal import Modal, Trail
 from bridge.gcode.prepare import Run as Lines
+from bridge.gcode.timeleft import TimeLeft
 from schemas.jobs import ATTEMPT_TRANSITIONS, AttemptEvent, AttemptState
 from schemas.printer import Progress
 from schemas.transitions import advance, can
 
-#: Below this share of the file a rate says nothing about the rest.
-_MIN_SHARE = 0.005
+_MINUTES_LEFT = re.compile(rb"\bR(\d+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFacts:
-    """What a start grant says. *estimate_s*: the slicer's printing time in seconds, if known."""
+    """What a start grant says, and what the file says of itself, if it does.
+
+    *estimate_s* is the slicer's printing time in seconds.
+    """
 
     grant: str
     job: int
     file_name: str
     size_bytes: int
     estimate_s: float | None = None
+    layers: int | None = None
 
 
 class Run:
     """The running attempt. Ordinals count the job's lines from 1, as `Outgoing` does."""
 
-    def __init__(self, facts: JobFacts) -> None:
+    def __init__(self, facts: JobFacts, before: Modal | None = None) -> None:
+        """*before*: what the firmware remembers of the time before the job; None: nothing."""
         self.facts = facts
+        self.trail = Trail(before or Modal())
         self.state = AttemptState.GRANTED
         self.fed = 0
         self.source_over = False
@@ -37,8 +46,11 @@ class Run:
         #: lines that must be acknowledged before the file's own pause, None without one
         self.pause_after: int | None = None
         self._ends: deque[tuple[int, list[int]]] = deque()
+        self._marks: deque[tuple[int, Mark]] = deque()
         self._minutes: deque[tuple[int, int]] = deque()
-        self._minutes_left: int | None = None
+        self._left = TimeLeft()
+        self.layer: int | None = None
+        self.z_mm: float | None = None
         self._clock_from: float | None = None
         #: seconds of printing before the clock ran last
         self.printed_s = 0.0
@@ -48,9 +60,12 @@ class Run:
         """*lines* have been given to the stream, *done* ordinals are acknowledged."""
         self._forget(done)
         self._ends.append((self.fed + 1, lines.ends))
+        self._marks += [(self.fed + at, mark) for at, mark in lines.marks]
+        for at, text in lines.codes:
+            if text.startswith(b"M73 ") and (minutes := _MINUTES_LEFT.search(text)):
+                self._minutes.append((self.fed + at + 1, int(minutes[1])))
+        self.trail.feed(self.fed + 1, lines.texts, lines.codes)
         self.fed += len(lines.texts)
-        if lines.minutes_left is not None:
-            self._minutes.append((self.fed, lines.minutes_left))
 
     def move(self, event: AttemptEvent) -> bool:
         """Step the attempt's table. False: the step is not allowed, nothing has moved."""
@@ -78,8 +93,7 @@ class Run:
         """How far it is when *ordinal* lines are acknowledged; never less than before."""
         self._forget(ordinal)
         ends = self._ends
-        while self._minutes and self._minutes[0][0] <= ordinal:
-            self._minutes_left = self._minutes.popleft()[1]
+        self._pass_marks(ordinal, self.elapsed_s(now))
         file_bytes = 0
         if ends and ordinal >= ends[0][0]:
             first, offsets = ends[0]
@@ -94,23 +108,32 @@ class Run:
             lines=max(ordinal, self._best.lines),
             print_time_s=round(elapsed_s, 3),
             time_left_s=self._time_left_s(file_bytes, elapsed_s),
+            layer=self.layer,
+            layers=self.facts.layers,
         )
         return self._best
 
     def _forget(self, ordinal: int) -> None:
         while len(self._ends) > 1 and self._ends[1][0] <= ordinal:
             self._ends.popleft()
+            self.trail.settle(self._ends[0][0] - 1)
+
+    def _pass_marks(self, ordinal: int, elapsed_s: float) -> None:
+        self._left.total_s = self.facts.estimate_s
+        while self._minutes and self._minutes[0][0] <= ordinal:
+            self._left.told(self._minutes.popleft()[1] * 60.0, elapsed_s)
+        while self._marks and self._marks[0][0] <= ordinal:
+            mark = self._marks.popleft()[1]
+            match mark.kind:
+                case MarkKind.LAYER:
+                    self.layer = int(mark.value)
+                case MarkKind.Z_MM:
+                    self.z_mm = mark.value
+                case MarkKind.ELAPSED_S:
+                    self._left.told_elapsed(mark.value, elapsed_s)
 
     def _time_left_s(self, file_bytes: int, elapsed_s: float) -> float | None:
         if self.state is AttemptState.COMPLETED:
             return 0.0
-        if self._minutes_left is not None:
-            return self._minutes_left * 60.0
         share = file_bytes / self.facts.size_bytes if self.facts.size_bytes else 1.0
-        if self.facts.estimate_s is not None:
-            # the slicer's word counts less the more of the print has been measured
-            total_s = (1.0 - share) * self.facts.estimate_s + elapsed_s
-            return round((1.0 - share) * total_s, 1)
-        if share < _MIN_SHARE:
-            return None
-        return round(elapsed_s * (1.0 - share) / share, 1)
+        return self._left.left_s(share, elapsed_s)

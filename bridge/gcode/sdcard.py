@@ -100,6 +100,8 @@ class Card:
         self.opened: Opened | None = None
         self.listing = False
         self.unlisted = 0
+        #: what M27 said last, None once it is over
+        self.running: Printing | None = None
 
     def entry(self, line: str) -> None:
         """A line between the beginning and the end of a list."""
@@ -123,6 +125,10 @@ class Card:
                 self.listing = False
             case Opened():
                 self.opened = reply
+            case Printing():
+                self.running = reply
+            case NotPrinting() | Finished():
+                self.running = None
             case Present(there):
                 self.present = there
                 if not there:

@@ -2,9 +2,21 @@
 
 from collections.abc import Mapping
 
-from bridge.gcode.replies import Capability, FirmwareInfo, Position, Reply
+from bridge.gcode.replies import (
+    Action,
+    Capability,
+    FirmwareInfo,
+    Position,
+    Reply,
+    ResetReason,
+    Text,
+)
+from bridge.gcode.sdcard import Card, CardReply
 from bridge.gcode.temperatures import Temperatures
-from schemas.printer import Temperature
+from schemas.printer import Prompt, Temperature
+
+#: More buttons than this are no question to a person.
+MAX_BUTTONS = 16
 
 
 class Status:
@@ -15,7 +27,17 @@ class Status:
         self.heard_at: float | None = None
         self.fields: Mapping[str, str] = {}
         self.capabilities: dict[str, bool] = {}
-        self.z_mm: float | None = None
+        self.position: Position | None = None
+        self.card = Card()
+        #: the question that is open, with `prompt_shown` once it is complete
+        self.prompt: Prompt | None = None
+        self.prompt_shown = False
+        self.reset_reason: str | None = None
+
+    @property
+    def z_mm(self) -> float | None:
+        """The planner's target height as the firmware said it last."""
+        return self.position.z_mm if self.position else None
 
     @property
     def firmware(self) -> str | None:
@@ -30,27 +52,49 @@ class Status:
     @property
     def heating(self) -> bool:
         """Whether any heater has a target."""
-        return any((heater.target_c or 0.0) > 0.0 for heater in self.temperatures.values())
+        return bool(self.targets_c())
+
+    def targets_c(self) -> dict[str, float]:
+        """The targets of the heaters that are on."""
+        return {
+            name: heater.target_c for name, heater in self.temperatures.items() if heater.target_c
+        }
 
     def fold(self, reply: Reply, now: float) -> None:
         """Take in one reply; most say nothing about the picture."""
         match reply:
-            case Temperatures(readings):
-                for name, reading in readings.items():
-                    old = self.temperatures.get(name)
-                    target_c = reading.target_c
-                    if target_c is None and old is not None:
-                        target_c = old.target_c
-                    actual_c = reading.actual_c
-                    if actual_c is None and old is not None:
-                        actual_c = old.actual_c
-                    self.temperatures[name] = Temperature(actual_c, target_c)
+            case Temperatures():
+                self._heat(reply)
                 self.heard_at = now
             case FirmwareInfo(fields):
                 self.fields = fields
             case Capability(name, enabled):
                 self.capabilities[name] = enabled
-            case Position(z_mm=z_mm):
-                self.z_mm = z_mm
-            case _:
-                pass
+            case Position():
+                self.position = reply
+            case Action(word, text) if word.startswith("prompt_"):
+                self._prompt(word, text)
+            case Text(text) if self.card.listing:
+                self.card.entry(text)
+            case ResetReason(text):
+                self.reset_reason = text
+            case _ if isinstance(reply, CardReply):
+                self.card.fold(reply)
+
+    def _heat(self, report: Temperatures) -> None:
+        for name, reading in report.readings.items():
+            old = self.temperatures.get(name, Temperature(None))
+            actual_c = old.actual_c if reading.actual_c is None else reading.actual_c
+            target_c = old.target_c if reading.target_c is None else reading.target_c
+            self.temperatures[name] = Temperature(actual_c, target_c)
+
+    def _prompt(self, word: str, text: str) -> None:
+        if word == "prompt_begin":
+            self.prompt, self.prompt_shown = Prompt(text), False
+        elif word == "prompt_end":
+            self.prompt, self.prompt_shown = None, False
+        elif self.prompt is not None and word == "prompt_show":
+            self.prompt_shown = True
+        elif self.prompt is not None and word in ("prompt_choice", "prompt_button"):
+            label = text.split("|", 1)[0].strip()
+            self.prompt = Prompt(self.prompt.text, [*self.prompt.buttons, label][:MAX_BUTTONS])

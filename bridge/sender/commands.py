@@ -25,8 +25,7 @@ from bridge.gcode.run import JobFacts
 from bridge.sender.device import Device
 from bridge.sender.jobfile import JobFile
 from bridge.sender.lifecycle import Lifecycle
-from schemas.gcode.gate import judge
-from schemas.gcode.policy import Origin
+from schemas.gcode import scripts
 from schemas.printer import ACTIVE, CONNECTED, PrinterConfig, PrinterState, Profile
 
 _S = PrinterState
@@ -238,8 +237,7 @@ def _target_line(heater: str, target_c: float, profile: Profile) -> str:
 
 def _check_scripts(config: PrinterConfig) -> None:
     """Every line of a script goes through the gate before it can ever be needed."""
-    for name, text in config.scripts.items():
-        for number, line in enumerate(text.splitlines(), 1):
-            finding = judge(line.encode(), number, config.profile, Origin.TERMINAL)
-            if finding is not None:
-                raise Rejected("limit_exceeded", f"script {name}, {finding}")
+    try:
+        scripts.check(config.scripts, config.profile)
+    except scripts.ScriptError as error:
+        raise Rejected("limit_exceeded", str(error)) from None

@@ -102,10 +102,10 @@ def test_a_pause_is_at_a_line_boundary_and_resumes_with_the_next_line(host: Host
     host.go()
     assert host.states[-2:] == [_S.PAUSING, _S.PAUSED]
     done = len(host.printed)
-    assert host.firmware.executed[-1] == b"M400"
+    assert host.firmware.executed[-2:] == [b"M400", b"M114"]
     host.wait(600.0)
     assert len(host.printed) == done < 50
-    host.printer.resume()
+    host.printer.resume(host.now)
     host.go()
     assert host.printed == LINES
     assert host.attempts == [_A.STARTED, _A.PAUSED, _A.STARTED, _A.COMPLETED]
@@ -121,7 +121,7 @@ def test_print_time_does_not_count_pauses(host: Host) -> None:
     host.say(host.firmware.finish())
     host.go()
     host.now += 1000.0
-    host.printer.resume()
+    host.printer.resume(host.now)
     host.go()
     times = [
         one.progress.print_time_s
@@ -138,7 +138,7 @@ def test_the_file_itself_may_pause(host: Host) -> None:
     host.go()
     assert host.printer.state is _S.PAUSED
     assert host.printed == [b"G1 X1"]
-    host.printer.resume()
+    host.printer.resume(host.now)
     host.go()
     assert host.printed == [b"G1 X1", b"G1 X2"]
     assert host.attempts[-1] is _A.COMPLETED
@@ -293,7 +293,7 @@ def test_a_harmless_error_is_told_and_the_print_goes_on(host: Host) -> None:
     host.start(CUBE)
     host.say(b"Error:Home XYZ first\n")
     host.go()
-    assert host.warnings == ["firmware_error"]
+    assert host.warnings == ["firmware_not_homed"]
     assert host.attempts[-1] is _A.COMPLETED
 
 
@@ -319,7 +319,8 @@ def test_a_prompt_is_told_and_answered_past_the_queue(host: Host) -> None:
     host.firmware.stuck = {b"M600"}
     host.start(b"M600\n" + CUBE)
     host.go()
-    host.say(b"//action:prompt_begin Filament\n")
+    host.say(b"//action:prompt_begin Filament\n//action:prompt_choice A\n")
+    host.say(b"//action:prompt_choice B\n//action:prompt_show\n")
     host.printer.order(["M876 S2"], "answer")
     host.go()
     assert b"M876 S2" in host.firmware.heard
@@ -435,12 +436,13 @@ def test_scripts_of_the_configuration_run_in_order() -> None:
     host.connect()
     host.start(b"G1 X1\nM0\nG1 X2\n")
     host.go()
-    host.printer.resume()
+    host.printer.resume(host.now)
     host.go()
     ran = host.firmware.executed[3:]
     assert ran == [
-        *(b"M155 S1", b"M75", b"G1 X1", b"M400", b"G91", b"G1 Z5"),
-        *(b"G1 Z-5", b"G90", b"G1 X2", b"M400", b"M77"),
+        *(b"M155 S1", b"M75", b"G1 X1", b"M400", b"M114", b"G91", b"G1 Z5"),
+        *(b"G1 Z-5", b"G90"),  # the script, and then the modes as they were
+        *(b"G90", b"M82", b"G1 X2", b"M400", b"M77"),
     ]
     host.printer.cool("cool")
     host.go()
@@ -452,7 +454,7 @@ def test_job_verbs_without_a_job_are_refused(host: Host, verb: str) -> None:
     """The state has not moved and nothing is sent."""
     with pytest.raises(LocalProtocolError, match="no job"):
         if verb == "resume":
-            host.printer.resume()
+            host.printer.resume(host.now)
         else:
             getattr(host.printer, verb)(host.now)
     assert host.printer.state is _S.OPERATIONAL

@@ -9,7 +9,8 @@ def attempt(estimate_s: float | None = None) -> Run:
     """An attempt at a file of 1000 bytes in ten lines."""
     run = Run(JobFacts(grant="g", job=1, file_name="x", size_bytes=1000, estimate_s=estimate_s))
     run.note(Lines([b"x"] * 5, [100, 200, 300, 400, 500]), 0)
-    run.note(Lines([b"x"] * 5, [600, 700, 800, 900, 1000], minutes_left=3), 0)
+    last = [(4, b"M73 P50 R3")]
+    run.note(Lines([b"x"] * 5, [600, 700, 800, 900, 1000], codes=last), 0)
     run.run_clock(0.0)
     return run
 

@@ -125,7 +125,7 @@ def test_a_file_that_pauses_itself_is_not_read_beyond(bench: Bench, tmp_path: Pa
         bench.go()
         assert bench.device.printer.state is _S.PAUSED
         assert sum(line.startswith(b"G1") for line in bench.firmware.executed) == count
-        bench.device.printer.resume()
+        bench.device.printer.resume(bench.now)
     bench.go()
     assert bench.attempts[-1] is _A.COMPLETED
 

@@ -1,0 +1,130 @@
+"""A print that the printer runs from its own card: started, followed and ended (serial 6).
+
+The host only asks how far it is (`M27`). There is no attempt behind it; the printer's state follows
+the same table, so that nothing else is started meanwhile. One that runs already when the connection
+is made is taken up, not ended.
+"""
+
+from bridge.errors import LocalProtocolError
+from bridge.gcode.replies import Reply
+from bridge.gcode.sdcard import Finished, NotPrinting, Printing
+from bridge.gcode.standing import Standing
+from schemas.printer import ACTIVE, PrinterEvent, PrinterState, Progress
+
+_S, _E = PrinterState, PrinterEvent
+
+_GOES, _PAUSED, _OVER = "@card:goes", "@card:paused", "@card:over"
+#: A file on a card has a name of this kind: one word, nothing that a firmware reads otherwise.
+_FORBIDDEN = frozenset("\r\n*;#\"'")
+
+
+class CardPrint:
+    """The print from the card of one printer, or none."""
+
+    def __init__(self, standing: Standing) -> None:
+        self._standing = standing
+        self.active = False
+        self._paused = False
+        self._size_bytes = 0
+        self._at_bytes = 0
+        self._since = 0.0
+
+    # What a person wants.
+
+    def start(self, name: str, now: float) -> None:
+        """Print the file *name* of the card. Raises `LocalProtocolError` when that cannot be."""
+        at = self._standing
+        if not name or _FORBIDDEN & set(name) or not name.isascii() or len(name) > 70:
+            raise LocalProtocolError(f"no file on a card is called {name!r}")
+        at.step(_E.JOB)
+        self._begin(now)
+        dialect = at.link.stream.dialect
+        told = name.lower() if dialect.lower_case_names else name
+        at.link.stream.order([b"M23 " + told.encode("ascii"), b"M24"], _GOES)
+
+    def pause(self) -> None:
+        """Pause it."""
+        self._standing.step(_E.PAUSE)
+        self._standing.link.stream.order([b"M25"], _PAUSED)
+
+    def resume(self) -> None:
+        """Go on with it."""
+        self._standing.step(_E.RESUME)
+        self._paused = False
+        self._standing.link.stream.order([b"M24"], _GOES)
+
+    def cancel(self, now: float, reason: str) -> None:
+        """End it, with the cancel script."""
+        at = self._standing
+        at.step(_E.CANCEL, reason=reason)
+        dialect = at.link.stream.dialect
+        script = at.script("on_cancel", now, reason)
+        at.link.stream.order([dialect.card_abort, *script], _OVER)
+
+    def forget(self) -> None:
+        """The connection is gone; the printer may print on."""
+        self.active = self._standing.link.watch_card = False
+
+    # What the printer says.
+
+    def heard(self, reply: Reply, now: float) -> None:
+        """A reply about the card."""
+        at = self._standing
+        match reply:
+            case Printing(at_bytes, size_bytes):
+                if not self.active and at.state is _S.OPERATIONAL:
+                    at.step(_E.JOB)
+                    at.step(_E.STREAM)
+                    self._begin(now)
+                    at.warn("card_print", "the printer prints from its card")
+                self._at_bytes, self._size_bytes = at_bytes, size_bytes
+            case NotPrinting() if self.active:
+                if at.state is _S.PRINTING and not self._paused:
+                    self._end(now)
+            case NotPrinting():
+                at.link.watch_card = False
+            case Finished() if self.active:
+                self._end(now)
+            case _:
+                pass
+
+    def order_done(self, token: str, now: float) -> None:
+        """An order of our own is acknowledged."""
+        at = self._standing
+        if not self.active:
+            return
+        if token == _GOES and at.can(_E.STREAM):
+            at.step(_E.STREAM)
+        elif token == _PAUSED and at.can(_E.PARKED):
+            self._paused = True
+            at.step(_E.PARKED)
+        elif token == _OVER and at.state in ACTIVE:
+            self.forget()
+            at.step(_E.JOB_OVER)
+
+    def progress(self, now: float) -> Progress | None:
+        """How far it is, None when none runs."""
+        if not self.active:
+            return None
+        elapsed_s = now - self._since
+        left_s = None
+        if self._at_bytes:
+            left_s = round(elapsed_s * (self._size_bytes / self._at_bytes - 1.0), 1)
+        return Progress(self._at_bytes, self._size_bytes, 0, round(elapsed_s, 3), left_s)
+
+    # Private.
+
+    def _begin(self, now: float) -> None:
+        self.active = self._standing.link.watch_card = True
+        self._paused = False
+        self._since = now
+        self._at_bytes = self._size_bytes = 0
+
+    def _end(self, now: float) -> None:
+        at = self._standing
+        if not at.can(_E.LAST_LINE):
+            return
+        self._at_bytes = self._size_bytes
+        at.step(_E.LAST_LINE)
+        drain = at.link.stream.dialect.drain
+        at.link.stream.order([drain, *at.script("after_print", now)], _OVER)

@@ -1,0 +1,252 @@
+"""A print from its start to its last script (serial 9).
+
+A print is the job lines of the stream between scripts. To pause, job lines are held, the lines in
+flight finish and the motion queue empties: then the position that the firmware tells is exactly
+that of the next unsent line. It is kept with modes, tool, fan, factors and targets, and brought
+back before the next line goes.
+"""
+
+from dataclasses import replace
+
+from bridge.gcode import pausing
+from bridge.gcode.pausing import Saved
+from bridge.gcode.prepare import HostPause, Prepared
+from bridge.gcode.prepare import Run as Lines
+from bridge.gcode.run import JobFacts, Run
+from bridge.gcode.scripts import exists, nozzles_off
+from bridge.gcode.standing import Standing, StopReach
+from schemas.jobs import AttemptEvent, AttemptState
+from schemas.printer import PrinterEvent, PrinterState
+
+_S, _E = PrinterState, PrinterEvent
+
+# Orders of our own; tokens of the driver never begin with @.
+_STILL, _PARKED, _RESUMED = "@still", "@parked", "@resumed"
+_DRAINED, _OVER, _BEGUN = "@drained", "@over", "@begun"
+_STEADY = frozenset({_S.PRINTING, _S.PAUSED, _S.OPERATIONAL, _S.OFFLINE, _S.HALTED, _S.ERROR})
+
+
+class Printing:
+    """The running print of one printer, or none."""
+
+    def __init__(self, standing: Standing) -> None:
+        self._standing = standing
+        self._saved: Saved | None = None
+        self._paused_at: float | None = None
+        self._pause_reason = ""
+        self._comes_back = False
+
+    # What a person or the file wants.
+
+    def start(self, facts: JobFacts) -> None:
+        """Bind a job. Nothing is sent before the first `feed`."""
+        at = self._standing
+        at.step(_E.JOB, grant=facts.grant)
+        stream = at.link.stream
+        at.run = Run(facts, at.modal)
+        at.run.trail.joined = stream.dialect.joined_modes
+        self._saved, self._comes_back = None, False
+        at.tell_again()
+        stream.out.restart_count()
+        stream.release()
+        before = at.script("before_print", 0.0)
+        if before:
+            self._send(before, _BEGUN)
+        at.watch = True
+
+    def feed(self, prepared: Prepared) -> None:
+        """The job's next lines, in order, or the file's own wish to pause behind them."""
+        at, run = self._standing, self._standing.bound()
+        if isinstance(prepared, HostPause):
+            run.pause_after = run.fed
+            at.watch = True
+            return
+        stream = at.link.stream
+        if prepared.blocking and self._needs_host(prepared):
+            # counted like every line of the file, but what goes out only waits
+            stream.feed([stream.dialect.drain], blocking=True)
+            run.note(prepared, stream.out.ordinal_of(stream.acked))
+            run.pause_after = run.fed
+            at.watch = True
+            at.warn("filament_change", "the file asks for other filament: change it, then resume")
+            return
+        stream.feed(prepared.texts, blocking=prepared.blocking)
+        run.note(prepared, stream.out.ordinal_of(stream.acked))
+
+    def pause(self, now: float, *, park: bool = True) -> None:
+        """Pause at a line boundary. *park* False: the printer has moved away by itself."""
+        at, run = self._standing, self._standing.bound()
+        at.step(_E.PAUSE, grant=run.facts.grant)
+        run.stop_clock(now)
+        run.pause_after = None
+        stream = at.link.stream
+        stream.hold()
+        self._saved, self._comes_back = None, False
+        if not park:
+            stream.order([stream.dialect.drain], _PARKED)
+            return
+        at.link.status.position = None  # only an answer to what follows is that of this place
+        where = [b"M114"] if stream.dialect.position else []
+        stream.order([stream.dialect.drain, *where], _STILL)
+
+    def resume(self, now: float) -> None:
+        """Go on with the next unsent line, after what brings back the state of the pause."""
+        at, run = self._standing, self._standing.bound()
+        at.step(_E.RESUME, grant=run.facts.grant)
+        saved = self._saved
+        lines: list[bytes] = []
+        if saved is not None:
+            lines += pausing.heat_lines(saved, at.link.status.targets_c())
+        lines += at.script("on_resume", now)
+        if saved is not None:
+            saved.moved = saved.moved or exists(at.config, "on_resume")
+            now_set = at.modal_now().copy()
+            for line in lines:
+                now_set.apply(line, joined=at.link.stream.dialect.joined_modes)
+            lines += pausing.restore_lines(saved, now_set)
+            if saved.moved and saved.position is None:
+                at.warn("position_unknown", "nobody knows where it paused: it goes on from here")
+        self._send(lines or [b"M105"], _RESUMED)
+
+    def end(self, outcome: AttemptEvent, reason: str, now: float) -> None:
+        """End the print before its last line, with the script for *outcome*."""
+        at, run = self._standing, self._standing.bound()
+        stream = at.link.stream
+        untouched = run.state is AttemptState.GRANTED and not exists(at.config, "before_print")
+        at.step(_E.CANCEL, grant=run.facts.grant, reason=reason)
+        run.outcome, run.reason = outcome, reason
+        run.stop_clock(now)
+        at.give_up_orders(reason or "the print was ended")
+        stream.hold()
+        at.watch = True
+        if untouched:
+            run.outcome = AttemptEvent.NOT_STARTED
+            self._over(run, now)
+            return
+        at_once = at.stop_reach is StopReach.AT_ONCE
+        if at_once and at.config.cancel_policy == "quick_stop":
+            stream.bypass(b"M410\n", answered=True)
+            at.position_known = False
+        if at.link.status.emergency_parser and stream.out.blocked(stream.acked):
+            stream.bypass(b"M108\n", answered=True)
+        name = "on_error" if outcome is AttemptEvent.FAILED else "on_cancel"
+        self._send(at.script(name, now, reason) or [stream.dialect.drain], _OVER)
+
+    def touched(self) -> None:
+        """Somebody sends commands of his own; at a pause they may move the head."""
+        if self._saved is not None:
+            self._saved.moved = True
+
+    def comes_back(self, now: float) -> None:
+        """The printer says that its own pause is over."""
+        if self._standing.state is _S.PAUSED:
+            self.resume(now)
+        elif self._standing.state is _S.PAUSING:
+            self._comes_back = True
+
+    # What follows from acknowledgements and time.
+
+    def advance(self, now: float) -> None:
+        """Draw the consequences of what was acknowledged."""
+        at, run = self._standing, self._standing.bound()
+        stream = at.link.stream
+        done = stream.out.ordinal_of(stream.acked)
+        if at.state is _S.STARTING and stream.out.ordinal_of(stream.sent) > 0:
+            at.attempt(AttemptEvent.STARTED, now)
+            run.run_clock(now)
+            if done > 0:
+                at.step(_E.STREAM, grant=run.facts.grant)
+        if run.pause_after is not None and done >= run.pause_after and at.can(_E.PAUSE):
+            self.pause(now)
+        over = run.source_over and stream.idle and run.pause_after is None
+        if over and at.can(_E.LAST_LINE):
+            at.attempt(AttemptEvent.STARTED, now)
+            at.step(_E.LAST_LINE, grant=run.facts.grant)
+            self._send([stream.dialect.drain, *at.script("after_print", now)], _DRAINED)
+        at.watch = at.state not in _STEADY or run.source_over or run.pause_after is not None
+
+    def order_done(self, token: str, now: float) -> None:
+        """An order of our own is acknowledged."""
+        at, run = self._standing, self._standing.run
+        if run is None:
+            return
+        if token == _STILL and at.state is _S.PAUSING:
+            self._still(now)
+        elif token == _PARKED and at.can(_E.PARKED):
+            at.attempt(AttemptEvent.PAUSED, now)
+            at.step(_E.PARKED, grant=run.facts.grant)
+            self._paused_at = now
+            if self._comes_back:
+                self.resume(now)
+        elif token == _RESUMED and at.state is _S.RESUMING:
+            at.link.stream.release()
+            run.run_clock(now)
+            self._saved = None
+            at.attempt(AttemptEvent.RESUMED, now)
+            at.step(_E.STREAM, grant=run.facts.grant)
+            at.watch = True
+        elif token in (_DRAINED, _OVER) and at.can(_E.JOB_OVER):
+            self._over(run, now)
+
+    def cool_pause(self, now: float) -> None:
+        """A pause that takes long keeps its bed warm and its nozzles off (safety M23)."""
+        at = self._standing
+        life_s = at.config.pause_heat_s
+        if at.state is not _S.PAUSED or self._paused_at is None or not life_s:
+            return
+        if now >= self._paused_at + life_s:
+            self._paused_at = None
+            if self._saved is None:
+                self._saved = Saved(at.modal_now(), at.link.status.targets_c())
+            at.link.stream.order(nozzles_off(at.config.profile))
+            at.warn(
+                "pause_cooled",
+                f"paused for {life_s / 60:.0f} minutes: the nozzles are off until it goes on",
+            )
+
+    def deadline(self) -> float | None:
+        """When `cool_pause` is due, None: never."""
+        life_s = self._standing.config.pause_heat_s
+        if self._paused_at is None or not life_s or self._standing.state is not _S.PAUSED:
+            return None
+        return self._paused_at + life_s
+
+    # Private.
+
+    def _still(self, now: float) -> None:
+        """Nothing moves: keep the state, then park."""
+        at = self._standing
+        status = at.link.status
+        self._saved = Saved(at.modal_now(), status.targets_c(), status.position)
+        script = at.script("on_pause", now)
+        if not script:
+            self.order_done(_PARKED, now)
+            return
+        self._saved.moved = True
+        self._send(script, _PARKED)
+
+    def _send(self, lines: list[bytes], token: str) -> None:
+        self._standing.ordered(lines)
+        self._standing.link.stream.order(lines, token)
+
+    def _needs_host(self, lines: Lines) -> bool:
+        """Whether this is a filament change that would only block the connection."""
+        at = self._standing
+        return (
+            lines.texts[0].startswith(b"M600")
+            and not at.link.stream.dialect.own_filament_change
+            and not at.link.status.emergency_parser
+        )
+
+    def _over(self, run: Run, now: float) -> None:
+        at = self._standing
+        at.link.stream.release()
+        at.attempt(run.outcome, now, run.reason)
+        at.modal = at.modal_now()
+        at.run, at.watch = None, False
+        at.step(_E.JOB_OVER, grant=run.facts.grant, reason=run.reason)
+
+
+def estimated(run: Run, print_s: float | None, layers: int | None) -> None:
+    """The file has said how long it takes and how many layers it has."""
+    run.facts = replace(run.facts, estimate_s=print_s, layers=layers)
