@@ -9,7 +9,7 @@ the database. Everything runs inside the database's context.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,21 +17,24 @@ from typing import Any
 from quart import Quart, Response, request
 from quart.ctx import RequestContext
 from tortoise.context import TortoiseContext
-from tortoise.exceptions import DBConnectionError, OperationalError
+from tortoise.exceptions import BaseORMException, DBConnectionError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from api.accounts.farm_routes import FarmRoutes
 from api.accounts.routes import AccountRoutes
 from api.accounts.service import Accounts
+from api.audit.routes import AuditRoutes
+from api.audit.service import Audit
 from api.bridges.routes import BridgeRoutes
 from api.bridges.service import Bridges
-from api.bus.local import Bus, LocalBus
+from api.bus import Bus, SharedBus, open_bus
 from api.clock import Clock, SystemClock
 from api.commands.service import Commands
 from api.config import Settings
 from api.db import open_database, persistently
 from api.errors import Unavailable
 from api.events.history import History
+from api.events.outbox import Repair
 from api.events.service import Ledger
 from api.feed.routes import EventRoutes
 from api.feed.service import Feed
@@ -53,6 +56,7 @@ from api.pairing.routes import PairingRoutes
 from api.pairing.service import Pairing
 from api.pools.routes import PoolRoutes
 from api.pools.service import Pools
+from api.printers.control_routes import ControlRoutes
 from api.printers.routes import PrinterRoutes
 from api.printers.service import Printers
 from api.scheduler.service import Scheduler
@@ -101,6 +105,7 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
     files = Files(open_storage(settings), ledger, clock, settings)
     printers = Printers(bridges, ledger, clock, bus)
     printers.when_deleted(accounts.revoke_printer_keys)
+    accounts.never_delete_with(printers, bridges)
     pools = Pools(printers, ledger, clock)
     library = Library(files, ledger, clock)
     commands = Commands(bridges, ledger, clock, bus)
@@ -143,7 +148,7 @@ class Application:
     ) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
-        self.bus: Bus = bus or LocalBus()
+        self.bus: Bus = bus or open_bus(settings)
         self.rooms = open_rooms(settings, self.clock, self.bus)
         self.quart = _Quart("gantry", static_folder=None)
         self.quart.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
@@ -199,6 +204,7 @@ class Application:
         if not background:
             await self.quart.startup()
             return
+        await self.bus.start()
         with self._context:
             await self.rooms.accounts.offer_setup()
             await self.rooms.bridges.load()
@@ -209,6 +215,8 @@ class Application:
                 rooms.telemetry.run(),
                 rooms.feed.run(),
                 rooms.sockets.run(),
+                rooms.bridges.replicas.run(),
+                *([Repair(self.bus, self.clock).run()] if isinstance(self.bus, SharedBus) else []),
             ):
                 task = asyncio.create_task(work)
                 self._tasks.add(task)
@@ -219,6 +227,7 @@ class Application:
         async with AsyncExitStack() as stack:
             if self._context is not None:
                 stack.push_async_callback(self._context.close_connections)
+                stack.push_async_callback(self._leave)
             stack.push_async_callback(self.quart.shutdown)
             await self.drain()
             for task in self._tasks:
@@ -231,6 +240,13 @@ class Application:
     async def drain(self) -> None:
         """Close every socket with 1012, so that their owners come back soon."""
         await asyncio.gather(self.link.drain(), self.rooms.sockets.drain())
+
+    async def _leave(self) -> None:
+        """The other processes hear at once that this one goes."""
+        self.database.__enter__()
+        with suppress(BaseORMException, OSError):
+            await self.rooms.bridges.replicas.leave()
+        await self.bus.stop()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -247,10 +263,12 @@ class Application:
 def _register(quart: Quart, v1: V1, rooms: Rooms, settings: Settings) -> OctoPrintFace:
     AccountRoutes(rooms.accounts, settings).register(v1)
     FarmRoutes(rooms.accounts).register(v1)
+    AuditRoutes(Audit()).register(v1)
     BridgeRoutes(rooms.bridges).register(v1)
     PairingRoutes(rooms.pairing, settings).register(v1, quart)
     LinkRoutes(rooms.bridges, rooms.files, settings.link_url).register(quart)
     PrinterRoutes(rooms.printers, rooms.telemetry, rooms.jobs).register(v1)
+    ControlRoutes(rooms.printers, rooms.jobs).register(v1)
     PoolRoutes(rooms.pools, rooms.printers).register(v1)
     LibraryRoutes(rooms.library, rooms.files, settings).register(v1)
     EventRoutes(rooms.feed).register(v1)

@@ -85,6 +85,7 @@ RIGHTS: dict[str, Right] = {
     "audit.read": _admin(),
     "printers.read": _read("printers", agents=True),
     "printers.write": _write("printers", farm=True),
+    "printers.admin": _admin(),
     "printers.control": _write("printers"),
     "printers.stop": _write("printers", agents=True),
     "prints.control": _write("printers", agents=True),  # pause, resume, cancel what prints
@@ -93,6 +94,7 @@ RIGHTS: dict[str, Right] = {
     "jobs.write": _write("jobs", agents=True),
     "files.read": _read("models"),
     "files.write": _write("models"),
+    "app_keys.grant": Right(Role.OPERATOR, frozenset({"write", "admin"}), farm=True),
     "bridges.read": _read("printers", Role.OPERATOR),
     "bridges.admin": _admin(),
 }

@@ -4,6 +4,7 @@
 honest answer; a command that nobody has taken over is an honest refusal.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from api.commands import rules
@@ -11,7 +12,7 @@ from api.commands.service import Command, Commands
 from api.errors import Conflict, Unavailable
 from api.principal import Principal
 from api.printers.service import Printer, Printers
-from schemas.commands import Args, CommandState, Verb
+from schemas.commands import Args, CommandState, GcodeArgs, Verb
 from schemas.printer import CONNECTED, PrinterState
 
 
@@ -23,6 +24,7 @@ class Aim:
     wait_s: float
 
 
+SEND_WAIT_S = 1.0
 _S = PrinterState
 AIMS: dict[Verb, Aim] = {
     Verb.PAUSE: Aim(frozenset({_S.PAUSED}), 3.0),
@@ -69,6 +71,18 @@ class Control:
         command = await self._commands.settle(command, reached, aim.wait_s)
         if not await reached():
             check_outcome(command, printer.name)
+        return await self._printers.get(by, printer_id)
+
+    async def send(self, by: Principal, printer_id: int, lines: Sequence[str]) -> Printer:
+        """Have *lines* of G-code executed between those of a print, and return the printer.
+
+        Waits up to 1 s. Raises as `tell` does.
+        """
+        by.require("printers.control")
+        printer = await self._printers.get(by, printer_id)
+        args = GcodeArgs(lines=[*lines])
+        command = await self._commands.issue(by, printer, Verb.GCODE, args)
+        check_outcome(await self._commands.wait(command.id, SEND_WAIT_S), printer.name)
         return await self._printers.get(by, printer_id)
 
 

@@ -99,7 +99,10 @@ class Commands:
         if printer.organization_id != by.organization_id or not by.reaches(printer.id):
             raise NotFound(f"There is no printer {printer.id}.", code="printer_not_found")
         async with self._ledger.change() as change:
-            return await self.issue_in(change, by, printer, verb, args, grant=grant)
+            command = await self.issue_in(change, by, printer, verb, args, grant=grant)
+            entity = ("printer", printer.id)
+            change.note(by, f"printer.{verb}", entity, name=printer.name, args=command.args)
+        return command
 
     async def issue_in(
         self,

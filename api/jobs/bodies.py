@@ -7,7 +7,7 @@ from pydantic import AfterValidator, ConfigDict, Field, RootModel, StringConstra
 
 from api.http import Body, RowId
 from api.jobs.forms import DEFAULT_PRIORITY, BulkAction, NewJob, parse_priority
-from api.models_library.service import FilamentType
+from api.printers.filaments import FilamentType
 
 MAX_BULK = 100
 MAX_BATCH = 50

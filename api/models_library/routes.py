@@ -9,9 +9,10 @@ from api.config import Settings
 from api.errors import Invalid
 from api.files.service import Blob, Files
 from api.http import Body, json_answer, json_body, paging, truthy
-from api.models_library.service import MAX_CATEGORY, FilamentType, Library, NewModel, printable_name
+from api.models_library.service import MAX_CATEGORY, Library, NewModel, printable_name
 from api.models_library.views import MODEL_DETAILS, file_view, model_view, upload_view
 from api.principal import Principal
+from api.printers.filaments import FilamentType
 from api.uploads import MultipartReader, multipart
 from api.v1 import V1, caller
 

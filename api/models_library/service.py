@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Protocol, get_args
 
 from tortoise.queryset import QuerySet
 
@@ -19,6 +19,7 @@ from api.files.names import clean_name, extension
 from api.files.service import Blob, Files
 from api.models_library.models import LibraryModel, PrintFile
 from api.principal import Principal
+from api.printers.filaments import FilamentType
 
 PRINTABLE = (".gcode", ".gco", ".g")
 _NOT_YET = {
@@ -26,30 +27,6 @@ _NOT_YET = {
     ".bgcode": "binary G-code is not for printers on a cable; switch it off in the slicer's "
     "printer settings and export .gcode",
 }
-FilamentType = Literal[
-    "empty",
-    "Unknown",
-    "PLA",
-    "PETG",
-    "ABS",
-    "ASA",
-    "TPU",
-    "PA",
-    "PC",
-    "PVA",
-    "OTHER",
-    "PLA_SUPPORT",
-    "PLA_CF",
-    "PETG_CF",
-    "NYLON_CF",
-    "NYLON_GF",
-    "PC_ABS",
-    "PC_CF",
-    "SUPPORT",
-    "HIPS",
-    "PPS",
-    "PPS_CF",
-]
 _SEPARATORS = re.compile(r"[\s_\-]+")
 MAX_CATEGORY = 100
 _MAX_NAME = 200

@@ -1,19 +1,52 @@
 """Request bodies of the printer routes (v1 contract, 2.3, and ours)."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from api.http import MAX_ID, Body, RowId
-from api.printers.forms import PrinterCreate
+from api.printers.filaments import FilamentType
+from api.printers.forms import DETAILS, PrinterCreate
+from api.printers.slots import MAX_SLOTS
+from api.printers.upkeep import MAX_TAGS, BulkAction
+from schemas.printer import PlatePolicy
 
 Short = Annotated[str, StringConstraints(max_length=100)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Tags = Annotated[
-    list[Annotated[str, StringConstraints(min_length=1, max_length=50)]], Field(max_length=50)
+    list[Annotated[str, StringConstraints(min_length=1, max_length=50)]], Field(max_length=MAX_TAGS)
 ]
 Baud = Annotated[int, Field(ge=0, le=4_000_000)]
 Millimetres = Annotated[float, Field(gt=0, le=5000)]
+Nozzle = Annotated[float, Field(gt=0, le=5, description="mm")]
+PrinterIds = Annotated[list[RowId], Field(max_length=500)]
+
+
+def _once_each(slots: list["SlotCreateBody"]) -> list["SlotCreateBody"]:
+    if len({slot.slot_number for slot in slots}) != len(slots):
+        raise ValueError("each slot_number once")
+    return slots
+
+
+class SlotBody(Body):
+    """What is loaded in a slot; only what is there is changed."""
+
+    filament_type: FilamentType | None = None
+    color: Short | None = None
+    color_hex: Annotated[str, StringConstraints(max_length=9)] | None = None
+    spoolman_spool_id: RowId | None = None
+    spool_confirmed: bool | None = None
+
+    def values(self) -> dict[str, Any]:
+        """The fields that were sent; a filament is always of some type."""
+        sent = self.model_dump(exclude_unset=True)
+        return {k: v for k, v in sent.items() if v is not None or k != "filament_type"}
+
+
+class SlotCreateBody(SlotBody):
+    """What is loaded in a slot of a new printer."""
+
+    slot_number: Annotated[int, Field(ge=1, le=16)]
 
 
 class PrinterBody(Body):
@@ -25,16 +58,32 @@ class PrinterBody(Body):
     api_type: Annotated[str, StringConstraints(max_length=32)] | None = None
     profile: dict[str, Any] | None = None
     scripts: dict[str, str] | None = None
-    plate_policy: str | None = None
+    plate_policy: PlatePolicy | None = None
     port_id: Annotated[str, StringConstraints(max_length=300)] | None = None
     bed_x_mm: Millimetres | None = None
     bed_y_mm: Millimetres | None = None
+    nozzle_diameter: Nozzle | None = None
+    nozzle_type: Short | None = None
+    api_host: Annotated[str, StringConstraints(max_length=300)] | None = None
+    machine_type: Short | None = None
+    timelapse_enabled: bool | None = None
+
+    #: Fields of the profile that v1 puts beside it.
+    IN_PROFILE: ClassVar[dict[str, str]] = {
+        "bed_x_mm": "width_mm",
+        "bed_y_mm": "depth_mm",
+        "nozzle_diameter": "nozzle_mm",
+    }
 
     def whole_profile(self) -> dict[str, Any] | None:
-        """The profile with the bed sizes that v1 puts beside it; None when nothing was said."""
-        bed = {"width_mm": self.bed_x_mm, "depth_mm": self.bed_y_mm}
-        said = {name: value for name, value in bed.items() if value is not None}
+        """The profile with the sizes that v1 puts beside it; None when nothing was said."""
+        beside = {inside: getattr(self, name) for name, inside in self.IN_PROFILE.items()}
+        said = {name: value for name, value in beside.items() if value is not None}
         return {**said, **(self.profile or {})} or None
+
+    def details(self) -> dict[str, Any]:
+        """The fields that were sent and decide nothing."""
+        return self.model_dump(exclude_unset=True, include=set(DETAILS))
 
 
 class PrinterCreateBody(PrinterBody):
@@ -48,6 +97,9 @@ class PrinterCreateBody(PrinterBody):
     slot_count: Annotated[int, Field(ge=1, le=16)] = 4
     is_active: bool = True
     shared: bool = False
+    initial_slots: (
+        Annotated[list[SlotCreateBody], Field(max_length=16), AfterValidator(_once_each)] | None
+    ) = None
 
     def form(self) -> PrinterCreate:
         """The same for the service."""
@@ -68,6 +120,11 @@ class PrinterCreateBody(PrinterBody):
             slot_count=self.slot_count,
             is_active=self.is_active,
             shared=self.shared,
+            slots=[
+                {**slot.values(), "slot_number": slot.slot_number}
+                for slot in self.initial_slots or []
+            ],
+            details=self.details(),
         )
 
 
@@ -78,7 +135,7 @@ class PrinterUpdateBody(PrinterBody):
     baud: Baud | None = None
     dialect: Annotated[str, StringConstraints(max_length=32)] | None = None
     tags: Tags | None = None
-    slot_count: Annotated[int, Field(ge=1, le=256)] | None = None
+    slot_count: Annotated[int, Field(ge=1, le=MAX_SLOTS)] | None = None
     is_active: bool | None = None
     shared: bool | None = None
     sort_order: Annotated[int, Field(ge=-MAX_ID, le=MAX_ID)] | None = None
@@ -88,7 +145,41 @@ class PrinterUpdateBody(PrinterBody):
 
     def values(self) -> dict[str, Any]:
         """The fields that were sent, as the service takes them."""
-        sent = self.model_dump(exclude_unset=True, exclude={"bed_x_mm", "bed_y_mm", "profile"})
+        elsewhere = {"profile", *self.IN_PROFILE, *DETAILS}
+        sent = self.model_dump(exclude_unset=True, exclude=elsewhere)
         kept = {k: v for k, v in sent.items() if v is not None or k in self.NULLABLE}
-        profile = self.whole_profile()
-        return kept if profile is None else {**kept, "profile": profile}
+        more = {"profile": self.whole_profile(), "details": self.details() or None}
+        return kept | {name: value for name, value in more.items() if value is not None}
+
+
+class ReorderBody(Body):
+    """``POST /printers/reorder``: these first, in this order."""
+
+    printer_ids: PrinterIds = Field(default_factory=list)
+
+
+class BulkUpdateBody(Body):
+    """``POST /printers/bulk-update``. *tag*: for ``add_tag``."""
+
+    printer_ids: PrinterIds
+    action: BulkAction
+    tag: Annotated[str, StringConstraints(min_length=1, max_length=50)] | None = None
+
+
+class SpeedBody(Body):
+    """``POST /printers/{id}/speed``: a level of the contract, or percent."""
+
+    speed: (
+        Annotated[
+            int, Field(ge=1, le=4, description="1 silent 50 %, 2 standard, 3 sport 124 %, 4 166 %")
+        ]
+        | None
+    ) = None
+    percent: Annotated[int, Field(ge=10, le=300)] | None = None
+
+
+class FanBody(Body):
+    """``POST /printers/{id}/fan``."""
+
+    fan: Literal["part_cooling", "auxiliary", "chamber"] = "part_cooling"
+    speed: Annotated[int, Field(ge=0, le=255, description="0 off, 255 full")]

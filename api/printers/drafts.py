@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from api.events.service import Happened
+from api.events.service import Change, Happened
 from api.principal import Principal
 from api.printers import forms
 from api.printers.forms import PrinterCreate
@@ -29,6 +29,8 @@ def new_row(by: Principal, new: PrinterCreate, now: datetime) -> Printer:
         shared=new.shared,
         api_type="serial" if new.bridge_id is not None else new.api_type,
         slot_count=new.slot_count,
+        slots=[*new.slots],
+        details=dict(new.details),
         camera_url=new.camera_url,
         bridge_id=new.bridge_id,
         port_id=new.port_id,
@@ -54,6 +56,8 @@ def parse_update(row: Printer, wanted: Mapping[str, Any]) -> dict[str, Any]:
         parsed["scripts"] = forms.parse_scripts(parsed["scripts"] or {})
     if "plate_policy" in parsed:
         parsed["plate_policy"] = forms.parse_policy(parsed["plate_policy"], row.port_id)
+    if "details" in parsed:
+        parsed["details"] = {**row.details, **parsed["details"]}
     return {name: value for name, value in parsed.items() if getattr(row, name) != value}
 
 
@@ -81,3 +85,9 @@ def event(row: Printer, kind: str, by: Principal | None, **data: Any) -> Happene
         user_id=by.user_id if by is not None else None,
         data={"name": row.name, **data},
     )
+
+
+def tell(change: Change, by: Principal, row: Printer, kind: str, **data: Any) -> None:
+    """The event and the audit entry of what somebody did to a printer."""
+    change.record(event(row, kind, by, **data))
+    change.note(by, kind, ("printer", row.id), name=row.name, **data)

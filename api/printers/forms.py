@@ -5,7 +5,7 @@ Pure: no rows, no I/O. Refusals are `Invalid` with code ``validation_failed`` an
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,7 +41,12 @@ SETTABLE = BRIDGE_FIELDS | {
     "api_type",
     "plate_policy",
     "sort_order",
+    "details",
 }
+
+
+#: Fields of the dialect that are kept and decide nothing.
+DETAILS = ("api_host", "machine_type", "nozzle_type", "timelapse_enabled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +73,8 @@ class PrinterCreate:
     slot_count: int = 4
     is_active: bool = True
     shared: bool = False
+    slots: Sequence[Mapping[str, Any]] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 def refuse(field_name: str, text: str) -> Invalid:

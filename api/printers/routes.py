@@ -1,74 +1,51 @@
 """v1 routes of printers (v1 contract, 2.3): parse, ask the service, answer."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from quart import Response, request
 
 from api.errors import Invalid
 from api.http import id_query, int_query, json_answer, json_body, paging, truthy
-from api.principal import Principal
-from api.printers.bodies import PrinterCreateBody, PrinterUpdateBody
-from api.printers.listing import Listing, TelemetryRoom, Which
+from api.printers import docs, forms
+from api.printers.bodies import (
+    BulkUpdateBody,
+    PrinterCreateBody,
+    PrinterUpdateBody,
+    ReorderBody,
+    SlotBody,
+)
+from api.printers.listing import JobRoom, Listing, TelemetryRoom, Which
 from api.printers.service import Printer, Printers
-from api.printers.view import STATUSES, answered_state, live_status, sample_fields
+from api.printers.slots import slot_fields
+from api.printers.view import STATUSES, live_status, sample_fields
 from api.v1 import V1, caller
-from schemas.commands import Verb
-
-MAX_SAMPLE_HOURS = 168
-
-
-class ControlRoom(Protocol):
-    """Telling printers what to do."""
-
-    async def tell(self, by: Principal, printer_id: int, verb: Verb) -> Printer:
-        """Do it and return the printer with the state that it reported."""
-
-
-class JobsRoom(Protocol):
-    """What printer routes need of the jobs."""
-
-    @property
-    def control(self) -> ControlRoom:
-        """Telling printers what to do."""
-
-    async def stop(self, by: Principal, printer_id: int) -> Printer:
-        """End the print with the cancel script."""
-
-    async def running_on(self, printer_id: int) -> tuple[Any, Any] | None:
-        """(job, attempt) that hold this printer."""
 
 
 class PrinterRoutes:
     """``/printers``."""
 
-    def __init__(self, printers: Printers, telemetry: TelemetryRoom, jobs: JobsRoom) -> None:
+    def __init__(self, printers: Printers, telemetry: TelemetryRoom, jobs: JobRoom) -> None:
         self._printers = printers
         self._telemetry = telemetry
-        self._jobs = jobs
         self._listing = Listing(printers, telemetry, jobs)
 
     def register(self, v1: V1) -> None:
         """Declare the routes."""
-        v1.add("GET", "/printers", self.list)
-        v1.add("POST", "/printers", self.create)
-        v1.add("GET", "/printers/tags", self.tags)
+        v1.add("GET", "/printers", self.list, docs.LIST)
+        v1.add("POST", "/printers", self.create, docs.CREATE)
+        v1.add("GET", "/printers/tags", self.tags, docs.TAGS)
+        v1.add("POST", "/printers/reorder", self.reorder, docs.REORDER)
+        v1.add("POST", "/printers/bulk-update", self.bulk_update, docs.BULK_UPDATE)
+        v1.add("GET", "/printers/live-status", self.live_statuses, docs.LIVE_ALL)
         one = "/printers/<int:printer_id>"
-        v1.add("GET", one, self.get)
-        v1.add("PATCH", one, self.update)
-        v1.add("DELETE", one, self.delete)
-        v1.add("GET", f"{one}/live-status", self.live_status)
-        v1.add("GET", f"{one}/telemetry", self.samples)
-        v1.add("POST", f"{one}/pause", self.pause)
-        v1.add("POST", f"{one}/resume", self.resume)
-        v1.add("POST", f"{one}/stop", self.stop)
-        v1.add("POST", f"{one}/remote-stop", self.remote_stop)
-        v1.add("POST", f"{one}/reset-stop", self.reset_stop)
-        v1.add("POST", f"{one}/connect", self.connect)
-        v1.add("POST", f"{one}/disconnect", self.disconnect)
-        v1.add("POST", f"{one}/plate-cleared", self.plate_cleared)
-        v1.add("POST", f"{one}/queue/hold", self.hold)
-        v1.add("POST", f"{one}/queue/release", self.release)
+        v1.add("GET", one, self.get, docs.GET)
+        v1.add("PATCH", one, self.update, docs.UPDATE)
+        v1.add("DELETE", one, self.delete, docs.DELETE)
+        v1.add("GET", f"{one}/live-status", self.live_status, docs.LIVE)
+        v1.add("GET", f"{one}/telemetry", self.samples, docs.SAMPLES)
+        v1.add("GET", f"{one}/slots", self.slots, docs.SLOTS)
+        v1.add("PATCH", f"{one}/slots/<int:slot_number>", self.load_slot, docs.LOAD_SLOT)
 
     # Reading.
 
@@ -89,13 +66,24 @@ class PrinterRoutes:
 
     async def live_status(self, printer_id: int) -> Response:
         """What it does now."""
-        row = await self._readable(printer_id)
+        return json_answer(await self._live(await self._readable(printer_id)))
+
+    async def live_statuses(self) -> Response:
+        """What all of them do now."""
+        skip, limit = paging()
+        rows = await self._printers.list(caller())
+        shown = [await self._live(row) for row in rows[skip : skip + limit]]
+        return json_answer(shown, headers={"X-Total-Count": str(len(rows))})
+
+    async def _live(self, row: Printer) -> dict[str, Any]:
         running = await self._listing.running(row)
-        return json_answer(live_status(row, self._telemetry.view(row), running))
+        return live_status(row, self._telemetry.view(row), running)
 
     async def samples(self, printer_id: int) -> Response:
         """Its temperatures of the last hours."""
-        hours = min(max(int_query("hours", 24), 1), MAX_SAMPLE_HOURS)
+        hours = int_query("hours", 24)
+        if not 1 <= hours <= docs.MAX_SAMPLE_HOURS:
+            raise forms.refuse("hours", f"from 1 to {docs.MAX_SAMPLE_HOURS}, not {hours}")
         rows = await self._telemetry.samples(caller(), printer_id, hours)
         return json_answer([sample_fields(row.temps, row.at) for row in rows])
 
@@ -122,55 +110,32 @@ class PrinterRoutes:
         await self._printers.delete(caller(), printer_id)
         return Response(status=204)
 
+    async def reorder(self) -> Response:
+        """These first."""
+        body = await json_body(ReorderBody)
+        order = await self._printers.upkeep.reorder(caller(), body.printer_ids)
+        return json_answer({"success": True, "order": order})
+
+    async def bulk_update(self) -> Response:
+        """The same to many printers."""
+        body = await json_body(BulkUpdateBody)
+        upkeep = self._printers.upkeep
+        count = await upkeep.bulk(caller(), body.printer_ids, body.action, body.tag)
+        return json_answer({"status": "ok", "affected": count})
+
+    async def slots(self, printer_id: int) -> Response:
+        """What is loaded."""
+        return json_answer(slot_fields(await self._readable(printer_id)))
+
+    async def load_slot(self, printer_id: int, slot_number: int) -> Response:
+        """Something else is loaded."""
+        body = await json_body(SlotBody)
+        upkeep = self._printers.upkeep
+        row = await upkeep.load_slot(caller(), printer_id, slot_number, body.values())
+        return json_answer(slot_fields(row)[slot_number - 1])
+
     async def _fresh(self, printer_id: int) -> bytes:
         return await self._listing.one(await self._printers.get(caller(), printer_id))
-
-    # Control: answers what the printer reported.
-
-    async def pause(self, printer_id: int) -> Response:
-        """Pause the print."""
-        return await self._tell(printer_id, Verb.PAUSE)
-
-    async def resume(self, printer_id: int) -> Response:
-        """Go on with the print."""
-        return await self._tell(printer_id, Verb.RESUME)
-
-    async def stop(self, printer_id: int) -> Response:
-        """End the print with the cancel script."""
-        row = await self._jobs.stop(caller(), printer_id)
-        return _told(row, f"{row.name} reports {row.state}")
-
-    async def remote_stop(self, printer_id: int) -> Response:
-        """M112 at once."""
-        return await self._tell(printer_id, Verb.REMOTE_STOP)
-
-    async def reset_stop(self, printer_id: int) -> Response:
-        """Let a stopped printer work again."""
-        return await self._tell(printer_id, Verb.RESET_STOP)
-
-    async def connect(self, printer_id: int) -> Response:
-        """Open its port."""
-        return await self._tell(printer_id, Verb.CONNECT)
-
-    async def disconnect(self, printer_id: int) -> Response:
-        """Close its port; its queue then waits for a person."""
-        return await self._tell(printer_id, Verb.DISCONNECT)
-
-    async def plate_cleared(self, printer_id: int) -> Response:
-        """Somebody says that the plate is clear."""
-        return _told(await self._printers.plate_cleared(caller(), printer_id), "Plate is clear")
-
-    async def hold(self, printer_id: int) -> Response:
-        """Its queue waits."""
-        return _told(await self._printers.hold_queue(caller(), printer_id), "Queue held")
-
-    async def release(self, printer_id: int) -> Response:
-        """Its queue runs again."""
-        return _told(await self._printers.release_queue(caller(), printer_id), "Queue released")
-
-    async def _tell(self, printer_id: int, verb: Verb) -> Response:
-        row = await self._jobs.control.tell(caller(), printer_id, verb)
-        return _told(row, f"{row.name} reports {row.state}")
 
 
 def _which() -> Which:
@@ -183,17 +148,4 @@ def _which() -> Which:
         tag=request.args.get("tag"),
         active_only=truthy(request.args.get("active_only")),
         organization_id=id_query("org_id"),
-    )
-
-
-def _told(row: Printer, message: str) -> Response:
-    return json_answer(
-        {
-            "success": True,
-            "message": message,
-            "printer_id": row.id,
-            "state": answered_state(row),
-            "queue_hold": row.queue_hold or None,
-            "next_actions": [{"tool": "get_printer", "args": {"id": row.id}}],
-        }
     )

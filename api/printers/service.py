@@ -19,10 +19,11 @@ from api.events.service import Change, Ledger
 from api.principal import Principal
 from api.printers import forms, plate
 from api.printers.checks import busy, check_quiet, check_startable
-from api.printers.drafts import config, event, new_row, parse_update
+from api.printers.drafts import config, event, new_row, parse_update, tell
 from api.printers.forms import PrinterCreate
 from api.printers.models import Printer, Slug
 from api.printers.rows import STRUCTURE, PrinterRows, bell
+from api.printers.upkeep import Upkeep
 from schemas.jobs import AttemptState
 from schemas.link import Port as LinkPort
 from schemas.link import PrinterFact
@@ -56,6 +57,7 @@ class Printers:
         self._ledger = ledger
         self._clock = clock
         self._rows = PrinterRows(bus)
+        self.upkeep = Upkeep(self, ledger, clock)
         self._delete_hooks: list[DeleteHook] = []
 
     def when_deleted(self, hook: DeleteHook) -> None:
@@ -99,6 +101,11 @@ class Printers:
         """The printers of one room."""
         return await self._rows.of_bridge(bridge_id)
 
+    async def numbers_on(self, bridge_id: int) -> frozenset[int]:
+        """The printers that a bridge may speak for, as the rows say, not memory."""
+        rows = Printer.filter(bridge_id=bridge_id, deleted_at=None)
+        return frozenset([row.id for row in await rows.only("id")])
+
     async def everything(self) -> Sequence[Printer]:
         """All printers of the deployment, for the queue."""
         return await self._rows.everything()
@@ -141,8 +148,8 @@ class Printers:
             await self._check_free(row)
             row.slug = await self.claim_slug(change, row.name, "printer")
             await row.save()
-            change.record(event(row, "printer.created", by))
-            await self._announce(change, row, structure=True, desired=True)
+            tell(change, by, row, "printer.created")
+            await self.announce(change, row, structure=True, desired=True)
         return row
 
     async def update(self, by: Principal, printer_id: int, values: Mapping[str, Any]) -> Printer:
@@ -162,11 +169,11 @@ class Printers:
                 check_quiet(row)
             row.update_from_dict(parsed)
             await self._check_free(row)
-            await self._save(change, row, *parsed)
-            change.record(event(row, "printer.updated", by, fields=sorted(parsed)))
+            await self.save(change, row, *parsed)
+            tell(change, by, row, "printer.updated", fields=sorted(parsed))
             structure = bool(parsed.keys() & {"port_id", "sort_order"})
             desired = bool(parsed.keys() & forms.BRIDGE_FIELDS)
-            await self._announce(change, row, structure=structure, desired=desired)
+            await self.announce(change, row, structure=structure, desired=desired)
         return row
 
     async def delete(self, by: Principal, printer_id: int) -> None:
@@ -180,11 +187,11 @@ class Printers:
             row = await self.locked(change, printer_id)
             check_quiet(row)
             row.deleted_at = self._clock.now()
-            await self._save(change, row, "deleted_at")
+            await self.save(change, row, "deleted_at")
             for hook in self._delete_hooks:
                 await hook(change, printer_id)
-            change.record(event(row, "printer.deleted", by))
-            await self._announce(change, row, structure=True, desired=True)
+            tell(change, by, row, "printer.deleted")
+            await self.announce(change, row, structure=True, desired=True)
 
     async def select_file(
         self, by: Principal, printer_id: int, selection: Mapping[str, Any] | None
@@ -194,7 +201,7 @@ class Printers:
         async with self._ledger.change() as change:
             row = await self.locked(change, printer_id)
             row.selected_file = dict(selection) if selection is not None else None
-            await self._save(change, row, "selected_file")
+            await self.save(change, row, "selected_file")
 
     async def _check_port(self, by: Principal, bridge_id: int | None, port_id: str | None) -> None:
         if bridge_id is None:
@@ -282,7 +289,7 @@ class Printers:
             row.print_count += 1
             row.print_seconds += printed_s
         row.queue_hold = plate.HOLD_AFTER.get(outcome, row.queue_hold)
-        await self._save(
+        await self.save(
             change,
             row,
             *("active_grant", "plate_state", "plate_claim", "plate_changed_at"),
@@ -302,7 +309,7 @@ class Printers:
         if fact.state in (PrinterState.ERROR, PrinterState.HALTED):
             at = row.state_at.isoformat()
             row.last_error = {"code": fact.state, "message": row.state_reason, "at": at}
-        await self._save(change, row, "state", "state_reason", "state_at", "last_error")
+        await self.save(change, row, "state", "state_reason", "state_at", "last_error")
         told = {"state": row.state, "old_state": before, "reason": row.state_reason}
         change.record(event(row, "printer.state", None, **told))
         change.wake("scheduler")
@@ -315,13 +322,13 @@ class Printers:
         row = await Printer.filter(id=printer_id, deleted_at=None).first()
         if row is not None and row.firmware != firmware:
             row.firmware = dict(firmware)
-            await self._save(change, row, "firmware")
+            await self.save(change, row, "firmware")
 
     async def hold_in(self, change: Change, printer_id: int, reason: str) -> None:
         """The printer's queue waits for a person from now on."""
         row = await self.locked(change, printer_id)
         row.queue_hold = reason[:MAX_REASON]
-        await self._save(change, row, "queue_hold")
+        await self.save(change, row, "queue_hold")
         change.record(event(row, "printer.queue_held", None, reason=row.queue_hold))
 
     # Plate and queue, by people.
@@ -341,8 +348,8 @@ class Printers:
                 row.plate_state = plate.PlateState.CLEAR
                 row.plate_claim = str(ULID.from_datetime(self._clock.now()))
                 row.plate_changed_at = self._clock.now()
-                await self._save(change, row, "plate_state", "plate_claim", "plate_changed_at")
-                change.record(event(row, "printer.plate_cleared", by))
+                await self.save(change, row, "plate_state", "plate_claim", "plate_changed_at")
+                tell(change, by, row, "printer.plate_cleared")
                 change.wake("scheduler")
         return row
 
@@ -352,6 +359,7 @@ class Printers:
         await self.get(by, printer_id)
         async with self._ledger.change() as change:
             await self.hold_in(change, printer_id, reason or f"Held by {by.username}.")
+            change.note(by, "printer.queue_held", ("printer", printer_id), reason=reason)
         return await self.get(by, printer_id)
 
     async def release_queue(self, by: Principal, printer_id: int) -> Printer:
@@ -362,19 +370,21 @@ class Printers:
             row = await self.locked(change, printer_id)
             if row.queue_hold:
                 row.queue_hold = ""
-                await self._save(change, row, "queue_hold")
-                change.record(event(row, "printer.queue_released", by))
+                await self.save(change, row, "queue_hold")
+                tell(change, by, row, "printer.queue_released")
                 change.wake("scheduler")
         return row
 
-    async def _save(self, change: Change, row: Printer, *names: str) -> None:
+    async def save(self, change: Change, row: Printer, *names: str) -> None:
+        """Write these columns, and tell who holds the row in memory."""
         row.updated_at = self._clock.now()
         await row.save(update_fields=[*names, "updated_at"])
         change.wake(f"printer:{row.id}", bell(row.id))
 
-    async def _announce(
+    async def announce(
         self, change: Change, row: Printer, *, structure: bool, desired: bool
     ) -> None:
+        """Tell who keeps the set of printers (*structure*) and its bridge (*desired*)."""
         if structure:
             change.wake(STRUCTURE)
         if desired and row.bridge_id is not None:

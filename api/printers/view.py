@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from api.clock import iso
 from api.printers.models import Printer
+from api.printers.slots import slot_fields
 from schemas.printer import ACTIVE, Live, PrinterState, Progress, Temperature
 
 _S = PrinterState
@@ -99,11 +100,14 @@ def printer_fields(
         "last_error_code": error.get("code"),
         "last_error_message": error.get("message"),
         "last_error_at": error.get("at"),
-        "machine_type": row.firmware.get("machine"),
+        "machine_type": row.firmware.get("machine") or row.details.get("machine_type"),
         "firmware": row.firmware.get("name"),
         "total_print_hours": round(row.print_seconds / 3600, 3),
         "total_print_count": row.print_count,
         **_NEVER_TOLD,
+        "api_host": row.details.get("api_host"),
+        "nozzle_type": row.details.get("nozzle_type"),
+        "timelapse_enabled": bool(row.details.get("timelapse_enabled")),
         "created_at": iso(row.created_at),
         "updated_at": iso(row.updated_at),
     }
@@ -111,14 +115,11 @@ def printer_fields(
 
 #: Fields of the contract that a printer on a USB cable has no source for.
 _NEVER_TOLD: dict[str, Any] = {
-    "api_host": None,
     "has_api_key": False,
     "hms_errors": None,
     "lights_on": None,
     "fan_speed": None,
-    "nozzle_type": None,
     "camera_discovered": None,
-    "timelapse_enabled": False,
     "hours_since_maintenance": None,
     "prints_since_maintenance": None,
 }
@@ -126,6 +127,7 @@ _NEVER_TOLD: dict[str, Any] = {
 
 def _settings(row: Printer) -> dict[str, Any]:
     """What people have set."""
+    slots = slot_fields(row)
     return {
         "id": row.id,
         "name": row.name,
@@ -148,8 +150,9 @@ def _settings(row: Printer) -> dict[str, Any]:
         "camera_url": row.camera_url,
         "tags": row.tags,
         "slot_count": row.slot_count,
-        "filament_slots": row.slots,
-        "loaded_colors": [slot["color_hex"] for slot in row.slots if slot.get("color_hex")],
+        "filament_slots": slots,
+        "loaded_colors": [slot["color_hex"] for slot in slots if slot["color_hex"]],
+        "sort_order": row.sort_order,
         "shared": row.shared,
         "org_id": row.organization_id,
     }

@@ -11,6 +11,7 @@ from api.errors import NotAuthenticated
 from api.jobs.routes import JobRoutes
 from api.jobs.show import Shown
 from api.principal import Principal
+from api.printers.control_routes import ControlRoutes
 from api.printers.routes import PrinterRoutes
 from api.telemetry.service import Telemetry
 from api.v1 import V1
@@ -32,6 +33,7 @@ class FarmApp:
         self.quart = Quart("farm", static_folder=None)
         self.v1 = V1(self.quart, self)
         PrinterRoutes(farm.printers, self.telemetry, farm.jobs).register(self.v1)
+        ControlRoutes(farm.printers, farm.jobs).register(self.v1)
         shown = Shown(farm.jobs, farm.printers, farm.pools, self.telemetry, farm.library)
         JobRoutes(farm.jobs, shown).register(self.v1)
         self.client: TestClientProtocol = self.quart.test_client()

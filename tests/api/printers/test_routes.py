@@ -180,8 +180,10 @@ async def test_foreign_printers_answer_like_none(app: FarmApp, farm: Farm) -> No
     before = await farm.kinds()
     for method, path, _ in app.v1.routes:
         if path.startswith("/printers/<int:printer_id>"):
-            mine = path.replace("<int:printer_id>", str(printer.id))
-            await app.ask(method, mine, {} if method != "GET" else None, 404)
+            mine = path.replace("<int:printer_id>", str(printer.id)).replace(
+                "<int:slot_number>", "1"
+            )
+            await app.ask(method, mine, {"speed": 1} if method != "GET" else None, 404)
     assert await app.ask("GET", "/printers") == []
     assert await farm.kinds() == before
 
@@ -192,9 +194,11 @@ async def test_viewer_reads_and_controls_nothing(app: FarmApp, farm: Farm) -> No
     app.principal = replace(farm.admin, role=type(farm.admin.role).VIEWER, is_superadmin=False)
     for method, path, _ in app.v1.routes:
         if path.startswith("/printers/<int:printer_id>"):
-            mine = path.replace("<int:printer_id>", str(printer.id))
+            mine = path.replace("<int:printer_id>", str(printer.id)).replace(
+                "<int:slot_number>", "1"
+            )
             expect = 200 if method == "GET" else 403
-            await app.ask(method, mine, {} if method != "GET" else None, expect)
+            await app.ask(method, mine, {"speed": 1} if method != "GET" else None, expect)
     await app.ask("POST", "/printers", {"name": "A"}, 403)
 
 

@@ -157,6 +157,7 @@ async def _own(whole: Whole, admin: Principal) -> None:
             "model_id": str(file["model_id"]),
             "job_id": str(job["id"]),
             "pool_id": str(pool["id"]),
+            "slot_number": "1",
             "bridge_id": str(bridge.id),
             "session_id": str(session.id),
             "token_id": str(token["id"]),

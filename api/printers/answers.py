@@ -1,0 +1,172 @@
+"""What the printer routes answer (v1 contract, 2.3, `PrinterResponse`; what it lacks is ours)."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from api.describe import Answer, Instant
+from api.printers.next_actions import NextAction
+from schemas.printer import PlatePolicy, PrinterState
+
+Celsius = Annotated[float | None, Field(description="°C; null where nothing fresh is known")]
+StatusWord = Literal["idle", "printing", "paused", "offline", "error"]
+GcodeState = Literal["OFFLINE", "IDLE", "PREPARE", "RUNNING", "PAUSED", "FAILED"]
+
+
+class SlotAnswer(Answer):
+    """What is loaded in one slot of a printer, as people said it."""
+
+    id: int
+    printer_id: int
+    slot_number: int = Field(description="From 1")
+    filament_type: str
+    color: str | None
+    color_hex: str | None
+    spoolman_spool_id: int | None
+    assigned_spool_id: int | None
+    spool_confirmed: bool | None
+    loaded_at: Instant | None
+    remaining: float | None = Field(description="Grams")
+    material_type: str | None
+
+
+class ProfileAnswer(Answer):
+    """What a printer is and may do: lengths in mm, ceilings in °C."""
+
+    width_mm: float
+    depth_mm: float
+    height_mm: float
+    form_factor: Literal["rectangular", "circular"]
+    origin: Literal["lowerleft", "center"]
+    heated_bed: bool
+    heated_chamber: bool
+    extruders: int
+    nozzle_mm: float
+    max_nozzle_c: float
+    max_bed_c: float
+    max_chamber_c: float
+
+
+class PrinterAnswer(Answer):
+    """A printer: what people have set, and what it reports."""
+
+    id: int
+    name: str
+    model: str | None
+    nickname: str | None
+    slug: str = Field(description="Its address; it stays when the name changes")
+    octoprint_url: str = Field(description="Where slicers reach it, below this server's address")
+    is_active: bool
+    api_type: str | None = Field(description="serial: on a bridge")
+    bridge_id: int | None = Field(description="null: people run it by hand")
+    port_id: str | None
+    baud: int = Field(description="0: found out")
+    dialect: str
+    profile: ProfileAnswer
+    scripts: dict[str, str] = Field(description="G-code around a print, by name")
+    plate_policy: PlatePolicy
+    bed_x_mm: float | None
+    bed_y_mm: float | None
+    nozzle_diameter: float | None = Field(description="mm")
+    camera_url: str | None
+    tags: list[str]
+    slot_count: int
+    filament_slots: list[SlotAnswer]
+    loaded_colors: list[str]
+    sort_order: int
+    shared: bool
+    org_id: int
+    status: StatusWord
+    state: PrinterState
+    state_reason: str
+    gcode_state: GcodeState | None = Field(description="null: never seen")
+    print_stage: str | None = Field(description="The state while it prints")
+    plate_state: Literal["clear", "occupied", "unknown"]
+    queue_hold: str | None = Field(description="Why its queue waits for a person; null: it runs")
+    current_job_id: int | None
+    nozzle_temp: Celsius
+    nozzle_target_temp: Celsius
+    bed_temp: Celsius
+    bed_target_temp: Celsius
+    progress: float | None = Field(description="Percent of the file that the printer has taken")
+    time_left_s: float | None = Field(description="Seconds, estimated")
+    current_layer: int | None
+    total_layers: int | None
+    last_seen: Instant | None
+    last_error_code: str | None
+    last_error_message: str | None
+    last_error_at: str | None
+    machine_type: str | None
+    firmware: str | None
+    total_print_hours: float
+    total_print_count: int
+    api_host: str | None
+    has_api_key: bool
+    hms_errors: str | None
+    lights_on: bool | None
+    fan_speed: int | None
+    nozzle_type: str | None
+    camera_discovered: bool | None
+    timelapse_enabled: bool
+    hours_since_maintenance: float | None
+    prints_since_maintenance: int | None
+    created_at: Instant
+    updated_at: Instant
+
+
+class LiveStatus(Answer):
+    """What a printer does now."""
+
+    printer_id: int
+    printer_name: str
+    gcode_state: GcodeState
+    status: StatusWord
+    state: PrinterState
+    job_id: int | None
+    job_name: str | None
+    progress: float | None = Field(description="Percent")
+    layer: int | None
+    total_layers: int | None
+    time_remaining: int | None = Field(description="Minutes")
+    bed_temp: Celsius
+    bed_target: Celsius
+    nozzle_temp: Celsius
+    nozzle_target: Celsius
+    wifi_signal: None
+    age_s: float | None = Field(description="Seconds since it was heard; null: never")
+
+
+class Sample(Answer):
+    """Temperatures of a printer at one moment of a print."""
+
+    recorded_at: Instant
+    bed_temp: Celsius
+    bed_target: Celsius
+    nozzle_temp: Celsius
+    nozzle_target: Celsius
+    fan_speed: int | None
+
+
+class Told(Answer):
+    """A printer was told something; *state* is what it has reported since."""
+
+    success: Literal[True]
+    message: str
+    printer_id: int
+    state: str = Field(description="IDLE, RUNNING, or the state's own name in capitals")
+    queue_hold: str | None
+    next_actions: list[NextAction]
+
+
+class Reordered(Answer):
+    """The new order of all printers."""
+
+    success: Literal[True]
+    order: list[int]
+
+
+class BulkUpdated(Answer):
+    """How many printers were changed: all that were named."""
+
+    status: Literal["ok"]
+    affected: int

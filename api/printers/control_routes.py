@@ -1,0 +1,146 @@
+"""v1 routes that tell printers what to do (v1 contract, 2.3): each answers what was reported."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from quart import Response
+
+from api.http import json_answer, json_body
+from api.principal import Principal
+from api.printers import docs, forms
+from api.printers.bodies import FanBody, SpeedBody
+from api.printers.next_actions import after_printer
+from api.printers.service import Printer, Printers
+from api.printers.view import answered_state
+from api.v1 import V1, caller
+from schemas.commands import Verb
+
+#: The contract's speed levels, in percent.
+LEVELS = {1: 50, 2: 100, 3: 124, 4: 166}
+#: How M106 names a fan; without P it is the one that every firmware has.
+FANS = {"part_cooling": "", "auxiliary": " P1", "chamber": " P2"}
+
+
+class ControlRoom(Protocol):
+    """Telling printers what to do."""
+
+    async def tell(self, by: Principal, printer_id: int, verb: Verb) -> Printer:
+        """Do it and return the printer with the state that it reported."""
+
+    async def send(self, by: Principal, printer_id: int, lines: Sequence[str]) -> Printer:
+        """Have these lines executed and return the printer."""
+
+
+class JobsRoom(Protocol):
+    """What control routes need of the jobs."""
+
+    @property
+    def control(self) -> ControlRoom:
+        """Telling printers what to do."""
+
+    async def stop(self, by: Principal, printer_id: int) -> Printer:
+        """End the print with the cancel script."""
+
+
+class ControlRoutes:
+    """``/printers/{id}/…``: pause, stop, plate, queue, speed."""
+
+    def __init__(self, printers: Printers, jobs: JobsRoom) -> None:
+        self._printers = printers
+        self._jobs = jobs
+
+    def register(self, v1: V1) -> None:
+        """Declare the routes."""
+        one = "/printers/<int:printer_id>"
+        v1.add("POST", f"{one}/pause", self.pause, docs.PAUSE)
+        v1.add("POST", f"{one}/resume", self.resume, docs.RESUME)
+        v1.add("POST", f"{one}/stop", self.stop, docs.STOP)
+        v1.add("POST", f"{one}/remote-stop", self.remote_stop, docs.REMOTE_STOP)
+        v1.add("POST", f"{one}/reset-stop", self.reset_stop, docs.RESET_STOP)
+        v1.add("POST", f"{one}/connect", self.connect, docs.CONNECT)
+        v1.add("POST", f"{one}/disconnect", self.disconnect, docs.DISCONNECT)
+        v1.add("POST", f"{one}/plate-cleared", self.plate_cleared, docs.PLATE_CLEARED)
+        v1.add("POST", f"{one}/queue/hold", self.hold, docs.HOLD)
+        v1.add("POST", f"{one}/queue/release", self.release, docs.RELEASE)
+        v1.add("POST", f"{one}/clear-errors", self.clear_errors, docs.CLEAR_ERRORS)
+        v1.add("POST", f"{one}/speed", self.speed, docs.SPEED)
+        v1.add("POST", f"{one}/fan", self.fan, docs.FAN)
+
+    async def pause(self, printer_id: int) -> Response:
+        """Pause the print."""
+        return await self._tell(printer_id, Verb.PAUSE)
+
+    async def resume(self, printer_id: int) -> Response:
+        """Go on with the print."""
+        return await self._tell(printer_id, Verb.RESUME)
+
+    async def stop(self, printer_id: int) -> Response:
+        """End the print with the cancel script."""
+        row = await self._jobs.stop(caller(), printer_id)
+        return _told(row, f"{row.name} reports {row.state}")
+
+    async def remote_stop(self, printer_id: int) -> Response:
+        """M112 at once."""
+        return await self._tell(printer_id, Verb.REMOTE_STOP)
+
+    async def reset_stop(self, printer_id: int) -> Response:
+        """Let a stopped printer work again."""
+        return await self._tell(printer_id, Verb.RESET_STOP)
+
+    async def connect(self, printer_id: int) -> Response:
+        """Open its port."""
+        return await self._tell(printer_id, Verb.CONNECT)
+
+    async def disconnect(self, printer_id: int) -> Response:
+        """Close its port; its queue then waits for a person."""
+        return await self._tell(printer_id, Verb.DISCONNECT)
+
+    async def plate_cleared(self, printer_id: int) -> Response:
+        """Somebody says that the plate is clear."""
+        return _told(await self._printers.plate_cleared(caller(), printer_id), "Plate is clear")
+
+    async def hold(self, printer_id: int) -> Response:
+        """Its queue waits."""
+        return _told(await self._printers.hold_queue(caller(), printer_id), "Queue held")
+
+    async def release(self, printer_id: int) -> Response:
+        """Its queue runs again."""
+        return _told(await self._printers.release_queue(caller(), printer_id), "Queue released")
+
+    async def clear_errors(self, printer_id: int) -> Response:
+        """Its last error is not shown any more."""
+        row = await self._printers.upkeep.clear_errors(caller(), printer_id)
+        return _told(row, "Errors cleared")
+
+    async def speed(self, printer_id: int) -> Response:
+        """Faster or slower."""
+        body = await json_body(SpeedBody)
+        percent = body.percent if body.speed is None else LEVELS[body.speed]
+        if percent is None:
+            raise forms.refuse("speed", "name a level (speed, 1 to 4) or percent")
+        row = await self._jobs.control.send(caller(), printer_id, [f"M220 S{percent}"])
+        return _told(row, f"Speed is {percent} %")
+
+    async def fan(self, printer_id: int) -> Response:
+        """A fan turns, or stops."""
+        body = await json_body(FanBody)
+        line = f"M106{FANS[body.fan]} S{body.speed}"
+        row = await self._jobs.control.send(caller(), printer_id, [line])
+        return _told(row, f"Fan {body.fan} is at {round(body.speed / 2.55)} %")
+
+    async def _tell(self, printer_id: int, verb: Verb) -> Response:
+        row = await self._jobs.control.tell(caller(), printer_id, verb)
+        return _told(row, f"{row.name} reports {row.state}")
+
+
+def _told(row: Printer, message: str) -> Response:
+    return json_answer(
+        {
+            "success": True,
+            "message": message,
+            "printer_id": row.id,
+            "state": answered_state(row),
+            "queue_hold": row.queue_hold or None,
+            "next_actions": after_printer(row.id),
+        }
+    )
