@@ -172,7 +172,8 @@ def problem_answer(problem: Problem) -> Response:
     kind = problem.kind
     error = {**problem.extra, "code": problem.code, "detail": problem.detail}
     error["retriable"] = kind.retriable
-    headers = {"Retry-After": str(problem.extra.get("retry_after_s", 1))} if kind.retriable else {}
+    wait_s = problem.extra.get("retry_after_s", 1 if kind.retriable else None)
+    headers = {} if wait_s is None else {"Retry-After": str(wait_s)}
     return json_answer({"detail": problem.detail, "error": error}, kind.v1_status, headers)
 
 

@@ -4,6 +4,8 @@ Whoever loses a role, an organization or their place here loses their sessions i
 transaction. The farm keeps a superadmin, and an organization that governs itself keeps an admin.
 """
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from tortoise.exceptions import IntegrityError
@@ -16,6 +18,8 @@ from api.accounts.sessions import Sessions
 from api.errors import Forbidden, Invalid, NotFound
 from api.events.service import Change
 from api.principal import Principal, Role
+
+MAX_SETTINGS_CHARS = 64 * 1024
 
 
 class Directory(Sessions):
@@ -84,6 +88,24 @@ class Directory(Sessions):
         except IntegrityError:
             raise _taken(str(changed.get("username"))) from None
         return await self.user(by, user_id)
+
+    async def set_user_settings(
+        self, by: Principal, user_id: int, given: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """What a person's clients keep for them (JSON by name); what is not *given* stays.
+
+        People set their own, an admin anybody's. All there are then. Raises `NotFound`, `Invalid`.
+        """
+        by.require("self.write" if user_id == by.user_id else "users.admin")
+        user = await self.user(by, user_id)
+        async with self._ledger.change() as change:
+            row = await User.filter(id=user.id).select_for_update().get()
+            merged = {**row.settings, **given}
+            if len(json.dumps(merged)) > MAX_SETTINGS_CHARS:
+                raise Invalid(f"A person's settings have at most {MAX_SETTINGS_CHARS} characters.")
+            await User.filter(id=user.id).update(settings=merged)
+            change.note(by, "user.updated", ("user", user.id), settings=sorted(given))
+        return merged
 
     async def delete_user(self, by: Principal, user_id: int) -> None:
         """Remove a person and everything they proved themselves with; their history stays.

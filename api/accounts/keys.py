@@ -21,6 +21,7 @@ TOKEN_START = "odin_"  # noqa: S105  the public beginning of every token
 PREFIX_CHARACTERS = 10
 _SESSION_PREFIX_CHARACTERS = 24
 _MAX_ID_DIGITS = 10
+_MAX_NONCE = 32
 _PLAUSIBLE = re.compile(r"[A-Za-z0-9_.-]{16,2048}")
 
 
@@ -85,9 +86,7 @@ class SessionTokens:
 
     def ticket(self, credential_id: int) -> str:
         """A signed reference to a credential; no secret can be told from it."""
-        said = f"push {credential_id}".encode()
-        signature = hmac.new(self._signing_key().raw_value, said, hashlib.sha256).hexdigest()
-        return f"{credential_id}-{signature}"
+        return f"{credential_id}-{self._signature(f'push {credential_id}')}"
 
     def credential_of(self, ticket: str) -> int | None:
         """The credential that a `ticket` of ours stands for; None for anything else."""
@@ -95,7 +94,27 @@ class SessionTokens:
         if not number.isascii() or not number.isdigit() or len(number) > _MAX_ID_DIGITS:
             return None
         ours = self.ticket(int(number))
-        return int(number) if hmac.compare_digest(ours.encode(), ticket.encode()) else None
+        return (
+            int(number)
+            if hmac.compare_digest(ours.encode(), ticket.encode("utf-8", "replace"))
+            else None
+        )
+
+    def device_mark(self, user_id: int) -> str:
+        """What a browser keeps after *user_id* has logged in there; it proves nothing else."""
+        nonce = secrets.token_urlsafe(12)
+        return f"{nonce}.{self._signature(f'device {user_id} {nonce}')}"
+
+    def device_of(self, mark: str, user_id: int) -> str | None:
+        """Which device of *user_id* a `device_mark` of ours names; None for anything else."""
+        nonce, _, signature = mark.partition(".")
+        ours = self._signature(f"device {user_id} {nonce}")
+        fits = hmac.compare_digest(ours.encode(), signature.encode("utf-8", "replace"))
+        return nonce if fits and len(nonce) <= _MAX_NONCE else None
+
+    def _signature(self, said: str) -> str:
+        key = self._signing_key().raw_value
+        return hmac.new(key, said.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 
     def _signing_key(self) -> OctKey:
         if self._key is None:

@@ -26,7 +26,7 @@ from api.accounts.bodies import (
     SetupBody,
     TokenBody,
 )
-from api.accounts.service import WS_TICKET_LIFE, Accounts, Login
+from api.accounts.service import WS_TICKET_LIFE, Accounts, CameWith, Login
 from api.accounts.views import page, session_view, token_view
 from api.config import Settings
 from api.describe import Doc
@@ -35,6 +35,9 @@ from api.v1 import SESSION_COOKIE, V1, caller, check_origin
 
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _MAX_FORM_FIELDS = 20
+#: Says that somebody has logged in there before, and nothing else.
+DEVICE_COOKIE = "device"
+DEVICE_COOKIE_S = 180 * 24 * 3600
 _FRESH = ("reauth_required",)
 _GUESSED = ("wrong_password", "rate_limited", "locked_out")
 
@@ -163,12 +166,12 @@ class AccountRoutes:
         body = await _login_body()
         agent = request.headers.get("User-Agent", "")
         cookies = request.cookies.getlist(SESSION_COOKIE)
+        came_with = CameWith(
+            session=cookies[0] if len(cookies) == 1 else "",
+            device=request.cookies.get(DEVICE_COOKIE, ""),
+        )
         login = await self._accounts.login(
-            body.username,
-            body.password,
-            remote_address(),
-            agent,
-            instead_of=cookies[0] if len(cookies) == 1 else "",
+            body.username, body.password, remote_address(), agent, came_with
         )
         return self._logged_in(login)
 
@@ -258,15 +261,20 @@ class AccountRoutes:
 
     def _logged_in(self, login: Login) -> Response:
         answer = _secret({"access_token": login.token, "token_type": "bearer"})
-        answer.set_cookie(
-            SESSION_COOKIE,
-            login.token,
-            max_age=self._settings.session_hours * 3600,
-            path="/",
-            secure=self._secure(),
-            httponly=True,
-            samesite="Strict",
-        )
+        mark = self._accounts.device_mark(login.principal)
+        for name, value, life_s in (
+            (SESSION_COOKIE, login.token, self._settings.session_hours * 3600),
+            (DEVICE_COOKIE, mark, DEVICE_COOKIE_S),
+        ):
+            answer.set_cookie(
+                name,
+                value,
+                max_age=life_s,
+                path="/",
+                secure=self._secure(),
+                httponly=True,
+                samesite="Strict",
+            )
         return answer
 
     def _secure(self) -> bool:

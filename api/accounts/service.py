@@ -8,7 +8,7 @@ from api.accounts.first_hour import FirstHour, SetupState
 from api.accounts.office import FIRST_ORGANIZATION
 from api.accounts.organizations import Organizations, OrganizationView
 from api.accounts.remembered import Remembered, Remembrance
-from api.accounts.sessions import WS_TICKET_LIFE, Login
+from api.accounts.sessions import WS_TICKET_LIFE, CameWith, Login
 from api.accounts.tokens import MAX_EXPIRES_DAYS, AppKey, Tokens
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "WS_TICKET_LIFE",
     "Accounts",
     "AppKey",
+    "CameWith",
     "Login",
     "OrganizationView",
     "Remembrance",

@@ -32,6 +32,21 @@ class Login:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameWith:
+    """What a client sent along with a login.
+
+    *session*: the secret of a session, which ends with the login, so that nobody keeps one that
+    they planted there. *device*: a `device_mark`.
+    """
+
+    session: str = ""
+    device: str = ""
+
+
+NOTHING = CameWith()
+
+
 class Sessions(Office):
     """Who is signed in."""
 
@@ -40,17 +55,19 @@ class Sessions(Office):
         bus.listen(ENDS, on_ring=self._credentials.forget).__enter__()
 
     async def login(
-        self, username: str, password: str, remote: str, agent: str, *, instead_of: str = ""
+        self, username: str, password: str, remote: str, agent: str, came_with: CameWith = NOTHING
     ) -> Login:
         """Open a session. Raises `NotAuthenticated`, or `TooMany` after too many failures.
 
-        An unknown name takes as long, and reads the same, as a wrong password. The session whose
-        secret the client came with (*instead_of*) ends: nobody keeps what they planted there.
+        An unknown name takes as long, and reads the same, as a wrong password. Somebody on a device
+        where they have logged in before is not locked out by what others do.
         """
         possible = len(username) <= MAX_USERNAME  # a row cannot even be asked for a longer one
         user = await User.get_or_none(username=username) if possible else None
-        known = user is not None and await self._has_been_here(user, remote)
-        attempt = await self._throttle.begin(username, remote, known_device=known)
+        device = self._session_tokens.device_of(came_with.device, user.id if user else 0)
+        known = user is not None and (device is not None or await self._has_been_here(user, remote))
+        place = remote if device is None else f"device {device}"
+        attempt = await self._throttle.begin(username, place, known_device=known)
         fits = await self._passwords.fits(password, user.password_hash if user else None)
         if user is None or not fits:
             await self._note_failure(user, username, "wrong name or password")
@@ -64,12 +81,17 @@ class Sessions(Office):
             same = User.filter(id=user.id, password_hash=user.password_hash, is_active=True)
             if not await same.update(last_login_at=now):  # changed while we were hashing
                 raise NotAuthenticated("Invalid credentials")
-            if keys.plausible(instead_of):
-                planted = {"prefix": keys.prefix_of(instead_of), "sha256": keys.digest(instead_of)}
-                await self._credentials.revoke_in(change, kind=CredentialKind.SESSION, **planted)
+            if keys.plausible(came_with.session):
+                old = {"prefix": keys.prefix_of(came_with.session)}
+                old["sha256"] = keys.digest(came_with.session)
+                await self._credentials.revoke_in(change, kind=CredentialKind.SESSION, **old)
             login = await self._open_session(change, user, remote, agent)
             change.note(login.principal, "auth.login", ("user", user.id))
         return login
+
+    def device_mark(self, by: Principal) -> str:
+        """What makes the browser of *by* a known device at the next `login`."""
+        return self._session_tokens.device_mark(by.user_id)
 
     async def logout(self, by: Principal) -> None:
         """End the session that asks; a token or key stays what it is."""
