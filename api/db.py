@@ -170,24 +170,28 @@ class Transaction:
     """
 
     def __init__(self, organization_id: int | None = None) -> None:
+        self.number: int | None = None  # as PostgreSQL counts; None on SQLite
         self._organization_id = organization_id
         self._context = in_transaction()
 
-    async def __aenter__(self) -> None:
+    async def __aenter__(self) -> "Transaction":
         for pause_s in BEGIN_AGAIN_S:
             try:
-                return await self._begin()
+                await self._begin()
             except (Transient, DBConnectionError):
                 self._context = in_transaction()
+            else:
+                return self
             await asyncio.sleep(pause_s)
-        return await self._begin()
+        await self._begin()
+        return self
 
     async def _begin(self) -> None:
         begun = False
         try:
             client: Any = await self._context.__aenter__()
             if has_other_writers():
-                await client.lock(self._organization_id)
+                self.number = await client.lock(self._organization_id)
             begun = True
         finally:
             if not begun and hasattr(self._context, "token"):  # it holds the connection

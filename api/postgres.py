@@ -31,11 +31,12 @@ CONNECT_S = 5.0
 CLASS_OF_LOCKS = 7305  # our half of the advisory locks' numbers: any number, as long as it is ours
 WHOLE_FARM = 0
 ASK_OUTCOME_S = (0.0, 0.1, 0.3, 0.6, 1.0, 2.0)  # pauses before each question for a lost commit
-READ_AGAIN = 2
+READ_AGAIN_S = (0.01, 0.05, 0.2)  # pauses before a SELECT is asked again
 
 _LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server's farewell came, and the end of the socket did not
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
@@ -113,19 +114,18 @@ class PostgresClient(AsyncpgDBClient):
         await self._post_connect()
 
     async def _translate_exceptions(self, func: Method, *args: Any, **kwargs: Any) -> Any:
-        tries = READ_AGAIN if _only_reads(func.__name__, args) else 0
+        pauses_s = iter(READ_AGAIN_S if _only_reads(func.__name__, args) else ())
         while True:
             try:
                 return await super()._translate_exceptions(func, *args, **kwargs)
             except BaseORMException:
                 raise
             except Exception as error:
-                if isinstance(error, _LOST) and not isinstance(error, TimeoutError) and tries:
-                    tries -= 1
-                    continue
-                if (known := translated(error)) is not None:
-                    raise known from error
-                raise
+                known = translated(error)
+                pause_s = next(pauses_s, None) if isinstance(known, DBConnectionError) else None
+                if pause_s is None:
+                    raise known or error from error
+            await asyncio.sleep(pause_s)
 
     def _in_transaction(self) -> TransactionContext:
         return _PooledTransaction(PostgresTransaction(self), self._pool_init_lock)
@@ -157,10 +157,11 @@ class PostgresTransaction(TransactionWrapper):
         super().__init__(connection)
         self._number: str | None = None  # as the server counts, once `lock` has asked for it
 
-    async def lock(self, organization_id: int | None) -> None:
+    async def lock(self, organization_id: int | None) -> int:
         """Keep other writers of *organization_id* out, or all of them, until the end.
 
         What was read after this is still true at the end of the transaction, in every process.
+        Returns the number of the transaction as the server counts.
         """
         if organization_id is None:
             query, values = _LOCK_FARM, [CLASS_OF_LOCKS, WHOLE_FARM]
@@ -168,6 +169,7 @@ class PostgresTransaction(TransactionWrapper):
             query, values = _LOCK_ORGANIZATION, [CLASS_OF_LOCKS, WHOLE_FARM, organization_id]
         _, rows = await self.execute_query(query, values)
         self._number = str(rows[0][0])
+        return int(self._number)
 
     async def _translate_exceptions(self, func: Method, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -189,7 +191,7 @@ class PostgresTransaction(TransactionWrapper):
         """Raises `Transient` when it certainly did not happen, `OperationalError` when unknown."""
         try:
             await super().commit()
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except (*_LOST, asyncpg.PostgresError) as error:
             self._finalized = True
             known = translated(error)
             if isinstance(known, DBConnectionError) and self._number is not None:

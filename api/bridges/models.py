@@ -11,7 +11,8 @@ class Bridge(Model):
 
     *epoch* rises with every accepted hello; an older socket's frames are ignored. *fact_journal*
     and *fact_seq* are the cumulative acknowledgement of its facts, *command_seq* the last number
-    given to a command of this room.
+    given to a command of this room. *held_by* is the API process that holds its link (`Replica`;
+    empty: whoever looks), *shown_online* what people were told last.
     """
 
     id = fields.IntField(primary_key=True)
@@ -30,6 +31,8 @@ class Bridge(Model):
     connected_at = fields.DatetimeField(null=True)
     last_seen_at = fields.DatetimeField(null=True)
     disconnected_at = fields.DatetimeField(null=True)
+    held_by = fields.CharField(max_length=26, default="", db_default="")
+    shown_online = fields.BooleanField(default=False, db_default=False)
     fact_journal = fields.CharField(max_length=64, default="")
     fact_seq = fields.BigIntField(default=0)
     command_seq = fields.BigIntField(default=0)
@@ -42,6 +45,16 @@ class Bridge(Model):
 
     class Meta:
         table = "bridge"
+
+
+class Replica(Model):
+    """An API process, while it runs. *beat* rises every two seconds."""
+
+    id = fields.CharField(max_length=26, primary_key=True)
+    beat = fields.BigIntField()
+
+    class Meta:
+        table = "replica"
 
 
 class Nonce(Model):

@@ -25,6 +25,12 @@ class Presence:
         """The room has a link of *epoch*."""
         self._seen[bridge_id] = _Seen(epoch)
 
+    def seen(self, bridge_id: int, epoch: int) -> None:
+        """Another process has a link of *epoch*; an older one than is known changes nothing."""
+        known = self._seen.get(bridge_id)
+        if known is None or known.epoch <= epoch:
+            self._seen[bridge_id] = _Seen(epoch)
+
     def left(self, bridge_id: int, epoch: int, now: float) -> bool:
         """The link of *epoch* ended. False when a newer one already stands: nothing changes."""
         seen = self._seen.get(bridge_id)

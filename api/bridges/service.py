@@ -20,6 +20,7 @@ from api.bridges.keys import canonical_key, digest, proves
 from api.bridges.models import Bridge, Nonce
 from api.bridges.positions import fact_position
 from api.bridges.presence import Presence
+from api.bridges.replicas import PRESENCE, Replicas
 from api.bus.local import Bus
 from api.clock import Clock
 from api.config import Settings
@@ -73,6 +74,7 @@ class Bridges:
         self._clock = clock
         self._bus = bus
         self._presence = Presence(settings.bridge_grace_s)
+        self.replicas = Replicas(self._presence, clock, bus)
         self._seen_written: dict[int, float] = {}
 
     async def load(self) -> None:
@@ -238,7 +240,6 @@ class Bridges:
         """Accept *hello*: the epoch rises, an older link of this bridge is worth nothing now."""
         now = self._clock.now()
         session, token = str(ULID()), _bulk_token(bridge)
-        was_online = self.online(bridge.id)
         async with self._ledger.change() as change:
             row = await Bridge.get(id=bridge.id)
             position = fact_position(row.fact_journal, row.fact_seq, hello.resume)
@@ -253,6 +254,8 @@ class Bridges:
                 connected_at=now,
                 last_seen_at=now,
                 disconnected_at=None,
+                held_by=self._bus.origin,
+                shown_online=True,
                 fact_journal=position.journal,
                 fact_seq=position.seq,
                 reported_version=0,
@@ -261,9 +264,9 @@ class Bridges:
             if position.lost:
                 facts = {"count": position.lost, "what": "facts"}
                 change.record(_happened(row, "bridge.facts_lost", data=facts))
-            if not was_online:
+            if not row.shown_online:
                 change.record(_happened(row, "bridge.online"))
-            change.wake(f"bridge:{bridge.id}")
+            change.wake(f"bridge:{bridge.id}", PRESENCE)
             self._presence.came(bridge.id, epoch)
         return OpenedLink(
             epoch=epoch,
@@ -298,8 +301,9 @@ class Bridges:
         if not self._presence.left(bridge_id, epoch, self._clock.monotonic()):
             return
         self._seen_written.pop(bridge_id, None)
-        async with self._ledger.change():
+        async with self._ledger.change() as change:
             await Bridge.filter(id=bridge_id, epoch=epoch).update(disconnected_at=self._clock.now())
+            change.wake(PRESENCE)
 
     def online(self, bridge_id: int) -> bool:
         """From memory: connected, or away for less than the grace."""
@@ -311,7 +315,8 @@ class Bridges:
         if not lapsed:
             return
         async with self._ledger.change() as change:
-            for bridge in await Bridge.filter(id__in=lapsed, revoked_at__isnull=True):
+            for bridge in await Bridge.filter(id__in=lapsed, revoked_at=None, shown_online=True):
+                await Bridge.filter(id=bridge.id).update(shown_online=False)
                 change.record(_happened(bridge, "bridge.offline"))
 
     # Positions. All take part in somebody's transaction.

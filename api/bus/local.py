@@ -9,15 +9,44 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Protocol
 
+#: Called with the key and the payload that another process told.
+OnLive = Callable[[str, bytes], None]
+
 
 class Bus(Protocol):
     """What rooms need of a bus."""
 
-    def wake(self, names: Iterable[str]) -> None:
-        """Wake everybody who listens to one of *names*."""
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes are on it."""
+
+    @property
+    def origin(self) -> str:
+        """Who this process is on it; empty where nobody else is."""
+
+    def wake(self, names: Iterable[str], number: int | None = None) -> None:
+        """Wake everybody who listens to one of *names*, here and in other processes.
+
+        *number*: the outbox row in which the same names stand, for others who miss this.
+        """
+
+    def ring(self, names: Iterable[str]) -> None:
+        """Wake the listeners to *names* in this process only."""
 
     def listen(self, *names: str, on_ring: Callable[[], None] | None = None) -> "Listener":
         """A listener to *names*; use it as a context manager. *on_ring* is called at once."""
+
+    def live(self, key: str, payload: bytes) -> None:
+        """Tell other processes the newest of *key* (JSON): lossy, the latest wins."""
+
+    def on_live(self, told: OnLive) -> None:
+        """Call *told* with what other processes tell by `live`."""
+
+    async def start(self) -> None:
+        """Begin to talk with other processes; returns at once."""
+
+    async def stop(self) -> None:
+        """Say what is left to say, within a second, and stop."""
 
 
 class Listener:
@@ -82,8 +111,22 @@ class LocalBus:
     def __init__(self) -> None:
         self.listeners: dict[str, set[Listener]] = {}
 
-    def wake(self, names: Iterable[str]) -> None:
+    @property
+    def is_shared(self) -> bool:
+        """Nobody else is on it."""
+        return False
+
+    @property
+    def origin(self) -> str:
+        """Nobody needs to know."""
+        return ""
+
+    def wake(self, names: Iterable[str], number: int | None = None) -> None:
         """Wake everybody who listens to one of *names*; unknown names are nobody's."""
+        self.ring(names)
+
+    def ring(self, names: Iterable[str]) -> None:
+        """Wake the listeners to *names*."""
         for name in names:
             for listener in tuple(self.listeners.get(name, ())):
                 listener.ring()
@@ -91,3 +134,15 @@ class LocalBus:
     def listen(self, *names: str, on_ring: Callable[[], None] | None = None) -> Listener:
         """A listener to *names*."""
         return Listener(self, names, on_ring)
+
+    def live(self, key: str, payload: bytes) -> None:
+        """There is nobody to tell."""
+
+    def on_live(self, told: OnLive) -> None:
+        """Nobody will tell anything."""
+
+    async def start(self) -> None:
+        """There is nobody to talk with."""
+
+    async def stop(self) -> None:
+        """Nothing is left to say."""

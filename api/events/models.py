@@ -24,6 +24,21 @@ class Event(Model):
         unique_together = (("organization_id", "number"),)
 
 
+class Outbox(Model):
+    """Names to be woken, for a minute, for processes that the bus did not reach.
+
+    *number* is that of the transaction, as PostgreSQL counts; *origin* the bus that told it.
+    """
+
+    number = fields.BigIntField(primary_key=True, generated=False)
+    origin = fields.CharField(max_length=26)
+    names: Any = fields.JSONField()
+    at = fields.DatetimeField()
+
+    class Meta:
+        table = "outbox"
+
+
 class AuditEntry(Model):
     """Who did what and from where, written with the change itself, never altered.
 

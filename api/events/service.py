@@ -15,6 +15,7 @@ from api.bus.local import Bus
 from api.clock import Clock
 from api.db import Transaction, has_other_writers
 from api.events.models import AuditEntry, Event
+from api.events.outbox import put
 from api.principal import Principal
 
 #: The peer of the request that is being served; empty for what the farm does by itself.
@@ -90,11 +91,12 @@ class Ledger:
         change = Change()
         scope = organization_id if has_other_writers() else None
         writer = self._writers.setdefault(scope, asyncio.Lock())
-        async with writer, Transaction(scope):
+        async with writer, Transaction(scope) as transaction:
             yield change
             await self._write(change.happened)
             await self._audit(change.noted)
-        self._bus.wake(change.wakes)
+            number = await put(self._bus, transaction, change.wakes, self._clock)
+        self._bus.wake(change.wakes, number)
 
     async def _write(self, happened: list[Happened]) -> None:
         numbers: dict[int, int] = {}

@@ -12,6 +12,25 @@ class Migration(migrations.Migration):
 
     operations = [
         ops.CreateModel(
+            name='AppKeyRequest',
+            fields=[
+                ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('organization_id', fields.IntField(db_index=True)),
+                ('sha256', fields.CharField(unique=True, max_length=64)),
+                ('user_token', fields.CharField(unique=True, max_length=64)),
+                ('app', fields.CharField(max_length=100)),
+                ('username', fields.CharField(default='', max_length=100)),
+                ('printer_id', fields.IntField(null=True)),
+                ('remote_address', fields.CharField(default='', db_index=True, max_length=64)),
+                ('state', fields.CharField(default='pending', max_length=16)),
+                ('granted_by', fields.IntField(null=True)),
+                ('created_at', fields.DatetimeField(db_index=True, auto_now=False, auto_now_add=False)),
+                ('polled_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'app_key_request', 'app': 'farm', 'pk_attr': 'id', 'table_description': 'An app that asks for a key (OctoPrint contract, 7). It lives for seconds.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
             name='AuditEntry',
             fields=[
                 ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
@@ -29,6 +48,28 @@ class Migration(migrations.Migration):
             bases=['Model'],
         ),
         ops.CreateModel(
+            name='GatewaySocket',
+            fields=[
+                ('connection_id', fields.CharField(primary_key=True, unique=True, db_index=True, max_length=128)),
+                ('kind', fields.CharField(max_length=8)),
+                ('organization_id', fields.IntField(db_index=True)),
+                ('bridge_id', fields.IntField(null=True, db_index=True)),
+                ('greeted', fields.BooleanField(default=False)),
+                ('epoch', fields.IntField(default=0)),
+                ('desired_told', fields.IntField(default=0)),
+                ('live_ms', fields.BigIntField(default=-1)),
+                ('stuck_at', fields.BigIntField(default=-1)),
+                ('foreign_reports', fields.IntField(default=0)),
+                ('pushing_until', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('push_again', fields.BooleanField(default=False)),
+                ('principal', fields.JSONField(null=True, encoder=JSON_DUMPS, decoder=loads)),
+                ('cursor', fields.BigIntField(default=0)),
+                ('opened_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'gateway_socket', 'app': 'farm', 'pk_attr': 'connection_id', 'table_description': 'One socket. *kind* is link (a bridge) or feed (a dashboard).'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
             name='Outbox',
             fields=[
                 ('number', fields.BigIntField(primary_key=True, unique=True, db_index=True)),
@@ -36,7 +77,7 @@ class Migration(migrations.Migration):
                 ('names', fields.JSONField(encoder=JSON_DUMPS, decoder=loads)),
                 ('at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'outbox', 'app': 'farm', 'pk_attr': 'number', 'table_description': 'Names to be woken, for processes that the bus did not reach; kept for a minute.'},
+            options={'table': 'outbox', 'app': 'farm', 'pk_attr': 'number', 'table_description': 'Names to be woken, for a minute, for processes that the bus did not reach.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -54,6 +95,28 @@ class Migration(migrations.Migration):
                 ('deleted_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
             options={'table': 'pool', 'app': 'farm', 'pk_attr': 'id', 'table_description': 'Printers behind one name. Those of *printer_ids*, and those that have all of *tags*.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='Preferences',
+            fields=[
+                ('tree', fields.CharField(primary_key=True, unique=True, db_index=True, max_length=32)),
+                ('organization_id', fields.IntField(db_index=True)),
+                ('settings', fields.JSONField(default=dict, encoder=JSON_DUMPS, decoder=loads)),
+                ('profiles', fields.JSONField(default=dict, encoder=JSON_DUMPS, decoder=loads)),
+                ('current', fields.CharField(default='_default', max_length=64)),
+                ('offsets_c', fields.JSONField(default=dict, encoder=JSON_DUMPS, decoder=loads)),
+            ],
+            options={'table': 'octoprint_preferences', 'app': 'farm', 'pk_attr': 'tree', 'table_description': "Settings of one printer or pool that only OctoPrint's clients know; *tree* names it."},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='Replica',
+            fields=[
+                ('id', fields.CharField(primary_key=True, unique=True, db_index=True, max_length=26)),
+                ('beat', fields.BigIntField()),
+            ],
+            options={'table': 'replica', 'app': 'farm', 'pk_attr': 'id', 'table_description': 'An API process, while it runs. *beat* rises every two seconds.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -81,6 +144,16 @@ class Migration(migrations.Migration):
             ],
             options={'table': 'tree_name', 'app': 'farm', 'unique_together': (('tree', 'path'),), 'pk_attr': 'id', 'table_description': "A name in the tree of a printer or a pool (OctoPrint's `local`). Deleting it keeps the blob."},
             bases=['Model'],
+        ),
+        ops.AddField(
+            model_name='Bridge',
+            name='held_by',
+            field=fields.CharField(default='', db_default='', max_length=26),
+        ),
+        ops.AddField(
+            model_name='Bridge',
+            name='shown_online',
+            field=fields.BooleanField(default=False, db_default=False),
         ),
         ops.AddField(
             model_name='Credential',

@@ -20,6 +20,7 @@ from api.clock import Clock
 from api.events.service import Ledger
 from api.principal import Principal
 from api.telemetry.history import KEEP_S, Reading
+from api.telemetry import relay
 from api.telemetry.models import LastLive, Sample
 from api.telemetry.slots import Slot, Slots
 from schemas.link import LiveSnap
@@ -96,6 +97,7 @@ class Telemetry:
         self._all_heard = asyncio.Event()
         self._patient_until = float("-inf")
         self._watchers: list[Watcher] = []
+        bus.on_live(relay.hearer(self._relayed))
 
     def watch(self, watcher: Watcher) -> None:
         """Call *watcher* whenever something visible of a printer has changed; it must be quick."""
@@ -118,16 +120,33 @@ class Telemetry:
             if self._awaited:
                 self._heard(live.printer)
             slot = self._slots.of(live.printer, bridge.organization_id, bridge.id)
-            changes = slot.changes
-            has_moved = slot.put(live, now, wall_s)
-            if has_moved:
+            slot.is_relayed = False
+            if self._put(slot, live, now, wall_s):
                 moved.append(f"printer:{live.printer}")
-            if slot.changes != changes:
-                for watcher in self._watchers:
-                    watcher(bridge.organization_id, live.printer, has_moved)
+            if self._bus.is_shared:
+                relay.tell(self._bus, slot, live)
         if moved:
             self._bus.wake(moved)
         return foreign
+
+    def _put(self, slot: Slot, live: Live, now: float, wall_s: float) -> bool:
+        changes = slot.changes
+        has_moved = slot.put(live, now, wall_s)
+        if slot.changes != changes:
+            for watcher in self._watchers:
+                watcher(slot.organization_id, slot.printer_id, has_moved)
+        return has_moved
+
+    def _relayed(self, picture: relay.Picture) -> None:
+        """Another process heard *picture*; it writes the rows, too."""
+        live = picture.live
+        self._heard(live.printer)
+        slot = self._slots.of(live.printer, picture.organization, picture.bridge)
+        now, wall_s = self._clock.monotonic(), self._clock.now().timestamp()
+        has_moved = self._put(slot, live, now, wall_s)
+        slot.is_relayed, slot.unsaved = True, False
+        if has_moved:
+            self._bus.ring([f"printer:{live.printer}"])
 
     async def _own(self, bridge_id: int, now: float) -> frozenset[int]:
         known = self._rooms.get(bridge_id)

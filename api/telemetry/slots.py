@@ -25,6 +25,7 @@ class Slot:
     placed: bool = True  # False: read from a row, which does not say on which bridge
     changes: int = 0
     unsaved: bool = False
+    is_relayed: bool = False  # another process hears it, and writes its rows
     saved_at: float = float("-inf")
     sampled_at: float = float("-inf")
     history: History = field(default_factory=History)
@@ -51,7 +52,8 @@ class Slot:
     def wants_sample(self, now: float) -> bool:
         """It prints, and the last sample is a minute ago."""
         return (
-            self.live is not None
+            not self.is_relayed
+            and self.live is not None
             and self.live.state in ACTIVE
             and now - self.sampled_at >= SAMPLE_EVERY_S
         )

@@ -17,8 +17,7 @@ from api.events.service import Happened, Ledger
 from api.postgres import PostgresClient, PostgresTransaction, translated
 from tests.api.postgres.conftest import Database
 
-
-Lock = Callable[[PostgresTransaction, int | None], Awaitable[None]]
+Lock = Callable[[PostgresTransaction, int | None], Awaitable[int]]
 
 
 @pytest.fixture
@@ -135,12 +134,13 @@ async def test_a_fifth_of_collisions_is_not_seen_by_callers(
     real = PostgresTransaction.lock
     collided = 0
 
-    async def lock(self: PostgresTransaction, organization_id: int | None) -> None:
+    async def lock(self: PostgresTransaction, organization_id: int | None) -> int:
         nonlocal collided
-        await real(self, organization_id)
+        number = await real(self, organization_id)
         if dice.random() < 0.2:
             collided += 1
             raise dice.choice([asyncpg.SerializationError, asyncpg.DeadlockDetectedError])("x")
+        return number
 
     monkeypatch.setattr("api.db.AGAIN_S", (0.0, 0.0, 0.0))
     monkeypatch.setattr(PostgresTransaction, "lock", _translating(lock))
@@ -150,9 +150,9 @@ async def test_a_fifth_of_collisions_is_not_seen_by_callers(
 
 
 def _translating(lock: Lock) -> Lock:
-    async def wrapped(self: PostgresTransaction, organization_id: int | None) -> None:
+    async def wrapped(self: PostgresTransaction, organization_id: int | None) -> int:
         try:
-            await lock(self, organization_id)
+            return await lock(self, organization_id)
         except asyncpg.PostgresError as error:
             known = translated(error)
             assert known is not None
