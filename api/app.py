@@ -35,7 +35,6 @@ from api.db import open_database, persistently
 from api.errors import Unavailable
 from api.events.history import History
 from api.events.outbox import Repair
-from api.events.outbox import Repair
 from api.events.service import Ledger
 from api.feed.routes import EventRoutes
 from api.feed.service import Feed
@@ -206,7 +205,6 @@ class Application:
             await self.quart.startup()
             return
         await self.bus.start()
-        await self.bus.start()
         with self._context:
             await self.rooms.accounts.offer_setup()
             await self.rooms.bridges.load()
@@ -230,7 +228,6 @@ class Application:
             if self._context is not None:
                 stack.push_async_callback(self._context.close_connections)
                 stack.push_async_callback(self._leave)
-                stack.push_async_callback(self._leave)
             stack.push_async_callback(self.quart.shutdown)
             await self.drain()
             for task in self._tasks:
@@ -243,13 +240,6 @@ class Application:
     async def drain(self) -> None:
         """Close every socket with 1012, so that their owners come back soon."""
         await asyncio.gather(self.link.drain(), self.rooms.sockets.drain())
-
-    async def _leave(self) -> None:
-        """The other processes hear at once that this one goes."""
-        self.database.__enter__()
-        with suppress(BaseORMException, OSError):
-            await self.rooms.bridges.replicas.leave()
-        await self.bus.stop()
 
     async def _leave(self) -> None:
         """The other processes hear at once that this one goes."""

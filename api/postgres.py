@@ -125,7 +125,12 @@ class PostgresClient(AsyncpgDBClient):
                 pause_s = next(pauses_s, None) if isinstance(known, DBConnectionError) else None
                 if pause_s is None:
                     raise known or error from error
+            await self.doubt_connections()
             await asyncio.sleep(pause_s)
+
+    async def doubt_connections(self) -> None:
+        """One was lost: whoever takes one of the others from the pool gets a new one instead."""
+        await self._expire_connections()
 
     def _in_transaction(self) -> TransactionContext:
         return _PooledTransaction(PostgresTransaction(self), self._pool_init_lock)
@@ -145,9 +150,7 @@ class _PooledTransaction(TransactionContextPooled):
         except BaseORMException:
             raise
         except Exception as error:
-            if (known := translated(error)) is not None:
-                raise known from error
-            raise
+            raise translated(error) or error from error
 
 
 class PostgresTransaction(TransactionWrapper):
@@ -179,10 +182,16 @@ class PostgresTransaction(TransactionWrapper):
         except Exception as error:
             known = translated(error)
             if isinstance(known, DBConnectionError):  # before COMMIT: it certainly did nothing
-                raise Transient(known) from error
-            if known is not None:
-                raise known from error
-            raise
+                known = Transient(known)
+                await self._client().doubt_connections()
+            raise known or error from error
+
+    def _client(self) -> PostgresClient:
+        parent = self._parent
+        while isinstance(parent, PostgresTransaction):
+            parent = parent._parent
+        assert isinstance(parent, PostgresClient)
+        return parent
 
     def _in_transaction(self) -> TransactionContext:
         return NestedTransactionContext(PostgresTransaction(self))
@@ -201,12 +210,10 @@ class PostgresTransaction(TransactionWrapper):
 
     async def _find_out(self, number: str, error: Exception) -> None:
         """Return if transaction *number* was committed."""
-        parent = self._parent
-        assert isinstance(parent, PostgresClient)
         for pause_s in ASK_OUTCOME_S:
             await asyncio.sleep(pause_s)
             try:
-                found = await parent.outcome(number)
+                found = await self._client().outcome(number)
             except BaseORMException as still:
                 _log.warning("cannot ask what became of transaction %s: %s", number, still)
                 continue
