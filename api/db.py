@@ -40,6 +40,8 @@ MODELS = [
     "api.jobs.models",
     "api.telemetry.models",
     "api.events.models",
+    "api.gateway.models",
+    "api.octoprint.models",
 ]
 
 

@@ -16,6 +16,7 @@ import msgspec
 from tortoise.expressions import F
 from ulid import ULID
 
+from api.bridges import sightings
 from api.bridges.keys import canonical_key, digest, proves
 from api.bridges.models import Bridge, Nonce
 from api.bridges.positions import fact_position
@@ -87,26 +88,8 @@ class Bridges:
             self._presence.left(bridge_id, epoch, now)
 
     async def refresh(self, silent_s: float) -> None:
-        """Who is there, from rows: for a process that holds no links itself.
-
-        A room that gave no sign of life for *silent_s* seconds is not there, whatever its row says.
-        """
-        now, wall = self._clock.monotonic(), self._clock.now()
-        rows = Bridge.filter(revoked_at__isnull=True, connected_at__isnull=False)
-        columns = ("id", "epoch", "last_seen_at", "disconnected_at")
-        for bridge_id, epoch, seen_at, gone_at in await rows.values_list(*columns):
-            ended = gone_at
-            if (
-                ended is None
-                and seen_at is not None
-                and wall - seen_at > timedelta(seconds=silent_s)
-            ):
-                ended = seen_at
-            if ended is None:
-                self._presence.came(bridge_id, epoch)
-            else:
-                ago_s = max(0.0, (wall - ended).total_seconds())
-                self._presence.left(bridge_id, epoch, now - ago_s)
+        """Who is there, from rows: for a process that holds no links (`api.bridges.sightings`)."""
+        await sightings.read(self._presence, self._clock, max(silent_s, 2 * SEEN_EVERY_S))
 
     # Rooms as people see them.
 

@@ -27,7 +27,7 @@ from api.link.connection import MAX_FOREIGN
 from api.link.facts import FOREIGN, GAP
 from api.link.handler import LinkHandler
 from schemas.codec import BadFrame, decode
-from schemas.link import Beat, Body, FactBatch, Hello, LiveSnap, Nak, Refuse, Sender, Welcome
+from schemas.link import Beat, Body, FactBatch, Hello, LiveSnap, Nak, Sender, Welcome
 from schemas.session import LinkSession, LinkState
 
 LEASE_S = 15.0
@@ -77,6 +77,7 @@ class LinkSockets:
 
     async def message(self, socket: GatewaySocket, text: str) -> None:
         """Take one frame of the bridge, answer it, and carry what waits for it."""
+        await self._welcomed(socket)
         bridge = await Bridge.get(id=socket.bridge_id)
         session = self._session(socket)
         if session.state is LinkState.OPEN and bridge.epoch != socket.epoch:
@@ -106,13 +107,24 @@ class LinkSockets:
         if not await rows.update(greeted=True):
             return True  # the same hello once more
         answer = await self._handler.hello(bridge, hello)
-        if isinstance(answer, Welcome):
+        session.say(answer, self._clock.monotonic())
+        if not isinstance(answer, Welcome):
+            return False
+        # The row has its epoch after the welcome has left, so that nobody pushes ahead of it.
+        if await self._flush(socket, session):
             socket.epoch = answer.epoch
             await GatewaySocket.filter(connection_id=socket.connection_id).update(
                 epoch=answer.epoch
             )
-        session.say(answer, self._clock.monotonic())
-        return not isinstance(answer, Refuse)
+        return True
+
+    async def _welcomed(self, socket: GatewaySocket) -> None:
+        """What an agent says after its welcome may come before that is written down: wait."""
+        for wait_s in GAP_WAITS_S:
+            if not socket.greeted or socket.epoch:
+                return
+            await self._sleep(wait_s)
+            await socket.refresh_from_db()
 
     async def _take(
         self,
@@ -130,7 +142,19 @@ class LinkSockets:
             answers = [*answers, Beat(sent_ms=self._now_ms(), echo_ms=body.sent_ms)]
         for answer in answers:
             _say(session, answer, self._clock.monotonic())
+        if isinstance(body, Beat) and await self._stuck(socket, bridge, body):
+            return False
         return await self._judge(socket, answers)
+
+    async def _stuck(self, socket: GatewaySocket, bridge: Bridge, beat: Beat) -> bool:
+        """Whether facts wait at the agent and none was recorded since its last beat.
+
+        Their invocation has died: over a fresh link they are sent again.
+        """
+        before = socket.stuck_at
+        at = bridge.fact_seq if beat.outbox else -1
+        await GatewaySocket.filter(connection_id=socket.connection_id).update(stuck_at=at)
+        return at >= 0 and at == before
 
     async def _newest(self, socket: GatewaySocket, text: str) -> bool:
         """Whether this picture is newer than every one taken; it is the newest from now on."""

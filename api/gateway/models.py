@@ -11,8 +11,9 @@ class GatewaySocket(Model):
 
     *greeted*: its hello was taken, which happens once. *epoch*: of its link, 0 before the welcome.
     *desired_told*: the configuration it has carried. *live_ms*: the agent's clock in the newest
-    picture taken. *pushing_until* and *push_again*: who writes to it now, see `links`. *principal*
-    and *cursor*: who watches, and the last event that was told.
+    picture taken. *stuck_at*: the last recorded fact when a beat said that more wait.
+    *pushing_until* and *push_again*: who writes to it now, see `links`. *principal* and *cursor*:
+    who watches, and the last event that was told.
     """
 
     connection_id = fields.CharField(max_length=128, primary_key=True)
@@ -23,6 +24,7 @@ class GatewaySocket(Model):
     epoch = fields.IntField(default=0)
     desired_told = fields.IntField(default=0)
     live_ms = fields.BigIntField(default=-1)
+    stuck_at = fields.BigIntField(default=-1)
     foreign_reports = fields.IntField(default=0)
     pushing_until = fields.DatetimeField(null=True)
     push_again = fields.BooleanField(default=False)

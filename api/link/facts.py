@@ -100,8 +100,7 @@ class FactRecorder:
             if standing is not Standing.CURRENT:
                 return []
             fresh = new_facts(row.fact_journal, row.fact_seq, batch)
-            printers = await self._rooms.printers.on_bridge(row.id)
-            work = _Batch(change, row, frozenset(printer.id for printer in printers))
+            work = _Batch(change, row, await self._rooms.printers.numbers_on(row.id))
             await (self._each if one_by_one else self._all)(work, fresh)
             seq = fresh[-1].seq if fresh else row.fact_seq
             if fresh:

@@ -73,6 +73,9 @@ class PrintersRoom(Protocol):
     async def on_bridge(self, bridge_id: int) -> Sequence[OnBridge]:
         """Those that are there now."""
 
+    async def numbers_on(self, bridge_id: int) -> frozenset[int]:
+        """Their numbers, as the rows say now."""
+
     async def desired(self, bridge_id: int) -> Sequence[PrinterConfig]:
         """Their configuration."""
 

@@ -26,9 +26,11 @@ class NonceBody(Body):
 class LinkRoutes:
     """`POST /bridge/v1/nonce` and `GET /bridge/v1/files/{sha256}`."""
 
-    def __init__(self, bridges: Bridges, files: FilesRoom[Any]) -> None:
+    def __init__(self, bridges: Bridges, files: FilesRoom[Any], link_url: str = "") -> None:
+        """*link_url*: where the link is opened, if not beside these routes."""
         self._bridges = bridges
         self._files = files
+        self._link_url = link_url
 
     def register(self, quart: Quart) -> None:
         """Declare the routes."""
@@ -39,7 +41,10 @@ class LinkRoutes:
         """A challenge; the answer is the same for bridges that do not exist."""
         body = await json_body(NonceBody)
         nonce = await self._bridges.make_nonce(body.bridge_id)
-        return json_answer({"nonce": nonce, "expires_in": NONCE_S})
+        answer = {"nonce": nonce, "expires_in": NONCE_S}
+        if self._link_url:
+            answer["link_url"] = self._link_url
+        return json_answer(answer)
 
     async def file(self, sha256: str) -> Response:
         """A file of the bridge's organization, whole or from where a transfer broke off."""

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import msgspec
@@ -31,6 +31,7 @@ STEP_S = 1.0
 BATCH_ROWS = 200
 KEEP_SAMPLES = timedelta(days=7)
 SWEEP_EVERY_S = 3600.0
+REFRESH_OVERLAP = timedelta(seconds=10)  # clocks of processes differ, and commits take a moment
 CATCH_UP_S = 4.0  # how long readers wait after a start for prints to be heard of again
 
 _log = logging.getLogger("gantry.telemetry")
@@ -96,6 +97,7 @@ class Telemetry:
         self._awaited: set[int] = set()  # printed when the API stopped, not heard of since
         self._all_heard = asyncio.Event()
         self._patient_until = float("-inf")
+        self._refreshed_at = datetime.min.replace(tzinfo=UTC)
         self._watchers: list[Watcher] = []
         bus.on_live(relay.hearer(self._relayed))
 
@@ -244,16 +246,31 @@ class Telemetry:
         now, wall = self._clock.monotonic(), self._clock.now()
         self._patient_until = now + CATCH_UP_S
         for row in await LastLive.all():
-            try:
-                live = msgspec.convert(row.live, Live)
-            except msgspec.ValidationError as error:
-                _log.warning("printer %d: last picture is unreadable: %s", row.printer_id, error)
+            live = _live_of(row)
+            if live is None:
                 continue
             if live.state in ACTIVE:
                 live = msgspec.structs.replace(live, progress=None)
                 self._awaited.add(row.printer_id)
             heard_at = now - max(0.0, (wall - row.at).total_seconds())
             self._slots.restore(row.printer_id, row.organization_id, live, heard_at)
+
+    async def flush(self) -> None:
+        """Write every picture that is not written yet: for a process that may be frozen next."""
+        unsaved = [slot for slot in self._slots.all() if slot.unsaved]
+        await self._save(unsaved, self._clock.monotonic())
+
+    async def refresh(self) -> None:
+        """Take what other processes have written: for one that holds no links itself."""
+        self._rooms.clear()
+        now, wall = self._clock.monotonic(), self._clock.now()
+        for row in await LastLive.filter(at__gte=self._refreshed_at):
+            heard_at = now - max(0.0, (wall - row.at).total_seconds())
+            live = _live_of(row)
+            if live is not None:
+                wall_s = row.at.timestamp()
+                self._slots.take(row.printer_id, row.organization_id, live, heard_at, wall_s)
+        self._refreshed_at = wall - REFRESH_OVERLAP
 
     async def run(self) -> None:
         """Write rows and tell of rooms that went away, once a second, until cancelled."""
@@ -314,6 +331,14 @@ class Telemetry:
                 slot.sampled_at = now
             async with self._ledger.change():
                 await Sample.bulk_create(rows)
+
+
+def _live_of(row: LastLive) -> Live | None:
+    try:
+        return msgspec.convert(row.live, Live)
+    except msgspec.ValidationError as error:
+        _log.warning("printer %d: last picture is unreadable: %s", row.printer_id, error)
+        return None
 
 
 def _batches(slots: list[Slot]) -> Iterator[list[Slot]]:

@@ -89,6 +89,17 @@ class Slots:
                 printer_id, organization_id, None, live, heard_at, placed=False
             )
 
+    def take(
+        self, printer_id: int, organization_id: int, live: Live, heard_at: float, wall_s: float
+    ) -> None:
+        """A picture that another process heard at *heard_at*; older ones than ours are left."""
+        slot = self._slots.get(printer_id)
+        if slot is None:
+            self.restore(printer_id, organization_id, live, heard_at)
+        elif slot.live is None or heard_at > slot.heard_at:
+            slot.put(live, heard_at, wall_s)
+            slot.unsaved = False  # its row is where it comes from
+
     def all(self) -> list[Slot]:
         """Every slot."""
         return list(self._slots.values())

@@ -24,6 +24,17 @@ class Address:
         """The URL of the websocket."""
         return "ws" + self.http.removeprefix("http") + LINK_PATH
 
+    def link_told(self, told: str | None) -> str:
+        """The websocket's URL when the API named one: a gateway has its own. None: `link`.
+
+        Raises `PairingError` for one that is not encrypted although the API's address is.
+        """
+        if not told:
+            return self.link
+        insecure = self.http.startswith("http://")
+        address = parse(told, insecure=insecure)
+        return "ws" + address.http.removeprefix("http")
+
     @property
     def uses_proxy(self) -> bool:
         """Whether the machine's proxy settings count: never for this machine itself."""

@@ -8,7 +8,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
 from bridge.agent.address import Address
-from bridge.agent.errors import LinkError, Refused
+from bridge.agent.errors import LinkError, PairingError, Refused
 from bridge.agent.identity import Identity, Pairing
 from schemas.codec import MAX_FRAME_BYTES
 from schemas.link import AUTH_SCHEME, NONCE_PATH, signed_text
@@ -35,6 +35,7 @@ class Socket(Protocol):
 
 class _Nonce(msgspec.Struct, frozen=True):
     nonce: str
+    link_url: str | None = None
 
 
 class _Error(msgspec.Struct, frozen=True):
@@ -56,10 +57,12 @@ class Dialler:
     async def dial(self, address: Address | None = None) -> ClientConnection:
         """A fresh socket, to *address* if given. Raises `LinkError` or `Refused`."""
         target = address or self._address
-        header = await self._authorization(target)
+        greeting = await self._greeting(target)
+        link = _link(target, greeting.link_url)
+        header = self._authorization(greeting.nonce)
         try:
             return await connect(
-                target.link,
+                link,
                 additional_headers={"Authorization": header},
                 compression=None,
                 max_size=2 * MAX_FRAME_BYTES,
@@ -74,14 +77,13 @@ class Dialler:
         except InvalidStatus as error:
             raise _rejected(error) from error
         except (OSError, TimeoutError, WebSocketException) as error:
-            raise LinkError(f"cannot open {target.link}: {error}") from error
+            raise LinkError(f"cannot open {link}: {error}") from error
 
-    async def _authorization(self, target: Address) -> str:
-        nonce = await self._nonce(target)
+    def _authorization(self, nonce: str) -> str:
         signature = self._identity.sign(signed_text(self._bridge_id, nonce))
         return f'{AUTH_SCHEME} bridge="{self._bridge_id}", nonce="{nonce}", signature="{signature}"'
 
-    async def _nonce(self, target: Address) -> str:
+    async def _greeting(self, target: Address) -> _Nonce:
         import httpx
 
         try:
@@ -97,9 +99,16 @@ class Dialler:
                 retry_after(answer.headers.get("Retry-After")),
             )
         try:
-            return msgspec.json.decode(answer.content, type=_Nonce).nonce
+            return msgspec.json.decode(answer.content, type=_Nonce)
         except msgspec.DecodeError as error:
             raise LinkError(f"{target.http} is no Gantry API: {error}") from error
+
+
+def _link(target: Address, told: str | None) -> str:
+    try:
+        return target.link_told(told)
+    except PairingError as error:
+        raise LinkError(f"{target.http} names a link that is not used: {error}") from error
 
 
 def retry_after(header: str | None) -> float | None:

@@ -1,0 +1,162 @@
+"""Gantry as cloud functions: ``http``, ``websocket``, ``tick`` and ``migrate`` for AWS Lambda.
+
+The same application as in a container, with nothing assumed between two events: who is there and
+what printers report is read from rows at the start of each, what a change is to set in motion is
+done before it ends. One event loop lives as long as the process; the database is opened by the
+first event. infra/aws/template.yaml says how they are deployed.
+"""
+
+import asyncio
+import dataclasses
+import functools
+import logging
+import os
+from collections.abc import Coroutine, MutableMapping
+from typing import Any, TypeVar
+
+import orjson
+from mangum import Mangum
+
+from api import migrate as migrations
+from api.app import Application
+from api.config import Settings, load
+from api.errors import Problem
+from api.gateway.bus import FunctionBus
+from api.gateway.errands import Errands, all_of
+from api.gateway.links import LinkSockets
+from api.gateway.models import GatewaySocket
+from api.gateway.post import GatewayPoster
+
+Event = dict[str, Any]
+T = TypeVar("T")
+
+#: A function gets 6 MB an event, and a body comes in base64: what is larger goes straight to S3.
+MAX_UPLOAD_BYTES = 4_500_000
+JSON_TYPES = ["text/", "application/json", "application/openapi+json", "application/javascript"]
+
+_log = logging.getLogger("gantry.function")
+
+
+def function_settings() -> Settings:
+    """The settings of this process. Raises `SettingError`."""
+    settings = load()
+    most = min(settings.max_upload_bytes, MAX_UPLOAD_BYTES)
+    return dataclasses.replace(settings, max_upload_bytes=most)
+
+
+class Process:
+    """One process of the cloud, from its cold start to its end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self.loop)
+        self._settings = settings
+        self._bus = FunctionBus()
+        self.application = Application(settings, bus=self._bus)
+        self._poster = GatewayPoster(settings.gateway_url)
+        self._links = LinkSockets(self.application.handler, self._poster, self.application.clock)
+        self._bus.attend(Errands(self._links, self.application.rooms.scheduler).run)
+        self._mangum = Mangum(self._asgi, lifespan="off", text_mime_types=JSON_TYPES)
+        self._open = False
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run *work* and everything that it set in motion."""
+        return self.loop.run_until_complete(self._whole(work))
+
+    async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            await self._ready()
+            return await work
+        finally:
+            await self._bus.finished()
+
+    async def _ready(self) -> None:
+        """The database is open, and memory says what the rows say."""
+        if not self._open:
+            await self.application.startup(background=False)
+            self._open = True
+        self.application.database.__enter__()
+        self._bus.begin()
+        await self.application.rooms.bridges.refresh(self._settings.dead_s)
+        await self.application.rooms.telemetry.refresh()
+
+    # HTTP.
+
+    def http(self, event: Event, context: object) -> Any:
+        """A request of the HTTP API."""
+        return self._mangum(event, context)  # type: ignore[arg-type]
+
+    async def _asgi(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        await self._whole(self.application(scope, receive, send))
+
+    # Websockets.
+
+    async def socket(self, event: Event) -> Event:
+        """An event of a WebSocket API; the answer counts for ``CONNECT`` only."""
+        context = event["requestContext"]
+        connection_id, kind = context["connectionId"], context["eventType"]
+        if kind == "CONNECT":
+            return await self._connect(connection_id, event)
+        socket = await GatewaySocket.get_or_none(connection_id=connection_id)
+        if socket is not None and kind == "DISCONNECT":
+            await self._links.gone(socket)
+        elif socket is not None:
+            await self._links.message(socket, event.get("body") or "")
+            await self.application.rooms.telemetry.flush()
+        return {"statusCode": 200}
+
+    async def _connect(self, connection_id: str, event: Event) -> Event:
+        headers = {name.lower(): value for name, value in event.get("headers", {}).items()}
+        try:
+            await self._links.connect(connection_id, headers.get("authorization", ""))
+        except Problem as problem:
+            error = {"code": problem.code, "detail": problem.detail}
+            body = orjson.dumps({"detail": problem.detail, "error": error}).decode()
+            return {"statusCode": problem.kind.v1_status, "body": body}
+        return {"statusCode": 200}
+
+    # The clock.
+
+    async def tick(self) -> Event:
+        """Everything that is due once a minute; the names of what failed."""
+        rooms = self.application.rooms
+        failed = await all_of(
+            {
+                "expire commands and run the queue": rooms.scheduler.step,
+                "write samples": rooms.telemetry.step,
+            }
+        )
+        return {"failed": failed}
+
+
+@functools.cache
+def _this() -> Process:
+    return Process(function_settings())
+
+
+def http(event: Event, context: object) -> Any:
+    """Lambda handler of the HTTP API."""
+    return _this().http(event, context)
+
+
+def websocket(event: Event, context: object) -> Event:
+    """Lambda handler of both WebSocket APIs."""
+    process = _this()
+    return process.run(process.socket(event))
+
+
+def tick(event: Event, context: object) -> Event:
+    """Lambda handler of the schedule, once a minute."""
+    process = _this()
+    return process.run(process.tick())
+
+
+def migrate(event: Event, context: object) -> Event:
+    """Bring the database up to date; invoked by hand after a deployment."""
+    return {"applied": asyncio.run(migrations.migrate(load()))}
+
+
+if os.environ.get("AWS_LAMBDA_FUNCTION_NAME"):
+    # Made while the runtime is starting, which is faster than the first event and says at once
+    # when a setting is wrong.
+    _this()
