@@ -1,11 +1,10 @@
 """What one pass over a file tells: lines, layers, temperatures, and the slicer's own words.
 
-Runs in a worker thread while the next bytes come, a megabyte (a millisecond) at a time, so that
-the event loop gets its turn.
+Runs in a thread while the next bytes come, a megabyte (about a millisecond) at a time, so that the
+event loop gets its turn.
 Temperatures and refused codes come from `schemas.gcode`, the parser of the gate at the port.
 """
 
-import asyncio
 import re
 from collections import deque
 from typing import Any
@@ -17,7 +16,6 @@ from schemas.gcode.gate import MAX_CARRY_BYTES, Finding, judge, scan_lines
 from schemas.gcode.policy import Origin, Treatment
 from schemas.printer import Profile
 
-BATCH_BYTES = 1024 * 1024  # a hop to a thread costs as much as looking at 100 KB
 COMMENT_BYTES = 256 * 1024  # of the head and of the tail; thumbnails at the head take their part
 _MAX_REFUSALS = 20
 
@@ -131,38 +129,3 @@ def _layers(batch: bytes) -> int:
             count += 1
         at = batch.find(b"L", at + 1)
     return count
-
-
-class ScanAhead:
-    """A scan that looks at what came, in a thread, while more comes.
-
-    At most one batch is looked at and one gathered, so a slow thread slows the sender down.
-    """
-
-    def __init__(self) -> None:
-        self._scan = Scan()
-        self._batch = bytearray()
-        self._looking: asyncio.Future[None] | None = None
-
-    async def feed(self, chunk: bytes) -> None:
-        """The next bytes."""
-        self._batch += chunk
-        if len(self._batch) >= BATCH_BYTES:
-            await self._hand_over()
-
-    async def finish(self) -> dict[str, Any]:
-        """The facts of all that was fed, as `Scan.finish`."""
-        await self._hand_over()
-        await self._looked()
-        return await asyncio.to_thread(self._scan.finish)
-
-    async def _hand_over(self) -> None:
-        await self._looked()
-        batch, self._batch = bytes(self._batch), bytearray()
-        loop = asyncio.get_running_loop()
-        self._looking = loop.run_in_executor(None, self._scan.feed, batch)
-
-    async def _looked(self) -> None:
-        if self._looking is not None:
-            await self._looking
-            self._looking = None

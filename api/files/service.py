@@ -5,6 +5,7 @@ can use them (DESIGN sections 3 and 7, Files). A name is a label for a blob in t
 printer or pool; several names and jobs may share one blob.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from api.events.service import Change, Happened, Ledger
 from api.files.limits import check_facts
 from api.files.models import Blob, TreeName
 from api.files.names import clean_path, parents
-from api.files.scan import ScanAhead
+from api.files.scan import Scan
 from api.files.tree import Tree
 from api.principal import Principal
 from api.storage import Draft, Storage, Written
@@ -53,20 +54,20 @@ class Files:
         empty and not_gcode), `Unavailable` (storage_unavailable), or whatever *reader* raises.
         """
         by.require("files.write")
-        async with self._storage.draft() as draft:
-            size_bytes, reading = 0, ScanAhead()
+        reading = Scan()
+        async with self._storage.draft(reading.feed) as draft:
+            size_bytes = 0
             async for chunk in reader:
                 size_bytes += len(chunk)
                 if size_bytes > self._max_bytes:
                     raise self._too_large()
                 await draft.write(chunk)
-                await reading.feed(chunk)
             if must_be_gcode and not size_bytes:
                 raise Invalid(f"{filename} is empty.")
             written = await draft.finish()
             known = await self._known(by.organization_id, written)
             if known is None:
-                facts = await reading.finish()
+                facts = await asyncio.to_thread(reading.finish)
                 if must_be_gcode:
                     _check_gcode(facts, filename)
                 return await self._keep(by, draft, written, facts)

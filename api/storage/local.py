@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from api.errors import Unavailable
-from api.storage.protocol import Written
+from api.storage.protocol import Watch, Written
 
 BATCH_BYTES = 1024 * 1024  # a hop to a thread costs as much as hashing 100 KB
 READ_BYTES = 256 * 1024
@@ -35,9 +35,9 @@ class LocalStorage:
         self._root = root
 
     @asynccontextmanager
-    async def draft(self) -> AsyncIterator["LocalDraft"]:
-        """A new draft; removed on the way out unless it was kept."""
-        draft = await asyncio.to_thread(self._open_draft)
+    async def draft(self, watch: Watch | None = None) -> AsyncIterator["LocalDraft"]:
+        """A new draft; removed on the way out unless it was kept. *watch* sees every byte."""
+        draft = await asyncio.to_thread(self._open_draft, watch)
         try:
             yield draft
         finally:
@@ -85,12 +85,12 @@ class LocalStorage:
         file.seek(start)
         return file
 
-    def _open_draft(self) -> "LocalDraft":
+    def _open_draft(self, watch: Watch | None) -> "LocalDraft":
         folder = self._root / "drafts"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             _sweep(folder)
-            return LocalDraft(self._root, folder / secrets.token_hex(16))
+            return LocalDraft(self._root, folder / secrets.token_hex(16), watch)
         except OSError as error:
             raise _unavailable(error) from None
 
@@ -98,30 +98,28 @@ class LocalStorage:
 class LocalDraft:
     """A file on its way in, hashed as it is written."""
 
-    def __init__(self, root: Path, path: Path) -> None:
+    def __init__(self, root: Path, path: Path, watch: Watch | None) -> None:
         self._root = root
         self._path = path
+        self._watch = watch
         self._file = path.open("xb", buffering=0)
         self._busy = threading.Lock()  # a cancelled write still runs in its thread
-        self._batch = bytearray()
+        self._batch: list[bytes] = []
+        self._batch_bytes = 0
         self._writing: asyncio.Future[None] | None = None
         self._error: OSError | None = None
         self._size_bytes = 0
         self._sha256 = hashlib.sha256()
         self._sha1 = hashlib.sha1(usedforsecurity=False)
 
-    @property
-    def path(self) -> Path:
-        """Where the draft lies."""
-        return self._path
-
     async def write(self, chunk: bytes) -> None:
         """Add *chunk*. Raises `Unavailable` when the disk is full.
 
         One batch is written while the next is gathered; who comes faster than the disk waits.
         """
-        self._batch += chunk
-        if len(self._batch) >= BATCH_BYTES:
+        self._batch.append(chunk)
+        self._batch_bytes += len(chunk)
+        if self._batch_bytes >= BATCH_BYTES:
             await self._hand_over()
 
     async def finish(self) -> Written:
@@ -165,7 +163,7 @@ class LocalDraft:
 
     async def _hand_over(self) -> None:
         await self._written()
-        batch, self._batch = self._batch, bytearray()
+        batch, self._batch, self._batch_bytes = self._batch, [], 0
         loop = asyncio.get_running_loop()
         self._writing = loop.run_in_executor(None, self._flush, batch)
 
@@ -177,8 +175,9 @@ class LocalDraft:
         if self._error is not None:
             raise _unavailable(self._error)
 
-    def _flush(self, batch: bytearray) -> None:
+    def _flush(self, chunks: list[bytes]) -> None:
         with self._busy:
+            batch = b"".join(chunks)
             self._sha256.update(batch)
             self._sha1.update(batch)
             view = memoryview(batch)
@@ -188,6 +187,8 @@ class LocalDraft:
             except OSError as error:
                 self._error = error
             self._size_bytes += len(batch)
+            if self._watch is not None:
+                self._watch(batch)
 
     def _sync(self) -> None:
         os.fsync(self._file.fileno())

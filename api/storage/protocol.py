@@ -1,10 +1,12 @@
 """What a storage does for the files room: drafts that become blobs, and reading parts of them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+Watch = Callable[[bytes], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,10 +21,6 @@ class Written:
 class Draft(Protocol):
     """Bytes on their way in. Every method raises `Unavailable` when there is no room."""
 
-    @property
-    def path(self) -> Path:
-        """Where the bytes lie on this machine until they are kept, for who reads them first."""
-
     async def write(self, chunk: bytes) -> None:
         """Add *chunk*. Returns when more may come."""
 
@@ -36,8 +34,12 @@ class Draft(Protocol):
 class Storage(Protocol):
     """Blobs by key. Methods raise `Unavailable` (storage_unavailable) when it cannot be reached."""
 
-    def draft(self) -> AbstractAsyncContextManager[Draft]:
-        """A new draft; leaving the context without `keep` removes every trace of it."""
+    def draft(self, watch: Watch | None = None) -> AbstractAsyncContextManager[Draft]:
+        """A new draft; leaving the context without `keep` removes every trace of it.
+
+        *watch* gets every byte in order, about a megabyte at a time, in a thread while the next
+        come; it has had all when `finish` returns.
+        """
 
     async def exists(self, key: str) -> bool:
         """Whether there are bytes under *key*."""

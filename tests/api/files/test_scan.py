@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from api.files.scan import BATCH_BYTES, Scan
+from api.files.scan import Scan
 from api.files.slicers import facts_of
 
 ROOT = Path(__file__).parents[3]
 DATA = ROOT / "tests" / "data"
 
 
-def scanned(content: bytes, step: int = BATCH_BYTES) -> dict[str, Any]:
+def scanned(content: bytes, step: int = 1024 * 1024) -> dict[str, Any]:
     reading = Scan()
     for at in range(0, len(content), step):
         reading.feed(content[at : at + step])
