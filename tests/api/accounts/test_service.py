@@ -8,31 +8,13 @@ import pytest
 from tortoise import connections
 
 from api.accounts.models import Credential, LoginAttempt, Organization, User
-from api.accounts.people import NewUser
-from api.accounts.service import Accounts, Login
-from api.errors import Forbidden, Invalid, NotAuthenticated, NotFound, Problem, TooMany
+from api.accounts.service import Accounts
+from api.errors import Forbidden, Invalid, NotAuthenticated, NotFound, TooMany
 from api.events.service import Ledger
 from api.principal import Principal, Role
 from tests.api.accounts.conftest import PASSWORD
+from tests.api.accounts.people import HERE, add_user, fail, make_admin
 from tests.api.conftest import FakeClock
-
-HERE = "192.0.2.1"
-
-
-async def make_admin(accounts: Accounts) -> Login:
-    return await accounts.setup("admin", "admin@example.org", PASSWORD, HERE)
-
-
-async def fail(accounts: Accounts, username: str, address: str) -> Problem:
-    with pytest.raises(Problem) as caught:
-        await accounts.login(username, "wrong", address, "")
-    return caught.value
-
-
-async def add_user(accounts: Accounts, by: Principal, name: str, role: Role) -> Principal:
-    new = NewUser(username=name, email="", password=PASSWORD, role=role)
-    await accounts.create_user(by, new)
-    return (await accounts.login(name, PASSWORD, HERE, "")).principal
 
 
 async def test_twenty_racing_set_ups_make_one_admin(accounts: Accounts) -> None:
