@@ -18,6 +18,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "beat_s": (0.1, 3600),
     "dead_s": (0.2, 24 * 3600),
     "bridge_grace_s": (0, 3600),
+    "drain_s": (0, 600),
     "events_days": (0.001, 3660),
     "events_keep": (100, 100_000_000),
     "database_pool_min": (0, 1000),
@@ -53,6 +54,7 @@ class Settings:
     live_interval_s: float = 1.0
     beat_s: float = 15.0
     dead_s: float = 40.0
+    drain_s: float = 0.0  # at a stop: not ready for so long before anything is closed
     bridge_grace_s: float = 5.0  # a room away for less than this is not shown as offline
     events_days: float = 30.0  # how long events are kept, for those who come back late
     events_keep: int = 200_000  # and how many of each organization

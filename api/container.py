@@ -147,6 +147,8 @@ async def run(settings: Settings, listening: socket.socket, ready_fd: int | None
         _tell_ready(ready_fd, {"url": url, "port": port, "pid": os.getpid()})
         await stop.wait()
         _log.info("stopping")
+        application.readiness.is_stopping = True
+        await asyncio.sleep(settings.drain_s)  # so that load balancers send no more requests
         await application.drain()
 
     try:

@@ -4,19 +4,17 @@
 `server` and `text`, and the product beside them.
 """
 
-import asyncio
 from html import escape
 from typing import Annotated, Literal
 
 from pydantic import Field
 from quart import Quart, Response, request
-from tortoise import connections
-from tortoise.exceptions import BaseORMException
 
 from api import VERSION
 from api.describe import Answer, Doc
 from api.errors import NotAuthenticated
 from api.http import json_answer
+from api.readiness import Readiness
 from api.v1 import V1, explicit_secret
 
 V1_LEVEL = "1.9.3"
@@ -29,7 +27,6 @@ VERSIONS = {
     "server": OCTOPRINT_LEVEL,
     "text": f"OctoPrint {OCTOPRINT_LEVEL} (Gantry {VERSION})",
 }
-_DATABASE_S = 2.0  # a database that takes longer for nothing is of no use
 
 _PAGE = f"""<!doctype html>
 <html lang="en">
@@ -73,6 +70,7 @@ class ReadyAnswer(Answer):
 
     ready: bool
     version: str
+    problems: Annotated[list[str], Field(description="Why not, with the setting to look at")]
 
 
 class WrongKey(Answer):
@@ -98,8 +96,9 @@ _READY = Doc(
 class StatusRoutes:
     """Version, health and the page at the root."""
 
-    def __init__(self, quart: Quart) -> None:
+    def __init__(self, quart: Quart, readiness: Readiness) -> None:
         self._quart = quart
+        self._readiness = readiness
 
     def register(self, v1: V1) -> None:
         """Declare the routes."""
@@ -108,10 +107,30 @@ class StatusRoutes:
             return await _version(v1)
 
         v1.add("GET", "/version", version, _VERSION, public=True)
-        v1.add("GET", "/health", health, _HEALTH, public=True)
-        v1.add("GET", "/health/ready", ready, _READY, public=True)
-        self._quart.add_url_rule("/health", "health", health, methods=["GET"])
+        v1.add("GET", "/health", self.health, _HEALTH, public=True)
+        v1.add("GET", "/health/ready", self.ready, _READY, public=True)
+        self._quart.add_url_rule("/health", "health", self.health, methods=["GET"])
+        self._quart.add_url_rule("/health/ready", "ready", self.ready, methods=["GET"])
         self._quart.add_url_rule("/", "page", page, methods=["GET"])
+
+    async def health(self) -> Response:
+        """That the process answers, and whether its database does."""
+        works = await self._readiness.database_problem() is None
+        return json_answer(
+            {
+                "status": "ok" if works else "degraded",
+                "version": V1_LEVEL,
+                "database": "ok" if works else "unavailable",
+                "spoolman_connected": False,
+                "product_version": VERSION,
+            }
+        )
+
+    async def ready(self) -> Response:
+        """200 when requests can be served, 503 when not."""
+        problems = await self._readiness.problems()
+        answer = {"ready": not problems, "version": V1_LEVEL, "problems": problems}
+        return json_answer(answer, 503 if problems else 200)
 
 
 async def _version(v1: V1) -> Response:
@@ -128,36 +147,7 @@ async def _version(v1: V1) -> Response:
     return json_answer(VERSIONS)
 
 
-async def health() -> Response:
-    """That the process answers, and whether its database does."""
-    works = await _database_works()
-    return json_answer(
-        {
-            "status": "ok" if works else "degraded",
-            "version": V1_LEVEL,
-            "database": "ok" if works else "unavailable",
-            "spoolman_connected": False,
-            "product_version": VERSION,
-        }
-    )
-
-
-async def ready() -> Response:
-    """200 when requests can be served, 503 when not."""
-    works = await _database_works()
-    return json_answer({"ready": works, "version": V1_LEVEL}, 200 if works else 503)
-
-
 async def page() -> Response:
     """A plain page for a person who opens the address."""
     headers = {"Content-Security-Policy": "default-src 'none'", "X-Frame-Options": "DENY"}
     return Response(_PAGE, 200, headers, content_type="text/html; charset=utf-8")
-
-
-async def _database_works() -> bool:
-    try:
-        async with asyncio.timeout(_DATABASE_S):
-            await connections.get("default").execute_query("SELECT 1")
-    except (BaseORMException, OSError, TimeoutError):
-        return False
-    return True

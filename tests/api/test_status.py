@@ -14,6 +14,7 @@ from api.accounts.service import Accounts
 from api.clock import Clock
 from api.config import Settings
 from api.events.service import Ledger
+from api.readiness import Readiness
 from api.status import StatusRoutes
 from api.v1 import V1
 from tests.api.accounts.conftest import PASSWORD, cheap_passwords
@@ -27,7 +28,7 @@ def accounts(ledger: Ledger, clock: Clock, settings: Settings) -> Accounts:
 @pytest.fixture
 def client(accounts: Accounts) -> Client:
     quart = Quart("test", static_folder=None)
-    StatusRoutes(quart).register(V1(quart, accounts))
+    StatusRoutes(quart, Readiness()).register(V1(quart, accounts))
     return quart.test_client()
 
 

@@ -1,0 +1,73 @@
+"""Whether this process can serve requests, and if not, why: for load balancers and people.
+
+The words are for anybody, so they name the setting to look at and nothing of what it holds
+(safety S53); the log has the rest.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from tortoise.connection import get_connection
+from tortoise.exceptions import BaseORMException
+
+from api.db import has_other_writers
+
+ANSWER_S = 2.0  # whoever takes longer for nothing is of no use
+
+DATABASE = "the database does not answer (GANTRY_DATABASE_URL)"
+READ_ONLY = "the database takes no changes (GANTRY_DATABASE_URL)"
+STORAGE = "the file storage does not answer (GANTRY_STORAGE_URL)"
+STOPPING = "this process is about to stop"
+
+_log = logging.getLogger("gantry.readiness")
+
+Check = Callable[[], Awaitable[None]]
+
+
+class Readiness:
+    """Asks everybody whom requests need. *storage* raises when the file storage does not work."""
+
+    def __init__(self, storage: Check | None = None) -> None:
+        self._storage = storage
+        self.is_stopping = False
+
+    async def problems(self) -> list[str]:
+        """Why requests should go elsewhere; empty: they can be served here."""
+        if self.is_stopping:
+            return [STOPPING]
+        found = await self.database_problem()
+        problems = [found] if found is not None else []
+        if self._storage is not None and not await _works(self._storage, "storage"):
+            problems.append(STORAGE)
+        return problems
+
+    async def database_problem(self) -> str | None:
+        """What is wrong with the database; None: nothing."""
+        if not await _works(_ask, "database"):
+            return DATABASE
+        if has_other_writers() and not await _works(_ask_for_changes, "database"):
+            return READ_ONLY
+        return None
+
+
+async def _ask() -> None:
+    await get_connection("default").execute_query("SELECT 1")
+
+
+async def _ask_for_changes() -> None:
+    """Raises `OSError` when the server is a standby or was made read-only."""
+    query = "SELECT current_setting('transaction_read_only') AS answer"
+    rows = await get_connection("default").execute_query_dict(query)
+    if rows[0]["answer"] != "off":
+        raise OSError("transactions are read-only")
+
+
+async def _works(check: Check, name: str) -> bool:
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            await check()
+    except (BaseORMException, OSError) as error:  # a TimeoutError is an OSError
+        _log.warning("not ready: %s: %s", name, error or "no answer in time")
+        return False
+    return True
