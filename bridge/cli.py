@@ -20,6 +20,7 @@ from bridge.agent import VERSION, address, identity, pairing, process, status, s
 from bridge.agent.errors import AlreadyRunning, PairingError
 from bridge.agent.ports import Ports
 from bridge.agent.simulators import link_of
+from bridge.blackbox import command as blackbox
 from bridge.control.paths import runtime_dir
 from bridge.errors import BridgeError
 from bridge.serial.ports import list_usb_ports
@@ -44,12 +45,14 @@ examples:
   python -m bridge run --simulate "virtual://sim1?speed=20"
   python -m bridge ports
   python -m bridge status --json
+  python -m bridge blackbox show last --grep "Resend|Error"
   python -m bridge stop --all
 
 exit codes:
   0  done                          3  another agent runs in this state directory
   1  failed, the reason is shown   4  not paired, or pairing was refused
   2  wrong option or setting       5  senders did not end in time
+  6  blackbox replay: the simulator answers differently
 """
 
 
@@ -237,6 +240,8 @@ def _parser() -> argparse.ArgumentParser:
     shown = commands.add_parser("status", parents=[common], help="what the agent is doing")
     shown.add_argument("--json", action="store_true", help="for programs")
     shown.set_defaults(command=_status)
+    recorded = commands.add_parser("blackbox", help="what was said on the cables, print by print")
+    blackbox.add(recorded, common, _state_dir)
     _add_stop(commands.add_parser("stop", parents=[common], help="end senders and simulators"))
     return parser
 

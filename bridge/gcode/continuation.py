@@ -6,6 +6,7 @@ ends a connection interrupts the attempt. Then lines follow exactly behind the l
 
 from bridge.gcode.connection import Connection
 from bridge.gcode.happenings import Identified
+from bridge.gcode.modal import Modal
 from bridge.gcode.prepare import HostPause, Prepared
 from bridge.gcode.printer import Printer
 from bridge.gcode.regain import Regain
@@ -21,12 +22,13 @@ def reopen(
 
     *known* is what the firmware said of itself then.
     """
-    printer.run = Run(facts)
+    printer.run = Run(facts, Modal())
     printer.run.move(AttemptEvent.STARTED)
     printer.step(PrinterEvent.OPEN, grant=facts.grant)
     printer.error = None
     printer.link = Connection(printer.config, lossless=lossless)
     printer.link.regain(asking, known)
+    printer.run.trail.joined = printer.link.stream.dialect.joined_modes
 
 
 def skip(printer: Printer, prepared: Prepared, ordinal: int) -> None:

@@ -1,80 +1,135 @@
-"""The last bytes in both directions, chunk by chunk, for a file when something goes wrong.
+"""Records what is said on the cable, chunk by chunk, one file a print and one for what is between.
 
-Two byte strings of fixed size take turns, so that memory is what `CAPACITY_BYTES` says and a note
-costs next to nothing: objects per chunk would take ten times the memory of what they hold.
+A note costs an append to a buffer; a full buffer, or one that is a few seconds old, is packed and
+written, never synced: what is lost by kill -9 is the buffer. Files and bytes are bounded, oldest go
+first. A disk that takes nothing costs the recording, never the print (serial 12/#64).
 """
 
+import json
 import os
-import struct
-from collections.abc import Iterator
+import re
+import time
 from pathlib import Path
 
-#: Bytes that are remembered, both directions and their time stamps together.
-CAPACITY_BYTES = 256 * 1024
-#: Dumps that are kept per printer.
-MAX_DUMPS = 5
-#: Below this distance in seconds a second dump would hold the same story.
-MIN_DISTANCE_S = 10.0
+from bridge.blackbox.records import SUFFIX, Kind, chunk, entry
 
-_HALF_BYTES = CAPACITY_BYTES // 2
-#: Time, outward, size.
-_HEAD = struct.Struct("=d?I")
+#: A chunk before it is packed, and how old it may become, in a print and between two.
+CHUNK_BYTES = 128 * 1024
+CHUNK_S = 5.0
+IDLE_CHUNK_S = 60.0
+#: One file before another part is begun; all files of one printer together, and their number.
+PART_BYTES = 8 * 1024 * 1024
+TOTAL_BYTES = 256 * 1024 * 1024
+MAX_FILES = 100
+#: After an error nothing is written for so long.
+AGAIN_S = 60.0
+IDLE = "idle"
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 
 
 class BlackBox:
-    """A ring of chunks, at least the last half of its capacity."""
+    """The recording of one printer in *directory*; None records nothing."""
 
-    def __init__(self) -> None:
-        self._older = bytearray()
-        self._newer = bytearray()
-        self._dumped_at = float("-inf")
+    def __init__(self, directory: Path | None = None) -> None:
+        self.problem: str | None = None  # why nothing is being written
+        self._directory = directory
+        self._label = IDLE
+        self._about: dict[str, object] = {}
+        self._buffer = bytearray()
+        self._since = 0.0
+        self._fd = -1
+        self._part_bytes = 0
+        self._not_before = float("-inf")
+
+    def begin(self, now: float, label: str, **about: object) -> None:
+        """What follows belongs to *label*, a grant or `IDLE`; *about* is kept with it."""
+        if label == self._label:
+            return
+        self.flush(now)
+        self._close()
+        self._label, self._about = label, about
 
     def note(self, now: float, outward: bool, data: bytes) -> None:
-        """Remember *data*; the oldest half makes room when the newest is full."""
-        newer = self._newer
-        newer += _HEAD.pack(now, outward, len(data))
-        newer += data
-        if len(newer) > _HALF_BYTES:
-            self._older, self._newer = newer, bytearray()
+        """*data* left, or has come."""
+        if self._directory is None:
+            return
+        buffer = self._buffer
+        if not buffer:
+            self._since = now
+        buffer += entry(now, not outward, data)
+        if len(buffer) > CHUNK_BYTES:
+            self.flush(now)
 
-    def text(self, now: float) -> bytes:
-        """Everything that is remembered, one chunk a line, with its age in seconds."""
-        return b"".join(
-            b"%12.6f %b %b\n"
-            % (moment - now, b">" if outward else b"<", ascii(data)[2:-1].encode())
-            for half in (self._older, self._newer)
-            for moment, outward, data in _chunks(bytes(half))
-        )
+    def mark(self, now: float, text: str) -> None:
+        """A state or another fact that no line on the cable says."""
+        if self._directory is not None:
+            self._since = self._since if self._buffer else now
+            self._buffer += entry(now, Kind.STATE, text.encode("utf-8", "replace"))
 
-    def dump(self, directory: Path, name: str, reason: str, now: float) -> Path | None:
-        """Write a dump called *name* plus a number; None when one was written just before.
+    def tick(self, now: float) -> None:
+        """Write what has waited long enough."""
+        patience_s = IDLE_CHUNK_S if self._label == IDLE else CHUNK_S
+        if self._buffer and now - self._since >= patience_s:
+            self.flush(now)
 
-        Raises OSError when the directory cannot be written; the print does not depend on it.
-        """
-        if now - self._dumped_at < MIN_DISTANCE_S:
-            return None
-        self._dumped_at = now
+    def flush(self, now: float) -> None:
+        """Write what is noted, if the disk takes it; else it is lost and `problem` says why."""
+        body, self._buffer = self._buffer, bytearray()
+        if not body or self._directory is None or now < self._not_before:
+            return
+        try:
+            if self._fd < 0:
+                self._open(self._directory)
+            self._append(chunk(body))
+        except OSError as error:
+            self._close()
+            self.problem = f"the black box cannot be written: {error.strerror or error}"
+            self._not_before = now + AGAIN_S
+        else:
+            self.problem = None
+
+    def close(self, now: float) -> None:
+        """Write the rest and let the file go."""
+        self.flush(now)
+        self._close()
+
+    # Private.
+
+    def _open(self, directory: Path) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        old = sorted(directory.glob(f"{name}-*.log"), key=_number)
-        for path in old[: max(0, len(old) - MAX_DUMPS + 1)]:
-            path.unlink()
-        last = _number(old[-1]) if old else 0
-        path = directory / f"{name}-{last + 1:06d}.log"
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            file.write(f"# {reason}\n".encode("utf-8", "replace"))
-            file.write(self.text(now))
-        return path
+        files = sorted(directory.glob(f"*{SUFFIX}"))
+        number = int(files[-1].name.partition("-")[0]) + 1 if files else 1
+        _make_room(files)
+        name = f"{number:08d}-{_UNSAFE.sub('_', self._label)[:64]}{SUFFIX}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        self._fd = os.open(directory / name, flags, 0o600)
+        self._part_bytes = 0
+        about = {"label": self._label, "wall_s": time.time(), **self._about}
+        self._append(chunk(entry(self._since, Kind.BEGIN, json.dumps(about).encode())))
+
+    def _append(self, data: bytes) -> None:
+        while data:
+            written = os.write(self._fd, data)
+            self._part_bytes += written
+            data = data[written:]
+        if self._part_bytes >= PART_BYTES:
+            self._close()
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
 
-def _chunks(half: bytes) -> Iterator[tuple[float, bool, bytes]]:
-    position = 0
-    while position < len(half):
-        moment, outward, size = _HEAD.unpack_from(half, position)
-        position += _HEAD.size + size
-        yield moment, outward, half[position - size : position]
-
-
-def _number(path: Path) -> int:
-    tail = path.stem.rpartition("-")[2]
-    return int(tail) if tail.isdigit() else 0
+def _make_room(files: list[Path]) -> None:
+    """Remove the oldest until one more part fits."""
+    sizes = [(path, path.stat().st_size) for path in files]
+    total = sum(size for _, size in sizes) + PART_BYTES
+    surplus = len(sizes) + 1 - MAX_FILES
+    for path, size in sizes:
+        if total <= TOTAL_BYTES and surplus <= 0:
+            return
+        path.unlink()
+        total -= size
+        surplus -= 1

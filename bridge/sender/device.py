@@ -4,7 +4,6 @@ Errors of the port become states of the printer; nothing here raises because a c
 """
 
 from collections import deque
-from pathlib import Path
 from typing import Protocol
 
 from bridge.errors import GateRefusal, JobFileError, PortError
@@ -15,7 +14,7 @@ from bridge.gcode.picture import picture
 from bridge.gcode.prepare import Prepared
 from bridge.gcode.printer import Printer
 from bridge.gcode.run import JobFacts
-from bridge.sender.blackbox import BlackBox
+from bridge.sender.blackbox import IDLE, BlackBox
 from bridge.sender.comeback import Comeback, host_boot, open_again, read_on
 from bridge.sender.jobfile import JobFile
 from bridge.sender.linejournal import LineJournal, Standing
@@ -43,6 +42,7 @@ class Device:
         config: PrinterConfig,
         *,
         journal: LineJournal | None = None,
+        box: BlackBox | None = None,
         open_port: OpenPort = SerialPort,
     ) -> None:
         """*journal*: where line numbers are kept for a later life; None keeps nothing."""
@@ -52,7 +52,7 @@ class Device:
         self._comeback: Comeback | None = None
         self._beat_at = 0.0
         self.port: SerialPort | None = None
-        self.box = BlackBox()
+        self.box = box or BlackBox()
         self.job: JobFile | None = None
         self._unsent = b""
         self._ready: deque[Prepared] = deque()
@@ -200,6 +200,7 @@ class Device:
             return
         if self._journal is not None and self.job is not None and self._comeback is None:
             self._journal.follow(self.printer)
+        self._label(now)
         try:
             written = port.write(data)
         except PortError as error:
@@ -213,6 +214,7 @@ class Device:
         """Act on what is due."""
         printer = self.printer
         printer.tick(now)
+        self.box.tick(now)
         if self._comeback is not None:
             self._step_back(self._comeback, now)
         elif printer.state is _S.CONNECTING and printer.silent:
@@ -249,10 +251,6 @@ class Device:
             port=port.device if port else None,
             baud=port.baud if port else None,
         )
-
-    def dump(self, directory: Path, reason: str, now: float) -> Path | None:
-        """Write the black box. Raises OSError."""
-        return self.box.dump(directory, f"printer-{self.printer.config.id}", reason, now)
 
     # Private.
 
@@ -294,6 +292,15 @@ class Device:
                 self._ready.extend(batch)
             else:
                 printer.source_over()
+
+    def _label(self, now: float) -> None:
+        """Record a print in a file of its own."""
+        run = self.printer.run
+        if run is None:
+            self.box.begin(now, IDLE)
+        else:
+            facts = run.facts
+            self.box.begin(now, facts.grant, job=facts.job, file=facts.file_name)
 
     def _step_back(self, comeback: Comeback, now: float) -> None:
         """The print of an earlier life: does it go on?"""

@@ -172,7 +172,7 @@ def open_journal(path: Path) -> LineJournal:
     """The journal in the file at *path*, made if missing. Raises OSError."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        os.ftruncate(fd, LineJournal.SIZE_BYTES)
+        os.posix_fallocate(fd, 0, LineJournal.SIZE_BYTES)  # a store must never find no room
         return LineJournal(mmap.mmap(fd, LineJournal.SIZE_BYTES))
     finally:
         os.close(fd)

@@ -36,11 +36,12 @@ from bridge.gcode.happenings import (
 )
 from bridge.sender import comeback, memory
 from bridge.sender.adoption import Adoption
+from bridge.sender.blackbox import BlackBox
 from bridge.sender.commands import Commands
 from bridge.sender.device import Device
 from bridge.sender.eventlog import EventLog
 from bridge.sender.lifecycle import Lifecycle, Situation, Step
-from bridge.sender.linejournal import open_journal
+from bridge.sender.linejournal import LineJournal, open_journal
 from bridge.sender.loop import Loop
 from bridge.sender.memory import Memory, Running
 from schemas.jobs import ATTEMPT_OVER, AttemptEvent, AttemptState
@@ -62,11 +63,13 @@ class Service:
         left = memory.load(state_path(socket))
         self._memory = Memory(halted=left.halted)
         self._memory_path = state_path(socket)
-        self._blackbox_dir = state_dir / "blackbox"
-        self._journal = open_journal(lines_path(socket))
+        self._box = BlackBox(state_dir / "blackbox" / f"printer-{printer}")
+        self._box_problem: str | None = None
+        self._journal = _journal_at(lines_path(socket))
         self._device = Device(
             PrinterConfig(id=printer, slug="", name="", port_id="", enabled=False),
             journal=self._journal,
+            box=self._box,
         )
         self._loop = Loop(self._device)
         self._log = EventLog(os.urandom(8).hex(), left.events)
@@ -87,6 +90,7 @@ class Service:
         self._device.close(now)
         for happening in self._device.events():
             self.happened(happening, now)
+        self._box.close(now)
         self._save(Memory(halted=self._memory.halted, events=self._log.waiting()))
         self._adoption.close()
         self._loop.close()
@@ -101,6 +105,7 @@ class Service:
             self._reconnect_at = now + RECONNECT_S
             self._device.open(self._commands.plugged_at, now)
         self._live_on(now)
+        self._watch_box(now)
         self._show(now)
         return min(self._live_at, self._reconnect_at) if self._wants_port() else self._live_at
 
@@ -157,9 +162,10 @@ class Service:
             ),
             now,
         )
+        self._box.mark(now, f"{moved.previous} -> {moved.state} {moved.reason}".rstrip())
         self._commands.state_moved(moved.state, moved.reason)
         if moved.state in (_S.ERROR, _S.HALTED):
-            self._dump(moved.reason, now)
+            self._box.flush(now)
         if moved.state is _S.HALTED or moved.previous is _S.HALTED:
             halted = moved.reason if moved.state is _S.HALTED else None
             self._save(Memory(halted=halted, running=self._memory.running))
@@ -182,7 +188,7 @@ class Service:
         if running != self._memory.running:
             self._save(Memory(halted=self._memory.halted, running=running))
         if moved.state in (AttemptState.FAILED, AttemptState.INTERRUPTED):
-            self._dump(moved.reason, now)
+            self._box.flush(now)
 
     def _fact(self, fact: Fact, now: float) -> None:
         for event in self._log.add(fact, int(now * 1000)):
@@ -274,11 +280,23 @@ class Service:
         except OSError as error:  # a full disk must not end a sender
             _complain(f"cannot write {self._memory_path}: {error}")
 
-    def _dump(self, reason: str, now: float) -> None:
-        try:
-            self._device.dump(self._blackbox_dir, reason, now)
-        except OSError as error:  # a full disk must not end a sender
-            _complain(f"cannot write the black box: {error}")
+    def _watch_box(self, now: float) -> None:
+        """Tell once that nothing is recorded, and once more that it is again."""
+        problem = self._box.problem
+        if problem == self._box_problem:
+            return
+        self._box_problem = problem
+        text = problem or "the black box is being written again"
+        self._fact(Alarm(code="blackbox", text=text), now)
+
+
+def _journal_at(path: Path) -> LineJournal:
+    """The line journal at *path*; one in memory where the disk takes none."""
+    try:
+        return open_journal(path)
+    except OSError as error:
+        _complain(f"cannot keep line numbers in {path}: {error}")
+        return LineJournal(bytearray(LineJournal.SIZE_BYTES))
 
 
 def _complain(text: str) -> None:

@@ -11,6 +11,7 @@ from random import Random
 from bridge.errors import PortError, PortProblem
 from bridge.gcode.happenings import AttemptMoved, Happening
 from bridge.gcode.run import JobFacts
+from bridge.sender.blackbox import BlackBox
 from bridge.sender.device import Device
 from bridge.sender.jobfile import JobFile
 from bridge.sender.linejournal import LineJournal, Standing
@@ -90,6 +91,7 @@ class Bench:
         speed: float = 0.0,
         faults: Faults | None = None,
         config: PrinterConfig = CONFIG,
+        box: BlackBox | None = None,
     ) -> None:
         self.random = Random(seed)
         self.now = 1000.0
@@ -102,6 +104,7 @@ class Bench:
         self.actions = 0
         self._kill_at: int | None = None
         self._config = config
+        self._box = box
         self.page = bytearray(LineJournal.SIZE_BYTES)
         self._cable = Cable(faults or Faults())
         self.firmware = Firmware(Profile(), Pace(speed))
@@ -180,6 +183,7 @@ class Bench:
         return Device(
             self._config,
             journal=LineJournal(self.page),
+            box=self._box,
             open_port=self._open,  # type: ignore[arg-type]
         )
 

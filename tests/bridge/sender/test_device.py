@@ -105,7 +105,7 @@ def bench() -> Iterator[Bench]:
 def test_a_file_is_checked_prepared_and_printed(bench: Bench, tmp_path: Path) -> None:
     """More lines than are kept ready at a time."""
     path = tmp_path / "f"
-    path.write_bytes(b"".join(b"G1 X%d\n" % index for index in range(5000)))
+    path.write_bytes(b"".join(b"G1 X%d E%d\n" % (index % 200, index) for index in range(5000)))
     bench.open()
     bench.start(path)
     bench.go()

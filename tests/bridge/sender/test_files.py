@@ -9,7 +9,6 @@ from bridge.control.messages import Event, StateChanged
 from bridge.errors import GateRefusal, JobFileError
 from bridge.gcode.prepare import Run
 from bridge.sender import memory
-from bridge.sender.blackbox import CAPACITY_BYTES, MAX_DUMPS, BlackBox
 from bridge.sender.jobfile import CHECK_BYTES, JobFile
 from bridge.sender.memory import Memory, Running
 from schemas.printer import PrinterState, Profile
@@ -84,31 +83,6 @@ def test_a_deleted_file_prints_on_and_a_shortened_one_stops(tmp_path: Path) -> N
     with pytest.raises(JobFileError, match="shorter"):
         lines_of(file)
     file.close()
-
-
-def test_the_black_box_keeps_the_newest_in_bounded_memory(tmp_path: Path) -> None:
-    """At least half of its capacity, never more than all of it."""
-    box = BlackBox()
-    for index in range(20_000):
-        box.note(float(index), index % 2 == 0, b"N%d G1 X1*1\n" % index)
-    assert len(box._older) + len(box._newer) <= CAPACITY_BYTES + 100
-    path = box.dump(tmp_path / "boxes", "printer-7", "it broke", 20_000.0)
-    assert path is not None
-    lines = path.read_bytes().splitlines()
-    assert lines[0] == b"# it broke"
-    assert lines[-1] == rb"   -1.000000 < N19999 G1 X1*1\n"
-    assert len(lines) > 4000
-
-
-def test_dumps_are_few_and_numbered(tmp_path: Path) -> None:
-    """The newest are kept; two at once are one."""
-    box = BlackBox()
-    for index in range(9):
-        assert box.dump(tmp_path, "printer-7", "again", index * 100.0)
-    assert box.dump(tmp_path, "printer-7", "again", 801.0) is None
-    names = sorted(path.name for path in tmp_path.iterdir())
-    assert len(names) == MAX_DUMPS
-    assert names[-1] == "printer-7-000009.log"
 
 
 def test_the_memory_survives_and_damage_is_an_empty_one(tmp_path: Path) -> None:

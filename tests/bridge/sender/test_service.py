@@ -29,6 +29,7 @@ from bridge.control.messages import (
     ToSender,
     Verdict,
 )
+from bridge.blackbox.reader import recordings
 from schemas.jobs import AttemptState
 from schemas.printer import PrinterConfig, PrinterState
 from tests.fakes.owner import CUBE, Processes, commands_of, wait_for
@@ -297,7 +298,7 @@ def test_a_pulled_cable_and_a_reset_interrupt_and_recover(
     assert code in alarms
     wait_for(lambda: printer.executed()[-1:] == [b"M140 S0"], "the heaters")
     assert len(printer.printed()) < len(commands_of(CUBE))
-    assert list((processes.directory / "state" / "blackbox").glob("printer-7-*.log"))
+    assert [one.label for one in recordings(processes.directory / "state" / "blackbox")].count("G1")
 
 
 def test_a_second_sender_of_a_printer_ends(processes: Processes) -> None:
