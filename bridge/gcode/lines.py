@@ -5,15 +5,9 @@ Everything works on bytes as sent, so that a checksum is always that of what lea
 
 import re
 
+from schemas.gcode.shape import CUTTABLE, MAX_COMMAND_BYTES
 from schemas.gcode.words import TEXT_CODES, bare, code_of
 
-#: Marlin's MAX_CMD_SIZE is 96 with the terminating zero; a longer line loses its checksum.
-MAX_LINE_BYTES = 95
-#: What is left for the command between `N9999999 ` and `*255`.
-MAX_COMMAND_BYTES = MAX_LINE_BYTES - len(b"N9999999 ") - len(b"*255")
-
-#: Texts that may be cut to fit; every other command must fit as it is.
-_CUTTABLE = frozenset({"M117", "M118"})
 #: Bytes of a line that needs no cleaning when it begins with G or M.
 PLAIN_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 .-+"
 _GCODE = re.compile(rb"[GMTgmt][ \t]*\d|[Tt][?cx]")
@@ -37,9 +31,7 @@ class LineTooLong(ValueError):
     """The command does not fit into the firmware's line buffer."""
 
     def __init__(self, size_bytes: int) -> None:
-        super().__init__(
-            f"the command is {size_bytes} bytes long, a printer takes {MAX_COMMAND_BYTES}"
-        )
+        super().__init__(f"it is {size_bytes} bytes long, a printer takes {MAX_COMMAND_BYTES}")
 
 
 def clean(raw: bytes) -> bytes | None:
@@ -55,7 +47,7 @@ def clean(raw: bytes) -> bytes | None:
     if _GCODE.match(text):
         text = _normal(text)
     if len(text) > MAX_COMMAND_BYTES:
-        if code_of(text) not in _CUTTABLE:
+        if code_of(text) not in CUTTABLE:
             raise LineTooLong(len(text))
         text = text[:MAX_COMMAND_BYTES].rstrip()
     return text

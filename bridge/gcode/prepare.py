@@ -9,16 +9,10 @@ from dataclasses import dataclass, field
 
 from bridge.errors import GateRefusal
 from bridge.gcode.layers import Layers, Mark
-from bridge.gcode.lines import (
-    MAX_COMMAND_BYTES,
-    MOTION,
-    PLAIN_BYTES,
-    LineTooLong,
-    clean,
-    is_blocking,
-)
+from bridge.gcode.lines import MOTION, PLAIN_BYTES, LineTooLong, clean, is_blocking
 from schemas.gcode.gate import Finding, scan_lines
 from schemas.gcode.policy import Treatment
+from schemas.gcode.shape import MAX_COMMAND_BYTES
 from schemas.printer import Profile
 
 #: An unfinished line beyond this cannot become a command; only its beginning is kept.
@@ -48,6 +42,13 @@ class HostPause:
 
 
 Prepared = Run | HostPause
+
+
+class _NotText(ValueError):
+    """The line holds bytes that no text has."""
+
+    def __init__(self) -> None:
+        super().__init__("it holds a zero byte: this is no text")
 
 
 class Preparer:
@@ -80,9 +81,8 @@ class Preparer:
         self._marks += [
             (bisect_right(ends, begin + at), mark) for at, mark in self._layers.scan(data[:end])
         ]
-        findings = {
-            finding.line - 1: finding for finding in scan_lines(b"\n".join(texts), self._profile)
-        }
+        found = scan_lines(b"\n".join(texts), self._profile, moves=True)
+        findings = {finding.line - 1: finding for finding in found}
         for index, finding in findings.items():
             if finding.treatment is Treatment.REFUSE:
                 raise self._refusal(finding, data, ends[index])
@@ -109,7 +109,9 @@ class Preparer:
                 continue
             try:
                 text = clean(raw)
-            except LineTooLong as error:
+                if b"\0" in raw:
+                    raise _NotText
+            except (LineTooLong, _NotText) as error:
                 raise GateRefusal(
                     self._line + index, f"line {self._line + index}: {error}"
                 ) from None

@@ -20,7 +20,7 @@ def sendable(lines: list[str], profile: Profile) -> tuple[list[bytes], list[byte
     bypassing: list[bytes] = []
     for number, line in enumerate(lines, 1):
         raw = line.encode("utf-8", "replace")
-        finding = judge(raw, number, profile, Origin.TERMINAL)
+        finding = judge(raw, number, profile, Origin.TERMINAL, moves=True)
         if finding is not None and finding.treatment is not Treatment.ALLOW:
             code = "limit_exceeded" if finding.violation else "not_allowed"
             raise GateRefusal(number, str(finding), code)

@@ -1,4 +1,4 @@
-"""Lines against limits and policy: the preflight of whole files and the gate at the port.
+"""Lines against limits, volume and policy: the preflight of whole files and the gate at the port.
 
 A file of five megabytes has a handful of lines that matter. One search over the whole chunk finds
 them; only those are parsed.
@@ -7,7 +7,7 @@ them; only those are parsed.
 import re
 from dataclasses import dataclass
 
-from schemas.gcode import limits
+from schemas.gcode import limits, shape, volume
 from schemas.gcode.limits import Violation
 from schemas.gcode.policy import POLICY, Origin, Treatment, rule_of
 from schemas.gcode.words import parse
@@ -91,7 +91,9 @@ def _codes(letter: str) -> bytes:
 
 _M = re.compile(b"[Mm]" + _codes("M"))
 _G = re.compile(b"[Gg]" + _codes("G"))
-_HOST = re.compile(b"^[%b]*(?:[@%%]|//)" % _BLANK, re.MULTILINE)
+_HOST = re.compile(
+    rb"^[%b]*(?:[Nn][%b]*-?\d+[%b]*)*(?:[@%%]|//)" % (_BLANK, _BLANK, _BLANK), re.MULTILINE
+)
 
 #: A search for one byte is ten times as fast as any other, where there is little to find. So every
 #: line that matters is found by a byte that is rare in what printers move by; the G codes of the
@@ -113,13 +115,21 @@ _SEARCHES = (
 )
 
 
-def judge(line: bytes, number: int, profile: Profile, origin: Origin) -> Finding | None:
-    """What is wrong with *line*, the line *number* of its source; None when it may pass."""
+def judge(
+    line: bytes, number: int, profile: Profile, origin: Origin, *, moves: bool = False
+) -> Finding | None:
+    """What is wrong with *line*, the line *number* of its source; None when it may pass.
+
+    *moves*: also hold its places against the build volume.
+    """
     weakest: Finding | None = None
     for command in parse(line):
         violation = limits.check(command, profile)
         if violation is not None:
             return Finding(number, command.code, Treatment.REFUSE, str(violation), violation)
+        outside = volume.check(command, profile) if moves else None
+        if outside is not None:
+            return Finding(number, command.code, Treatment.REFUSE, outside)
         rule = rule_of(command)
         treatment = rule.treatment(origin)
         if treatment is Treatment.REFUSE:
@@ -130,15 +140,24 @@ def judge(line: bytes, number: int, profile: Profile, origin: Origin) -> Finding
 
 
 def scan_lines(
-    batch: bytes, profile: Profile, *, first_line: int = 1, origin: Origin = Origin.FILE
+    batch: bytes,
+    profile: Profile,
+    *,
+    first_line: int = 1,
+    origin: Origin = Origin.FILE,
+    moves: bool = False,
 ) -> list[Finding]:
     """All findings in *batch*, whole lines separated by line feeds, in order.
 
-    *first_line* is the number of its first line. Cheap where nothing is found: a few searches.
+    *first_line* is the number of its first line, *moves* as for `judge`. Cheap where nothing is
+    found: a few searches.
     """
     findings = []
     line, counted, done = first_line, 0, -1
-    for position in _suspects(batch):
+    found = _suspects(batch)
+    if moves:
+        found = sorted(found + volume.suspects(batch, profile))
+    for position in found:
         if position < done:
             continue
         start = batch.rfind(b"\n", 0, position) + 1
@@ -146,7 +165,7 @@ def scan_lines(
         done = done if done >= 0 else len(batch)
         line += batch.count(b"\n", counted, start)
         counted = start
-        finding = judge(batch[start:done], line, profile, origin)
+        finding = judge(batch[start:done], line, profile, origin, moves=moves)
         if finding is not None:
             findings.append(finding)
     return findings
@@ -188,7 +207,16 @@ class Preflight:
         room = MAX_FINDINGS - len(self.refusals)
         if room > 0:
             first = self.lines + 1
-            found = scan_lines(batch, self._profile, first_line=first, origin=self._origin)
+            found = [
+                Finding(first + at, "this line", Treatment.REFUSE, why)
+                for at, why in shape.misfits(batch)
+            ]
+            format_name = shape.foreign(batch) if first == 1 else None
+            if format_name is not None:
+                found = [Finding(1, "this file", Treatment.REFUSE, f"it is {format_name}")]
+            found += scan_lines(
+                batch, self._profile, first_line=first, origin=self._origin, moves=True
+            )
             refused = [one for one in found if one.treatment is Treatment.REFUSE]
-            self.refusals += refused[:room]
+            self.refusals += sorted(refused, key=lambda one: one.line)[:room]
         self.lines += batch.count(b"\n") + (not batch.endswith(b"\n"))

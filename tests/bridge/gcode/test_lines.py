@@ -8,14 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.gcode.lines import (
-    MAX_COMMAND_BYTES,
-    MAX_LINE_BYTES,
     LineTooLong,
     clean,
     is_blocking,
     number_line,
     number_lines,
 )
+from schemas.gcode.shape import MAX_COMMAND_BYTES, MAX_LINE_BYTES
 
 
 @pytest.mark.parametrize(
