@@ -59,6 +59,7 @@ from api.pools.service import Pools
 from api.printers.control_routes import ControlRoutes
 from api.printers.routes import PrinterRoutes
 from api.printers.service import Printers
+from api.readiness import Readiness
 from api.scheduler.service import Scheduler
 from api.spec.routes import SpecRoutes
 from api.status import StatusRoutes
@@ -150,10 +151,11 @@ class Application:
         self.clock = clock or SystemClock()
         self.bus: Bus = bus or open_bus(settings)
         self.rooms = open_rooms(settings, self.clock, self.bus)
+        self.readiness = Readiness()
         self.quart = _Quart("gantry", static_folder=None)
         self.quart.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
         self.v1 = V1(self.quart, self.rooms.accounts)
-        self.octoprint = _register(self.quart, self.v1, self.rooms, settings)
+        self.octoprint = _register(self.quart, self.v1, self.rooms, settings, self.readiness)
         _register_errors(self.quart, self.octoprint)
         self.handler = LinkHandler(self.rooms, self.clock, settings)
         self.link = LinkEndpoint(self.handler, self.bus, self.clock)
@@ -260,7 +262,9 @@ class Application:
                 return
 
 
-def _register(quart: Quart, v1: V1, rooms: Rooms, settings: Settings) -> OctoPrintFace:
+def _register(
+    quart: Quart, v1: V1, rooms: Rooms, settings: Settings, readiness: Readiness
+) -> OctoPrintFace:
     AccountRoutes(rooms.accounts, settings).register(v1)
     FarmRoutes(rooms.accounts).register(v1)
     AuditRoutes(Audit()).register(v1)
@@ -275,7 +279,7 @@ def _register(quart: Quart, v1: V1, rooms: Rooms, settings: Settings) -> OctoPri
     jobs = Shown(rooms.jobs, rooms.printers, rooms.pools, rooms.telemetry, rooms.library)
     JobRoutes(rooms.jobs, jobs).register(v1)
     OctoPrintKeyRoutes(rooms.accounts, rooms.printers).register(v1)
-    StatusRoutes(quart).register(v1)
+    StatusRoutes(quart, readiness).register(v1)
     SpecRoutes(v1).register(quart)
     face = OctoPrintFace(rooms, settings)
     face.register(quart)

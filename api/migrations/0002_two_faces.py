@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
                 ('foreign_reports', fields.IntField(default=0)),
                 ('pushing_until', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ('push_again', fields.BooleanField(default=False)),
-                ('principal', fields.JSONField(null=True, encoder=JSON_DUMPS, decoder=loads)),
+                ('credential_id', fields.IntField(default=0)),
                 ('cursor', fields.BigIntField(default=0)),
                 ('opened_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
@@ -107,7 +107,7 @@ class Migration(migrations.Migration):
                 ('current', fields.CharField(default='_default', max_length=64)),
                 ('offsets_c', fields.JSONField(default=dict, encoder=JSON_DUMPS, decoder=loads)),
             ],
-            options={'table': 'octoprint_preferences', 'app': 'farm', 'pk_attr': 'tree', 'table_description': "Settings of one printer or pool that only OctoPrint's clients know; *tree* names it."},
+            options={'table': 'octoprint_preferences', 'app': 'farm', 'pk_attr': 'tree', 'table_description': "Settings of one printer or pool that only OctoPrint's clients know, by its *tree*."},
             bases=['Model'],
         ),
         ops.CreateModel(

@@ -106,16 +106,20 @@ _MADE: dict[str, str] = {}
 
 
 async def postgres_with_tables(server: Server) -> str:
-    """A database with every table and no row; the same one every time, emptied."""
+    """A database with every table and no row; the same one, emptied, unless a test broke it."""
     name = _MADE.get(server.url())
-    if name is None:
-        name = _MADE[server.url()] = await server.new_database()
-        context = await Tortoise.init(config=tortoise_config(_as_setting(server.url(name))))
-        with context:
-            await context.generate_schemas()
-        await context.close_connections()
-        return name
-    await server.run(await _truncate(server, name), database=name)
+    if name is not None:
+        try:
+            await server.run(await _truncate(server, name), database=name)
+        except asyncpg.UndefinedTableError:
+            del _MADE[server.url()]
+        else:
+            return name
+    name = _MADE[server.url()] = await server.new_database()
+    context = await Tortoise.init(config=tortoise_config(_as_setting(server.url(name))))
+    with context:
+        await context.generate_schemas()
+    await context.close_connections()
     return name
 
 
