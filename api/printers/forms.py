@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from api.errors import Invalid
+from schemas.gcode.scripts import ScriptError, check
 from schemas.printer import PlatePolicy, Profile
 
 #: Highest ceilings that a profile may claim, in °C: above them no hobby hardware is safe.
@@ -20,8 +21,11 @@ HIGHEST_C = {"max_nozzle_c": 500.0, "max_bed_c": 200.0, "max_chamber_c": 150.0}
 LONGEST_MM = 5000.0
 WIDEST_NOZZLE_MM = 5.0
 MAX_EXTRUDERS = 16
-#: What a sender runs around a print, by the names it knows.
-SCRIPTS = ("before_print", "after_print", "on_pause", "on_resume", "on_cancel")
+_HOTTEST = Profile(
+    max_nozzle_c=HIGHEST_C["max_nozzle_c"],
+    max_bed_c=HIGHEST_C["max_bed_c"],
+    max_chamber_c=HIGHEST_C["max_chamber_c"],
+)
 MAX_SCRIPT_CHARS = 10_000
 MAX_SLUG = 96
 VIRTUAL = "virtual:"
@@ -105,10 +109,15 @@ def _check_range(name: str, value: float, highest: float, unit: str) -> None:
 
 
 def parse_scripts(scripts: Mapping[str, str]) -> dict[str, str]:
-    """G-code scripts by name. Raises `Invalid` for a name that no sender runs."""
+    """G-code scripts by name. Raises `Invalid` for a name or a line that no sender runs.
+
+    Temperatures are held against the printer's own ceilings by its sender.
+    """
+    try:
+        check(scripts, _HOTTEST)
+    except ScriptError as error:
+        raise refuse(f"scripts.{error.name}", str(error)) from None
     for name, text in scripts.items():
-        if name not in SCRIPTS:
-            raise refuse(f"scripts.{name}", f"no such script; there are {', '.join(SCRIPTS)}")
         if len(text) > MAX_SCRIPT_CHARS:
             raise refuse(f"scripts.{name}", f"longer than {MAX_SCRIPT_CHARS} characters")
     return dict(scripts)
