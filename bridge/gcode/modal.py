@@ -161,13 +161,14 @@ class Trail:
     def at(self, ordinal: int) -> Modal:
         """The state when job lines up to *ordinal* are done, and all orders up to there."""
         state = self._base.copy()
-        changes = [order for order in self._orders if order[0] <= ordinal]
+        changes: list[tuple[int, bytes]] = []
         for first, texts, codes in self._pieces:
             if first > ordinal:
                 break
             changes += [(first + index, text) for index, text in codes if first + index <= ordinal]
             state.moved(texts[: ordinal - first + 1])
-        changes.sort(key=lambda change: change[0])
+        changes += [order for order in self._orders if order[0] <= ordinal]
+        changes.sort(key=lambda change: change[0])  # stable: an order lies behind its job line
         for _, text in changes:
             state.apply(text, joined=self.joined)
         return state
