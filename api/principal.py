@@ -71,6 +71,10 @@ def _admin(*, superadmin: bool = False) -> Right:
     return Right(Role.ADMIN, frozenset({"admin"}), farm=True, superadmin=superadmin)
 
 
+def _report(role: Role) -> Right:
+    return Right(role, frozenset({"read", "write", "read:analytics", "admin"}), farm=True)
+
+
 def _self() -> Right:
     return Right(Role.VIEWER, frozenset(SCOPES))
 
@@ -92,6 +96,8 @@ RIGHTS: dict[str, Right] = {
     "jobs.read": _read("jobs", agents=True),
     "jobs.submit": _write("jobs", Role.VIEWER, agents=True),
     "jobs.write": _write("jobs", agents=True),
+    "reports.read": _report(Role.VIEWER),
+    "reports.export": _report(Role.OPERATOR),
     "files.read": _read("models"),
     "files.write": _write("models"),
     "app_keys.grant": Right(Role.OPERATOR, frozenset({"write", "admin"}), farm=True),

@@ -19,6 +19,7 @@ from api.errors import Conflict, Invalid, Unavailable
 from api.events.service import Change
 from api.jobs.models import Attempt, Job, Print
 from api.jobs.moves import move_job, note, wrong_state
+from api.jobs.records import keep_run
 from api.principal import Principal, system
 from api.printers.service import Printer, Printers
 from schemas.commands import CommandState, StartArgs, Verb
@@ -144,6 +145,7 @@ class Attempts:
         attempt.state = AttemptState.STARTED
         attempt.started_at = self._clock.now()
         await attempt.save()
+        await keep_run(attempt)
         if job.state == JobState.WAITING_PLATE_CLEAR:
             await self._move(change, job, JobEvent.PLATE_CLEARED)
         await self._move(change, job, JobEvent.STARTED, attempt)
@@ -233,6 +235,7 @@ class Attempts:
         if attempt.state in ATTEMPT_OVER:
             attempt.ended_at = now
         await attempt.save()
+        await keep_run(attempt)
         await self._follow(change, attempt, event, untouched=untouched)
         if event is AttemptEvent.STARTED and attempt.cancel_asked_at is not None:
             await self._cancel_after_all(change, attempt)

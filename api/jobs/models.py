@@ -55,12 +55,20 @@ class Job(Model):
 
 
 class Print(Model):
-    """One run of a job's file on one printer."""
+    """One run of a job's file on one printer.
+
+    *state* is that of its latest attempt, *started_at* when the first of them began (None: none
+    has), *printed_s* how long all of them printed, in seconds.
+    """
 
     id = fields.IntField(primary_key=True)
     organization_id = fields.IntField()
     job_id = fields.IntField(db_index=True)
     printer_id = fields.IntField(db_index=True)
+    state = fields.CharField(max_length=16, default="granted", db_default="granted")
+    started_at = fields.DatetimeField(null=True)
+    ended_at = fields.DatetimeField(null=True)
+    printed_s = fields.FloatField(default=0.0, db_default=0.0)
     created_at = fields.DatetimeField()
 
     class Meta:

@@ -24,6 +24,7 @@ from api.jobs.intake import Intake, LibraryRoom
 from api.jobs.models import Attempt, Job
 from api.jobs.moves import job_row, missing
 from api.jobs.queue import Queue
+from api.jobs.records import Records
 from api.pools.service import Pool, Pools
 from api.principal import Principal
 from api.printers.service import Printer, Printers
@@ -51,6 +52,7 @@ class Jobs:
         self._ledger = ledger
         self.attempts = Attempts(printers, commands, files, clock)
         self.control = Control(printers, commands)
+        self.records = Records()
         self._endings = Endings(printers, commands, self.attempts, ledger, clock)
         self._intake = Intake(printers, pools, self.attempts, library, ledger=ledger, clock=clock)
         self._queue = Queue(

@@ -216,6 +216,26 @@ class Migration(migrations.Migration):
             field=fields.DatetimeField(null=True, auto_now=False, auto_now_add=False),
         ),
         ops.AddField(
+            model_name='Print',
+            name='ended_at',
+            field=fields.DatetimeField(null=True, auto_now=False, auto_now_add=False),
+        ),
+        ops.AddField(
+            model_name='Print',
+            name='printed_s',
+            field=fields.FloatField(default=0.0, db_default=0.0),
+        ),
+        ops.AddField(
+            model_name='Print',
+            name='started_at',
+            field=fields.DatetimeField(null=True, auto_now=False, auto_now_add=False),
+        ),
+        ops.AddField(
+            model_name='Print',
+            name='state',
+            field=fields.CharField(default='granted', db_default='granted', max_length=16),
+        ),
+        ops.AddField(
             model_name='Printer',
             name='details',
             field=fields.JSONField(default=dict, db_default='{}', encoder=JSON_DUMPS, decoder=loads),
@@ -224,4 +244,7 @@ class Migration(migrations.Migration):
             "INSERT INTO tree_name (organization_id, tree, path, display, blob_id, is_folder, user_id, userdata, history, uploaded_at) SELECT organization_id, 'printer:' || printer_id, path, display, blob_id, is_folder, user_id, userdata, history, uploaded_at FROM file_name ORDER BY id"
         ),
         ops.DeleteModel(name='FileName'),
+        ops.RunSQL(
+            'UPDATE print SET state = (SELECT a.state FROM attempt a WHERE a.print_id = print.id ORDER BY a.number DESC LIMIT 1), started_at = (SELECT a.started_at FROM attempt a WHERE a.print_id = print.id ORDER BY a.number DESC LIMIT 1), ended_at = (SELECT a.ended_at FROM attempt a WHERE a.print_id = print.id ORDER BY a.number DESC LIMIT 1) WHERE EXISTS (SELECT 1 FROM attempt a WHERE a.print_id = print.id)'
+        ),
     ]

@@ -1,51 +1,26 @@
 """The v1 routes of models and print files (v1 2.5)."""
 
-from typing import Annotated
-
-from pydantic import Field
 from quart import Response, request
 
 from api.config import Settings
 from api.errors import Invalid
 from api.files.service import Blob, Files
-from api.http import Body, json_answer, json_body, paging, truthy
-from api.models_library.service import MAX_CATEGORY, Library, NewModel, printable_name
-from api.models_library.views import MODEL_DETAILS, file_view, model_view, upload_view
+from api.http import json_answer, json_body, paging, truthy
+from api.models_library import docs
+from api.models_library.bodies import ModelBody, ModelUpdateBody
+from api.models_library.service import Library, NewModel, printable_name
+from api.models_library.views import (
+    MODEL_DETAILS,
+    file_view,
+    model_view,
+    upload_view,
+    variant_view,
+)
 from api.principal import Principal
-from api.printers.filaments import FilamentType
 from api.uploads import MultipartReader, multipart
 from api.v1 import V1, caller
 
 _FORM_ROOM_BYTES = 1024 * 1024  # what the form may weigh beside the file
-
-Quantity = Annotated[int, Field(ge=1, le=10_000)]
-Amount = Annotated[float, Field(ge=0, le=1e9)]
-
-
-class ColorBody(Body):
-    """A colour that a model needs."""
-
-    color: Annotated[str, Field(max_length=100)]
-    grams: Amount = 0
-    filament_type: FilamentType | None = None
-
-
-class ModelBody(Body):
-    """A model to be made."""
-
-    name: Annotated[str, Field(min_length=1, max_length=200)]
-    build_time_hours: Amount | None = None
-    default_filament_type: FilamentType = "PLA"
-    color_requirements: Annotated[dict[str, ColorBody], Field(max_length=32)] | None = None
-    category: Annotated[str, Field(max_length=MAX_CATEGORY)] | None = None
-    thumbnail_url: Annotated[str, Field(max_length=2000)] | None = None
-    thumbnail_b64: str | None = None
-    notes: Annotated[str, Field(max_length=10_000)] | None = None
-    cost_per_item: Amount | None = None
-    units_per_bed: Quantity | None = 1
-    quantity_per_bed: Quantity | None = 1
-    markup_percent: Amount | None = 300
-    is_favorite: bool | None = False
 
 
 class LibraryRoutes:
@@ -58,13 +33,18 @@ class LibraryRoutes:
 
     def register(self, v1: V1) -> None:
         """Declare the routes."""
-        v1.add("POST", "/print-files/upload", self.upload)
-        v1.add("GET", "/print-files", self.list_files)
-        v1.add("GET", "/print-files/<int:file_id>", self.get_file)
-        v1.add("DELETE", "/print-files/<int:file_id>", self.delete_file)
-        v1.add("GET", "/models", self.list_models)
-        v1.add("POST", "/models", self.create_model)
-        v1.add("GET", "/models/<int:model_id>", self.get_model)
+        file, model = "/print-files/<int:file_id>", "/models/<int:model_id>"
+        v1.add("POST", "/print-files/upload", self.upload, docs.UPLOAD)
+        v1.add("GET", "/print-files", self.list_files, docs.LIST_FILES)
+        v1.add("GET", file, self.get_file, docs.GET_FILE)
+        v1.add("DELETE", file, self.delete_file, docs.DELETE_FILE)
+        v1.add("GET", f"{file}/thumbnail", self.thumbnail, docs.THUMBNAIL)
+        v1.add("GET", "/models", self.list_models, docs.LIST_MODELS)
+        v1.add("POST", "/models", self.create_model, docs.CREATE_MODEL)
+        v1.add("GET", model, self.get_model, docs.GET_MODEL)
+        v1.add("PATCH", model, self.update_model, docs.UPDATE_MODEL)
+        v1.add("DELETE", model, self.delete_model, docs.DELETE_MODEL)
+        v1.add("GET", f"{model}/variants", self.variants, docs.VARIANTS)
 
     async def upload(self) -> Response:
         """A sliced file as the field `file` of a form."""
@@ -108,6 +88,11 @@ class LibraryRoutes:
         await self._library.delete_file(caller(), file_id)
         return json_answer({"status": "deleted", "id": file_id})
 
+    async def thumbnail(self, file_id: int) -> Response:
+        """Its picture."""
+        found = await self._library.thumbnail(caller(), file_id)
+        return Response(found.data, content_type=found.media)
+
     async def list_models(self) -> Response:
         """Models by name."""
         category = request.args.get("category")
@@ -132,3 +117,20 @@ class LibraryRoutes:
         )
         model = await self._library.create_model(caller(), new)
         return json_answer(model_view(model), 201)
+
+    async def update_model(self, model_id: int) -> Response:
+        """A model, changed."""
+        body = await json_body(ModelUpdateBody)
+        model = await self._library.update_model(caller(), model_id, body.values())
+        return json_answer(model_view(model))
+
+    async def delete_model(self, model_id: int) -> Response:
+        """Gone, with its print files."""
+        await self._library.delete_model(caller(), model_id)
+        return Response(status=204)
+
+    async def variants(self, model_id: int) -> Response:
+        """The print files of a model."""
+        model, rows = await self._library.files_of_model(caller(), model_id)
+        shown = [variant_view(row) for row in rows]
+        return json_answer({"model_id": model.id, "model_name": model.name, "variants": shown})

@@ -4,6 +4,7 @@ An upload makes a print file, and a model where none of that name exists yet. Th
 jobs; who does answers `FileJobs`.
 """
 
+import asyncio
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
@@ -14,10 +15,11 @@ from tortoise.queryset import QuerySet
 
 from api.clock import Clock
 from api.errors import Conflict, Invalid, NotFound
-from api.events.service import Happened, Ledger
+from api.events.service import Change, Happened, Ledger
 from api.files.names import clean_name, extension
 from api.files.service import Blob, Files
 from api.models_library.models import LibraryModel, PrintFile
+from api.models_library.thumbnails import HEAD_BYTES, Thumbnail, largest
 from api.principal import Principal
 from api.printers.filaments import FilamentType
 
@@ -30,6 +32,8 @@ _NOT_YET = {
 _SEPARATORS = re.compile(r"[\s_\-]+")
 MAX_CATEGORY = 100
 _MAX_NAME = 200
+#: What an update may set, beside what is below ``details``.
+_SETTABLE = frozenset({"name", "build_time_hours", "default_filament_type", "category", "notes"})
 _MAX_FILENAME = 300
 
 
@@ -110,6 +114,7 @@ class Library:
                 uploaded_at=self._clock.now(),
             )
             change.record(_happened(by, "print_file.added", {"print_file_id": row.id}))
+            change.note(by, "print_file.added", ("print_file", row.id), filename=row.filename)
         return row, model, is_new
 
     async def earlier(self, by: Principal, row: PrintFile) -> PrintFile | None:
@@ -155,16 +160,36 @@ class Library:
         """
         by.require("files.write")
         row = await self.get_file(by, file_id)
-        job = (await self._jobs_of(by, [row])).get(row.id)
-        if job is not None and job.needs_file:
-            raise Conflict(
-                f"Job {job.id} ({job.name}) is {job.status} and needs this file; cancel it first.",
-                code="file_in_use",
-                job_id=job.id,
-            )
+        await self._check_unused(by, [row])
         async with self._ledger.change() as change:
-            await PrintFile.filter(id=row.id).update(deleted_at=self._clock.now())
-            change.record(_happened(by, "print_file.removed", {"print_file_id": row.id}))
+            await self._remove_file(change, by, row)
+
+    async def thumbnail(self, by: Principal, file_id: int) -> Thumbnail:
+        """The largest picture in a file. Raises `NotFound` for a file without one."""
+        row = await self.get_file(by, file_id)
+        blob = await self._files.blob(row.organization_id, row.blob_id)
+        found = None
+        if blob.facts.get("has_thumbnail"):
+            head = [chunk async for chunk in self._files.read(blob, 0, HEAD_BYTES)]
+            found = await asyncio.to_thread(largest, b"".join(head))
+        if found is None:
+            raise NotFound("This file has no picture", code="file_not_found")
+        return found
+
+    async def _check_unused(self, by: Principal, rows: Sequence[PrintFile]) -> None:
+        for job in (await self._jobs_of(by, rows)).values():
+            if job.needs_file:
+                raise Conflict(
+                    f"Job {job.id} ({job.name}) is {job.status} and needs this file; cancel it "
+                    "first.",
+                    code="file_in_use",
+                    job_id=job.id,
+                )
+
+    async def _remove_file(self, change: Change, by: Principal, row: PrintFile) -> None:
+        await PrintFile.filter(id=row.id).update(deleted_at=self._clock.now())
+        change.record(_happened(by, "print_file.removed", {"print_file_id": row.id}))
+        change.note(by, "print_file.removed", ("print_file", row.id), filename=row.filename)
 
     async def _with_all(self, by: Principal, rows: Sequence[PrintFile]) -> list[Sliced]:
         model_ids = sorted({row.model_id for row in rows})
@@ -219,12 +244,61 @@ class Library:
     async def create_model(self, by: Principal, new: NewModel) -> LibraryModel:
         """Make a model. Two may share a name: uploads go to the older one."""
         by.require("files.write")
-        if not new.name.strip():
-            raise Invalid("A model needs a name.")
+        _named(new.name)
         async with self._ledger.change() as change:
             model = await self._add_model(by, new)
             change.record(_happened(by, "model.added", {"model_id": model.id}))
+            change.note(by, "model.added", ("model", model.id), name=model.name)
         return model
+
+    async def files_of_model(
+        self, by: Principal, model_id: int
+    ) -> tuple[LibraryModel, Sequence[Sliced]]:
+        """A model and its print files, newest first. Raises `NotFound`."""
+        model = await self.get_model(by, model_id)
+        rows = await _files_of(by).filter(model_id=model.id).order_by("-id")
+        return model, await self._with_all(by, rows)
+
+    async def update_model(
+        self, by: Principal, model_id: int, values: Mapping[str, Any]
+    ) -> LibraryModel:
+        """Change what *values* name; ``details`` is added to what is there. Raises `NotFound` or
+        `Invalid` (a blank name). Uploads go to a model by the name that it has then.
+        """
+        by.require("files.write")
+        await self.get_model(by, model_id)
+        async with self._ledger.change() as change:
+            model = await self.get_model(by, model_id)
+            columns = {k: v for k, v in values.items() if k in _SETTABLE}
+            if "name" in columns and columns["name"] != model.name:
+                columns["name"] = _named(columns["name"])
+                columns["key"] = await self._free_key(by, columns["name"])
+            model.update_from_dict(columns)
+            model.details = {**model.details, **values.get("details", {})}
+            model.updated_at = self._clock.now()
+            await model.save()
+            fields = sorted({*columns, *values.get("details", {})} - {"key"})
+            change.record(_happened(by, "model.updated", {"model_id": model.id, "fields": fields}))
+            change.note(by, "model.updated", ("model", model.id), name=model.name, fields=fields)
+        return model
+
+    async def delete_model(self, by: Principal, model_id: int) -> None:
+        """Take a model and its print files out of the library; the bytes stay for history.
+
+        Raises `NotFound`, or `Conflict` (file_in_use) while a job may still print one.
+        """
+        by.require("files.write")
+        model = await self.get_model(by, model_id)
+        rows = await _files_of(by).filter(model_id=model.id)
+        await self._check_unused(by, rows)
+        async with self._ledger.change() as change:
+            for row in rows:
+                await self._remove_file(change, by, row)
+            model.deleted_at = model.updated_at = self._clock.now()
+            model.key = f"{name_key(model.name)[:150]}#gone-{model.id}"  # free for another one
+            await model.save(update_fields=["deleted_at", "updated_at", "key"])
+            change.record(_happened(by, "model.removed", {"model_id": model.id}))
+            change.note(by, "model.removed", ("model", model.id), name=model.name)
 
     async def _model_for(
         self, by: Principal, filename: str, blob: Blob
@@ -262,6 +336,13 @@ class Library:
         taken = {model.key for model in await alike}
         candidates = (key if n == 1 else f"{key}#{n}" for n in range(1, len(taken) + 2))
         return next(each for each in candidates if each not in taken)
+
+
+def _named(name: str) -> str:
+    stripped = name.strip()
+    if not stripped:
+        raise Invalid("A model needs a name.")
+    return stripped
 
 
 def printable_name(filename: str) -> str:

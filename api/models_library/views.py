@@ -74,12 +74,45 @@ def _sliced_view(sliced: Sliced) -> dict[str, Any]:
         "layer_count": facts.get("layers"),
         "filaments": filaments(facts),
         "thumbnail_b64": None,
+        "thumbnail_url": thumbnail_url(sliced),
         "model_id": sliced.model.id,
         "printer_model": facts.get("printer_model"),
         "bed_x_mm": bed_x_mm,
         "bed_y_mm": bed_y_mm,
         "compatible_api_types": ["serial"],
     }
+
+
+def thumbnail_url(sliced: Sliced) -> str | None:
+    """Where the picture of a file is; None without one."""
+    if not sliced.blob.facts.get("has_thumbnail"):
+        return None
+    return f"/api/v1/print-files/{sliced.file.id}/thumbnail"
+
+
+def variant_view(sliced: Sliced) -> dict[str, Any]:
+    """A print file as a variant of its model."""
+    shown = file_view(sliced)
+    return {
+        "id": sliced.file.id,
+        "filename": sliced.file.filename,
+        "print_time_hours": round(shown["print_time_seconds"] / 3600, 4),
+        **{name: shown[name] for name in _OF_VARIANT},
+    }
+
+
+_OF_VARIANT = (
+    "printer_model",
+    "print_time_seconds",
+    "total_weight_grams",
+    "nozzle_diameter",
+    "layer_height",
+    "uploaded_at",
+    "bed_x_mm",
+    "bed_y_mm",
+    "compatible_api_types",
+    "plate_count",
+)
 
 
 def formatted(seconds: int) -> str:

@@ -72,6 +72,7 @@ async def test_upload_makes_a_print_file_and_its_model(
             {"slot": 1, "type": "PLA", "color": "#FF8000", "used_grams": 0.67, "used_mm": 224.22}
         ],
         "thumbnail_b64": None,
+        "thumbnail_url": "/api/v1/print-files/1/thumbnail",
         "is_sliced": True,
         "model_id": 1,
         "is_new_model": True,
@@ -328,3 +329,41 @@ async def test_newest_file_of_a_model(
     assert found.id == newest["id"]
     await client.post("/api/v1/models", json={"name": "empty"}, headers=headers)
     assert await library.newest_file(admin, 2) is None
+
+
+async def test_the_picture_of_a_file_is_served(client: Client, headers: dict[str, str]) -> None:
+    """As the slicer put it in; a file without one answers 404."""
+    _, body = await upload(client, headers, form(CUBE))
+    answer = await client.get(body["thumbnail_url"], headers=headers)
+    assert (answer.status_code, answer.content_type) == (200, "image/png")
+    _, plain = await upload(client, headers, form(b"G28\nG1 X1\n"))
+    assert plain["thumbnail_url"] is None
+    answer = await client.get(f"/api/v1/print-files/{plain['id']}/thumbnail", headers=headers)
+    assert answer.status_code == 404
+
+
+async def test_models_are_changed_and_deleted(
+    client: Client, headers: dict[str, str], jobs: KnownJobs
+) -> None:
+    """PATCH changes what is there; DELETE takes the files along, but not under a job's feet."""
+    _, body = await upload(client, headers, form(CUBE))
+    path = f"/api/v1/models/{body['model_id']}"
+    change = {"name": "Calibration", "category": "tests", "cost_per_item": 2.5, "id": 99}
+    answer = await client.patch(path, headers=headers, json=change)
+    model = await answer.get_json()
+    assert (model["id"], model["name"]) == (body["model_id"], "Calibration")
+    assert (model["category"], model["cost_per_item"]) == ("tests", 2.5)
+    for wrong in ({"name": " "}, {"name": ""}, {"units_per_bed": 0}):
+        assert (await client.patch(path, headers=headers, json=wrong)).status_code in (400, 422)
+    [variant] = (await (await client.get(f"{path}/variants", headers=headers)).get_json())[
+        "variants"
+    ]
+    assert variant["id"] == body["id"]
+    jobs.of_file[body["id"]] = FileJob(id=5, status="pending", name="x", needs_file=True)
+    assert (await client.delete(path, headers=headers)).status_code == 409
+    jobs.of_file.clear()
+    assert (await client.delete(path, headers=headers)).status_code == 204
+    for gone in (path, f"/api/v1/print-files/{body['id']}"):
+        assert (await client.get(gone, headers=headers)).status_code == 404
+    again, _ = await upload(client, headers, form(CUBE))
+    assert again == 200
