@@ -97,8 +97,10 @@ def _moment(name: str, *, whole_day: bool = False) -> datetime | None:
         return None
     try:
         if len(text) == len("2026-11-21"):
-            day = date.fromisoformat(text) + timedelta(days=whole_day)
-            return datetime(day.year, day.month, day.day, tzinfo=UTC)
+            day = date.fromisoformat(text)
+            begins = datetime(day.year, day.month, day.day, tzinfo=UTC)
+            last = whole_day and day == date.max  # the end of time is written like that
+            return None if last else begins + timedelta(days=whole_day)
         moment = datetime.fromisoformat(text.replace(" ", "+"))  # a + in a query is a blank
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
