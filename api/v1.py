@@ -59,7 +59,7 @@ class V1Route:
     method: str
     path: str
     public: bool
-    doc: Doc | None
+    doc: Doc
     room: str
 
 
@@ -81,7 +81,7 @@ class V1:
         method: str,
         path: str,
         handler: Handler,
-        doc: Doc | None = None,
+        doc: Doc,
         *,
         public: bool = False,
     ) -> None:

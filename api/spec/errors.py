@@ -3,6 +3,7 @@
 Answers of the same status and codes are one component that routes refer to (v1 contract, 1.5).
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -12,6 +13,7 @@ from api.describe import Doc
 from api.v1 import V1Route
 from schemas.problems import PROBLEMS
 
+_ID = re.compile(r"<int:(\w+)_id>")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _ANYWHERE = frozenset({"validation_failed", "internal_error", "storage_unavailable"})
 
@@ -90,7 +92,8 @@ def codes_of(route: V1Route, doc: Doc) -> set[str]:
     if doc.right is not None:
         codes |= {"permission_denied", "scope_denied"}
     if "<" in route.path:
-        codes.add("not_found")
+        missing = {f"{name}_not_found" for name in _ID.findall(route.path)}
+        codes |= {"not_found", *(missing & PROBLEMS.keys())}
     if route.method not in _SAFE:
         codes |= {"dry_run_unsupported", "csrf_failed"}
     if doc.body is not None or doc.form is not None:

@@ -37,10 +37,7 @@ class SpecRoutes:
         return self._spec.answer({"Cache-Control": ASKED_AGAIN})
 
     def _made(self) -> Page:
-        return Page.of(
-            orjson.dumps(openapi([route for route in self._v1.declared if route.doc], VERSION)),
-            "json",
-        )
+        return Page.of(orjson.dumps(openapi(self._v1.declared, VERSION)), "json")
 
 
 async def swagger() -> Response:
