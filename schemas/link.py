@@ -11,7 +11,7 @@ import msgspec
 
 from schemas.commands import CommandState, Expect, Verb
 from schemas.jobs import AttemptEvent, AttemptState
-from schemas.printer import Live, PrinterConfig, PrinterState, Progress
+from schemas.printer import Live, PrinterConfig, PrinterState, Progress, Quality
 
 PROTOCOL = 1
 #: The path of the upgrade and of the plain HTTPS calls beside it.
@@ -178,7 +178,7 @@ class PrinterFact(msgspec.Struct, frozen=True, kw_only=True, tag="printer"):
 
 
 class AttemptFact(msgspec.Struct, frozen=True, kw_only=True, tag="attempt"):
-    """An attempt moved to *state* by *event*."""
+    """An attempt moved to *state* by *event*; *quality* is that of its stream of lines so far."""
 
     printer: int
     grant: str
@@ -186,6 +186,7 @@ class AttemptFact(msgspec.Struct, frozen=True, kw_only=True, tag="attempt"):
     state: AttemptState
     reason: str = ""
     progress: Progress | None = None
+    quality: Quality | None = None
 
 
 class AlarmFact(msgspec.Struct, frozen=True, kw_only=True, tag="alarm"):

@@ -19,6 +19,7 @@ def _attempt(printer: int, body: AttemptChanged) -> FactBody:
         state=body.state,
         reason=body.reason,
         progress=body.progress,
+        quality=body.quality,
     )
 
 

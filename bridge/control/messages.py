@@ -11,7 +11,7 @@ from enum import StrEnum
 import msgspec
 
 from schemas.jobs import AttemptEvent, AttemptState
-from schemas.printer import Live, PrinterConfig, PrinterState, Progress
+from schemas.printer import Live, PrinterConfig, PrinterState, Progress, Quality
 
 PROTOCOL = 1
 #: Protocols this side can speak, oldest first (N-1 and N once there is an N-1).
@@ -182,7 +182,10 @@ class Verdict(StrEnum):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag="outcome"):
-    """The one answer to a command. *code* is a stable word, *reason* is for a person."""
+    """The one answer to a command. *code* is a stable word, *reason* is for a person.
+
+    A done `RemoteStop` has the code `at_once`, `in_turn` or `unknown`: what the firmware can do.
+    """
 
     id: str
     verdict: Verdict
@@ -200,7 +203,7 @@ class StateChanged(msgspec.Struct, frozen=True, kw_only=True, tag="state"):
 
 
 class AttemptChanged(msgspec.Struct, frozen=True, kw_only=True, tag="attempt"):
-    """The attempt *grant* moved to *state* by *event*."""
+    """The attempt *grant* moved to *state* by *event*; *quality* once lines have gone."""
 
     grant: str
     job: int
@@ -208,6 +211,7 @@ class AttemptChanged(msgspec.Struct, frozen=True, kw_only=True, tag="attempt"):
     state: AttemptState
     reason: str = ""
     progress: Progress | None = None
+    quality: Quality | None = None
 
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True, tag="alarm"):

@@ -32,14 +32,26 @@ _S = PrinterState
 
 #: Answers that are kept for repeated ids, and grants that are never started again.
 _MAX_KEPT = 512
+_IN_TURN = "if the machine does not stop now, use its power switch"
+_NOT_SENT = (
+    "M112 was not sent, the printer's port is not open: use its power switch; nothing is sent to "
+    "it until the stop is reset"
+)
+#: What a person is told with a stop that was sent, by what the firmware can do.
+_STOP_TEXTS = {
+    "at_once": "the firmware obeys M112 at once",
+    "in_turn": f"this firmware obeys M112 when it has done what it is at: {_IN_TURN}",
+    "unknown": f"nobody knows whether this firmware obeys M112 at once: {_IN_TURN}",
+}
 
 
 class Rejected(BridgeError):
-    """The command is not possible here and now; nothing has happened."""
+    """The command is not possible here and now; nothing of it has reached the printer."""
 
-    def __init__(self, code: str, reason: str) -> None:
+    def __init__(self, code: str, reason: str, verdict: Verdict = Verdict.REJECTED) -> None:
         super().__init__(reason)
         self.code = code
+        self.verdict = verdict
 
 
 class Commands:
@@ -59,6 +71,7 @@ class Commands:
         self._outcomes: OrderedDict[str, Outcome] = OrderedDict()
         self._open: set[str] = set()
         self._connecting: list[str] = []
+        self._note = ""  # the code of what is done
         self._grants: OrderedDict[str, None] = OrderedDict()
 
     def handle(self, command: Command, now: float) -> None:
@@ -73,7 +86,7 @@ class Commands:
         try:
             finished = self._do(command, now)
         except Rejected as error:
-            self._finish(command.id, Verdict.REJECTED, error.code, str(error))
+            self._finish(command.id, error.verdict, error.code, str(error))
         except JobFileError as error:
             self._finish(command.id, Verdict.FAILED, "file_unavailable", str(error))
         except GateRefusal as error:
@@ -82,7 +95,8 @@ class Commands:
             self._finish(command.id, Verdict.REJECTED, "not_possible", str(error))
         else:
             if finished:
-                self._finish(command.id, Verdict.DONE)
+                code, self._note = self._note, ""
+                self._finish(command.id, Verdict.DONE, code, _STOP_TEXTS.get(code, ""))
 
     def order_done(self, token: str) -> None:
         """The lines of command *token* are acknowledged."""
@@ -135,7 +149,7 @@ class Commands:
             case Quit(drain=drain):
                 self._lifecycle.end(now, drain=drain)
             case RemoteStop():
-                self._device.stop("stopped remotely", now)
+                self._stop(now)
             case ResetStop():
                 if self._device.printer.state is not _S.HALTED:
                     raise Rejected("not_stopped", "the printer is not stopped")
@@ -160,6 +174,16 @@ class Commands:
                 lines = [_target_line(*item, profile) for item in targets_c.items()]
                 printer.order(lines, token)
         return False
+
+    def _stop(self, now: float) -> None:
+        """M112 if there is a port, and the latch in any case; says what that can do."""
+        device = self._device
+        if device.port is None and device.printer.state is not _S.HALTED:
+            device.stop("stopped remotely", now)
+            raise Rejected("not_sent", _NOT_SENT, Verdict.FAILED)
+        reach = device.printer.stop_reach
+        device.stop("stopped remotely", now)
+        self._note = reach.value
 
     def _connect(self, token: str, now: float) -> bool:
         state = self._device.printer.state

@@ -19,6 +19,7 @@ from bridge.sender.comeback import Comeback, host_boot, open_again, read_on
 from bridge.sender.jobfile import JobFile
 from bridge.sender.linejournal import LineJournal, Standing
 from bridge.sender.memory import Kept
+from bridge.sender.quality import Meter, Place
 from bridge.serial.port import BAUD_RATES, SerialPort
 from schemas.printer import ACTIVE, Live, PrinterConfig, PrinterState
 
@@ -53,6 +54,7 @@ class Device:
         self._beat_at = 0.0
         self.port: SerialPort | None = None
         self.box = box or BlackBox()
+        self.meter = Meter()
         self.job: JobFile | None = None
         self._unsent = b""
         self._ready: deque[Prepared] = deque()
@@ -106,6 +108,7 @@ class Device:
         self.printer.start(facts)
         self._ready.clear()
         self._ordinal = 0
+        self.meter.restart()
         self.job = file
         if self._journal is not None:
             self._journal.begin(self.printer, 0)
@@ -185,6 +188,8 @@ class Device:
         if data:
             self.box.note(now, False, data)
             self.printer.receive(data, now)
+            if self.job is not None:
+                self._measure(now)
             if self._comeback is not None:
                 self._step_back(self._comeback, now)
 
@@ -208,6 +213,7 @@ class Device:
             return
         if written:
             self.box.note(now, True, data[:written])
+            self.meter.wrote(now, self.printer.link.stream.sent)
         self._unsent = data[written:]
 
     def tick(self, now: float) -> None:
@@ -264,7 +270,7 @@ class Device:
             elif job.checked:
                 self._feed(job)
             elif job.check():
-                printer.expect(job.estimate.print_s)
+                printer.expect(job.estimate.print_s, job.estimate.layers)
                 self._feed(job)
         except GateRefusal as error:
             self._unprintable("gate_refused", str(error), now)
@@ -292,6 +298,19 @@ class Device:
                 self._ready.extend(batch)
             else:
                 printer.source_over()
+
+    def _measure(self, now: float) -> None:
+        printer = self.printer
+        stream = printer.link.stream
+        if printer.state is not _S.PRINTING or stream.out.blocked(stream.acked):
+            self.meter.paused()
+        else:
+            self.meter.heard(now, stream.acked, stream.resends, self._place)
+
+    def _place(self) -> Place:
+        stream, run = self.printer.link.stream, self.printer.run
+        layer = run.layer if run is not None else None
+        return Place(stream.out.ordinal_of(stream.acked), layer)
 
     def _label(self, now: float) -> None:
         """Record a print in a file of its own."""

@@ -179,6 +179,7 @@ class Service:
                 state=moved.state,
                 reason=moved.reason,
                 progress=moved.progress,
+                quality=self._device.meter.quality(),
             ),
             now,
         )

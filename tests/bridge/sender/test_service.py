@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from bridge.blackbox.reader import recordings
 from bridge.control.messages import (
     Adopt,
     Alarm,
@@ -29,7 +30,6 @@ from bridge.control.messages import (
     ToSender,
     Verdict,
 )
-from bridge.blackbox.reader import recordings
 from schemas.jobs import AttemptState
 from schemas.printer import PrinterConfig, PrinterState
 from tests.fakes.owner import CUBE, Processes, commands_of, wait_for
@@ -51,6 +51,8 @@ def test_a_print_is_told_event_by_event(processes: Processes) -> None:
     ended = owner.attempt(_A.COMPLETED)
     assert ended.progress is not None
     assert ended.progress.completion == 100.0
+    assert ended.quality is not None
+    assert ended.quality.latency_p50_ms > 0.0
     owner.state(_S.OPERATIONAL)
     assert [event.seq for event in owner.events()] == list(range(1, len(owner.events()) + 1))
     states = [one.body.state for one in owner.events() if isinstance(one.body, StateChanged)]
@@ -102,6 +104,15 @@ def test_commands_that_do_not_fit_are_rejected(processes: Processes) -> None:
         outcome = owner.ask(message)
         assert (outcome.verdict, outcome.code) == (Verdict.REJECTED, code)
     assert len(printer.printed()) == before
+
+
+def test_a_stop_without_an_open_port_is_no_success(processes: Processes) -> None:
+    """safety M08: it says that nothing was sent, and is latched all the same."""
+    owner = processes.owner(processes.sender(), 1)
+    answer = owner.ask(RemoteStop(id="stop"))
+    assert (answer.verdict, answer.code) == (Verdict.FAILED, "not_sent")
+    assert "power switch" in answer.reason
+    assert owner.state(_S.HALTED).live.state is _S.HALTED
 
 
 def test_pause_resume_and_cancel_leave_no_line_out(processes: Processes) -> None:
@@ -199,7 +210,8 @@ def test_a_stop_is_at_once_and_latched_through_a_restart(processes: Processes) -
     owner.attempt(_A.STARTED)
     owner.send(Gcode(id="q", lines=["G4 P1000"] * 50))
     asked = time.monotonic()
-    assert owner.ask(RemoteStop(id="stop")).verdict is Verdict.DONE
+    stopped = owner.ask(RemoteStop(id="stop"))
+    assert (stopped.verdict, stopped.code) == (Verdict.DONE, "at_once")
     assert time.monotonic() - asked < 0.15
     owner.attempt(_A.FAILED)
     refused = owner.ask(Gcode(id="g", lines=["M105"]))
