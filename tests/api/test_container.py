@@ -16,35 +16,24 @@ from typing import Any
 import httpx
 import pytest
 from hypercorn.protocol import ws_stream
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from api.container import PortUnusable, listen, main, server_config
-from schemas.codec import decode, encode
 from schemas.commands import CommandState
 from schemas.link import (
-    Body,
     Cmd,
     CmdGot,
     CommandFact,
     Desired,
-    Fact,
-    FactAck,
-    FactBatch,
-    FactBody,
-    Frame,
     LiveSnap,
-    Port,
     PrinterFact,
     RemoteStop,
     Reported,
-    Welcome,
 )
 from schemas.printer import Live, PrinterState, Temperature
-from tests.fakes.agents import AgentKey, hello_of
+from tests.fakes.calling import PORT, Agent
 from tests.fakes.processes import ApiProcess
-
-PORT = Port(port_id="usb:1-1", device="/dev/ttyACM0")
 
 
 def test_a_taken_port_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,71 +100,6 @@ def own_logs() -> Iterator[None]:
     root.setLevel(level)
 
 
-class Agent:
-    """A bridge as the API sees it: HTTPS calls and frames, nothing behind them."""
-
-    def __init__(self, api: ApiProcess) -> None:
-        self._api = api
-        self._key = AgentKey()
-        self.uid = ""
-        self._epoch = 0
-        self._seq = 0
-        self.socket: ClientConnection
-
-    def pair(self, admin: httpx.Client) -> None:
-        """By an admin's approval."""
-        with httpx.Client(base_url=f"{self._api.url}/bridge/v1") as http:
-            ask = {"public_key": self._key.public, "room": "Workshop"}
-            code = http.post("/pairing", json=ask).raise_for_status().json()
-            approval = admin.post(f"/pairing/{code['user_code']}/approve").raise_for_status()
-            assert approval.json()["fingerprint"] == code["fingerprint"]
-            proof = self._key.sign(b"gantry-pair-v1\n" + code["device_code"].encode())
-            body = {"device_code": code["device_code"], "signature": proof}
-            self.uid = http.post("/pairing/token", json=body).raise_for_status().json()["bridge_id"]
-
-    async def dial(self) -> ClientConnection:
-        """A fresh nonce, signed, and the upgrade."""
-        async with httpx.AsyncClient(base_url=f"{self._api.url}/bridge/v1") as http:
-            answer = await http.post("/nonce", json={"bridge_id": self.uid})
-        credentials = self._key.credentials(self.uid, answer.json()["nonce"])
-        url = self._api.url.replace("http", "ws") + "/bridge/v1/link"
-        return await connect(url, additional_headers={"Authorization": credentials})
-
-    async def connect(self) -> Welcome:
-        """A link up to the welcome."""
-        self.socket = await self.dial()
-        hello = hello_of(self.uid, ports=[PORT], oldest=self._seq + 1, newest=self._seq)
-        self._epoch = 0
-        await self.say(hello)
-        welcome = await self.hear()
-        assert isinstance(welcome, Welcome)
-        self._epoch = welcome.epoch
-        return welcome
-
-    async def say(self, body: Body) -> None:
-        await self.socket.send(encode(Frame(body=body, epoch=self._epoch)))
-
-    async def hear(self) -> Body:
-        async with asyncio.timeout(5):
-            return decode(await self.socket.recv()).body
-
-    async def tell(self, *bodies: FactBody) -> None:
-        """Facts, up to their acknowledgement."""
-        facts = []
-        for body in bodies:
-            self._seq += 1
-            facts.append(Fact(seq=self._seq, at_ms=0, boot_id="boot-1", body=body))
-        await self.say(FactBatch(journal_id="J1", facts=facts))
-        assert await self.hear() == FactAck(journal_id="J1", seq=self._seq)
-
-    async def close_code(self) -> int | None:
-        """How the API closes the link."""
-        with contextlib.suppress(ConnectionClosed):
-            while True:
-                await self.hear()
-        return self.socket.close_code
-
-
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
     with ApiProcess(tmp_path_factory.mktemp("farm")) as api:
@@ -193,7 +117,7 @@ async def test_a_command_reaches_its_bridge_and_its_outcome_comes_back(
     api: ApiProcess, admin: httpx.Client
 ) -> None:
     """Pair, connect, configure, command, facts, pictures, remote stop, revoke: on a real server."""
-    agent = Agent(api)
+    agent = Agent(api.url)
     await asyncio.to_thread(agent.pair, admin)
     await agent.connect()
     desired = await agent.hear()
@@ -252,7 +176,7 @@ async def test_the_handshake_gives_nothing_away(api: ApiProcess, admin: httpx.Cl
     with pytest.raises(InvalidStatus) as refused:
         await connect(url)
     assert refused.value.response.status_code == 401
-    agent = Agent(api)
+    agent = Agent(api.url)
     await asyncio.to_thread(agent.pair, admin)
     socket = await agent.dial()
     answer = socket.response
@@ -274,7 +198,7 @@ async def test_hostile_frames_close_their_own_socket_only(
     not_text = bytes([0x81, 0x80 + 2, 0, 0, 0, 0, 0xFF, 0xFE])
     large = b"\x81\xff" + struct.pack(">Q", 300_000) + bytes(4) + b"x" * 300_000
     for frame, code in ((deflated, 1006), (not_text, 1006), (large, 1009)):
-        agent = Agent(api)
+        agent = Agent(api.url)
         await asyncio.to_thread(agent.pair, admin)
         await agent.connect()
         agent.socket.transport.write(frame)
@@ -286,7 +210,7 @@ async def test_hostile_frames_close_their_own_socket_only(
 async def test_a_stop_tells_bridges_first_and_finishes_requests(tmp_path: Path) -> None:
     """1012 for bridges, an answer for who waits, then exit 0; bridges count as there afterwards."""
     with ApiProcess(tmp_path) as api, contextlib.closing(api.admin()) as admin:
-        agent = Agent(api)
+        agent = Agent(api.url)
         await asyncio.to_thread(agent.pair, admin)
         await agent.connect()
         slow = threading.Thread(target=admin.get, args=("/bridges",))
