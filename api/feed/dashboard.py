@@ -5,7 +5,6 @@ answered any more; the events it missed, read from the table page by page; then 
 event goes out exactly once: the ring is entered after the last number that was sent.
 """
 
-import asyncio
 import logging
 from collections import deque
 from typing import NoReturn
@@ -14,26 +13,23 @@ from api.clock import Clock
 from api.events.history import Event, History
 from api.feed.hub import Hub
 from api.feed.sender import (
-    CLOSE_BROKEN,
-    CLOSE_POLICY,
     CLOSE_RESTART,
     CLOSE_REVOKED,
     CLOSE_SLOW,
+    PATIENCE_S,
     BoundedSender,
+    Flood,
     Over,
     Receive,
     Send,
-    first_over,
+    outcome,
 )
 from api.feed.words import PING, PONG, encode, envelope, hears, hello, reset
 from api.principal import Principal
 
 PAGE = 200
-PATIENCE_S = 5.0  # a dashboard that takes no frame for this long is let go (safety R16)
 PING_AFTER_S = 30.0  # without a word of the client
 MAX_CONTROL = 16  # answers that wait to be written; more pings are not answered
-MAX_MESSAGES = 100  # from the client, in `PER_S` seconds (safety S47)
-PER_S = 5.0
 
 _log = logging.getLogger("gantry.feed")
 
@@ -156,41 +152,14 @@ class Dashboard:
         self.out.end(CLOSE_RESTART, "the API restarts")
 
 
-class Flood:
-    """Counts what a client says. Pure."""
-
-    def __init__(self, most: int = MAX_MESSAGES, per_s: float = PER_S) -> None:
-        self._most = most
-        self._per_s = per_s
-        self._ends = 0.0
-        self._count = 0
-
-    def more(self, now: float) -> None:
-        """One message more. Raises `Over` when they are too many."""
-        if now >= self._ends:
-            self._ends, self._count = now + self._per_s, 0
-        self._count += 1
-        if self._count > self._most:
-            raise Over(CLOSE_POLICY, f"more than {self._most} messages in {self._per_s:.0f} s")
-
-
 async def serve(
     dashboard: Dashboard, since: int | None, history: History, clock: Clock, receive: Receive
 ) -> None:
     """Serve an accepted socket to its end, and close it."""
-    over = Over(CLOSE_BROKEN, "the API had a problem")
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(dashboard.write(since, history))
-            tasks.create_task(_read(dashboard, clock, receive))
-    except ExceptionGroup as group:
-        overs, rest = group.split(Over)
-        if rest is not None:
-            _log.error("a dashboard's socket failed", exc_info=rest)
-        elif overs is not None:
-            over = first_over(overs)
-    finally:
-        await dashboard.out.close(over)
+    over = await outcome(
+        dashboard.write(since, history), _read(dashboard, clock, receive), log=_log
+    )
+    await dashboard.out.close(over)
 
 
 async def _read(dashboard: Dashboard, clock: Clock, receive: Receive) -> NoReturn:

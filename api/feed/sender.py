@@ -13,7 +13,8 @@ A peer that takes no frame for *patience_s* is gone, whatever it is (safety R16,
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from typing import Any, NoReturn, Protocol
 
 from api.clock import Clock
@@ -30,6 +31,9 @@ CLOSE_RESTART = 1012
 CLOSE_SLOW = 1013
 CLOSE_REVOKED = 4401
 
+PATIENCE_S = 5.0  # of a dashboard or an app that takes no frame (safety R16)
+MAX_MESSAGES = 100  # from one client, in `PER_S` seconds (safety S47)
+PER_S = 5.0
 REASON_CHARACTERS = 100  # a close frame holds 123 bytes
 
 
@@ -42,11 +46,47 @@ class Over(Exception):
         self.reason = reason
 
 
+async def outcome(*work: Coroutine[Any, Any, object], log: logging.Logger) -> Over:
+    """Run a socket's tasks until one of them ends it by raising `Over`; how it ended.
+
+    Any other exception is logged, and ends the socket with 1011.
+    """
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for each in work:
+                tasks.create_task(each)
+    except ExceptionGroup as group:
+        overs, rest = group.split(Over)
+        if rest is not None:
+            log.error("a socket failed", exc_info=rest)
+        elif overs is not None:
+            return first_over(overs)
+    return Over(CLOSE_BROKEN, "the API had a problem")
+
+
 def first_over(group: ExceptionGroup[Over]) -> Over:
     """Why a socket's tasks ended."""
     for error in group.exceptions:
         return first_over(error) if isinstance(error, ExceptionGroup) else error
     raise AssertionError("an exception group is never empty")
+
+
+class Flood:
+    """Counts what a client says. Pure."""
+
+    def __init__(self, most: int = MAX_MESSAGES, per_s: float = PER_S) -> None:
+        self._most = most
+        self._per_s = per_s
+        self._ends = 0.0
+        self._count = 0
+
+    def more(self, now: float) -> None:
+        """One message more. Raises `Over` when they are too many."""
+        if now >= self._ends:
+            self._ends, self._count = now + self._per_s, 0
+        self._count += 1
+        if self._count > self._most:
+            raise Over(CLOSE_POLICY, f"more than {self._most} messages in {self._per_s:.0f} s")
 
 
 class Source(Protocol):
@@ -127,12 +167,14 @@ class BoundedSender:
                 raise self._ending
             await self._write({"type": "websocket.send", "text": text})
 
-    async def close(self, over: Over) -> None:
-        """Say goodbye, unless the peer has gone or takes nothing."""
+    async def close(self, over: Over, last: str | None = None) -> None:
+        """Say goodbye, unless the peer has gone or takes nothing; *last* is said before it."""
         if over.code is None or self._stuck:
             return
         reason = over.reason[:REASON_CHARACTERS]
         try:
+            if last is not None:
+                await self._write({"type": "websocket.send", "text": last})
             await self._write({"type": "websocket.close", "code": over.code, "reason": reason})
         except Over:
             pass  # it has stopped reading meanwhile

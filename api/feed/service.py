@@ -63,7 +63,7 @@ class Feed:
         self.clock = clock
         self._printers = printers
         self._telemetry = telemetry
-        self._bus = bus
+        self.bus = bus
         self._settings = settings
         self._hubs: Lasting[int, Hub] = Lasting(self._new_hub)
         telemetry.watch(self._changed)
@@ -84,7 +84,7 @@ class Feed:
             self.history,
             self._printers,
             self._telemetry,
-            bus=self._bus,
+            bus=self.bus,
             clock=self.clock,
             interval_s=self._settings.live_interval_s,
         )

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from api.feed import dashboard, hub, sockets
-from api.feed.dashboard import MAX_MESSAGES
+from api.feed.sender import MAX_MESSAGES
 from api.principal import Principal
 from schemas.printer import PrinterState
 from tests.api.feed.conftest import JWT, TICKET, TOKEN, Farm

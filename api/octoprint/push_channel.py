@@ -1,0 +1,276 @@
+"""One printer's or pool's push in this process: every frame built once, shared by all clients.
+
+A channel follows the organization's hub. When something has happened it looks at its stage once,
+turns the new events into messages in a ring, and tells its clients that there is something. A
+client pulls messages from its own place in the ring, and the newest `current` when its throttle
+allows; `current` carries the temperatures since the client's last one, so clients in step share
+one text.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from api.clock import Clock
+from api.errors import NotFound
+from api.events.history import Event
+from api.feed.hub import Hub
+from api.octoprint import push_document as document
+from api.octoprint.push_document import Picture
+from api.octoprint.push_stage import Stage
+from api.octoprint.push_words import MARKINGS, MESSAGES, Scene, file_payload, state_messages
+from api.octoprint.states import LOOKS
+from schemas.printer import PrinterState
+
+RING = 500  # messages that a client may be behind
+KEPT = 120  # temperatures that a throttled client may catch up on, and markings
+REST_S = 1.0  # after a failure
+POOL_REST_S = 0.5  # a pool's queue is counted at most this often
+
+_log = logging.getLogger("gantry.push")
+
+
+class Follower(Protocol):
+    """A client. Both calls are quick and never fail."""
+
+    def news(self) -> None:
+        """There is something."""
+
+    def gone(self) -> None:
+        """The printer or pool has been deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message of type *name*; who may hear of *kind* (and *printer_id*) may have it."""
+
+    name: str
+    kind: str
+    printer_id: int | None
+    text: str
+
+
+class Tail:
+    """The last few of what comes one by one, each at its place."""
+
+    def __init__(self) -> None:
+        self._items: list[dict[str, Any]] = []
+        self._start = 0
+
+    @property
+    def end(self) -> int:
+        """The place of the next one."""
+        return self._start + len(self._items)
+
+    def put(self, item: dict[str, Any]) -> None:
+        """One more; the oldest go."""
+        self._items.append(item)
+        if len(self._items) > 2 * KEPT:
+            self._start += KEPT
+            del self._items[:KEPT]
+
+    def since(self, place: int) -> list[dict[str, Any]]:
+        """From *place* on."""
+        return self._items[max(0, place - self._start) :]
+
+
+class Channel:
+    """One stage and its clients. While `live()`, `run()` in a task."""
+
+    def __init__(self, stage: Stage, hub: Hub, clock: Clock) -> None:
+        self.version = 0  # of what `current` shows
+        self.start_place = 0  # messages below it have left the ring
+        self.samples = Tail()
+        self.markings = Tail()
+        self._ring: list[Message] = []
+        self._stage = stage
+        self._hub = hub
+        self._clock = clock
+        self._place = hub.end_place
+        self._picture: Picture
+        self._told_state: PrinterState
+        self._job_file: dict[str, Any] | None = None
+        self._is_selected = False  # FileSelected was said for the print to come
+        self._bell = asyncio.Event()
+        self._followers: dict[Follower, None] = {}
+        self._built: dict[tuple[str, int, int], str] = {}
+
+    # For clients.
+
+    @contextmanager
+    def followed_by(self, follower: Follower) -> Iterator[None]:
+        """*follower* hears of everything from now on."""
+        self._followers[follower] = None
+        try:
+            yield
+        finally:
+            del self._followers[follower]
+
+    @property
+    def end_place(self) -> int:
+        """The place that the next message will have."""
+        return self.start_place + len(self._ring)
+
+    def at(self, place: int) -> Message:
+        """The message at *place*, from `start_place` to below `end_place`."""
+        return self._ring[place - self.start_place]
+
+    def current(self, samples_from: int, markings_from: int) -> str:
+        """`current`, with the temperatures and markings from these places on."""
+        key = ("current", samples_from, markings_from)
+        if key not in self._built:
+            picture = self._picture
+            is_active = LOOKS[picture.state].active
+            body = document.current(
+                picture,
+                self.samples.since(samples_from),
+                self.markings.since(markings_from),
+                self._clock.now().timestamp(),
+            )
+            body["busyFiles"] = document.busy_files(picture, is_active=is_active)
+            self._built[key] = document.encode({"current": body})
+        return self._built[key]
+
+    def history(self) -> str:
+        """`history`: the same with all that is kept."""
+        key = ("history", 0, 0)
+        if key not in self._built:
+            temps = self._stage.temperatures()
+            now_s = self._clock.now().timestamp()
+            body = document.current(self._picture, temps, self.markings.since(0), now_s)
+            self._built[key] = document.encode({"history": body})
+        return self._built[key]
+
+    # As a follower of the hub.
+
+    def news(self) -> None:
+        """Something happened in the organization."""
+        self._bell.set()
+
+    def picture(self, printer_id: int) -> None:
+        """A printer looks different."""
+        if self._stage.printer_id in (None, printer_id):
+            self._bell.set()
+
+    # Its own life.
+
+    @asynccontextmanager
+    async def live(self) -> AsyncIterator["Channel"]:
+        """Begin with the present picture, and go on until left. Raises `NotFound`: it is gone."""
+        picture = await self._stage.picture()
+        if picture is None:
+            raise NotFound("The printer or pool is gone.")
+        self._picture, self._told_state = picture, picture.state
+        self._is_selected = picture.file is not None
+        with self._hub.followed_by(self):
+            task = asyncio.create_task(self.run())
+            try:
+                yield self
+            finally:
+                task.cancel()
+
+    async def run(self) -> None:
+        """Look and tell until cancelled."""
+        while True:
+            await self._bell.wait()
+            self._bell.clear()
+            try:
+                await self.step()
+            except Exception:  # noqa: BLE001 - supervisor: the next turn tries again
+                _log.exception("a push channel stumbled")
+                self._bell.set()
+                await asyncio.sleep(REST_S)
+            if self._stage.printer_id is None:
+                await asyncio.sleep(POOL_REST_S)
+
+    async def step(self) -> None:
+        """Take in what is new, and tell the clients."""
+        before = self.end_place
+        if await self._look():
+            for event in self._new_events():
+                if self._stage.concerns(event):
+                    self._tell_event(event)
+            self._reconcile()
+            if self.end_place != before:
+                self._built.clear()
+            for follower in tuple(self._followers):
+                follower.news()
+
+    def _new_events(self) -> list[Event]:
+        start = max(self._place, self._hub.start_place)
+        self._place = self._hub.end_place
+        return [self._hub.at(place).event for place in range(start, self._place)]
+
+    async def _look(self) -> bool:
+        """Take the new picture; False when there is nothing to show any more."""
+        picture = await self._stage.picture()
+        if picture is None:
+            for follower in tuple(self._followers):
+                follower.gone()
+            return False
+        old, self._picture = self._picture, picture
+        if picture == old:
+            return True
+        self.version += 1
+        self._built.clear()
+        if picture.temps and picture.temps != old.temps:
+            at_s = self._clock.now().timestamp()
+            self.samples.put(document.temps_item(picture.temps, at_s))
+        if picture.z_mm != old.z_mm:
+            self._say("ZChange", "printer.z", {"new": picture.z_mm, "old": old.z_mm})
+        if file_payload(picture) != file_payload(old):
+            self._select(picture)
+        return True
+
+    def _select(self, picture: Picture) -> None:
+        payload = file_payload(picture)
+        self._is_selected = payload is not None
+        self._say("FileSelected" if payload else "FileDeselected", "job.selected", payload)
+
+    def _tell_event(self, event: Event) -> None:
+        if event.kind == "printer.state":
+            self._change_state(PrinterState(event.data["state"]))
+            return
+        if event.kind == "job.started":
+            self._job_file = self._file()
+            if not self._is_selected:
+                self._select(self._picture)
+        make = MESSAGES.get(event.kind)
+        for name, payload in make(event, self._scene()) if make else ():
+            self._say(name, event.kind, payload)
+        if event.kind in ("job.completed", "job.failed", "job.cancelled", "job.printed_one"):
+            self._job_file, self._is_selected = None, False
+
+    def _change_state(self, state: PrinterState) -> None:
+        if state is self._told_state:
+            return
+        old, self._told_state = self._told_state, state
+        for name, payload in state_messages(old, state, self._scene()):
+            self._say(name, "printer.state", payload)
+
+    def _reconcile(self) -> None:
+        """A room that goes or comes back changes what its printers show, without a fact."""
+        shown, told = self._picture.state, self._told_state
+        if shown is not told and PrinterState.OFFLINE in (shown, told):
+            self._change_state(shown)
+
+    def _scene(self) -> Scene:
+        return Scene(self._picture, self._job_file or self._file())
+
+    def _file(self) -> dict[str, Any] | None:
+        payload = file_payload(self._picture)
+        return None if payload is None else dict(payload)
+
+    def _say(self, name: str, kind: str, payload: Any) -> None:
+        text = document.event(name, payload)
+        self._ring.append(Message(name, kind, self._stage.printer_id, text))
+        if name in MARKINGS:
+            kind_of_marking, label = MARKINGS[name]
+            at_s = int(self._clock.now().timestamp())
+            self.markings.put({"type": kind_of_marking, "label": label, "time": at_s})
+        if len(self._ring) > 2 * RING:
+            self.start_place += RING
+            del self._ring[:RING]

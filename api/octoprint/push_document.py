@@ -1,0 +1,118 @@
+"""The messages of OctoPrint's push: `connected`, `history`, `current`, events (contract, 8). Pure.
+
+State, job, progress and temperatures are those of `/api/printer` and `/api/job`, built there.
+"""
+
+import hashlib
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from api import VERSION
+from api.octoprint.permissions import permissions_of
+from api.octoprint.sign_in import OCTOPRINT_VERSION
+from api.principal import Principal
+from schemas.printer import PrinterState, Temperature
+
+#: Changes with the version, so that clients load again what they keep of this server.
+_PLUGIN_HASH = hashlib.sha256(f"gantry {VERSION}".encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A printer or pool as push shows it. *document*: `state`, `job` and `progress`.
+
+    *temps*: by OctoPrint's names of heaters; *z_mm* None: not known.
+    """
+
+    state: PrinterState
+    document: Mapping[str, Any]
+    temps: Mapping[str, Temperature] = field(default_factory=dict)
+    z_mm: float | None = None
+    resends: int = 0
+    lines_sent: int = 0
+    port: str | None = None
+    baud: int | None = None
+
+    @property
+    def file(self) -> Mapping[str, Any] | None:
+        """The selected file; None without one."""
+        found: Mapping[str, Any] = self.document["job"]["file"]
+        return found if found.get("path") else None
+
+
+def encode(message: Mapping[str, Any]) -> str:
+    """A message as text."""
+    return orjson.dumps(message).decode()
+
+
+def connected(by: Principal | None) -> str:
+    """The first message; *by* None: to somebody who has not signed in."""
+    payload = {
+        "version": OCTOPRINT_VERSION,
+        "display_version": f"{OCTOPRINT_VERSION} (Gantry {VERSION})",
+        "branch": "",
+        "python_version": platform.python_version(),
+        "plugin_hash": _PLUGIN_HASH,
+        "config_hash": _PLUGIN_HASH,
+        "debug": False,
+        "safe_mode": None,
+        "online": True,
+        "permissions": [] if by is None else permissions_of(by),
+    }
+    return encode({"connected": payload})
+
+
+def reauth_required(reason: str) -> str:
+    """Sign in (again): *reason* is stale, logout, modified or removed."""
+    return encode({"reauthRequired": {"reason": reason}})
+
+
+def event(kind: str, payload: Mapping[str, Any] | None) -> str:
+    """Something happened, under OctoPrint's name for it."""
+    return encode({"event": {"type": kind, "payload": payload}})
+
+
+def plugin(name: str, data: Mapping[str, Any]) -> str:
+    """A message of a plugin."""
+    return encode({"plugin": {"plugin": name, "data": data}})
+
+
+def temps_item(temps: Mapping[str, Temperature], at_s: float) -> dict[str, Any]:
+    """One entry of `temps`; a chamber is always there, as in OctoPrint."""
+    item: dict[str, Any] = {"time": int(at_s), "chamber": {"actual": None, "target": None}}
+    for heater, seen in temps.items():
+        item[heater] = {"actual": seen.actual_c, "target": seen.target_c}
+    return item
+
+
+def current(
+    picture: Picture,
+    temps: Sequence[Mapping[str, Any]],
+    markings: Sequence[Mapping[str, Any]],
+    now_s: float,
+) -> dict[str, Any]:
+    """What `current` and `history` have in common. *now_s*: seconds since the epoch."""
+    sent = picture.lines_sent
+    ratio = int(100 * picture.resends / sent) if sent else 0
+    return {
+        **{key: picture.document[key] for key in ("state", "job", "progress")},
+        "currentZ": picture.z_mm,
+        "offsets": {},
+        "temps": list(temps),
+        "logs": [],
+        "messages": [],
+        "markings": list(markings),
+        "resends": {"count": picture.resends, "transmitted": sent, "ratio": ratio},
+        "serverTime": now_s,
+    }
+
+
+def busy_files(picture: Picture, *, is_active: bool) -> list[dict[str, Any]]:
+    """The file that must not be changed now, if any."""
+    if not is_active or picture.file is None:
+        return []
+    return [{"origin": picture.file["origin"], "path": picture.file["path"]}]

@@ -1,0 +1,192 @@
+"""What happened, in the words of OctoPrint's events (contract, 8). Pure.
+
+One table for changes of state, one for the events of jobs and files; what neither knows is not
+told on this face. Order as recorded: a cancel is PrintCancelling, PrintCancelled, PrintFailed; a
+success FileSelected, PrintStarted, PrintDone.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from api.events.history import Event
+from api.octoprint.push_document import Picture
+from api.octoprint.states import LOOKS
+from schemas.printer import CONNECTED, PrinterState
+
+Payload = Mapping[str, Any] | None
+Message = tuple[str, Payload]
+
+_S = PrinterState
+_STATE_IDS = {_S.HALTED: "CLOSED_WITH_ERROR"}
+_PAUSED = frozenset({_S.PAUSED, _S.RESUMING})
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What an event is told with: the newest picture, and the file that is or was printed.
+
+    *file*: `name`, `path`, `origin`, `size`, `owner`, `user`; None when no file is known.
+    """
+
+    picture: Picture
+    file: Payload
+
+    def place_in_file(self) -> dict[str, Any]:
+        """Where the print is, for the events of a pause and of an end."""
+        progress = self.picture.document["progress"]
+        completion = progress.get("completion")
+        axes: dict[str, Any] = dict.fromkeys(("x", "y", "z", "e", "t", "f"))
+        axes["z"] = self.picture.z_mm
+        return {
+            "position": axes,
+            "fileposition": progress.get("filepos"),
+            "progress": None if completion is None else int(completion),
+        }
+
+
+def file_payload(picture: Picture) -> Payload:
+    """The selected file as events name it."""
+    file = picture.file
+    if file is None:
+        return None
+    user = picture.document["job"].get("user")
+    named = {key: file[key] for key in ("name", "path", "origin", "size")}
+    return {**named, "owner": user, "user": user}
+
+
+# States.
+
+
+def state_messages(old: PrinterState, new: PrinterState, scene: Scene) -> list[Message]:
+    """What OctoPrint says when a printer goes from *old* to *new*."""
+    found: list[Message] = []
+    if new is _S.CONNECTING:
+        found.append(("Connecting", None))
+    found.append(
+        (
+            "PrinterStateChanged",
+            {"state_id": _STATE_IDS.get(new, new.name), "state_string": LOOKS[new].text},
+        )
+    )
+    if new in CONNECTED and old not in CONNECTED:
+        picture = scene.picture
+        found.append(("Connected", {"port": picture.port, "baudrate": picture.baud}))
+    if new is _S.OFFLINE:
+        found.append(("Disconnected", None))
+    if new in (_S.ERROR, _S.HALTED):
+        error = scene.picture.document["state"].get("error") or LOOKS[new].text
+        found.append(("Error", {"error": error, "reason": "firmware"}))
+    if new is _S.CANCELLING:
+        found.append(("PrintCancelling", scene.file))
+    if new is _S.PAUSED:
+        found.append(("PrintPaused", {**(scene.file or {}), **scene.place_in_file()}))
+    if new is _S.PRINTING and old in _PAUSED:
+        found.append(("PrintResumed", scene.file))
+    return found
+
+
+# Jobs.
+
+
+def _started(event: Event, scene: Scene) -> list[Message]:
+    return [("PrintStarted", scene.file)]
+
+
+def _done(event: Event, scene: Scene) -> list[Message]:
+    return [("PrintDone", {**(scene.file or {}), "time": event.data.get("duration_s")})]
+
+
+def _ended(event: Event, scene: Scene, reason: str) -> dict[str, Any]:
+    time_s = event.data.get("duration_s")
+    return {**(scene.file or {}), **scene.place_in_file(), "time": time_s, "reason": reason}
+
+
+def _failed(event: Event, scene: Scene) -> list[Message]:
+    if event.data.get("duration_s") is None:
+        return []  # it never began
+    return [("PrintFailed", _ended(event, scene, "error"))]
+
+
+def _cancelled(event: Event, scene: Scene) -> list[Message]:
+    if event.data.get("duration_s") is None:
+        return []
+    payload = _ended(event, scene, "cancelled")
+    cancelled = {key: value for key, value in payload.items() if key != "reason"}
+    return [("PrintCancelled", cancelled), ("PrintFailed", payload)]
+
+
+# Files.
+
+_UPDATED: Message = ("UpdatedFiles", {"type": "printables"})
+
+
+def _where(path: str, prefix: str = "") -> dict[str, Any]:
+    return {f"{prefix}path": path, f"{prefix}name": path.rpartition("/")[2]}
+
+
+def _file(operation: str) -> Callable[[Event, Scene], list[Message]]:
+    name = {"add": "FileAdded", "remove": "FileRemoved"}[operation]
+
+    def messages(event: Event, scene: Scene) -> list[Message]:
+        where = {"storage": "local", **_where(event.data["path"])}
+        kinds = ["machinecode", "gcode"]
+        return [(name, {**where, "type": kinds, "operation": operation}), _UPDATED]
+
+    return messages
+
+
+def _uploaded(event: Event, scene: Scene) -> list[Message]:
+    """A name that appears has been uploaded; whether it was also started is told by its job."""
+    flags = dict.fromkeys(("select", "print", "effective_select", "effective_print"), False)
+    upload = {**_where(event.data["path"]), "target": "local", **flags}
+    return [*_file("add")(event, scene), ("Upload", upload)]
+
+
+def _folder(name: str) -> Callable[[Event, Scene], list[Message]]:
+    def messages(event: Event, scene: Scene) -> list[Message]:
+        return [(name, {"storage": "local", **_where(event.data["path"])}), _UPDATED]
+
+    return messages
+
+
+def _moved(name: str) -> Callable[[Event, Scene], list[Message]]:
+    def messages(event: Event, scene: Scene) -> list[Message]:
+        source = _where(event.data.get("old") or event.data["path"], "source_")
+        target = _where(event.data["path"], "destination_")
+        return [(name, {"storage": "local", **source, **target}), _UPDATED]
+
+    return messages
+
+
+def _settings(event: Event, scene: Scene) -> list[Message]:
+    mark = f"{event.number:032x}"  # all that clients do is compare it
+    return [("SettingsUpdated", {"config_hash": mark, "effective_hash": mark})]
+
+
+#: kind of an event -> what it is here. Changes of state are told by `state_messages`.
+MESSAGES: dict[str, Callable[[Event, Scene], list[Message]]] = {
+    "job.started": _started,
+    "job.printed_one": _done,
+    "job.completed": _done,
+    "job.failed": _failed,
+    "job.cancelled": _cancelled,
+    "file.added": _uploaded,
+    "file.removed": _file("remove"),
+    "file.moved": _moved("FileMoved"),
+    "folder.added": _folder("FolderAdded"),
+    "folder.removed": _folder("FolderRemoved"),
+    "folder.moved": _moved("FolderMoved"),
+    "printer.updated": _settings,
+}
+
+#: event of push -> the marking that it leaves in the temperature plot
+MARKINGS = {
+    "Connected": ("connect", None),
+    "Disconnected": ("disconnect", None),
+    "PrintStarted": ("print", "Start"),
+    "PrintDone": ("done", "Done"),
+    "PrintCancelled": ("cancel", "Cancel"),
+    "PrintPaused": ("pause", "Pause"),
+    "PrintResumed": ("resume", "Resume"),
+}
