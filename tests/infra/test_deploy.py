@@ -1,0 +1,174 @@
+"""What deploys Gantry is right, as far as a machine without a cloud or an engine can tell."""
+
+import configparser
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+DOCKER = ROOT / "infra" / "docker"
+TEMPLATE = ROOT / "infra" / "aws" / "template.yaml"
+UNIT = ROOT / "infra" / "systemd" / "gantry-bridge.service"
+IMAGES = {"api": "api.container", "bridge": "bridge"}
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """Reads CloudFormation's short forms as plain lists."""
+
+
+_Loader.add_multi_constructor(
+    "!", lambda loader, suffix, node: [suffix, getattr(node, "value", None)]
+)
+
+
+def steps(image: str) -> list[tuple[str, str]]:
+    """(instruction, rest) of a Dockerfile, continuation lines joined."""
+    text = (DOCKER / f"{image}.Dockerfile").read_text().replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return [(line.split(" ", 1)[0], line.split(" ", 1)[1].strip()) for line in lines]
+
+
+def final_stage(image: str) -> list[tuple[str, str]]:
+    found = steps(image)
+    last = max(number for number, (name, _) in enumerate(found) if name == "FROM")
+    return found[last:]
+
+
+@pytest.mark.flow
+def test_the_cloud_template_is_valid() -> None:
+    """cfn-lint knows every resource and property of the template."""
+    linter = Path(sys.executable).with_name("cfn-lint")
+    done = subprocess.run([linter, TEMPLATE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_function_of_the_template_is_a_handler() -> None:
+    """And every handler is deployed."""
+    template: Any = yaml.load(TEMPLATE.read_text(), Loader=_Loader)
+    handlers = {
+        resource["Properties"]["Handler"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+    code = (ROOT / "api" / "function.py").read_text()
+    assert handlers == {f"api.function.{name}" for name in ("http", "websocket", "tick", "migrate")}
+    assert all(f"\ndef {handler.rpartition('.')[2]}(" in code for handler in handlers)
+
+
+@pytest.mark.flow
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_holds_what_its_process_needs_and_nothing_else(image: str, tmp_path: Path) -> None:
+    """What the Dockerfile copies is enough to start; the other half is not in it."""
+    copied = [shlex.split(rest) for name, rest in final_stage(image) if name == "COPY"]
+    for *sources, target in copied:
+        for source in sources:
+            if not source.startswith("--") and (ROOT / source).is_dir() and source != ".venv":
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(ROOT / source, tmp_path / target, ignore=ignored)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([image, "schemas"])
+    command = [sys.executable, "-m", IMAGES[image], "--help"]
+    clean = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_runs_as_nobody_special_is_watched_and_takes_no_secret(image: str) -> None:
+    """Not root, a health check, more than one stage, no secret in a layer (safety S73)."""
+    names = defaultdict(list)
+    for name, rest in final_stage(image):
+        names[name].append(rest)
+    assert names["USER"] == ["gantry"]
+    assert names["HEALTHCHECK"]
+    assert len([name for name, _ in steps(image) if name == "FROM"]) == 2
+    assert not [name for name, _ in steps(image) if name == "ARG"]
+    assert not re.search(r"(PASSWORD|SECRET|TOKEN|KEY)=", str(names["ENV"]))
+
+
+@pytest.mark.flow
+@pytest.mark.timeout(300)
+def test_the_build_stage_of_the_images_works_without_an_engine(tmp_path: Path) -> None:
+    """Both images are built by the same steps; they are run here, and give the packages."""
+    stages = []
+    for image in IMAGES:
+        found = steps(image)
+        second = [number for number, (name, _) in enumerate(found) if name == "FROM"][1]
+        stages.append(found[:second])
+    assert stages[0] == stages[1]
+    clean = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    for name, rest in stages[0]:
+        if name == "COPY":
+            *sources, _ = shlex.split(rest)
+            for source in sources:
+                shutil.copy(ROOT / source, tmp_path / source)
+        elif name == "RUN":
+            done = subprocess.run(
+                ["sh", "-ec", rest], cwd=tmp_path, env=clean, capture_output=True, check=False
+            )
+            assert done.returncode == 0, done.stderr.decode()[-2000:]
+    python = tmp_path / ".venv" / "bin" / "python"
+    wanted = "import quart, tortoise, serial, websockets, boto3, mangum"
+    subprocess.run([python, "-c", wanted], check=True)
+    missing = subprocess.run([python, "-c", "import pytest"], capture_output=True, check=False)
+    assert missing.returncode != 0, "an image needs no test packages"
+
+
+def test_the_composed_farm_is_whole() -> None:
+    """Two APIs behind one proxy share a database, a bus and a store; nothing waits for nobody."""
+    composed = yaml.safe_load((DOCKER / "compose.yaml").read_text())
+    services = composed["services"]
+    apis = [name for name in services if name.startswith("api")]
+    assert len(apis) == 2
+    for name, service in services.items():
+        assert set(service.get("depends_on", {})) <= set(services), name
+        built = service.get("build")
+        if built:
+            assert (DOCKER / built["context"] / built["dockerfile"]).is_file()
+        assert "privileged" not in service
+    environment = services[apis[0]]["environment"]
+    assert environment["GANTRY_DATABASE_URL"].startswith("postgresql://")
+    assert environment["GANTRY_STORAGE_URL"].startswith("s3://")
+    proxy = (DOCKER / "Caddyfile").read_text()
+    assert all(f"{name}:8000" in proxy for name in apis)
+    variables = set(re.findall(r"\$\{(\w+)", (DOCKER / "compose.yaml").read_text()))
+    named = re.findall(r"^(\w+)=", (DOCKER / "example.env").read_text(), re.MULTILINE)
+    assert variables == set(named)
+
+
+def test_what_deploys_names_only_settings_that_exist() -> None:
+    """GANTRY_ variables of the template, the images and the composed farm are documented."""
+    documented = set(re.findall(r"GANTRY_[A-Z0-9_]+", (ROOT / "README.md").read_text()))
+    used = set()
+    for path in (TEMPLATE, *DOCKER.iterdir()):
+        used |= set(re.findall(r"GANTRY_[A-Z0-9_]+", path.read_text()))
+    assert used <= documented | {"GANTRY_STATE_DIR"}
+
+
+def test_the_bridge_unit_leaves_senders_alone_and_is_hardened(tmp_path: Path) -> None:
+    """KillMode=process, not root, and systemd itself finds nothing wrong."""
+    unit = configparser.ConfigParser(strict=False, interpolation=None, delimiters=("=",))
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read_string(UNIT.read_text())
+    service = unit["Service"]
+    assert service["KillMode"] == "process"
+    assert service["RuntimeDirectoryPreserve"] == "yes"
+    assert service["User"] == "gantry-bridge"
+    for wall in ("NoNewPrivileges", "ProtectHome", "PrivateTmp", "RestrictSUIDSGID"):
+        assert service[wall] == "yes"
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        pytest.skip("systemd-analyze is not installed: this machine runs no units either")
+    here = tmp_path / UNIT.name
+    here.write_text(UNIT.read_text().replace("/opt/gantry/.venv/bin/python", sys.executable))
+    done = subprocess.run([analyze, "verify", here], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert UNIT.name not in done.stderr
