@@ -13,6 +13,7 @@ import logging
 import os
 from collections.abc import Coroutine, MutableMapping
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import orjson
 from mangum import Mangum
@@ -21,8 +22,10 @@ from api import migrate as migrations
 from api.app import Application
 from api.config import Settings, load
 from api.errors import Problem
+from api.feed.door import Door, knock_of
 from api.gateway.bus import FunctionBus
 from api.gateway.errands import Errands, all_of
+from api.gateway.feeds import FeedSockets
 from api.gateway.links import LinkSockets
 from api.gateway.models import GatewaySocket
 from api.gateway.post import GatewayPoster
@@ -53,9 +56,22 @@ class Process:
         self._settings = settings
         self._bus = FunctionBus()
         self.application = Application(settings, bus=self._bus)
-        self._poster = GatewayPoster(settings.gateway_url)
-        self._links = LinkSockets(self.application.handler, self._poster, self.application.clock)
-        self._bus.attend(Errands(self._links, self.application.rooms.scheduler).run)
+        rooms, clock = self.application.rooms, self.application.clock
+        self._links = LinkSockets(
+            self.application.handler, GatewayPoster(settings.gateway_url, "GATEWAY_URL"), clock
+        )
+        self._feeds = FeedSockets(
+            rooms.feed,
+            Door(rooms.accounts, settings.public_url),
+            rooms.accounts,
+            rooms.printers,
+            rooms.telemetry,
+            poster=GatewayPoster(settings.feed_gateway_url, "FEED_GATEWAY_URL"),
+            clock=clock,
+        )
+        self._changed: set[tuple[int, int]] = set()  # (organization, printer) with a new picture
+        rooms.telemetry.watch(lambda org, printer, moved: self._changed.add((org, printer)))
+        self._bus.attend(Errands(self._links, self._feeds, rooms.scheduler).run)
         self._mangum = Mangum(self._asgi, lifespan="off", text_mime_types=JSON_TYPES)
         self._open = False
 
@@ -79,6 +95,7 @@ class Process:
         self._bus.begin()
         await self.application.rooms.bridges.refresh(self._settings.dead_s)
         await self.application.rooms.telemetry.refresh()
+        self._changed.clear()
 
     # HTTP.
 
@@ -98,17 +115,31 @@ class Process:
         if kind == "CONNECT":
             return await self._connect(connection_id, event)
         socket = await GatewaySocket.get_or_none(connection_id=connection_id)
-        if socket is not None and kind == "DISCONNECT":
-            await self._links.gone(socket)
-        elif socket is not None:
-            await self._links.message(socket, event.get("body") or "")
-            await self.application.rooms.telemetry.flush()
+        if socket is None:
+            return {"statusCode": 200}
+        room = self._feeds if socket.kind == "feed" else self._links
+        if kind == "DISCONNECT":
+            await room.gone(socket)
+        else:
+            await room.message(socket, event.get("body") or "")
+            await self._show()
         return {"statusCode": 200}
 
+    async def _show(self) -> None:
+        """Other processes and dashboards see the pictures that came."""
+        await self.application.rooms.telemetry.flush()
+        changed, self._changed = self._changed, set()
+        for organization_id in {organization for organization, _ in changed}:
+            printers = {printer for owner, printer in changed if owner == organization_id}
+            await self._feeds.pictures(organization_id, printers)
+
     async def _connect(self, connection_id: str, event: Event) -> Event:
-        headers = {name.lower(): value for name, value in event.get("headers", {}).items()}
         try:
-            await self._links.connect(connection_id, headers.get("authorization", ""))
+            knock = knock_of(_scope(event))
+            if (event.get("stageVariables") or {}).get("socket") == "feed":
+                await self._feeds.connect(connection_id, knock)
+            else:
+                await self._links.connect(connection_id, knock.header("authorization") or "")
         except Problem as problem:
             error = {"code": problem.code, "detail": problem.detail}
             body = orjson.dumps({"detail": problem.detail, "error": error}).decode()
@@ -127,6 +158,19 @@ class Process:
             }
         )
         return {"failed": failed}
+
+
+def _scope(event: Event) -> dict[str, Any]:
+    """The upgrade of a ``$connect`` event as ASGI would show it."""
+    headers = [(name.encode(), value.encode()) for name, value in event["headers"].items()]
+    query = urlencode(event.get("queryStringParameters") or {})
+    address = event["requestContext"].get("identity", {}).get("sourceIp", "")
+    return {
+        "path": "/ws",
+        "headers": headers,
+        "query_string": query.encode(),
+        "client": (address, 0),
+    }
 
 
 @functools.cache

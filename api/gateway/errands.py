@@ -7,6 +7,7 @@ was to carry is in rows.
 import logging
 from collections.abc import Awaitable, Callable
 
+from api.gateway.feeds import FeedSockets
 from api.gateway.links import LinkSockets
 from api.scheduler.service import Scheduler
 
@@ -16,8 +17,9 @@ _log = logging.getLogger("gantry.gateway")
 class Errands:
     """Runs errands by the names of wake-ups."""
 
-    def __init__(self, links: LinkSockets, scheduler: Scheduler) -> None:
+    def __init__(self, links: LinkSockets, feeds: FeedSockets, scheduler: Scheduler) -> None:
         self._links = links
+        self._feeds = feeds
         self._scheduler = scheduler
 
     async def run(self, names: frozenset[str]) -> None:
@@ -29,6 +31,8 @@ class Errands:
                     await self._links.push_bridge(int(number))
                 elif kind == "scheduler":
                     await self._scheduler.step()
+                elif kind == "events":
+                    await self._feeds.push(int(number))
             except Exception:  # noqa: BLE001 - supervisor: see the module's text
                 _log.exception("the errand %s failed; it is done again later", name)
 

@@ -12,15 +12,14 @@ to say that a socket closed. So
 """
 
 import asyncio
+import functools
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
-
-from tortoise.expressions import Q
 
 from api.bridges.service import Bridge, Standing
 from api.clock import Clock
 from api.errors import NotAuthenticated
+from api.gateway.lease import alone
 from api.gateway.models import GatewaySocket
 from api.gateway.post import Poster
 from api.link.connection import MAX_FOREIGN
@@ -30,7 +29,6 @@ from schemas.codec import BadFrame, decode
 from schemas.link import Beat, Body, FactBatch, Hello, LiveSnap, Nak, Sender, Welcome
 from schemas.session import LinkSession, LinkState
 
-LEASE_S = 15.0
 #: How often facts that do not follow are looked at again before the link is given up.
 GAP_WAITS_S = (0.05, 0.1, 0.2, 0.4, 0.8)
 
@@ -199,34 +197,9 @@ class LinkSockets:
 
         Returns at once when somebody else is writing to the socket: they will look once more.
         """
-        while await self._lease(connection_id):
-            try:
-                alive = await self._carry(connection_id, again)
-            finally:
-                noted = await self._release(connection_id)
-            if not alive or not noted:
-                return
-
-    async def _lease(self, connection_id: str) -> bool:
-        """Whether we write now; else who does has a note to look once more."""
-        if await self._claim(connection_id):
-            return True
-        await GatewaySocket.filter(connection_id=connection_id).update(push_again=True)
-        # Who held it may have looked for notes just before ours.
-        return await self._claim(connection_id)
-
-    async def _claim(self, connection_id: str) -> bool:
-        now = self._clock.now()
-        until = now + timedelta(seconds=LEASE_S)
-        rows = GatewaySocket.filter(connection_id=connection_id)
-        free = Q(pushing_until=None) | Q(pushing_until__lt=now)
-        return bool(await rows.filter(free).update(pushing_until=until, push_again=False))
-
-    async def _release(self, connection_id: str) -> bool:
-        """Give the lease back; True when somebody left a note meanwhile."""
-        rows = GatewaySocket.filter(connection_id=connection_id)
-        await rows.update(pushing_until=None)
-        return await rows.filter(push_again=True).exists()
+        await alone(
+            connection_id, self._clock, functools.partial(self._carry, connection_id, again)
+        )
 
     async def _carry(self, connection_id: str, again: bool) -> bool:
         socket = await GatewaySocket.get_or_none(connection_id=connection_id)

@@ -1,7 +1,5 @@
 """The sockets that a gateway holds, as rows: a function has no memory between two messages."""
 
-from typing import Any
-
 from tortoise import fields
 from tortoise.models import Model
 
@@ -12,8 +10,8 @@ class GatewaySocket(Model):
     *greeted*: its hello was taken, which happens once. *epoch*: of its link, 0 before the welcome.
     *desired_told*: the configuration it has carried. *live_ms*: the agent's clock in the newest
     picture taken. *stuck_at*: the last recorded fact when a beat said that more wait.
-    *pushing_until* and *push_again*: who writes to it now, see `links`. *principal* and *cursor*:
-    who watches, and the last event that was told.
+    *pushing_until* and *push_again*: who writes to it now, see `lease`. *credential_id* and
+    *cursor*: through what somebody watches, and the last event that was told.
     """
 
     connection_id = fields.CharField(max_length=128, primary_key=True)
@@ -28,7 +26,7 @@ class GatewaySocket(Model):
     foreign_reports = fields.IntField(default=0)
     pushing_until = fields.DatetimeField(null=True)
     push_again = fields.BooleanField(default=False)
-    principal: Any = fields.JSONField(null=True)
+    credential_id = fields.IntField(default=0)
     cursor = fields.BigIntField(default=0)
     opened_at = fields.DatetimeField()
 

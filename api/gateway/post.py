@@ -24,8 +24,10 @@ class GatewayUnreachable(RuntimeError):
 class GatewayPoster:
     """The management API at *endpoint*: what the WebSocket API calls its callback URL."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, setting: str) -> None:
+        """*setting*: the name, behind ``GANTRY_``, of the setting that *endpoint* comes from."""
         self._endpoint = endpoint
+        self._setting = setting
         self._client: Any = None
 
     async def post(self, connection_id: str, text: str) -> bool:
@@ -55,7 +57,7 @@ class GatewayPoster:
         return True
 
     def _why(self, error: Exception) -> str:
-        return f"GANTRY_GATEWAY_URL: {self._endpoint} did not take a frame: {error}"
+        return f"GANTRY_{self._setting}: {self._endpoint} did not take a frame: {error}"
 
     def _connected(self) -> Any:
         if self._client is None:

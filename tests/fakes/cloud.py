@@ -450,6 +450,7 @@ class Cloud:
             "LAMBDA_TASK_ROOT": str(ROOT),
             "PYTHONPATH": str(ROOT),
             "GANTRY_GATEWAY_URL": self.url,
+            "GANTRY_FEED_GATEWAY_URL": self.url,
             "GANTRY_LINK_URL": self.url.replace("http", "ws") + "/link",
         }
         with log:

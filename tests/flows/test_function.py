@@ -3,6 +3,7 @@
 Nothing of the API lives between two events, and still a simulated printer prints.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from tests.fakes.cloud import ROOT, Cloud
 from tests.fakes.databases import Server, running_server
@@ -164,3 +167,36 @@ def test_a_job_prints_through_functions_only(farm: CloudFarm) -> None:
     farm.completed(job, 90)
     assert farm.printed_since(0, len(commands_of(text))) == commands_of(text)
     assert farm.cloud.failures == []
+
+
+def test_a_dashboard_behind_the_gateway_sees_a_print_and_comes_back_where_it_was(
+    farm: CloudFarm,
+) -> None:
+    """`/ws` over the gateway: pictures, events with numbers, `since`; strangers are turned away."""
+    token = farm.call("POST", "/tokens", json={"name": "dashboard", "scopes": ["read"]})["token"]
+    url = farm.cloud.url.replace("http", "ws") + "/feed"
+    with pytest.raises(InvalidStatus, match="401"):
+        connect(url)
+    given = {"Authorization": f"Bearer {token}"}
+    with connect(url, additional_headers=given) as socket:
+        socket.send("ping")
+        first = [socket.recv(timeout=10), *(json.loads(socket.recv(timeout=10)) for _ in range(2))]
+        assert first[0] == "pong"
+        assert [frame["type"] for frame in first[1:]] == ["hello", "printer_telemetry"]
+        job = farm.queue("small.gcode", "G28\nM104 S100\nG1 X10 F6000\nG1 X20\nM104 S0\n")
+        farm.completed(job, 60)
+        seen = [first[1]]
+        while seen[-1]["type"] != "job_completed":
+            seen.append(json.loads(socket.recv(timeout=20)))
+    numbered = [frame for frame in seen if "id" in frame]
+    assert [frame["id"] for frame in numbered] == list(
+        range(numbered[0]["id"], numbered[0]["id"] + len(numbered))
+    )
+    since = numbered[1]["id"]
+    with connect(f"{url}?since={since}", additional_headers=given) as socket:
+        socket.send("hello?")
+        again: list[dict[str, Any]] = []
+        while not again or again[-1]["type"] != "job_completed":
+            frame = json.loads(socket.recv(timeout=10))
+            again += [frame] if "id" in frame and frame["type"] != "hello" else []
+    assert [frame["id"] for frame in again] == [frame["id"] for frame in numbered[2:]]

@@ -7,7 +7,8 @@ import pytest
 from api.bridges.models import Bridge
 from api.commands.models import Command
 from api.errors import NotAuthenticated
-from api.gateway.links import GAP_WAITS_S, LEASE_S
+from api.gateway.lease import LEASE_S, claim, release
+from api.gateway.links import GAP_WAITS_S
 from api.gateway.models import GatewaySocket
 from schemas.link import (
     Beat,
@@ -183,13 +184,13 @@ async def test_one_invocation_writes_at_a_time_and_looks_again_for_who_came_mean
     room.told()
     rows = GatewaySocket.filter(connection_id="c1")
     await room.farm.issue()
-    assert await room.links._claim("c1")
+    assert await claim("c1", room.farm.clock)
     await room.links.push("c1")
     assert room.told() == []
-    assert await room.links._release("c1")
+    assert await release("c1")
     await room.links.push("c1")
     assert kinds(room.told()) == ["Cmd"]
-    assert await room.links._claim("c1")  # and dies with it
+    assert await claim("c1", room.farm.clock)  # and dies with it
     await room.farm.issue()
     room.farm.clock.advance(LEASE_S + 1)
     await room.links.push("c1")
