@@ -5,6 +5,8 @@ more Resend of the same line, with its own `ok`. Those are leftovers: they are i
 lines were in flight.
 """
 
+from bridge.gcode.dialects import Dialect
+
 #: A Resend without `ok`: after this the `ok` is taken as said. Also the patience with a leftover.
 RESEND_GRACE_S = 0.5
 #: Requests for the same line before the communication counts as stuck.
@@ -14,7 +16,15 @@ MAX_SAME_RESEND = 10
 class Replay:
     """What is still owed after a Resend."""
 
-    __slots__ = ("await_ok", "leftover_until", "leftovers", "number", "swallow_until", "times")
+    __slots__ = (
+        "await_ok",
+        "double_due",
+        "leftover_until",
+        "leftovers",
+        "number",
+        "swallow_until",
+        "times",
+    )
 
     def __init__(self) -> None:
         self.restart()
@@ -29,6 +39,8 @@ class Replay:
         #: Resends that belong to lines which are void already
         self.leftovers = 0
         self.leftover_until: float | None = None
+        #: a firmware that says each Resend twice may say the last one again, without an `ok`
+        self.double_due = False
         #: until when an `ok` belongs to a Resend that was ignored; 0: none is expected
         self.swallow_until = 0.0
 
@@ -43,9 +55,10 @@ class Replay:
         self.number = number
         return self.times < MAX_SAME_RESEND
 
-    def begin(self, leftovers: int, now: float) -> None:
+    def begin(self, leftovers: int, now: float, *, doubles: bool) -> None:
         """Go back: one `ok` and up to *leftovers* further Resends belong to this one."""
         self.leftovers = leftovers
+        self.double_due = doubles
         self.await_ok = now + RESEND_GRACE_S
 
     def swallow(self, now: float, *, resend_ok: bool) -> None:
@@ -62,17 +75,21 @@ class Replay:
             return swallowed
         return False
 
-    def is_leftover(self, number: int, acked: int, now: float, *, resend_ok: bool) -> bool:
+    def is_leftover(self, number: int, acked: int, now: float, dialect: Dialect) -> bool:
         """Whether this Resend is one more answer to lines that a Resend has voided already."""
         if number != self.number or acked >= number:
             return False
         if self.await_ok is not None:
             return True
+        if self.double_due:
+            self.double_due = False
+            return True
         if not self.leftovers:
             return False
+        self.double_due = dialect.doubles_resend
         self.leftovers -= 1
         self.leftover_until = now + RESEND_GRACE_S
-        self.swallow(now, resend_ok=resend_ok)
+        self.swallow(now, resend_ok=dialect.resend_ok)
         return True
 
     def settled(self, acked: int) -> None:

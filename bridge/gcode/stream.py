@@ -208,7 +208,7 @@ class Stream:
         """The firmware asks for line *number* and everything behind it."""
         self.resends += 1
         replay, resend_ok = self._replay, self.dialect.resend_ok
-        if replay.is_leftover(number, self.acked, now, resend_ok=resend_ok):
+        if replay.is_leftover(number, self.acked, now, self.dialect):
             return
         self._window.shrink()
         self._free = None
@@ -225,7 +225,7 @@ class Stream:
             return
         self._extras.clear()
         self._probes.clear()
-        replay.begin(self.sent - number + self.dialect.doubles_resend, now)
+        replay.begin(self.sent - number, now, doubles=self.dialect.doubles_resend)
         self.acked = number - 1
         self.out.rewind(number)
         self._repeated = False

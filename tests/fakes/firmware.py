@@ -36,6 +36,14 @@ def lossy(seed: int, *, flip: float, lose: float) -> Cable:
     return carry
 
 
+def numbered(line: bytes) -> tuple[int, bytes] | None:
+    """Number and text of a numbered line whose checksum is right, None for any other."""
+    match = _LINE.match(line)
+    if match is None or reduce(xor, line.rpartition(b"*")[0], 0) != int(match[3]):
+        return None
+    return int(match[1]), match[2]
+
+
 class Firmware:
     """Marlin 2.1: `executed` is what it ran, in order, numbered lines only."""
 
