@@ -60,6 +60,8 @@ from api.printers.control_routes import ControlRoutes
 from api.printers.routes import PrinterRoutes
 from api.printers.service import Printers
 from api.readiness import Readiness
+from api.reports.routes import ReportRoutes
+from api.reports.service import Reports
 from api.scheduler.service import Scheduler
 from api.spec.routes import SpecRoutes
 from api.status import StatusRoutes
@@ -93,6 +95,7 @@ class Rooms:
     telemetry: Telemetry
     jobs: Jobs
     scheduler: Scheduler
+    reports: Reports
     feed: Feed
     sockets: Sockets
 
@@ -125,6 +128,7 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
         telemetry=telemetry,
         jobs=jobs,
         scheduler=Scheduler(jobs, printers, pools, commands, bus),
+        reports=Reports(printers, jobs, library, clock),
         feed=Feed(History(ledger), printers, telemetry, bus=bus, clock=clock, settings=settings),
         sockets=Sockets(accounts, bus),
     )
@@ -237,7 +241,9 @@ class Application:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _websocket(self, path: str) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-        return self.dashboards if path in PATHS else self.link
+        if path in PATHS:
+            return self.dashboards
+        return self.octoprint.push if self.octoprint.push.owns(path) else self.link
 
     async def drain(self) -> None:
         """Close every socket with 1012, so that their owners come back soon."""
@@ -278,6 +284,9 @@ def _register(
     EventRoutes(rooms.feed).register(v1)
     jobs = Shown(rooms.jobs, rooms.printers, rooms.pools, rooms.telemetry, rooms.library)
     JobRoutes(rooms.jobs, jobs).register(v1)
+    ReportRoutes(
+        rooms.reports, rooms.printers, rooms.jobs, rooms.library, rooms.telemetry
+    ).register(v1)
     OctoPrintKeyRoutes(rooms.accounts, rooms.printers).register(v1)
     StatusRoutes(quart, readiness).register(v1)
     SpecRoutes(v1).register(quart)

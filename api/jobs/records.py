@@ -139,6 +139,11 @@ class Records:
         rows = _jobs(by).filter(state=state, actual_end__gte=since)
         return await rows.order_by("-actual_end", "-id").limit(limit)
 
+    async def completed_since(self, by: Principal, since: datetime) -> int:
+        """How many jobs have been completed since."""
+        by.require("reports.read")
+        return await _jobs(by).filter(state=JobState.COMPLETED, actual_end__gte=since).count()
+
     async def printed_s(self, by: Principal, jobs: Sequence[Job]) -> Mapping[int, float]:
         """How long all runs of these jobs printed, in seconds."""
         by.require("reports.read")

@@ -234,6 +234,11 @@ class Library:
             raise NotFound("Model not found", code="model_not_found")
         return found
 
+    async def models_named(self, by: Principal, words: str, limit: int) -> Sequence[LibraryModel]:
+        """Models whose name contains *words*, literally and in any case."""
+        by.require("files.read")
+        return await _models_of(by).filter(name__icontains=words).order_by("name").limit(limit)
+
     async def model_names(self, model_ids: Collection[int]) -> Mapping[int, str]:
         """The names of these models, of whoever they are: the caller has been let see the ids."""
         if not model_ids:

@@ -131,6 +131,15 @@ V1: dict[tuple[str, str], str] = {
     ("POST", "/jobs/<int:job_id>/start"): "operator",
     ("POST", "/jobs/<int:job_id>/complete"): "operator",
     ("POST", "/jobs/<int:job_id>/fail"): "operator",
+    ("GET", "/stats"): "viewer",
+    ("GET", "/analytics"): "viewer",
+    ("GET", "/analytics/failures"): "viewer",
+    ("GET", "/analytics/time-accuracy"): "viewer",
+    ("GET", "/search"): "viewer",
+    ("GET", "/timeline"): "viewer",
+    ("GET", "/print-jobs"): "viewer",
+    ("GET", "/print-jobs/stats"): "viewer",
+    ("GET", "/export/jobs"): "operator",
     ("GET", "/version"): "public",
     ("GET", "/health"): "public",
     ("GET", "/health/ready"): "public",
@@ -151,6 +160,15 @@ FARM = {
     ("PATCH", "/printers/<int:printer_id>"),
     ("DELETE", "/printers/<int:printer_id>"),
     ("POST", "/printers/<int:printer_id>/octoprint-key"),
+    ("GET", "/stats"),
+    ("GET", "/analytics"),
+    ("GET", "/analytics/failures"),
+    ("GET", "/analytics/time-accuracy"),
+    ("GET", "/search"),
+    ("GET", "/timeline"),
+    ("GET", "/print-jobs"),
+    ("GET", "/print-jobs/stats"),
+    ("GET", "/export/jobs"),
     ("POST", "/printers/reorder"),
     ("POST", "/pools"),
     ("PATCH", "/pools/<int:pool_id>"),
@@ -228,10 +246,75 @@ OCTOPRINT: dict[tuple[str, str], str | int] = {
     ("POST", "/api/connection"): "operator",
     ("GET", "/api/printerprofiles"): "operator",
     ("GET", "/api/printerprofiles/<profile>"): "operator",
+    ("POST", "/api/printerprofiles"): "admin",
+    ("PATCH", "/api/printerprofiles/<profile>"): "admin",
+    ("DELETE", "/api/printerprofiles/<profile>"): "admin",
     ("GET", "/api/settings"): "viewer",
+    ("POST", "/api/settings"): "admin",
+    ("GET", "/api/settings/templates"): "admin",
     ("GET", "/api/job"): "viewer",
     ("POST", "/api/job"): "viewer",
+    ("GET", "/login/"): 200,
+    ("POST", "/login/"): 400,
+    ("GET", "/online.txt"): 200,
+    ("GET", "/plugin/appkeys/probe"): 204,
+    ("POST", "/plugin/appkeys/request"): 415,
+    ("GET", "/plugin/appkeys/request/<app_token>"): 404,
+    ("GET", "/plugin/appkeys/auth/<app_token>"): 404,
+    ("POST", "/plugin/appkeys/auth/<app_token>"): 403,
+    ("GET", "/api/access/permissions"): 200,
+    ("GET", "/api/slicing"): "viewer",
+    ("GET", "/api/slicing/<slicer>/profiles"): "viewer",
+    ("GET", "/api/slicing/<slicer>/profiles/<name>"): "viewer",
+    ("GET", "/api/timelapse"): "viewer",
+    ("POST", "/api/timelapse"): "admin",
+    ("GET", "/api/timelapse/<name>"): "viewer",
+    ("DELETE", "/api/timelapse/<name>"): "admin",
+    ("GET", "/api/system/commands"): "admin",
+    ("GET", "/api/system/commands/<source>"): "admin",
+    ("POST", "/api/system/commands/<source>/<action>"): "admin",
+    ("POST", "/api/system"): "admin",
+    ("GET", "/api/system/usage"): "admin",
+    ("GET", "/api/system/info"): "admin",
+    ("GET", "/api/system/startup"): "admin",
+    ("GET", "/api/languages"): "viewer",
+    ("POST", "/api/util/test"): "admin",
+    ("GET", "/api/setup/wizard"): "admin",
+    ("POST", "/api/setup/wizard"): "admin",
+    ("GET", "/api/plugin/<plugin>"): "viewer",
+    ("POST", "/api/plugin/<plugin>"): "viewer",
+    ("GET", "/plugin/logging/logs"): "admin",
+    ("GET", "/api/logs"): "admin",
+    ("GET", "/sockjs"): 200,
+    ("GET", "/sockjs/"): 200,
+    ("GET", "/sockjs/info"): 200,
 }
+
+#: OctoPrint routes about the people of an organization: at the server's root they need no printer.
+PEOPLE: dict[tuple[str, str], str] = {
+    ("POST", "/plugin/appkeys/decision/<user_token>"): "operator",
+    ("GET", "/api/plugin/appkeys"): "viewer",
+    ("POST", "/api/plugin/appkeys"): "viewer",
+    ("GET", "/api/access/groups"): "admin",
+    ("POST", "/api/access/groups"): "admin",
+    ("GET", "/api/access/groups/<key>"): "admin",
+    ("PUT", "/api/access/groups/<key>"): "admin",
+    ("DELETE", "/api/access/groups/<key>"): "admin",
+    ("GET", "/api/access/users"): "admin",
+    ("POST", "/api/access/users"): "admin",
+    ("GET", "/api/access/users/<username>"): "admin",
+    ("PUT", "/api/access/users/<username>"): "admin",
+    ("DELETE", "/api/access/users/<username>"): "admin",
+    ("PUT", "/api/access/users/<username>/password"): "admin",
+    ("GET", "/api/access/users/<username>/settings"): "admin",
+    ("PATCH", "/api/access/users/<username>/settings"): "admin",
+    ("POST", "/api/access/users/<username>/apikey"): "admin",
+    ("DELETE", "/api/access/users/<username>/apikey"): "admin",
+    ("POST", "/api/settings/apikey"): "admin",
+    ("DELETE", "/api/settings/apikey"): "admin",
+}
+#: The page at the top of a printer or pool; the server's own top is not OctoPrint's alone.
+TOP = ("GET", "/octoprint/<slug>/")
 
 
 async def v1(whole: Whole, who: str, route: tuple[str, str], **ids: str) -> tuple[int, str | None]:
@@ -266,7 +349,8 @@ async def test_every_route_is_in_a_table(whole: Whole) -> None:
     known = set(OTHERS)
     for method, path in V1:
         known |= {(method, f"/api/v1{path}"), (method, f"/api{path}")}
-    for method, path in OCTOPRINT:
+    known.add(TOP)
+    for method, path in {**OCTOPRINT, **PEOPLE}:
         known |= {(method, path), (method, f"/octoprint/<slug>{path}")}
     assert rules ^ known == set()
     public = {
@@ -366,13 +450,32 @@ async def test_octoprint_face_by_everybody(whole: Whole, root: str) -> None:
             assert status["nobody"] == least, target
             continue
         assert (status["nobody"], status["stranger"], status["foreigner"]) == (403, 403, 404), path
-        assert (status["viewer"] == 403) == (least == "operator"), target
+        assert (status["viewer"] == 403) == (least != "viewer"), target
     assert await whole.rows() == before
+
+
+@pytest.mark.parametrize("root", ["", "/octoprint/<slug>"])
+async def test_octoprints_people_by_everybody(whole: Whole, root: str) -> None:
+    """Without or with a wrong key 403, below the role 403, another organization nothing here."""
+    before = await whole.rows()
+    for (method, path), least in PEOPLE.items():
+        target = whole.path(root + path)
+        for who in ("nobody", "stranger"):
+            assert (await whole.ask(who, method, target)).status_code == 403, target
+        status = (await whole.ask("viewer", method, target)).status_code
+        assert (status == 403) == (least != "viewer"), target
+        if root or "<user" in path:  # groups are the same for everybody
+            status = (await whole.ask("foreigner", method, target)).status_code
+            assert status in (400, 403, 404, 415), target
+            assert status == 404 or not root, target
+    assert await whole.rows() == before
+    people = (await whole.ask("foreigner", "GET", "/api/access/users")).json()["users"]
+    assert [person["name"] for person in people] == ["admin-2"]
 
 
 async def test_octoprint_face_keeps_a_key_to_its_printer(whole: Whole) -> None:
     """A key that is bound to another printer is refused on every path below this one's."""
-    for (method, path), least in OCTOPRINT.items():
+    for (method, path), least in {**OCTOPRINT, **PEOPLE}.items():
         if not isinstance(least, int):
             answer = await whole.ask(
                 "bound elsewhere", method, whole.path("/octoprint/<slug>" + path)

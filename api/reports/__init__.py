@@ -1,0 +1,1 @@
+"""Numbers, search and exports over all rooms."""
