@@ -1,5 +1,10 @@
-"""`/api/printer` and `/api/connection`: looking at the machine and moving it (contract, 4)."""
+"""`/api/printer`: looking at the machine and moving it (OctoPrint contract, section 4).
 
+A temperature offset shifts the target that is set now and those set over this face; what a file
+asks for itself is printed as the file says.
+"""
+
+from collections.abc import Sequence
 from typing import Any
 
 from quart import Response, request
@@ -12,13 +17,12 @@ from api.octoprint import moves
 from api.octoprint.body import json_object
 from api.octoprint.hot import HotReads
 from api.octoprint.orders import Orders
-from api.octoprint.pool_document import pool_connection_document, pool_printer_document
+from api.octoprint.pool_document import pool_printer_document
 from api.octoprint.pool_face import PoolFace
+from api.octoprint.preferences import PreferencesStore
 from api.octoprint.printer_document import (
-    BAUD_RATES,
-    PROFILE_ID,
-    connection_document,
     heaters,
+    history_document,
     printer_document,
     temperatures,
 )
@@ -32,19 +36,20 @@ from schemas.commands import Verb
 from schemas.printer import PrinterState, Profile
 
 NOT_OPERATIONAL = "Printer is not operational"
+HISTORY = 300  # items, unless another limit is asked for
 
 
 class Control:
     """The machine itself."""
 
     def __init__(
-        self, printers: Printers, jobs: Jobs, orders: Orders, hot: HotReads, pools: PoolFace
+        self, jobs: Jobs, orders: Orders, hot: HotReads, pools: PoolFace, store: PreferencesStore
     ) -> None:
-        self._printers = printers
         self._jobs = jobs
         self._orders = orders
         self._hot = hot
         self._pools = pools
+        self._store = store
 
     def routes(self) -> tuple[Route, ...]:
         """Rows of the table."""
@@ -63,8 +68,6 @@ class Control:
             Route("GET", "/api/printer/sd", self.card, see),
             Route("POST", "/api/printer/sd", self.card, move),
             Route("GET", "/api/printer/error", self.error, see),
-            Route("GET", "/api/connection", self.connection, see),
-            Route("POST", "/api/connection", self.connect, move),
         )
 
     # Looking.
@@ -74,15 +77,16 @@ class Control:
         if visit.pool is not None:
             return await self._pool(visit, visit.pool)
         if not request.args:
-            cached = self._hot.printer(visit.printer)
+            cached = await self._hot.printer(visit.printer)
             return answer(cached) if cached is not None else _not_operational()
         live = self._orders.live(visit)
         if not LOOKS[live.state].operational:
             return _not_operational()
         exclude = request.args.get("exclude", "").split(",")
-        document = printer_document(live, self._profile(visit), exclude)
-        if "temperature" in document and truthy(request.args.get("history")):
-            document["temperature"]["history"] = []
+        profile, offsets_c = self._profile(visit), await self._offsets(visit)
+        document = printer_document(live, profile, offsets_c, exclude)
+        if "temperature" in document:
+            self._add_history(visit, document["temperature"], heaters(profile))
         return answer(document)
 
     async def _pool(self, visit: Visit, pool: Pool) -> Response:
@@ -93,27 +97,44 @@ class Control:
 
     async def tools(self, visit: Visit) -> Response:
         """The temperatures of the tools."""
-        found = self._temperatures(visit)
-        return answer({name: seen for name, seen in found.items() if name.startswith("tool")})
+        found = await self._temperatures(visit)
+        tools = {name: seen for name, seen in found.items() if name.startswith("tool")}
+        self._add_history(visit, tools, [*tools])
+        return answer(tools)
 
     async def bed(self, visit: Visit) -> Response:
         """The temperature of the bed."""
-        return self._one_heater(visit, "bed")
+        return await self._one_heater(visit, "bed")
 
     async def chamber(self, visit: Visit) -> Response:
         """The temperature of the chamber."""
-        return self._one_heater(visit, "chamber")
+        return await self._one_heater(visit, "chamber")
 
-    def _one_heater(self, visit: Visit, heater: str) -> Response:
-        found = self._temperatures(visit)
+    async def _one_heater(self, visit: Visit, heater: str) -> Response:
+        found = await self._temperatures(visit)
         _require_heater(heater, self._profile(visit))
-        return answer({heater: found[heater]})
+        shown = {heater: found[heater]}
+        self._add_history(visit, shown, [heater])
+        return answer(shown)
 
-    def _temperatures(self, visit: Visit) -> dict[str, Any]:
+    async def _temperatures(self, visit: Visit) -> dict[str, Any]:
         live = self._orders.live(visit)
         if not LOOKS[live.state].operational:
             raise Conflict(NOT_OPERATIONAL, code="printer_not_operational")
-        return temperatures(live, self._profile(visit))
+        return temperatures(live, self._profile(visit), await self._offsets(visit))
+
+    async def _offsets(self, visit: Visit) -> dict[str, float]:
+        offsets_c: dict[str, float] = (await self._store.of(visit.tree.key)).offsets_c
+        return offsets_c
+
+    def _add_history(self, visit: Visit, shown: dict[str, Any], names: Sequence[str]) -> None:
+        """`history` beside the temperatures, when it was asked for; the newest `limit` of them."""
+        if not truthy(request.args.get("history")):
+            return
+        limit = request.args.get("limit", "")
+        newest = int(limit[:6]) if limit.isascii() and limit.isdigit() else HISTORY
+        readings = self._orders.history(visit)
+        shown["history"] = history_document(readings[-newest:] if newest else [], names)
 
     async def error(self, visit: Visit) -> Response:
         """Why it stands in an error; empty texts without one, also offline."""
@@ -148,9 +169,9 @@ class Control:
         profile = self._profile(visit)
         command = body.get("command")
         if command == "target":
-            await self._orders.targets(visit, moves.tool_targets(body, profile), profile)
+            await self._aim(visit, moves.tool_targets(body, profile), profile)
         elif command == "offset":
-            moves.check_offsets(body)
+            await self._shift(visit, moves.tool_offsets(body, profile), profile)
         else:
             lines = _chosen(body, moves.TOOL_COMMANDS)(body, profile)
             if command == "extrude" and "printing" in LOOKS[state].true:
@@ -175,19 +196,36 @@ class Control:
         if command not in ("target", "offset"):
             raise _unknown(command)
         if command == "offset":
-            moves.check_offsets(body)
+            await self._shift(visit, moves.one_offset(heater, body), profile)
         else:
-            await self._orders.targets(visit, moves.one_target(heater, body), profile)
+            await self._aim(visit, moves.one_target(heater, body), profile)
         return done()
+
+    async def _aim(self, visit: Visit, targets_c: dict[str, float], profile: Profile) -> None:
+        offsets_c = await self._offsets(visit)
+        await self._orders.targets(visit, moves.shifted(targets_c, offsets_c), profile)
+
+    async def _shift(self, visit: Visit, given_c: dict[str, float], profile: Profile) -> None:
+        """Other offsets, in °C; a target that is set now moves along."""
+        before = await self._offsets(visit)
+        now_c = {
+            heater: seen.target_c - before.get(heater, 0.0)
+            for heater, seen in self._orders.live(visit).temps.items()
+            if heater in given_c and seen.target_c
+        }
+        await self._orders.targets(visit, moves.shifted(now_c, given_c), profile)
+        offsets_c = {**before, **given_c}
+        await self._store.keep(visit, "offsets_updated", {"offsets_c": offsets_c})
 
     async def terminal(self, visit: Visit) -> Response:
         """Lines from a terminal; they work while printing too. M112 goes its own way."""
         body = await json_object()
         lines = moves.terminal_lines(body)
         if "script" in body:
-            raise NotFound(f"There is no script {body['script']!r}.")
+            lines = moves.script_lines(body["script"], visit.printer.scripts)
         if moves.is_stop(lines):  # whatever state it is in
-            await self._tell(visit, Verb.REMOTE_STOP)
+            await self._jobs.control.tell(visit.by, visit.printer.id, Verb.REMOTE_STOP)
+            await self._orders.shown(visit, AIMS[Verb.REMOTE_STOP].states)
             return done()
         self._operational(visit)
         await self._orders.lines(visit, lines, self._profile(visit))
@@ -198,49 +236,6 @@ class Control:
         del visit
         return answer({"controls": []})
 
-    # The connection.
-
-    async def connection(self, visit: Visit) -> Response:
-        """The state of the link, and what may be chosen."""
-        if visit.pool is not None:
-            queue = await self._pools.queue(visit, visit.pool)
-            return answer(pool_connection_document(queue, visit.pool.name))
-        live = self._orders.live(visit)
-        printer = visit.printer
-        baud = live.baud or printer.baud or None
-        return answer(connection_document(live.state, printer.port_id or "", baud, printer.name))
-
-    async def connect(self, visit: Visit) -> Response:
-        """Connect and disconnect. The port is the one that this printer is bound to."""
-        body = await json_object()
-        command = body.get("command")
-        if command == "connect":
-            await self._open(visit, body)
-        elif command == "disconnect":
-            await self._tell(visit, Verb.DISCONNECT)
-        elif command != "fake_ack":  # the sender looks after lost acknowledgements by itself
-            raise _unknown(command)
-        return done()
-
-    async def _open(self, visit: Visit, body: dict[str, Any]) -> None:
-        printer = visit.printer
-        port = body.get("port") or "AUTO"
-        if port not in ("AUTO", printer.port_id):
-            raise Invalid(f"Unknown port {port}. This printer is on {printer.port_id}.")
-        baud = body.get("baudrate") or 0
-        if baud != 0 and baud not in BAUD_RATES and baud != printer.baud:
-            listed = ", ".join(str(rate) for rate in BAUD_RATES)
-            raise Invalid(f"Unknown baud rate {baud}. There are {listed}, and 0 to detect it.")
-        if body.get("printerProfile") not in (None, "", PROFILE_ID):
-            raise Invalid(f"Unknown printer profile; there is {PROFILE_ID}.")
-        if baud not in (0, printer.baud):
-            await self._printers.update(visit.by, printer.id, {"baud": baud})
-        await self._tell(visit, Verb.CONNECT)
-
-    async def _tell(self, visit: Visit, verb: Verb) -> None:
-        await self._jobs.control.tell(visit.by, visit.printer.id, verb)
-        await self._orders.shown(visit, AIMS[verb].states)
-
     def _operational(self, visit: Visit) -> PrinterState:
         state = self._orders.live(visit).state
         if not LOOKS[state].operational:
@@ -248,7 +243,7 @@ class Control:
         return state
 
     def _profile(self, visit: Visit) -> Profile:
-        return self._printers.profile(visit.printer)
+        return Printers.profile(visit.printer)
 
 
 def _not_operational() -> Response:

@@ -15,12 +15,20 @@ from api.accounts.service import Accounts
 from api.commands.service import Commands
 from api.config import Settings
 from api.errors import Problem
-from api.events.service import asked_from
+from api.events.service import Ledger, asked_from
+from api.feed.service import Feed
+from api.feed.sockets import Sockets
 from api.files.service import Files
 from api.http import remote_address
 from api.jobs.service import Jobs
+from api.octoprint import old_users
+from api.octoprint.absent import Absent
+from api.octoprint.access import Access
 from api.octoprint.addresses import SLUG_ROOT, Addresses
+from api.octoprint.app_key_routes import AppKeyRoutes
+from api.octoprint.app_keys import AppKeyRequests
 from api.octoprint.body import form_fields
+from api.octoprint.connection import Connection
 from api.octoprint.control import Control
 from api.octoprint.cors import Cors
 from api.octoprint.downloads import Downloads
@@ -28,10 +36,17 @@ from api.octoprint.file_commands import FileCommands
 from api.octoprint.file_store import FileStore
 from api.octoprint.hot import HotReads
 from api.octoprint.job import JobFace
-from api.octoprint.machine import Machine
+from api.octoprint.login_page import LoginPage
 from api.octoprint.orders import Orders
 from api.octoprint.pool_face import PoolFace
+from api.octoprint.preferences import PreferencesStore
+from api.octoprint.profiles import ProfileFace
+from api.octoprint.push import Push, PushEndpoint, PushRooms
+from api.octoprint.push_requests import OpenRequests
+from api.octoprint.push_routes import PushRoutes
+from api.octoprint.push_stage import Stages
 from api.octoprint.route import Route
+from api.octoprint.settings import SettingsFace
 from api.octoprint.sign_in import SignIn
 from api.octoprint.upload import Upload
 from api.octoprint.visitor import Visit, Visitors, require
@@ -54,6 +69,10 @@ _WITH_FORM = frozenset({"POST", "PUT", "PATCH"})
 
 class Rooms(Protocol):
     """What the face needs of the rooms."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """Changes."""
 
     @property
     def accounts(self) -> Accounts:
@@ -83,6 +102,14 @@ class Rooms(Protocol):
     def telemetry(self) -> Telemetry:
         """What printers report."""
 
+    @property
+    def feed(self) -> Feed:
+        """What happens, as it happens."""
+
+    @property
+    def sockets(self) -> Sockets:
+        """Everybody's open sockets."""
+
 
 class OctoPrintFace:
     """Every printer and every pool as an OctoPrint."""
@@ -93,28 +120,62 @@ class OctoPrintFace:
             rooms.accounts, rooms.printers, self._addresses, settings.public_url
         )
         self._cors = Cors(rooms.accounts, self._addresses)
-        hot = HotReads(rooms.printers, rooms.telemetry, rooms.jobs, rooms.files, rooms.accounts)
+        store = PreferencesStore(rooms.ledger)
+        hot = HotReads(
+            rooms.printers, rooms.telemetry, rooms.jobs, rooms.files, rooms.accounts, store
+        )
+        sign_in = SignIn(rooms.accounts, self._visitors)
         orders = Orders(rooms.commands, rooms.telemetry)
         pools = PoolFace(rooms.pools, rooms.jobs, rooms.files, rooms.telemetry)
+        profiles = ProfileFace(rooms.printers, pools, store)
+        settings_face = SettingsFace(rooms.accounts, rooms.printers, rooms.pools, store, self._cors)
         jobs = JobFace(rooms.jobs, orders, hot, pools)
         data_dir = settings.data_dir.absolute()
-        store = FileStore(rooms.files, rooms.accounts, hot, pools, data_dir)
+        files = FileStore(rooms.files, rooms.accounts, hot, pools, data_dir)
         upload = Upload(
-            rooms.files, self._visitors, store, jobs, hot=hot, max_bytes=settings.max_upload_bytes
+            rooms.files, self._visitors, files, jobs, hot=hot, max_bytes=settings.max_upload_bytes
         )
+        connection = Connection(rooms.printers, rooms.jobs, orders, pools=pools, profiles=profiles)
         self.routes: tuple[Route, ...] = (
-            *SignIn(rooms.accounts, self._visitors).routes(),
-            *store.routes(),
+            *sign_in.routes(),
+            *LoginPage(self._visitors, sign_in).routes(),
+            *self._app_keys(rooms).routes(),
+            *Access(rooms.accounts, self._visitors).routes(),
+            *files.routes(),
             *upload.routes(),
-            *FileCommands(rooms.files, store, jobs, hot).routes(),
+            *FileCommands(rooms.files, files, jobs, hot).routes(),
             *Downloads(rooms.files).routes(),
-            *Control(rooms.printers, rooms.jobs, orders, hot, pools).routes(),
-            *Machine(rooms.printers).routes(),
+            *Control(rooms.jobs, orders, hot, pools, store).routes(),
+            *connection.routes(),
+            *settings_face.routes(),
+            *profiles.routes(),
+            *Absent(data_dir).routes(),
             *jobs.routes(),
+            *PushRoutes().routes(),
         )
+        push = self._push(rooms, Stages(hot, rooms.pools, pools))
+        self.push = PushEndpoint(Push(push, rooms.feed.clock, settings.public_url))
+
+    def _push(self, rooms: Rooms, stages: Stages) -> PushRooms:
+        requests = AppKeyRequests(rooms.accounts, rooms.ledger, rooms.printers.now)
+        return PushRooms(
+            accounts=rooms.accounts,
+            feed=rooms.feed,
+            sockets=rooms.sockets,
+            visitors=self._visitors,
+            addresses=self._addresses,
+            cors=self._cors,
+            stages=stages,
+            requests=OpenRequests(requests, rooms.feed.bus),
+        )
+
+    def _app_keys(self, rooms: Rooms) -> AppKeyRoutes:
+        requests = AppKeyRequests(rooms.accounts, rooms.ledger, rooms.printers.now)
+        return AppKeyRoutes(requests, rooms.accounts, self._visitors, self._addresses)
 
     def register(self, quart: Quart) -> None:
         """Add every route under both roots, and what a browser asks before another site's page."""
+        old_users.register(quart, self._visitors)
         for route in self.routes:
             for rule in _rules(route.path):
                 quart.add_url_rule(
@@ -182,9 +243,9 @@ class OctoPrintFace:
 
 
 def _rules(path: str) -> list[str]:
-    """*path* under both roots; at the server's root the version is told by both dialects."""
+    """*path* under both roots; the server's own top and version are not this face's alone."""
     slug_rule = f"{SLUG_ROOT}<slug>{path}"
-    return [slug_rule] if path == "/api/version" else [slug_rule, path]
+    return [slug_rule] if path in ("/", "/api/version") else [slug_rule, path]
 
 
 def _refusal_of(problem: Problem) -> Response:

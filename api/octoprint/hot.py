@@ -22,6 +22,7 @@ from api.octoprint.job_document import (
     progress_document,
 )
 from api.octoprint.orders import picture
+from api.octoprint.preferences import PreferencesStore
 from api.octoprint.printer_document import printer_document
 from api.octoprint.states import LOOKS
 from api.octoprint.wire import encode
@@ -65,15 +66,19 @@ class HotReads:
     jobs: Jobs
     files: Files
     accounts: Accounts
+    store: PreferencesStore
     _kept: dict[int, _Kept] = field(default_factory=dict)
 
-    def printer(self, printer: Printer) -> bytes | None:
+    async def printer(self, printer: Printer) -> bytes | None:
         """`/api/printer`, whole; None when the printer is not operational."""
         kept = self._current(printer)
         if not kept.has_printer:
             live = picture(self.telemetry, printer)
             if LOOKS[live.state].operational:
-                kept.printer = encode(printer_document(live, self.printers.profile(printer)))
+                profile = self.printers.profile(printer)
+                tree = Tree.of_printer(printer.id)
+                offsets_c = (await self.store.of(tree.key)).offsets_c
+                kept.printer = encode(printer_document(live, profile, offsets_c))
             kept.has_printer = True
         return kept.printer
 

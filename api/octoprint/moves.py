@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from api.errors import Conflict, Invalid
+from api.errors import Invalid, NotFound
 from api.octoprint.printer_document import heaters
+from api.octoprint.settings_document import SCRIPTS
 from schemas.gcode.words import parse
 from schemas.printer import Profile
 
@@ -121,17 +122,32 @@ def one_target(heater: str, body: Mapping[str, Any]) -> dict[str, float]:
     return {heater: number(body.get("target"), "target", 0, 1000)}
 
 
-def check_offsets(body: Mapping[str, Any]) -> None:
-    """Temperature offsets do not exist here: zero is fine, all else is said to be impossible.
+def tool_offsets(body: Mapping[str, Any], profile: Profile) -> dict[str, float]:
+    """Offsets in °C for the tools that the printer has; it takes no notice of others."""
+    offsets = _by_tool(body.get("offsets"), "offsets", -MAX_OFFSET_C, MAX_OFFSET_C)
+    known = heaters(profile)
+    return {tool: celsius for tool, celsius in offsets.items() if tool in known}
 
-    Raises `Invalid` as the contract does, `Conflict` for a valid offset that is not zero.
-    """
-    if "offset" in body:
-        offsets = {"": number(body["offset"], "offset", -MAX_OFFSET_C, MAX_OFFSET_C)}
-    else:
-        offsets = _by_tool(body.get("offsets"), "offsets", -MAX_OFFSET_C, MAX_OFFSET_C)
-    if any(offsets.values()):
-        raise Conflict("This server does not shift temperatures. Set the target itself.")
+
+def one_offset(heater: str, body: Mapping[str, Any]) -> dict[str, float]:
+    """The offset in °C of *heater*, bed or chamber."""
+    return {heater: number(body.get("offset"), "offset", -MAX_OFFSET_C, MAX_OFFSET_C)}
+
+
+def shifted(targets_c: Mapping[str, float], offsets_c: Mapping[str, float]) -> dict[str, float]:
+    """*targets_c* moved by *offsets_c*; a heater that is to be off stays off."""
+    return {
+        heater: max(0.0, target_c + offsets_c.get(heater, 0.0)) if target_c else 0.0
+        for heater, target_c in targets_c.items()
+    }
+
+
+def script_lines(name: Any, scripts: Mapping[str, str]) -> list[str]:
+    """The lines of the printer's script that OctoPrint calls *name*. Raises `NotFound`."""
+    ours = SCRIPTS.get(name) if isinstance(name, str) else None
+    if ours is None or ours not in scripts:
+        raise NotFound(f"There is no script {str(name)[:100]!r}.")
+    return _lines(scripts[ours])
 
 
 def _by_tool(values: Any, what: str, lowest: float, highest: float) -> dict[str, float]:
@@ -150,10 +166,14 @@ def terminal_lines(body: Mapping[str, Any]) -> list[str]:
     lines = body[given[0]] if given[0] == "commands" else [body[given[0]]]
     if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
         raise Invalid("commands takes a list of lines.")
-    found = [line.strip() for text in lines for line in text.splitlines() if line.strip()]
+    found = [line for text in lines for line in _lines(text)]
     if len(found) > MAX_LINES or any(len(line) > MAX_LINE_CHARS for line in found):
         raise Invalid(f"At most {MAX_LINES} lines of {MAX_LINE_CHARS} characters at a time.")
     return found
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def is_stop(lines: Iterable[str]) -> bool:

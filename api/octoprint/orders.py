@@ -1,13 +1,14 @@
 """Lines and targets to a printer, checked by the gate, answered when it has taken them."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from api.commands.control import check_outcome
 from api.commands.service import Commands
 from api.errors import Invalid
 from api.octoprint.visitor import Visit
 from api.printers.service import Printer
+from api.telemetry.history import Reading
 from api.telemetry.service import Telemetry
 from schemas.commands import Args, CommandState, GcodeArgs, TemperatureArgs, Verb
 from schemas.gcode.gate import scan_lines
@@ -42,6 +43,10 @@ class Orders:
     def live(self, visit: Visit) -> Live:
         """The printer of *visit* as it can be shown now."""
         return picture(self._telemetry, visit.printer)
+
+    def history(self, visit: Visit) -> Sequence[Reading]:
+        """What its heaters were in the last half hour, oldest first."""
+        return self._telemetry.history(visit.printer.id)
 
     async def shown(self, visit: Visit, states: Collection[PrinterState]) -> None:
         """Wait until this face shows one of *states*, which the printer has reported already."""

@@ -1,27 +1,48 @@
 """OctoPrint's permissions and groups over Gantry's rights: one table (OctoPrint contract, 3)."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from api.principal import Principal, Role
 
-#: Permission -> the right that grants it. What Gantry does not have is nobody's.
-RIGHT_OF: dict[str, str] = {
-    "STATUS": "printers.read",
-    "CONNECTION": "printers.control",
-    "WEBCAM": "printers.read",
-    "FILES_LIST": "files.read",
-    "FILES_UPLOAD": "files.write",
-    "FILES_DOWNLOAD": "files.read",
-    "FILES_DELETE": "files.write",
-    "FILES_SELECT": "printers.control",
-    "PRINT": "printers.control",
-    "GCODE_VIEWER": "files.read",
-    "MONITOR_TERMINAL": "printers.read",
-    "CONTROL": "printers.control",
-    "SETTINGS_READ": "printers.read",
-    "SETTINGS": "users.admin",
-    "ADMIN": "users.admin",
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One permission: the *right* that grants it; None is nobody's, Gantry has no such thing."""
+
+    name: str
+    right: str | None
+    dangerous: bool = False
+
+
+PERMISSIONS: dict[str, Permission] = {
+    "ADMIN": Permission("Admin", "users.admin", dangerous=True),
+    "STATUS": Permission("Status", "printers.read"),
+    "CONNECTION": Permission("Connection", "printers.control"),
+    "WEBCAM": Permission("Webcam", "printers.read"),
+    "SYSTEM": Permission("System", None, dangerous=True),
+    "FILES_LIST": Permission("File List", "files.read"),
+    "FILES_UPLOAD": Permission("File Upload", "files.write"),
+    "FILES_DOWNLOAD": Permission("File Download", "files.read"),
+    "FILES_DELETE": Permission("File Delete", "files.write"),
+    "FILES_SELECT": Permission("File Select", "printers.control"),
+    "PRINT": Permission("Print", "printers.control"),
+    "GCODE_VIEWER": Permission("GCODE viewer", "files.read"),
+    "MONITOR_TERMINAL": Permission("Terminal", "printers.read"),
+    "CONTROL": Permission("Control", "printers.control"),
+    "SLICE": Permission("Slice", None),
+    "TIMELAPSE_LIST": Permission("Timelapse List", "files.read"),
+    "TIMELAPSE_DOWNLOAD": Permission("Timelapse Download", None),
+    "TIMELAPSE_DELETE": Permission("Timelapse Delete", None),
+    "TIMELAPSE_MANAGE_UNRENDERED": Permission("Timelapse Manage Unrendered", None),
+    "TIMELAPSE_ADMIN": Permission("Timelapse Admin", "users.admin"),
+    "SETTINGS_READ": Permission("Settings Access", "printers.read"),
+    "SETTINGS": Permission("Settings Admin", "users.admin", dangerous=True),
+    "PLUGIN_APPKEYS_GRANT": Permission("Grant API access", "app_keys.grant"),
+    "PLUGIN_APPKEYS_ADMIN": Permission("Application Keys Admin", "users.admin", dangerous=True),
 }
+#: Permission -> the right that grants it.
+RIGHT_OF = {key: one.right for key, one in PERMISSIONS.items() if one.right is not None}
 
 GROUPS_OF: dict[Role, list[str]] = {
     Role.ADMIN: ["admins", "users"],

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.octoprint.job_document import JobFile, job_document, progress_document
-from api.octoprint.printer_document import PROFILE_ID, state_document
+from api.octoprint.preferences import PROFILE_ID
+from api.octoprint.printer_document import state_document
 from schemas.printer import PrinterState
 
 

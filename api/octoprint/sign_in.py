@@ -9,6 +9,7 @@ from quart import Response, request
 
 from api import VERSION
 from api.accounts.service import Accounts, Login, Remembrance
+from api.accounts.sessions import CameWith
 from api.errors import Forbidden, Invalid, NotAuthenticated
 from api.http import remote_address
 from api.octoprint import cookies
@@ -99,13 +100,8 @@ class SignIn:
         agent = request.headers.get("User-Agent", "")
         await self._accounts.check_octoprint_limit(remote_address())
         try:
-            login = await self._accounts.login(
-                user,
-                password,
-                remote_address(),
-                agent,
-                instead_of=cookies.cookie(place, cookies.SESSION),
-            )
+            came_with = CameWith(session=cookies.cookie(place, cookies.SESSION))
+            login = await self._accounts.login(user, password, remote_address(), agent, came_with)
         except NotAuthenticated:
             raise Forbidden(_WRONG) from None
         if not remember:

@@ -107,6 +107,16 @@ class Visitors:
             await self.check_csrf(by, place, request.headers.get(cookies.CSRF_HEADER, ""))
         return by
 
+    async def caller_at(self, root: str, form: Mapping[str, str]) -> Principal:
+        """Who asks, and may ask at *root*; at the server's root no printer needs to exist.
+
+        Raises what `visit` raises.
+        """
+        by = await self.caller(root, form)
+        if root:
+            await self.at(by, root)
+        return by
+
     async def session(self, place: Place) -> Principal:
         """Whose session cookie it is; whoever changes something checks the CSRF pair besides.
 
@@ -132,10 +142,11 @@ class Visitors:
         Raises what `caller` raises, `Forbidden` for a key of another printer, `NotFound`.
         """
         by = await self.caller(root, form)
-        at = await self._at(by, root)
+        at = await self.at(by, root)
         return Visit(by=by, at=at, root=root, public_url=self._public_url)
 
-    async def _at(self, by: Principal, root: str) -> Printer | Pool:
+    async def at(self, by: Principal, root: str) -> Printer | Pool:
+        """Who lives at *root* for *by*. Raises `Forbidden`, `NotFound`."""
         if root and by.printer_id is not None:
             printer = await self._printers.get(by, by.printer_id)
             if root != SLUG_ROOT + printer.slug:

@@ -24,6 +24,8 @@ from api.db import open_database
 from api.files.models import Blob, TreeName
 from api.jobs.models import Attempt, Job, Print
 from api.models_library.models import LibraryModel, PrintFile
+from api.octoprint.models import AppKeyRequest, Preferences
+from api.pools.models import Pool
 from api.principal import Principal, Role
 from api.printers.models import Printer
 from api.printers.rows import STRUCTURE, bell
@@ -78,6 +80,7 @@ class Farm:
 #: Rows that tests make.
 _OF_TESTS: tuple[type[Model], ...] = (
     *(Attempt, Print, Job, Command, PrintFile, LibraryModel, TreeName, Blob, LoginAttempt),
+    *(AppKeyRequest, Preferences, Pool),
 )
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from api.errors import Invalid
 from api.octoprint.file_document import Named, entry, listing
 from api.octoprint.job_document import (
     JobFile,
@@ -15,17 +16,20 @@ from api.octoprint.job_document import (
 )
 from api.octoprint.printer_document import (
     connection_document,
+    history_document,
     printer_document,
-    profile_document,
-    settings_document,
 )
+from api.octoprint.profile_document import merged, overlaid, own_fields, profile_document
+from api.octoprint.settings_document import Shown, parse_settings, settings_document, with_kept
 from api.octoprint.states import FLAGS, LOOKS
 from api.octoprint.wire import encode
+from api.telemetry.history import Reading
 from schemas.printer import Live, PrinterState, Profile, Progress, Temperature
 
 AT = datetime(2026, 1, 1, 12, 0, 0, 500_000, UTC)
 BASE = "http://farm.local/octoprint/alpha"
 
+PROFILES = [{"id": "_default", "name": "Alpha"}]
 #: state -> text, and the flags that the contract's table marks true
 ROWS = [
     ("offline", "Offline", "closedOrError"),
@@ -83,7 +87,7 @@ def test_temperatures_cover_the_profile_and_nothing_else() -> None:
 def test_parts_can_be_excluded() -> None:
     """`exclude=temperature,sd` leaves the state."""
     live = Live(printer=1, state=PrinterState.PRINTING)
-    assert set(printer_document(live, Profile(), ["temperature", "sd"])) == {"state"}
+    assert set(printer_document(live, Profile(), {}, ["temperature", "sd"])) == {"state"}
 
 
 FILE = JobFile(
@@ -219,7 +223,7 @@ def test_a_file_tells_what_reading_it_told() -> None:
 
 def test_a_closed_connection_has_no_port() -> None:
     """`Closed` here, `Offline` elsewhere; the options list the printer's one port."""
-    closed = connection_document(PrinterState.OFFLINE, "usb:1", 115200, "Alpha")
+    closed = connection_document(PrinterState.OFFLINE, "usb:1", 115200, PROFILES, "_default")
     assert closed["current"] == {
         "state": "Closed",
         "port": None,
@@ -227,19 +231,124 @@ def test_a_closed_connection_has_no_port() -> None:
         "printerProfile": "_default",
     }
     assert closed["options"]["ports"] == ["usb:1"]
-    is_open = connection_document(PrinterState.PRINTING, "usb:1", 115200, "Alpha")["current"]
+    is_open = connection_document(PrinterState.PRINTING, "usb:1", 115200, PROFILES, "_default")[
+        "current"
+    ]
     assert (is_open["state"], is_open["port"], is_open["baudrate"]) == ("Printing", "usb:1", 115200)
 
 
-def test_profile_and_settings_have_the_keys_that_apps_read() -> None:
-    """octoprint 4: the profile's keys whole, of the settings what is read."""
-    profile = profile_document(Profile(extruders=2), "Alpha", "MK3S", BASE)
-    assert set(profile) == {
-        *("id", "name", "model", "color", "default", "current", "resource", "heatedBed"),
-        *("heatedChamber", "volume", "axes", "extruder"),
+def test_a_profile_is_what_the_printer_works_by() -> None:
+    """octoprint 4: OctoPrint's shape and Gantry's say the same of size, heaters and tools."""
+    profile = Profile(extruders=2, width_mm=300.0, heated_chamber=True)
+    document = profile_document(profile, "Alpha", "MK3S")
+    assert document["extruder"]["count"] == len(document["extruder"]["offsets"]) == 2
+    assert own_fields(document)["width_mm"] == 300.0
+    wider = merged(document, {"volume": {"width": 350}, "unknown": 1, "color": "red"})
+    assert (own_fields(wider)["width_mm"], wider["color"]) == (350, "red")
+    assert overlaid(wider, profile)["volume"]["width"] == 300.0
+    assert "unknown" not in wider
+    for wrong in ({"volume": 3}, {"heatedBed": "yes"}, {"name": 5}, {"volume": {"width": True}}):
+        with pytest.raises(Invalid):
+            merged(document, wrong)
+
+
+SHOWN = Shown(
+    name="Alpha",
+    stream_url="http://cam/stream",
+    scripts={"on_cancel": "M104 S0"},
+    allow_cross_origin=False,
+    unique_id="u",
+)
+
+
+def test_settings_have_the_keys_that_apps_read() -> None:
+    """octoprint 4: webcam, plugins, appearance, temperature presets, sdSupport, a stable id."""
+    settings = settings_document(SHOWN, {"webcam": {"flipH": True}})
+    assert set(settings) == {
+        *("accessControl", "api", "appearance", "controls", "devel", "feature", "folder"),
+        *("gcodeAnalysis", "plugins", "scripts", "serial", "server", "slicing", "system"),
+        *("temperature", "terminalFilters", "webcam"),
     }
-    assert profile["extruder"]["count"] == len(profile["extruder"]["offsets"]) == 2
-    settings = settings_document("Alpha", "http://cam/stream")
     assert settings["webcam"]["streamUrl"] == "http://cam/stream"
+    assert (settings["webcam"]["flipH"], settings["webcam"]["flipV"]) == (True, False)
     assert settings["feature"]["sdSupport"] is False
     assert settings["appearance"]["name"] == "Alpha"
+    assert settings["scripts"]["gcode"] == {"afterPrintCancelled": "M104 S0"}
+    assert settings["plugins"]["discovery"]["upnpUuid"] == "u"
+
+
+def test_what_is_set_is_checked_by_its_key() -> None:
+    """octoprint 4: partial JSON; unknown keys are ignored, a wrong value names its key."""
+    wanted = parse_settings(
+        {
+            "appearance": {"name": "New", "color": "red", "x": 1},
+            "api": {"allowCrossOrigin": True},
+            "scripts": {"gcode": {"afterPrintDone": "M84", "other": "M997"}},
+            "temperature": {"profiles": [{"name": "PLA", "extruder": "210", "bed": 60}]},
+            "surprise": [1],
+        }
+    )
+    assert (wanted.name, wanted.allow_cross_origin) == ("New", True)
+    assert wanted.scripts == {"after_print": "M84"}
+    kept = with_kept({"appearance": {"fuzzyTimes": False}}, wanted.kept)
+    assert kept["appearance"] == {"fuzzyTimes": False, "color": "red"}
+    preset = {"name": "PLA", "extruder": 210, "bed": 60, "chamber": None}
+    assert kept["temperature"] == {"profiles": [preset]}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"appearance": "x"},
+        {"appearance": {"name": 5}},
+        {"appearance": {"color": "url(x)"}},
+        {"api": {"allowCrossOrigin": "yes"}},
+        {"webcam": {"flipH": 1}},
+        {"webcam": {"streamTimeout": float("nan")}},
+        {"temperature": {"profiles": [{"name": 1}]}},
+        {"temperature": {"profiles": {}}},
+        {"terminalFilters": ["x"]},
+        {"scripts": {"gcode": {"afterPrintDone": 5}}},
+    ],
+)
+def test_a_setting_of_the_wrong_kind_is_refused(body: dict[str, object]) -> None:
+    """Nothing is kept then."""
+    with pytest.raises(Invalid):
+        parse_settings(body)
+
+
+@pytest.mark.parametrize(
+    ("url", "fits"),
+    [
+        ("", True),
+        ("/webcam/?action=stream", True),
+        ("http://cam.local:8080/x", True),
+        ("https://cam.local/", True),
+        ("javascript:alert(1)", False),
+        ("data:text/html,x", False),
+        ("file:///etc/passwd", False),
+        ("gopher://x", False),
+        ("//evil.example/", False),
+        ("http://user:secret@cam.local/", False),
+        ("http://[", False),
+    ],
+)
+def test_a_camera_address_is_a_web_address(url: str, fits: bool) -> None:
+    """S37: no scheme but http and https, no password in it."""
+    if fits:
+        assert parse_settings({"webcam": {"streamUrl": url}}).stream_url == url
+        return
+    with pytest.raises(Invalid):
+        parse_settings({"webcam": {"streamUrl": url}})
+
+
+def test_history_has_time_and_every_heater_without_offsets() -> None:
+    """octoprint 4: `{time,tool0{actual,target},bed{...}}`."""
+    reading = Reading(1000.7, {"tool0": Temperature(20.5, 0.0)})
+    assert history_document([reading], ["tool0", "bed"]) == [
+        {
+            "time": 1000,
+            "tool0": {"actual": 20.5, "target": 0.0},
+            "bed": {"actual": None, "target": None},
+        }
+    ]

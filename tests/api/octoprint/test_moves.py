@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from api.errors import Conflict, Invalid
+from api.errors import Invalid, NotFound
 from api.octoprint import moves
 from schemas.printer import Profile
 
@@ -81,12 +81,30 @@ def test_targets_take_numbers_by_tool(targets: Any) -> None:
 
 
 def test_an_offset_beyond_fifty_degrees_is_refused() -> None:
-    """octoprint 4: -50..50, else 400; and there are no offsets here."""
-    moves.check_offsets({"offsets": {"tool0": 0}})
+    """octoprint 4: -50..50, else 400; the key must be toolN."""
+    assert moves.tool_offsets({"offsets": {"tool0": -50, "tool9": 1}}, PROFILE) == {"tool0": -50.0}
+    assert moves.one_offset("bed", {"offset": 10}) == {"bed": 10.0}
+    for wrong in ({"tool0": 51}, {"bed": 1}, {"tool0": "x"}, [1]):
+        with pytest.raises(Invalid):
+            moves.tool_offsets({"offsets": wrong}, PROFILE)
     with pytest.raises(Invalid):
-        moves.check_offsets({"offsets": {"tool0": 51}})
-    with pytest.raises(Conflict):
-        moves.check_offsets({"offset": 10})
+        moves.one_offset("bed", {"offset": -51})
+
+
+def test_an_offset_shifts_targets_but_switches_nothing_on() -> None:
+    """A heater that is off stays off, and no target falls below zero."""
+    targets = {"tool0": 200.0, "bed": 0.0, "tool1": 10.0}
+    shifted = moves.shifted(targets, {"tool0": 5.0, "bed": 5.0, "tool1": -20.0})
+    assert shifted == {"tool0": 205.0, "bed": 0.0, "tool1": 0.0}
+
+
+def test_a_script_is_one_that_the_printer_has() -> None:
+    """octoprint 4: an unknown script is 404."""
+    scripts = {"on_cancel": "M104 S0\n\n M140 S0 \n"}
+    assert moves.script_lines("afterPrintCancelled", scripts) == ["M104 S0", "M140 S0"]
+    for name in ("afterPrintDone", "on_cancel", "x", None, ["x"]):
+        with pytest.raises(NotFound):
+            moves.script_lines(name, scripts)
 
 
 def test_terminal_lines_come_one_way_only() -> None:

@@ -110,10 +110,50 @@ async def test_a_heater_that_is_not_there_is_409(farm: Farm) -> None:
 
 
 async def test_parts_can_be_left_out(farm: Farm) -> None:
-    """exclude, and a history that is asked for."""
+    """exclude leaves the parts out that it names."""
     assert set((await farm.get("/api/printer?exclude=temperature,sd")).json()) == {"state"}
-    with_history = (await farm.get("/api/printer?history=true&limit=2")).json()
-    assert with_history["temperature"]["history"] == []
+
+
+async def test_history_comes_when_it_is_asked_for(farm: Farm) -> None:
+    """octoprint 4: items of time and heaters without offset, as many as limit says, newest last."""
+    for target in (180, 190, 200):
+        assert (await post(farm, TOOL, "target", targets={"tool0": target})).status_code == 204
+    whole = (await farm.get("/api/printer?history=true")).json()["temperature"]["history"]
+    assert set(whole[-1]) == {"time", "tool0", "bed"}
+    assert whole[-1]["tool0"] == {"actual": 21.5, "target": 200.0}
+    last = (await farm.get("/api/printer?history=yes&limit=2")).json()["temperature"]["history"]
+    assert last == whole[-2:]
+    tools = (await farm.get(f"{TOOL}?history=true&limit=1")).json()
+    assert (set(tools), set(tools["history"][0])) == ({"tool0", "history"}, {"time", "tool0"})
+    bed = (await farm.get(f"{BED}?history=1&limit=0")).json()
+    assert bed["history"] == []
+    assert "history" not in (await farm.get("/api/printer?limit=2")).json()["temperature"]
+
+
+async def test_an_offset_shifts_what_is_set_now_and_later(farm: Farm) -> None:
+    """octoprint 4: offset of tool and bed, -50..50; shown beside the temperatures."""
+    assert (await post(farm, TOOL, "target", targets={"tool0": 200})).status_code == 204
+    assert (await post(farm, TOOL, "offset", offsets={"tool0": 5})).status_code == 204
+    assert (await post(farm, BED, "offset", offset=-10)).status_code == 204
+    assert (await post(farm, TOOL, "target", targets={"tool0": 210})).status_code == 204
+    asked = [args["targets_c"] for _, args in farm.room.orders]
+    assert asked == [{"tool0": 200.0}, {"tool0": 205.0}, {"tool0": 215.0}]
+    shown = (await farm.get("/api/printer")).json()["temperature"]
+    assert (shown["tool0"]["offset"], shown["bed"]["offset"]) == (5.0, -10.0)
+    assert (await post(farm, TOOL, "offset", offsets={"tool0": 51})).status_code == 400
+    assert (await post(farm, TOOL, "offset", offsets={"bed": 1})).status_code == 400
+    assert (await post(farm, "/api/printer/chamber", "offset", offset=1)).status_code == 409
+
+
+async def test_a_script_of_the_printer_can_be_run(farm: Farm) -> None:
+    """octoprint 4: exactly one of command, commands, script; an unknown script is 404."""
+    scripts = {"gcode": {"afterPrintCancelled": "M104 S0\nM140 S0"}}
+    assert (await farm.post("/api/settings", json={"scripts": scripts})).status_code == 200
+    path = "/api/printer/command"
+    assert (await farm.post(path, json={"script": "afterPrintCancelled"})).status_code == 204
+    assert farm.room.orders[-1] == (Verb.GCODE, {"lines": ["M104 S0", "M140 S0"]})
+    assert (await farm.post(path, json={"script": "x"})).status_code == 404
+    assert (await farm.post(path, json={"script": "x", "command": "M105"})).status_code == 400
 
 
 async def test_an_emergency_stop_from_a_terminal_is_a_stop(farm: Farm) -> None:

@@ -169,6 +169,15 @@ async def _own(whole: Whole, admin: Principal) -> None:
             "origin": "local",
             "path": "part.gcode",
             "profile": "_default",
+            "app_token": "x" * 43,
+            "user_token": "x" * 32,
+            "slicer": "cura",
+            "name": "movie.mp4",
+            "source": "core",
+            "action": "reboot",
+            "plugin": "none",
+            "key": "admins",
+            "username": "admin",
         }
     )
     for name, row in (("bound", printer), ("bound elsewhere", other)):

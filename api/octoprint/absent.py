@@ -1,0 +1,212 @@
+"""What an OctoPrint can have and Gantry has not, answered as one without it (contract, 4).
+
+No slicer, no camera to make a timelapse with, no machine whose commands could be run, no language
+packs, no plugins but application keys; its logs are the farm's own and not told here.
+"""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from quart import Response
+
+from api.errors import Invalid, NotFound
+from api.octoprint.body import Body, json_object, json_or_form
+from api.octoprint.pages import redirect
+from api.octoprint.route import Route
+from api.octoprint.settings_document import web_address
+from api.octoprint.sign_in import VERSION_DOCUMENT
+from api.octoprint.visitor import Visit
+from api.octoprint.wire import answer, plain
+
+_SOURCES = ("core", "plugin", "custom")
+_NUMBER = re.compile(r"\d{1,6}")
+_ADMIN = "users.admin"
+
+
+class Absent:
+    """The rest of the table."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+
+    def routes(self) -> tuple[Route, ...]:
+        """Rows of the table."""
+        see = "printers.read"
+        return (
+            Route("GET", "/api/slicing", self.slicers, see),
+            Route("GET", "/api/slicing/<slicer>/profiles", self.slicer, see),
+            Route("GET", "/api/slicing/<slicer>/profiles/<name>", self.slicer, see),
+            Route("GET", "/api/timelapse", self.timelapse, see),
+            Route("POST", "/api/timelapse", self.set_timelapse, _ADMIN),
+            Route("GET", "/api/timelapse/<name>", self.movie, see),
+            Route("DELETE", "/api/timelapse/<name>", self.no_movie, _ADMIN),
+            *self._system_routes(),
+            Route("GET", "/api/languages", self.languages, see),
+            Route("POST", "/api/util/test", self.tested, _ADMIN),
+            Route("GET", "/api/setup/wizard", self.wizard, _ADMIN),
+            Route("POST", "/api/setup/wizard", self.wizard_done, _ADMIN),
+            Route("GET", "/api/plugin/<plugin>", self.plugin, see),
+            Route("POST", "/api/plugin/<plugin>", self.plugin_command, see),
+            Route("GET", "/plugin/logging/logs", self.logs, _ADMIN),
+            Route("GET", "/api/logs", self.old_logs, _ADMIN),
+            Route("GET", "/online.txt", self.online, visits=False),
+        )
+
+    def _system_routes(self) -> tuple[Route, ...]:
+        commands = "/api/system/commands"
+        return (
+            Route("GET", commands, self.commands, _ADMIN),
+            Route("GET", f"{commands}/<source>", self.commands_of, _ADMIN),
+            Route("POST", f"{commands}/<source>/<action>", self.run, _ADMIN),
+            Route("POST", "/api/system", self.run_old, _ADMIN),
+            Route("GET", "/api/system/usage", self.usage, _ADMIN),
+            Route("GET", "/api/system/info", self.info, _ADMIN),
+            Route("GET", "/api/system/startup", self.startup, _ADMIN),
+        )
+
+    # Slicing and timelapses.
+
+    async def slicers(self, visit: Visit) -> Response:
+        """There is no slicer."""
+        del visit
+        return answer({})
+
+    async def slicer(self, visit: Visit, slicer: str, name: str = "") -> Response:
+        """So none has profiles."""
+        del visit, name
+        raise NotFound(f"Slicer {slicer[:100]} is unknown")
+
+    async def timelapse(self, visit: Visit) -> Response:
+        """No camera whose pictures could be put together: it is off."""
+        del visit
+        return answer({"config": {"type": "off"}, "enabled": False, "files": []})
+
+    async def set_timelapse(self, visit: Visit) -> Response:
+        """It stays off, whatever is asked; a number that is none is 400."""
+        body = await json_or_form()
+        for key in ("postRoll", "fps", "interval", "minDelay"):
+            _check_number(key, body)
+        return await self.timelapse(visit)
+
+    async def movie(self, visit: Visit, name: str) -> Response:
+        """There is no such movie."""
+        del visit
+        raise NotFound(f"There is no timelapse {name[:100]!r}")
+
+    async def no_movie(self, visit: Visit, name: str) -> Response:
+        """Deleting what is not there succeeds, as there."""
+        del name
+        return await self.timelapse(visit)
+
+    # The machine.
+
+    async def commands(self, visit: Visit) -> Response:
+        """The machine of this server takes no commands from here."""
+        del visit
+        return answer({source: [] for source in _SOURCES})
+
+    async def commands_of(self, visit: Visit, source: str) -> Response:
+        """The commands of one source: none."""
+        del visit
+        if source not in _SOURCES:
+            raise NotFound("There is no such source of commands")
+        return answer([])
+
+    async def run(self, visit: Visit, source: str, action: str) -> Response:
+        """No command is known."""
+        del visit, source
+        raise NotFound(f"There is no command {action[:100]!r}")
+
+    async def run_old(self, visit: Visit) -> Response:
+        """The older address of the same."""
+        action = (await json_or_form()).get("action")
+        if not isinstance(action, str):
+            raise Invalid("action is missing")
+        return await self.run(visit, "custom", action)
+
+    async def usage(self, visit: Visit) -> Response:
+        """The disk that the files are on, in bytes."""
+        del visit
+        disk = shutil.disk_usage(self._data_dir)
+        return answer({"usage": {"uploads": {"free": disk.free, "total": disk.total}}})
+
+    async def info(self, visit: Visit) -> Response:
+        """What this is; nothing of the machine."""
+        del visit
+        return answer({"systeminfo": {"octoprint.version": VERSION_DOCUMENT["server"]}})
+
+    async def startup(self, visit: Visit) -> Response:
+        """Nothing is told of the start."""
+        del visit
+        return answer({"startup": {}})
+
+    # Other things.
+
+    async def languages(self, visit: Visit) -> Response:
+        """No language packs."""
+        del visit
+        return answer({"language_packs": {}})
+
+    async def tested(self, visit: Visit) -> Response:
+        """Whether a URL could be used; nothing is fetched, so nobody tests the farm's network."""
+        del visit
+        body = await json_object()
+        if body.get("command") not in ("path", "url", "server", "resolution", "address"):
+            raise Invalid("command takes path, url, server, resolution or address")
+        if body["command"] != "url":
+            return answer({"result": False})
+        try:
+            web_address("url", body.get("url"))
+        except Invalid as refused:
+            return answer({"result": False, "error": refused.detail})
+        return answer({"result": True, "url": body["url"]})
+
+    async def wizard(self, visit: Visit) -> Response:
+        """No wizard waits."""
+        del visit
+        return answer({})
+
+    async def wizard_done(self, visit: Visit) -> Response:
+        """Nothing to end."""
+        del visit
+        await json_object()
+        return plain("", 204)
+
+    async def plugin(self, visit: Visit, plugin: str) -> Response:
+        """No other plugin answers."""
+        del visit
+        raise NotFound(f"There is no plugin {plugin[:100]!r}")
+
+    async def plugin_command(self, visit: Visit, plugin: str) -> Response:
+        """Nor takes commands."""
+        del visit
+        raise Invalid(f"There is no plugin {plugin[:100]!r}")
+
+    async def logs(self, visit: Visit) -> Response:
+        """No log is told here."""
+        del visit
+        disk = shutil.disk_usage(self._data_dir)
+        return answer({"files": [], "free": disk.free, "total": disk.total})
+
+    async def old_logs(self, visit: Visit) -> Response:
+        """They have moved."""
+        del visit
+        return redirect("/plugin/logging/logs", 301)
+
+    async def online(self, root: str) -> Response:
+        """That somebody is here, for anybody."""
+        del root
+        response = plain("OK", 200)
+        response.content_type = "text/plain; charset=utf-8"
+        return response
+
+
+def _check_number(key: str, body: Body) -> None:
+    value: Any = body.get(key)
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+        return
+    if not isinstance(value, str) or _NUMBER.fullmatch(value) is None:
+        raise Invalid(f"{key} takes a number")
+    return

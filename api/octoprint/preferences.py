@@ -1,0 +1,52 @@
+"""Settings of a printer or pool that only OctoPrint's clients know, as rows of this face."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from api.events.service import Ledger
+from api.octoprint.models import Preferences
+from api.octoprint.visitor import Visit
+from api.printers.rows import bell
+
+__all__ = ["Preferences", "PreferencesStore"]
+
+#: The profile that every printer has from the beginning.
+PROFILE_ID = "_default"
+
+
+class PreferencesStore:
+    """The preferences of all organizations."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def of(self, tree: str) -> Preferences:
+        """What is kept for *tree*; nothing kept is an empty row."""
+        return await Preferences.get_or_none(tree=tree) or Preferences(
+            tree=tree,
+            organization_id=0,
+            settings={},
+            profiles={},
+            current=PROFILE_ID,
+            offsets_c={},
+        )
+
+    async def keep(self, visit: Visit, what: str, values: Mapping[str, Any]) -> None:
+        """Set the columns *values*. *what* is said to the audit. The caller has checked the right.
+
+        Whoever shows this printer builds its answers again.
+        """
+        tree = visit.tree.key
+        async with self._ledger.change() as change:
+            row = await Preferences.get_or_none(tree=tree)
+            if row is None:
+                row = Preferences(tree=tree, organization_id=visit.at.organization_id)
+            row.update_from_dict(dict(values))
+            if not await Preferences.filter(tree=tree).exists():
+                await Preferences.bulk_create([row])
+            else:
+                await row.save(update_fields=[*values])
+            kind, _, number = tree.partition(":")
+            change.note(visit.by, f"{kind}.{what}", (kind, number), fields=sorted(values))
+            if visit.pool is None:
+                change.wake(bell(visit.printer.id))
