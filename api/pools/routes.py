@@ -63,6 +63,7 @@ class PoolRoutes:
 
     async def get(self, pool_id: int) -> Response:
         """One pool."""
+        caller().require("printers.read")
         return await self._answer(await self._pools.get(caller(), pool_id))
 
     async def create(self) -> Response:
