@@ -22,6 +22,7 @@ from hypercorn.asyncio import run as hypercorn_run
 from hypercorn.asyncio import serve
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.config import Config
+from hypercorn.events import Event
 from hypercorn.protocol import ws_stream
 from wsproto.extensions import Extension
 
@@ -40,6 +41,7 @@ BACKLOG = 2048
 GRACEFUL_S = 3.0
 KEEP_ALIVE_S = 30.0
 KEEP_ALIVE_REQUESTS = 1_000_000
+STALLED_S = 30.0  # a client that takes no byte of an answer for this long is gone
 MAX_MESSAGE_BYTES = 256 * 1024  # of a websocket, before it is refused by the server itself
 
 _log = logging.getLogger("gantry.container")
@@ -177,11 +179,19 @@ def server_config(listening: socket.socket) -> Config:
 
 
 class _PromptServer(TCPServer):
-    """Lets go of a connection when its client does.
+    """Lets go of a connection when its client does, or takes nothing of an answer any more.
 
     Hypercorn itself keeps a connection that the client has closed until the keep-alive time is
-    over: a file descriptor for half a minute per client.
+    over: a file descriptor for half a minute per client. And it waits for ever for a client that
+    does not read, with what the kernel did not take from us in memory (safety R16).
     """
+
+    async def protocol_send(self, event: Event) -> None:
+        try:
+            async with asyncio.timeout(STALLED_S):
+                await super().protocol_send(event)
+        except TimeoutError:
+            self.writer.transport.abort()
 
     async def _read_data(self) -> None:
         await super()._read_data()
