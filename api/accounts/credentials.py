@@ -23,6 +23,8 @@ from api.events.service import Change, Ledger
 from api.principal import Principal, Role
 
 CACHE_S = 5.0
+#: A session that nobody has used for so long is over, whatever its life.
+IDLE = timedelta(hours=24)
 #: The wake after any credential or person has changed.
 ENDS = "credentials"
 _CACHE_ENTRIES = 10_000
@@ -194,9 +196,11 @@ class Credentials:
         change.wake(ENDS, *(f"credential:{number}" for number in ids))
 
     def _over(self, row: Credential) -> bool:
-        if row.revoked_at is not None:
+        now = self._clock.now()
+        if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
             return True
-        return row.expires_at is not None and row.expires_at <= self._clock.now()
+        idle = now - (row.last_used_at or row.created_at)
+        return row.kind == CredentialKind.SESSION and idle > IDLE
 
     def _remember(self, sha256: str, principal: Principal, row: Credential) -> None:
         if len(self._known) >= _CACHE_ENTRIES:

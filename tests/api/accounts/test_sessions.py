@@ -1,15 +1,19 @@
 """Sessions: how they end, what they may when they are old, and the tickets that open sockets."""
 
+from datetime import timedelta
+
 import pytest
 
 from api.accounts.credentials import ENDS
 from api.accounts.models import Credential
 from api.accounts.service import Accounts, CameWith
 from api.bus.local import LocalBus
+from api.config import Settings
 from api.errors import NotAuthenticated, NotFound
 from api.events.models import AuditEntry
+from api.events.service import Ledger
 from api.principal import Principal, Role
-from tests.api.accounts.conftest import PASSWORD
+from tests.api.accounts.conftest import PASSWORD, cheap_passwords
 from tests.api.accounts.people import HERE, add_user, fail, make_admin, refused
 from tests.api.conftest import FakeClock
 
@@ -75,6 +79,34 @@ async def test_a_clock_that_goes_back_revives_nothing(
     assert await refused(accounts.authenticate(login.token)) == "not_authenticated"
     clock.advance(-3600)
     assert await refused(accounts.authenticate(login.token)) == "not_authenticated"
+
+
+async def test_a_session_that_nobody_uses_ends_after_a_day(
+    accounts: Accounts, admin: Principal, clock: FakeClock
+) -> None:
+    """However long sessions live otherwise; use keeps it, to the end of its life (safety S13)."""
+    used, idle = [await accounts.login("admin", PASSWORD, HERE, "") for _ in range(2)]
+    ids = [login.principal.credential_id for login in (used, idle)]
+    await Credential.filter(id__in=ids).update(expires_at=used.expires_at + timedelta(days=2))
+    for _ in range(3):
+        clock.advance(13 * 3600)
+        await accounts.authenticate(used.token)
+    assert await refused(accounts.authenticate(idle.token)) == "not_authenticated"
+    clock.advance(-30 * 3600)
+    assert await refused(accounts.authenticate(idle.token)) == "not_authenticated"
+    clock.advance(70 * 3600)
+    assert await refused(accounts.authenticate(used.token)) == "not_authenticated"
+
+
+async def test_counters_are_shared_by_all_processes(
+    accounts: Accounts, admin: Principal, ledger: Ledger, clock: FakeClock, settings: Settings
+) -> None:
+    """Another worker, or this one after a restart, goes on counting (safety S09)."""
+    for n in range(10):
+        worker = Accounts(ledger, clock, settings, cheap_passwords())
+        await fail(worker if n % 2 else accounts, f"user{n}", ELSEWHERE)
+    restarted = Accounts(ledger, clock, settings, cheap_passwords())
+    assert (await fail(restarted, "user", ELSEWHERE)).code == "rate_limited"
 
 
 async def test_a_login_ends_the_session_that_it_came_with(
