@@ -5,7 +5,6 @@ short, private, and has a hash of the state directory in its name, so that two b
 never meet.
 """
 
-import hashlib
 import os
 import stat
 from pathlib import Path
@@ -21,6 +20,8 @@ def runtime_dir(state_dir: Path) -> Path:
 
     Raises `ControlError` when it belongs to somebody else or others can enter it.
     """
+    import hashlib  # 4 MB of OpenSSL, which a sender does without
+
     base = os.environ.get("XDG_RUNTIME_DIR", "")
     name = hashlib.sha256(str(state_dir.resolve()).encode()).hexdigest()[:12]
     uid = os.getuid()

@@ -3,13 +3,13 @@
 The descriptor is kept, so that a file that is deleted or replaced meanwhile prints to its end.
 """
 
-import hashlib
 import os
 import stat
 
 from bridge.errors import GateRefusal, JobFileError
 from bridge.gcode.estimate import Estimate
 from bridge.gcode.prepare import Prepared, Preparer
+from bridge.sender import digest
 from schemas.gcode.gate import Preflight
 from schemas.printer import Profile
 
@@ -28,7 +28,7 @@ class JobFile:
         self.checked = False
         self.estimate = Estimate()
         self._sha256 = sha256
-        self._hash = hashlib.sha256()
+        self._hash = digest.sha256()
         self._preflight = Preflight(profile)
         self._preparer = Preparer(profile)
         self._offset = 0
