@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 #: What numbers may be.
 _RANGES: Mapping[str, tuple[float, float]] = {
     "max_upload_bytes": (1, 1024**4),
-    "session_hours": (1, 24 * 366),
+    "session_hours": (1, 24 * 30),
     "live_interval_s": (0.05, 3600),
     "beat_s": (0.1, 3600),
     "dead_s": (0.2, 24 * 3600),
