@@ -201,7 +201,7 @@ class OctoPrintFace:
                 else:
                     response = await route.handler(await self._visit(route, root), **parameters)
             except Problem as problem:
-                response = _refusal_of(problem)
+                response = refusal_of(problem)
             if "Origin" in request.headers:
                 await self._cors.mark(response, root)
             return response
@@ -248,7 +248,8 @@ def _rules(path: str) -> list[str]:
     return [slug_rule] if path in ("/", "/api/version") else [slug_rule, path]
 
 
-def _refusal_of(problem: Problem) -> Response:
+def refusal_of(problem: Problem) -> Response:
+    """*problem* in this dialect's form; plain text for who downloads."""
     status = problem.kind.octoprint_status
     if "/downloads/" in request.path:
         response = plain(problem.detail, status)
