@@ -1,7 +1,9 @@
 """A whole `Printer` against the pure firmware, on a clock that jumps to what is due."""
 
+from collections import deque
+
 from bridge.gcode.happenings import AttemptMoved, Happening, StateMoved, Warned
-from bridge.gcode.prepare import Preparer
+from bridge.gcode.prepare import Prepared, Preparer
 from bridge.gcode.printer import Printer
 from bridge.gcode.run import JobFacts
 from schemas.jobs import AttemptState
@@ -13,14 +15,19 @@ M115 = (
     b"MACHINE_TYPE:Fake EXTRUDER_COUNT:1 UUID:11-22\nCap:AUTOREPORT_TEMP:1\n"
     b"Cap:EMERGENCY_PARSER:1\n"
 )
+POSITION = b"X:10.00 Y:20.00 Z:0.30 E:123.45 Count X:0 Y:0 Z:0\n"
 CONFIG = PrinterConfig(id=7, slug="fake", name="Fake", port_id="path:/dev/fake")
 
 
 class Speaking(Firmware):
-    """Marlin that knows M115. *stuck* commands get no answer until `finish`."""
+    """Marlin that knows M115. *stuck* commands get no answer until `finish`.
 
-    def __init__(self) -> None:
+    *says* maps a command to the lines that come before its `ok`.
+    """
+
+    def __init__(self, m115: bytes = M115) -> None:
         super().__init__()
+        self.says: dict[bytes, bytes] = {b"M115": m115, b"M114": POSITION}
         self.stuck: set[bytes] = set()
         self.heard: list[bytes] = []
         self._owed = 0
@@ -33,9 +40,7 @@ class Speaking(Firmware):
         if text.split(b" ")[0] in self.stuck:
             self._owed += 1
             return b""
-        if text == b"M115" and reply == b"ok\n":
-            return M115 + reply
-        return reply
+        return self.says.get(text, b"") + reply if reply == b"ok\n" else reply
 
     def finish(self) -> bytes:
         """The answers that were held back."""
@@ -47,11 +52,12 @@ class Speaking(Firmware):
 class Host:
     """Drives a `Printer`; `happened` is everything it has reported."""
 
-    def __init__(self, config: PrinterConfig = CONFIG) -> None:
+    def __init__(self, config: PrinterConfig = CONFIG, *, m115: bytes = M115) -> None:
         self.printer = Printer(config)
-        self.firmware = Speaking()
+        self.firmware = Speaking(m115)
         self.now = 100.0
         self.happened: list[Happening] = []
+        self._lines: deque[Prepared] = deque()
 
     def connect(self) -> None:
         """Open and greet."""
@@ -60,20 +66,27 @@ class Host:
         assert self.printer.state is PrinterState.OPERATIONAL
 
     def start(self, data: bytes, grant: str = "G1") -> None:
-        """Start to print *data*; all of it is fed at once."""
+        """Start to print *data*."""
         self.printer.start(JobFacts(grant=grant, job=1, file_name="x.gcode", size_bytes=len(data)))
-        for prepared in Preparer(self.printer.config.profile).feed(data, last=True):
-            self.printer.feed(prepared)
-        self.printer.source_over()
+        self._lines = deque(Preparer(self.printer.config.profile).feed(data, last=True))
+        self._feed()
 
     def go(self) -> None:
         """Exchange bytes until both sides are quiet."""
         while True:
+            self._feed()
             data = self.printer.take(self.now)
             if not data:
                 break
             self.say(self.firmware.receive(data))
         self.happened += self.printer.events()
+
+    def _feed(self) -> None:
+        while self.printer.wants_lines:
+            if self._lines:
+                self.printer.feed(self._lines.popleft())
+            else:
+                self.printer.source_over()
 
     def say(self, data: bytes) -> None:
         """The firmware says *data*."""

@@ -1,0 +1,163 @@
+"""The printer's own card: lists, prints from it, prints that run already (serial 6)."""
+
+import pytest
+
+from bridge.errors import LocalProtocolError
+from bridge.gcode.happenings import OrderDone
+from bridge.gcode.picture import picture
+from bridge.gcode.replies import parse
+from bridge.gcode.sdcard import MAX_FILES, Card, CardFile, CardReply
+from bridge.gcode.status import Status
+from schemas.printer import PrinterState
+from tests.fakes.host import Host
+
+_S = PrinterState
+M115 = b"FIRMWARE_NAME:Marlin 2.1 UUID:1\nCap:SDCARD:1\nCap:EMERGENCY_PARSER:1\n"
+
+
+def with_card(m27: bytes = b"Not SD printing\n") -> Host:
+    """A connected host whose firmware has a card and answers M27 like this."""
+    host = Host(m115=M115)
+    host.firmware.says |= {
+        b"M27": m27,
+        b"M23 CUBE.GCO": b"echo:Now fresh file: CUBE.GCO\nFile opened: CUBE.GCO Size: 4000\n"
+        b"File selected\n",
+    }
+    host.printer.opened(host.now, boots=False, lossless=True)
+    host.go()
+    return host
+
+
+def state(host: Host) -> PrinterState:
+    """The state reported last."""
+    return host.states[-1]
+
+
+def test_a_long_list_is_read_in_order() -> None:
+    """serial 12/#54: two thousand names, with blanks, sizes, stamps and long names."""
+    status = Status()
+    names = [
+        f"FILE~{index}.GCO {index} 0x2a3b4c5d Long name {index}.gcode" for index in range(2000)
+    ]
+    names += ["WITH BLANK.GCO 12", '"QUOTED.GCO" 5 "A long name.gcode"', "NOSIZE.GCO"]
+    for line in ["Begin file list", *names, "End file list", "ok"]:
+        for reply in parse(line):
+            status.fold(reply, 0.0)
+    files = status.card.files
+    assert files[0] == CardFile("FILE~0.GCO", 0, "Long name 0.gcode")
+    assert [one.name for one in files[:2000]] == [f"FILE~{index}.GCO" for index in range(2000)]
+    assert files[2000:] == [
+        CardFile("WITH BLANK.GCO", 12),
+        CardFile('"QUOTED.GCO"', 5, "A long name.gcode"),
+        CardFile("NOSIZE.GCO", None),
+    ]
+    assert not status.card.listing
+
+
+def test_a_list_without_end_is_bounded() -> None:
+    """Noise may swallow its last line."""
+    card = Card()
+    (begin,) = parse("Begin file list")
+    assert isinstance(begin, CardReply)
+    card.fold(begin)
+    for index in range(MAX_FILES + 10):
+        card.entry(f"F{index}.GCO 1")
+    assert (len(card.files), card.unlisted) == (MAX_FILES, 10)
+
+
+def test_a_list_in_mid_print_disturbs_nothing() -> None:
+    """serial 12/#54: its lines are no answers."""
+    host = with_card()
+    host.firmware.says[b"M20"] = b"Begin file list\nA.GCO 1\nok.gco 2\nEnd file list\n"
+    job = b"".join(b"G1 X%d\n" % index for index in range(40))
+    host.start(job)
+    host.printer.order(["M20"], "list")
+    host.go()
+    assert host.printed == job.splitlines()
+    assert OrderDone("list") in host.happened
+    assert [one.name for one in host.printer.link.status.card.files] == ["A.GCO", "ok.gco"]
+
+
+def test_a_print_from_the_card_is_followed_to_its_end() -> None:
+    """Selected, started, asked about, over; no attempt is invented."""
+    host = with_card()
+    host.printer.print_from_card("CUBE.GCO", host.now)
+    host.go()
+    assert state(host) is _S.PRINTING
+    host.firmware.says[b"M27"] = b"SD printing byte 1000/4000\n"
+    host.wait(6.0)
+    live = picture(host.printer, host.now, port=None, baud=None)
+    assert live.progress is not None
+    assert (live.file_name, live.progress.completion) == ("CUBE.GCO", 25.0)
+    host.say(b"Done printing file\n")
+    host.go()
+    assert host.states[-2:] == [_S.FINISHING, _S.OPERATIONAL]
+    assert host.attempts == []
+
+
+def test_a_print_from_the_card_pauses_resumes_and_is_cancelled() -> None:
+    """M25, M24, M524 and the cancel script."""
+    host = with_card()
+    host.printer.print_from_card("CUBE.GCO", host.now)
+    host.go()
+    host.printer.pause(host.now)
+    host.go()
+    assert state(host) is _S.PAUSED
+    host.wait(20.0)  # M27 says that nothing is printed, which is no end
+    assert state(host) is _S.PAUSED
+    host.printer.resume(host.now)
+    host.go()
+    assert state(host) is _S.PRINTING
+    host.printer.cancel(host.now)
+    host.go()
+    assert state(host) is _S.OPERATIONAL
+    at = host.firmware.executed.index(b"M524")
+    assert b"M104 S0" in host.firmware.executed[at:]
+    assert host.firmware.executed.count(b"M24") == 2
+
+
+def test_a_print_that_runs_already_is_taken_up_and_not_cooled() -> None:
+    """serial 12/#44: connecting may not harm it, whatever is not trusted."""
+    host = Host(m115=M115)
+    host.firmware.says[b"M27"] = b"SD printing byte 500/1000\n"
+    host.printer.distrust()
+    host.printer.opened(host.now, boots=False, lossless=True)
+    host.go()
+    assert state(host) is _S.PRINTING
+    assert "card_print" in host.warnings
+    assert b"M104 S0" not in host.firmware.executed
+    host.firmware.says[b"M27"] = b"Not SD printing\n"
+    host.wait(6.0)
+    assert state(host) is _S.OPERATIONAL
+
+
+def test_a_print_started_at_the_terminal_is_taken_up() -> None:
+    """M24 by hand: the host looks and follows."""
+    host = with_card()
+    host.firmware.says[b"M27"] = b"SD printing byte 10/1000\n"
+    host.printer.order(["M23 CUBE.GCO", "M24"], "by hand")
+    host.go()
+    host.wait(6.0)
+    assert state(host) is _S.PRINTING
+
+
+@pytest.mark.parametrize("name", ["", "A\nM112", "A*B", "A;B", "x" * 100, "größe.gco"])
+def test_a_name_that_is_no_file_name_is_refused(name: str) -> None:
+    """It would be a second command."""
+    host = with_card()
+    with pytest.raises(LocalProtocolError):
+        host.printer.print_from_card(name, host.now)
+    assert state(host) is _S.OPERATIONAL
+
+
+def test_an_upload_to_the_card_ends_without_hanging() -> None:
+    """serial 12/#56: `Done saving file.` and no `ok`: the silence is looked into."""
+    host = with_card()
+    host.firmware.stuck = {b"M117"}
+    host.printer.order(["M117 stands for M29"], "save")
+    host.go()
+    host.say(b"Done saving file.\n")
+    host.firmware.stuck.clear()
+    host.wait(30.0)
+    assert OrderDone("save") in host.happened
+    assert host.printer.state is _S.OPERATIONAL

@@ -1,0 +1,192 @@
+"""Firmware families with their habits, over good and bad cables (serial 10 and 12)."""
+
+import pytest
+
+from bridge.gcode.dialects import by_name
+from bridge.gcode.happenings import OrderDone
+from bridge.gcode.stream import Stream
+from tests.fakes.conversation import Conversation
+from tests.fakes.families import Klipper, Mk3, Repetier, RepRapFirmware, Smoothie
+from tests.fakes.firmware import Firmware, lossy
+
+LINES = [b"G1 X%d Y%d" % (index % 200, index * 7 % 100) for index in range(200)]
+
+
+def moves(firmware: Firmware) -> list[bytes]:
+    """What the firmware executed of the job."""
+    return [line for line in firmware.executed if line.startswith(b"G")]
+
+
+def printing(dialect: str, lines: list[bytes] = LINES, *, lossless: bool = False) -> Stream:
+    """A stream in *dialect* that has *lines* to send."""
+    stream = Stream(lossless=lossless)
+    chosen = by_name(dialect)
+    assert chosen is not None
+    stream.configure(chosen)
+    stream.feed(lines, blocking=False)
+    return stream
+
+
+class Losing:
+    """A cable that loses the *n*-th `ok` (from 1)."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+
+    def __call__(self, data: bytes) -> bytes:
+        kept = b""
+        for line in data.splitlines(keepends=True):
+            self.left -= line.startswith(b"ok")
+            kept += b"" if line.startswith(b"ok") and self.left == 0 else line
+        return kept
+
+
+@pytest.mark.parametrize(
+    ("dialect", "family"),
+    [("prusa", Mk3), ("repetier", Repetier), ("smoothie", Smoothie)],
+)
+@pytest.mark.parametrize("seed", range(6))
+def test_families_that_ask_again_are_exact_over_a_bad_cable(
+    dialect: str, family: type[Firmware], seed: int
+) -> None:
+    """serial 12/#10 to #17, #25, #73: in their own spelling, with and without `ok`."""
+    firmware = family()
+    talk = Conversation(
+        printing(dialect),
+        firmware.receive,
+        up=lossy(seed, flip=0.0005, lose=0.0003),
+        down=lossy(seed + 100, flip=0.0005, lose=0.0003),
+    )
+    talk.run()
+    assert talk.lost is None
+    assert moves(firmware) == LINES
+
+
+def test_a_runout_on_an_mk3_is_waited_for() -> None:
+    """serial 12/#74: lines vanish for a minute while it says `busy`; then it asks for them."""
+    firmware = Mk3()
+    talk = Conversation(printing("prusa"), firmware.receive)
+    talk.run(until_s=0.1)
+    done = len(moves(firmware))
+    firmware.saved = True
+    for second in range(1, 61):
+        talk.run(until_s=float(second))
+        talk.say(b"echo:busy: paused for user\n")
+    assert len(moves(firmware)) == done < len(LINES)
+    talk.say(firmware.back())
+    talk.run()
+    assert talk.lost is None
+    assert moves(firmware) == LINES
+
+
+def test_a_half_line_that_times_out_is_sent_again() -> None:
+    """serial 12/#75: the rest of it arrives later and is refused; exact."""
+    firmware = Mk3()
+    halves: list[bytes] = []
+
+    def answer(data: bytes) -> bytes:
+        if b"G1 X50 " in data and not halves:
+            halves.append(data[9:])
+            return firmware.receive(data[:9])
+        return firmware.receive(data)
+
+    talk = Conversation(printing("prusa"), answer)
+    while not halves:
+        talk.run(until_s=talk.now + 0.01)
+    talk.run(until_s=talk.now + 2.0)
+    talk.say(firmware.half_line_times_out())
+    talk.say(firmware.receive(halves[0]))
+    talk.run()
+    assert talk.lost is None
+    assert moves(firmware) == LINES
+
+
+def test_repetiers_second_resend_is_no_second_replay() -> None:
+    """serial 12/#76: every line once, and the answer behind the `ok` is read."""
+    firmware = Repetier()
+    damaged: list[bytes] = []
+
+    def up(data: bytes) -> bytes:
+        if b"G1 X60 " in data and not damaged:
+            damaged.append(data)
+            return data.replace(b"X60", b"X61")
+        return data
+
+    talk = Conversation(printing("repetier"), firmware.receive, up=up)
+    talk.run()
+    assert damaged
+    assert moves(firmware) == LINES
+    assert sum(data.count(b"G1 X60 ") for data in talk.written) == 2
+
+
+def test_repetier_is_probed_with_a_number() -> None:
+    """serial 10: once it has seen a checksum, a bare line is an error for it."""
+    firmware = Repetier()
+    talk = Conversation(printing("repetier"), firmware.receive, down=Losing(40))
+    talk.run()
+    assert talk.lost is None
+    assert firmware.bare == 0
+    assert moves(firmware) == LINES
+
+
+def test_repetier_that_is_gone_is_given_up() -> None:
+    """Numbered probes do not ask for ever."""
+    talk = Conversation(printing("repetier"), lambda _: b"")
+    talk.run()
+    assert talk.lost is not None
+    assert talk.lost.code == "no_answer"
+
+
+def test_reprapfirmware_never_gets_a_move_twice() -> None:
+    """serial 12/#72: a damaged relative move is an honest end, within bounded time."""
+    firmware = RepRapFirmware()
+    damaged: list[bytes] = []
+
+    def up(data: bytes) -> bytes:
+        if b"G1 X30 " in data and not damaged:
+            damaged.append(data)
+            return data.replace(b"X30", b"X38")
+        return data
+
+    talk = Conversation(printing("reprapfirmware", lossless=True), firmware.receive, up=up)
+    talk.run()
+    assert talk.lost is not None
+    assert talk.lost.code == "answer_lost"
+    assert moves(firmware) == LINES[:30]
+    assert talk.now < 300.0
+
+
+def test_klippers_long_macro_is_waited_for() -> None:
+    """serial 12/#71: three minutes without a word, then `!!` and `ok`: counted as one."""
+    firmware = Klipper()
+    firmware.slow.add(b"G1 X20 Y40")
+    talk = Conversation(printing("klipper", lossless=True), firmware.receive)
+    talk.run(until_s=180.0)
+    assert talk.lost is None
+    assert b"M105" not in b"".join(talk.written)
+    talk.say(b"!! Probe triggered prior to movement\nok\n" * firmware.owed)
+    firmware.slow.clear()
+    talk.run()
+    assert moves(firmware) == LINES
+    assert talk.stream.acked == talk.stream.sent
+
+
+@pytest.mark.parametrize(("dialect", "family"), [("klipper", Klipper), ("smoothie", Smoothie)])
+def test_no_blank_line_is_ever_sent(dialect: str, family: type[Firmware]) -> None:
+    """serial 12/#73: a family that says `ok` to a blank line would be counted wrong."""
+    firmware = family()
+    talk = Conversation(printing(dialect, lossless=True), firmware.receive)
+    talk.stream.order([b"M105"], "poll")
+    talk.run()
+    assert OrderDone("poll") in talk.events
+    assert all(b"\n\n" not in data and data[:1] != b"\n" for data in talk.written)
+    assert talk.stream.acked == len(LINES) + 1
+
+
+def test_a_lost_answer_on_a_firmware_that_drops_repeats_is_found_soon() -> None:
+    """serial 12/#22: Marlin 2.1.2 says nothing to a repeat; nothing hangs."""
+    firmware = Firmware(silent_repeats=True)
+    talk = Conversation(printing("marlin", lossless=True), firmware.receive, down=Losing(70))
+    talk.run()
+    assert moves(firmware) == LINES
+    assert talk.now < 15.0

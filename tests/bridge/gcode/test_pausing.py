@@ -1,0 +1,204 @@
+"""Pause and resume with the whole state, and what a pause must never do (serial 9)."""
+
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from bridge.gcode.modal import Modal
+from bridge.gcode.pausing import Saved, heat_lines, restore_lines
+from bridge.gcode.replies import Position
+from schemas.jobs import AttemptState
+from schemas.printer import PrinterConfig, PrinterState, Profile
+from tests.fakes.host import CONFIG, Host
+
+_S, _A = PrinterState, AttemptState
+PARK = {"on_pause": "G91\nG1 Z{min(10, profile.height_mm - last_position.z)}\nM104 S0"}
+JOB = (
+    b"G90\nM83\nT1\nM220 S90\nM221 S95\nM106 S127\nG1 X5 F1500\n" + b"G1 X1 E1\n" * 3 + b"M0\n"
+    b"G1 X2 E1\n"
+)
+
+
+def config(**changes: object) -> PrinterConfig:
+    """The fake's configuration with *changes*; two tools."""
+    return msgspec.structs.replace(CONFIG, profile=Profile(extruders=2), **changes)
+
+
+def paused(**changes: object) -> Host:
+    """A host whose print has just paused itself at M0."""
+    host = Host(config(**changes))
+    host.connect()
+    host.say(b" T0:20.0 /0.0 T1:210.0 /210.0 B:60.0 /60.0\n")
+    host.start(JOB)
+    host.go()
+    assert host.printer.state is _S.PAUSED
+    host.firmware.executed.clear()
+    return host
+
+
+def test_everything_comes_back_after_a_parking_script() -> None:
+    """serial 12/#52: position, E far from zero, G90 and M83, tool 1, fan, factors, feedrate."""
+    host = paused(scripts=PARK)
+    host.say(b" T0:20.0 /0.0 T1:180.0 /0.0 B:60.0 /60.0\n")
+    host.printer.order(["T0", "M107", "M220 S100", "G28 X"], "fumbling")
+    host.go()
+    host.firmware.executed.clear()
+    host.printer.resume(host.now)
+    host.go()
+    assert host.firmware.executed == [
+        *(b"M104 T1 S210", b"M109 T1 S210"),
+        *(b"T1", b"G90", b"G1 X10.000 Y20.000 F6000", b"G1 Z0.300 F600", b"G92 E123.45000"),
+        *(b"G1 F1500", b"G90", b"M83", b"M106 S127", b"M220 S90"),
+        *(b"G1 X2 E1", b"M400"),
+    ]
+    assert host.attempts[-1] is _A.COMPLETED
+
+
+def test_the_parking_script_sees_where_it_paused() -> None:
+    """`last_position` is the answer to M114 behind M400."""
+    host = Host(config(scripts=PARK))
+    host.connect()
+    host.start(JOB)
+    host.go()
+    at = host.firmware.executed.index(b"M114")
+    assert host.firmware.executed[at - 1 : at + 4] == [
+        *(b"M400", b"M114", b"G91", b"G1 Z10", b"M104 S0")
+    ]
+
+
+def test_a_pause_that_touches_nothing_restores_nothing() -> None:
+    """The next line simply goes on."""
+    host = paused()
+    host.printer.resume(host.now)
+    host.go()
+    assert host.firmware.executed[:2] == [b"M105", b"G1 X2 E1"]
+
+
+def test_a_pause_completes_when_the_position_is_never_told() -> None:
+    """serial 12/#51: M114's answer is lost; what needs it is left out and told."""
+    host = Host(config(scripts=PARK))
+    host.connect()
+    host.firmware.says[b"M114"] = b""
+    host.firmware.stuck = {b"M114"}
+    host.start(JOB)
+    host.go()
+    assert host.states[-1] is _S.PAUSING
+    host.firmware.stuck.clear()
+    host.wait(30.0)
+    assert host.printer.state is _S.PAUSED
+    assert "script_line_left_out" in host.warnings
+    assert b"G91" in host.firmware.executed
+    host.printer.resume(host.now)
+    host.go()
+    assert "position_unknown" in host.warnings
+    assert not any(line.startswith(b"G1 X10.0") for line in host.firmware.executed)
+    assert host.attempts[-1] is _A.COMPLETED
+
+
+def test_a_long_pause_cools_the_nozzles_and_heats_them_again() -> None:
+    """safety M23: half an hour, bed kept; the resume waits for the heat."""
+    host = paused(pause_heat_s=1800.0)
+    host.wait(1799.0)
+    assert b"M104 T1 S0" not in host.firmware.executed
+    host.wait(2.0)
+    assert host.firmware.executed.count(b"M104 T1 S0") == 1
+    assert b"M140 S0" not in host.firmware.executed
+    assert "pause_cooled" in host.warnings
+    host.say(b" T0:20.0 /0.0 T1:60.0 /0.0 B:60.0 /60.0\n")
+    host.firmware.executed.clear()
+    host.printer.resume(host.now)
+    host.go()
+    assert host.firmware.executed[:2] == [b"M104 T1 S210", b"M109 T1 S210"]
+    assert host.attempts[-1] is _A.COMPLETED
+
+
+def test_the_printers_own_pause_moves_nothing_and_ends_with_its_own_word() -> None:
+    """serial 12/#45: `paused` does not park; `resumed` goes on, also while we still wait."""
+    host = Host(config(scripts=PARK))
+    host.connect()
+    host.firmware.stuck = {b"G1"}
+    host.start(b"G1 X1\n" * 5)
+    host.go()
+    host.say(b"//action:paused\n")
+    host.say(b"//action:resumed\n")
+    host.say(host.firmware.finish())
+    host.go()
+    assert b"G91" not in host.firmware.executed
+    assert host.attempts[-1] is _A.COMPLETED
+    assert _S.PAUSED in host.states
+
+
+def test_inches_go_back_to_inches() -> None:
+    """The place is told in mm."""
+    was = Modal()
+    was.inches = True
+    lines = restore_lines(Saved(was, {}, Position(1, 2, 3, 4), moved=True), was.copy())
+    assert lines[0] == b"G21"
+    assert lines.index(b"G92 E4.00000") < lines.index(b"G20")
+
+
+@pytest.mark.parametrize(
+    ("kept", "now", "lines"),
+    [
+        ({"bed": 60.0}, {"bed": 60.0}, []),
+        ({"bed": 60.0}, {}, [b"M140 S60", b"M190 S60"]),
+        ({"tool0": 200.0}, {"tool0": 150.0}, [b"M104 T0 S200", b"M109 T0 S200"]),
+        ({"chamber": 45.0}, {}, [b"M141 S45", b"M191 S45"]),
+        ({"tool0": 200.0}, {"tool0": 230.0}, []),
+    ],
+)
+def test_only_what_is_cooler_is_heated_again(
+    kept: dict[str, float], now: dict[str, float], lines: list[bytes]
+) -> None:
+    """An operator's hotter choice stays."""
+    assert heat_lines(Saved(Modal(), kept), now) == lines
+
+
+def test_filament_change_without_a_way_to_answer_is_the_hosts_pause() -> None:
+    """serial 12/#48: M600 would block the connection where no M108 gets through."""
+    host = Host(config(), m115=b"FIRMWARE_NAME:Marlin 2.1 UUID:1\nCap:EMERGENCY_PARSER:0\n")
+    host.connect()
+    host.start(b"G1 X1\nM600\nG1 X2\n")
+    host.go()
+    assert host.printer.state is _S.PAUSED
+    assert b"M600" not in host.firmware.executed
+    assert "filament_change" in host.warnings
+    host.printer.resume(host.now)
+    host.go()
+    assert host.printed == [b"G1 X1", b"G1 X2"]
+
+
+def test_filament_change_is_the_firmwares_where_it_can_be_answered() -> None:
+    """serial 12/#47: half an hour of `paused for user` is no timeout, and both prompts show."""
+    host = Host(config())
+    host.connect()
+    host.firmware.stuck = {b"M600"}
+    host.start(b"G1 X1\nM600\nG1 X2\n")
+    host.go()
+    host.say(b"//action:prompt_begin Nozzle Parked\n//action:prompt_button Continue\n")
+    host.say(b"//action:prompt_show\n")
+    for _ in range(900):
+        host.say(b"echo:busy: paused for user\n")
+        host.wait(2.0)
+    host.say(b"//action:prompt_end\n//action:prompt_begin HeaterTimeout\n")
+    host.say(b"//action:prompt_button Reheat\n//action:prompt_show\n")
+    host.go()
+    prompt = host.printer.link.status.prompt
+    assert prompt is not None
+    assert (prompt.text, prompt.buttons) == ("HeaterTimeout", ["Reheat"])
+    assert host.warnings.count("printer_asks") == 2
+    host.printer.answer(0)
+    host.go()
+    assert b"M876 S0" in host.firmware.heard
+    host.say(host.firmware.finish())
+    host.go()
+    assert host.attempts[-1] is _A.COMPLETED
+
+
+def test_saved_state_is_a_value() -> None:
+    """What is kept does not change with the firmware's later modes."""
+    modal = Modal()
+    saved = replace(Saved(modal.copy(), {}), moved=True)
+    modal.apply(b"G91")
+    assert saved.modal.absolute
