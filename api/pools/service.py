@@ -69,7 +69,7 @@ class Pools:
         return await Pool.filter(slug=slug, deleted_at=None).first()
 
     async def printers_of(self, by: Principal, pool: Pool) -> Sequence[Printer]:
-        """The printers of *pool*, in display order; a key that is bound to a printer sees its own."""
+        """The printers of *pool*, in display order; with a key that is bound to one, only that."""
         rows = await self._printers.everything()
         return [row for row in rows if contains(pool, row) and by.reaches(row.id)]
 
