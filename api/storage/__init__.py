@@ -5,9 +5,9 @@ from urllib.parse import unquote, urlsplit
 
 from api.config import SettingError, Settings
 from api.storage.local import LocalStorage
-from api.storage.protocol import Draft, Storage, Written
+from api.storage.protocol import Draft, Offer, Storage, Written
 
-__all__ = ["Draft", "LocalStorage", "Storage", "Written", "open_storage"]
+__all__ = ["Draft", "LocalStorage", "Offer", "Storage", "Written", "open_storage"]
 
 
 def open_storage(settings: Settings) -> Storage:
@@ -21,10 +21,22 @@ def open_storage(settings: Settings) -> Storage:
     parts = urlsplit(url)
     if parts.scheme == "file" and parts.netloc in ("", "localhost") and len(parts.path) > 1:
         return LocalStorage(_usable(Path(unquote(parts.path))))
+    if parts.scheme == "s3":
+        return _object_store(url)
     raise SettingError(
-        f"GANTRY_STORAGE_URL={url!r}: this takes nothing (the folder in the data directory) "
-        "or file:///an/absolute/path."
+        f"GANTRY_STORAGE_URL={url!r}: this takes nothing (the folder in the data directory)"
+        ", file:///an/absolute/path or s3://bucket/prefix."
     )
+
+
+def _object_store(url: str) -> Storage:
+    from api.storage.s3 import S3Storage
+    from api.storage.s3_place import place_of
+
+    try:
+        return S3Storage(place_of(url))
+    except ValueError as error:
+        raise SettingError(f"GANTRY_STORAGE_URL: {error}") from None
 
 
 def _usable(folder: Path) -> Path:

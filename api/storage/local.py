@@ -15,11 +15,12 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from api.errors import Unavailable
-from api.storage.protocol import Watch, Written
+from api.storage.protocol import Offer, Watch, Written
 
 BATCH_BYTES = 1024 * 1024  # a hop to a thread costs as much as hashing 100 KB
 READ_BYTES = 256 * 1024
@@ -71,6 +72,23 @@ class LocalStorage:
     def local_path(self, key: str) -> Path | None:
         """Where the bytes under *key* lie."""
         return self._path(key)
+
+    async def link(self, key: str, life_s: int) -> str | None:
+        """Only we can read them."""
+        return None
+
+    async def offer(self, key: str, size_bytes: int, sha256: str, life_s: int) -> Offer | None:
+        """Bytes come through us."""
+        return None
+
+    async def check(self) -> None:
+        """Raises `OSError` when the folder is there and cannot be written."""
+        if self._root.exists() and not await asyncio.to_thread(os.access, self._root, os.W_OK):
+            raise PermissionError(f"cannot write in {self._root} (GANTRY_STORAGE_URL)")
+
+    async def sweep(self, now: datetime) -> int:
+        """Each new draft sweeps."""
+        return 0
 
     def _path(self, key: str) -> Path:
         if not _KEY.fullmatch(key):

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,15 @@ class Written:
     size_bytes: int
     sha256: str
     sha1: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A request that a client may make to the store itself, with exactly these headers."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
 
 
 class Draft(Protocol):
@@ -52,3 +62,18 @@ class Storage(Protocol):
 
     def local_path(self, key: str) -> Path | None:
         """Where the bytes lie on this machine; None when they lie elsewhere."""
+
+    async def link(self, key: str, life_s: int) -> str | None:
+        """A URL for the bytes under *key*, good for *life_s* seconds; None: only we can read them.
+
+        It takes Range, and gives an attachment whatever the bytes are.
+        """
+
+    async def offer(self, key: str, size_bytes: int, sha256: str, life_s: int) -> Offer | None:
+        """How a client puts exactly these bytes under *key* by itself; None: only through us."""
+
+    async def check(self) -> None:
+        """Raises `OSError` when it cannot be used; the text names the setting."""
+
+    async def sweep(self, now: datetime) -> int:
+        """Remove what broken uploads left behind; how many there were."""

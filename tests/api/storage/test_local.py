@@ -148,6 +148,6 @@ def test_storage_url_names_a_folder(settings: Settings, tmp_path: Path) -> None:
     assert open_storage(settings).local_path("1/ab") == settings.blobs_dir / "1/ab"
     other = replace(settings, storage_url=f"file://{tmp_path}/my%20files")
     assert open_storage(other).local_path("1/ab") == tmp_path / "my files" / "1/ab"
-    for url in ("s3://bucket", "file://", "file://host/path", "nonsense"):
+    for url in ("ftp://bucket", "file://", "file://host/path", "nonsense"):
         with pytest.raises(SettingError, match="GANTRY_STORAGE_URL"):
             open_storage(replace(settings, storage_url=url))
