@@ -16,6 +16,7 @@ from api.jobs.forms import parse_status
 from api.jobs.records import OUTCOMES, Run, RunFilter
 from api.jobs.service import Jobs
 from api.models_library.service import Library
+from api.principal import Principal
 from api.printers.service import Printers
 from api.reports import answers, csv, view
 from api.reports.service import LONGEST_SEARCH, SHORTEST_SEARCH, Reports
@@ -137,13 +138,16 @@ class ReportRoutes:
 
     async def export_jobs(self) -> Response:
         """All jobs as CSV."""
-        caller().require("reports.export")
-        body = self._job_lines(parse_status(request.args.get("status")))
+        by = caller()
+        by.require("reports.export")
+        body = self._job_lines(by, parse_status(request.args.get("status")))
         headers = {"Content-Disposition": 'attachment; filename="jobs.csv"'}
         return Response(body, 200, headers, content_type="text/csv; charset=utf-8")
 
-    async def _job_lines(self, states: frozenset[JobState] | None) -> AsyncIterator[bytes]:
-        by, last_id = caller(), 0
+    async def _job_lines(
+        self, by: Principal, states: frozenset[JobState] | None
+    ) -> AsyncIterator[bytes]:
+        last_id = 0
         yield csv.lines([view.JOB_COLUMNS])
         while jobs := await self._jobs.records.after(by, states, last_id, EXPORT_ROWS):
             last_id = jobs[-1].id
