@@ -90,7 +90,7 @@ async def _tables(application: Application) -> None:
         await context.close_connections()
 
 
-async def _person(organization_id: int, role: Role) -> Principal:
+async def person(organization_id: int, role: Role) -> Principal:
     cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("Correct-horse-7")
     user = await User.create(
         organization_id=organization_id,
@@ -115,10 +115,10 @@ async def _fill(application: Application, client: httpx.AsyncClient, directory: 
     first = await accounts.setup("admin", "a@b.example", "Correct-horse-7", "test")
     await Organization.create(id=2, name="Second", created_at=SystemClock().now())
     people = {
-        "viewer": await _person(1, Role.VIEWER),
-        "operator": await _person(1, Role.OPERATOR),
+        "viewer": await person(1, Role.VIEWER),
+        "operator": await person(1, Role.OPERATOR),
         "admin": first.principal,
-        "foreigner": await _person(2, Role.ADMIN),
+        "foreigner": await person(2, Role.ADMIN),
     }
     secrets: dict[str, str | None] = {"nobody": None, "stranger": "odin_" + "x" * 43}
     for name, principal in people.items():
