@@ -67,6 +67,7 @@ def _download_headers(row: TreeName, blob: Blob) -> dict[str, str]:
         "ETag": f'"{blob.sha256}"',
         "Accept-Ranges": "bytes",
         "X-Content-Type-Options": "nosniff",
+        "Vary": "Origin",
         "Content-Security-Policy": "sandbox; default-src 'none'",
         "Cache-Control": "max-age=0",
     }

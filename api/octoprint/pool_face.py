@@ -11,6 +11,7 @@ from api.octoprint.pool_document import PoolQueue
 from api.octoprint.states import LOOKS
 from api.octoprint.visitor import Visit
 from api.pools.service import Pool, Pools
+from api.principal import system
 from api.printers.service import Printer
 from api.telemetry.service import Telemetry
 from schemas.jobs import JOB_RUNNING, JOB_WAITING, JobState
@@ -47,7 +48,8 @@ class PoolFace:
 
     async def printed_paths(self, visit: Visit, pool: Pool) -> set[str]:
         """The names in the pool's tree that its running prints came from."""
-        return {job.file_path for job in await self._of(visit, pool, JOB_RUNNING) if job.file_path}
+        running = await self._of(visit, pool, JOB_RUNNING)  # whoever only uploads sees no jobs
+        return {job.file_path for job in running if job.file_path}
 
     async def print(self, visit: Visit, pool: Pool, row: TreeName, blob: Blob) -> Job:
         """Queue the file *row* for the first printer of *pool* that fits.
@@ -67,7 +69,8 @@ class PoolFace:
 
     async def _of(self, visit: Visit, pool: Pool, states: frozenset[JobState]) -> Sequence[Job]:
         which = JobFilter(states=states, pool_id=pool.id)
-        rows, _ = await self._jobs.list(visit.by, which, 0, _SHOWN)
+        by = visit.by if visit.by.may("jobs.read") else system(pool.organization_id)
+        rows, _ = await self._jobs.list(by, which, 0, _SHOWN)
         return rows
 
     async def _is_reachable(self, visit: Visit, pool: Pool) -> bool:

@@ -16,6 +16,7 @@ _ALWAYS = {
     "X-Robots-Tag": "noindex, nofollow, noimageindex",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "sameorigin",
+    "Vary": "Origin",
 }
 _READ = {**_ALWAYS, "Cache-Control": "max-age=0"}
 _WRITE = {

@@ -14,7 +14,7 @@ from argon2 import PasswordHasher
 from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.models import Model
 
-from api.accounts.models import LoginAttempt, User
+from api.accounts.models import Credential, LoginAttempt, User
 from api.accounts.people import NewUser
 from api.app import Application
 from api.bridges.models import Bridge
@@ -103,6 +103,8 @@ class World:
         for row in self.printers:
             values = {name: value for name, value in row.items() if name != "id"}
             await Printer.filter(id=row["id"]).update(**values)
+        await User.filter(username__not_in=("admin", "guest")).delete()
+        await Credential.filter(kind__in=("user_key", "remember")).delete()
         await Bridge.all().update(reported_version=0)
         shutil.rmtree(self.application.settings.blobs_dir, ignore_errors=True)
         self.application.bus.wake([STRUCTURE, *(bell(row["id"]) for row in self.printers)])
