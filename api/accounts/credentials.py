@@ -106,7 +106,8 @@ class Credentials:
         """End the credentials that match the filter *which*; how many there were."""
         async with self._ledger.change() as change:
             ended = await self.revoke_in(change, **which)
-        self.forget()
+        if ended:
+            self.forget()
         return ended
 
     async def revoke_in(self, change: Change, **which: Any) -> int:
@@ -192,6 +193,8 @@ class Credentials:
         return principal_of(user, row), row
 
     def _wake(self, change: Change, ids: Sequence[int]) -> None:
+        if not ids:
+            return  # nothing ended: everybody else's look-ups stay remembered
         self.forget()
         change.wake(ENDS, *(f"credential:{number}" for number in ids))
 

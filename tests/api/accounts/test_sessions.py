@@ -70,6 +70,21 @@ async def test_a_revocation_elsewhere_is_heard_at_once(
         await accounts.authenticate(login.token)
 
 
+async def test_logins_of_others_cost_nobody_a_look_up(
+    accounts: Accounts, admin: Principal, bus: LocalBus
+) -> None:
+    """A login storm does not empty the memory that hot reads live on (issue: p99)."""
+    accounts.follow(bus)
+    login = await accounts.login("admin", PASSWORD, HERE, "")
+    await accounts.authenticate(login.token)
+    with bus.listen(ENDS) as ends:
+        await accounts.login("admin", PASSWORD, HERE, "", CameWith(session="x" * 43))
+        await fail(accounts, "admin", HERE)
+        assert not ends.take()
+    await Credential.all().update(sha256="")
+    await accounts.authenticate(login.token)
+
+
 async def test_a_clock_that_goes_back_revives_nothing(
     accounts: Accounts, admin: Principal, clock: FakeClock
 ) -> None:
