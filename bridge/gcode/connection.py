@@ -9,6 +9,7 @@ machine.
 from dataclasses import replace
 
 from bridge.gcode.dialects import Dialect, by_banner, by_firmware, by_name
+from bridge.gcode.failures import Failure, Severity, last_line
 from bridge.gcode.greeting import Greeting, Outcome
 from bridge.gcode.happenings import Identified, OrderDone, StreamLost
 from bridge.gcode.regain import Regain
@@ -285,5 +286,7 @@ def tell_stream(stream: Stream, reply: Reply, now: float) -> None:
             stream.on_heating(now)
         case Overrun():
             stream.on_overrun()
+        case Failure(severity=Severity.RESEND, text=text):
+            stream.on_refusal(last_line(text))
         case _:
             pass

@@ -9,10 +9,14 @@ from bridge.gcode.happenings import Identified
 from bridge.gcode.modal import Modal
 from bridge.gcode.prepare import HostPause, Prepared
 from bridge.gcode.printer import Printer
+from bridge.gcode.printing import RESUMED
 from bridge.gcode.regain import Regain
 from bridge.gcode.run import JobFacts, Run
 from schemas.jobs import AttemptEvent
 from schemas.printer import PrinterEvent
+
+_RETRACT_MM, _RETRACT_MM_MIN = 1.0, 1800
+_LIFT_MM, _LIFT_MM_MIN = 1.0, 600
 
 
 def reopen(
@@ -44,13 +48,42 @@ def skip(printer: Printer, prepared: Prepared, ordinal: int) -> None:
             printer.link.stream.feed(prepared.texts[done:], blocking=prepared.blocking)
 
 
-def go_on(printer: Printer, number: int, ordinal: int, now: float) -> None:
-    """The firmware has lines up to *number*, the last job line among them is *ordinal*."""
+def go_on(printer: Printer, number: int, ordinal: int, now: float, *, lift: bool) -> None:
+    """The firmware has lines up to *number*, the last job line among them is *ordinal*: go on.
+
+    With *lift* nothing of the job is sent before `lift_off` has brought the nozzle back.
+    """
     run, stream = printer.run, printer.link.stream
     assert run is not None
     stream.reset(now)
     stream.out.go_on(number, ordinal)
     stream.acked = number
-    run.run_clock(now)
-    printer.step(PrinterEvent.REGAIN, grant=run.facts.grant)
+    if lift:
+        stream.hold()
+        printer.step(PrinterEvent.REGAIN_LIFTED, grant=run.facts.grant)
+    else:
+        run.run_clock(now)
+        printer.step(PrinterEvent.REGAIN, grant=run.facts.grant)
     printer.link.regained(now)
+
+
+def lift_off(printer: Printer, now: float) -> None:
+    """The nozzle has rested on the part: retract, lift, come back, prime; then the job goes on.
+
+    The lines before were read again, so the modes to restore are known. Nothing moves in the sum.
+    """
+    run, modal = printer.run, printer.modal_now()
+    assert run is not None
+    printer.progress(now)  # takes in where the lines before have led
+    highest_mm = printer.config.profile.height_mm - 2 * _LIFT_MM
+    lines = [b"G21", b"G91", b"M83", b"G1 E-%g F%d" % (_RETRACT_MM, _RETRACT_MM_MIN)]
+    if run.z_mm is not None and run.z_mm <= highest_mm:  # the firmware would cut a move above it
+        lines += [b"G1 Z%g F%d" % (_LIFT_MM, _LIFT_MM_MIN), b"G1 Z-%g" % _LIFT_MM]
+    lines += [b"G1 E%g F%d" % (_RETRACT_MM, _RETRACT_MM_MIN)]
+    if modal.feedrate_mm_min is not None:
+        lines.append(b"G1 F%g" % modal.feedrate_mm_min)
+    lines += [b"G20"] if modal.inches else []
+    lines.append(b"G90" if modal.absolute else b"G91")
+    lines.append(b"M82" if modal.e_absolute else b"M83")
+    printer.ordered(lines)
+    printer.link.stream.order(lines, RESUMED)

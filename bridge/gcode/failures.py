@@ -83,6 +83,15 @@ class Failure:
     kind: Kind = Kind.OTHER
 
 
+_LAST_LINE = re.compile(r"Last Line: ?(\d+)")
+
+
+def last_line(text: str) -> int | None:
+    """The last good line number that an error about a line tells, None when it does not."""
+    found = _LAST_LINE.search(text)
+    return int(found[1]) if found else None
+
+
 def sort(text: str) -> Failure:
     """The failure that the error *text* is."""
     for pattern, kind in _KINDS:

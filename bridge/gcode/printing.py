@@ -21,7 +21,7 @@ from schemas.printer import PrinterEvent, PrinterState
 _S, _E = PrinterState, PrinterEvent
 
 # Orders of our own; tokens of the driver never begin with @.
-_STILL, _PARKED, _RESUMED = "@still", "@parked", "@resumed"
+_STILL, _PARKED, RESUMED = "@still", "@parked", "@resumed"
 _DRAINED, _OVER, _BEGUN = "@drained", "@over", "@begun"
 _STEADY = frozenset({_S.PRINTING, _S.PAUSED, _S.OPERATIONAL, _S.OFFLINE, _S.HALTED, _S.ERROR})
 
@@ -106,7 +106,7 @@ class Printing:
             lines += pausing.restore_lines(saved, now_set)
             if saved.moved and saved.position is None:
                 at.warn("position_unknown", "nobody knows where it paused: it goes on from here")
-        self._send(lines or [b"M105"], _RESUMED)
+        self._send(lines or [b"M105"], RESUMED)
 
     def end(self, outcome: AttemptEvent, reason: str, now: float) -> None:
         """End the print before its last line, with the script for *outcome*."""
@@ -178,7 +178,7 @@ class Printing:
             self._paused_at = now
             if self._comes_back:
                 self.resume(now)
-        elif token == _RESUMED and at.state is _S.RESUMING:
+        elif token == RESUMED and at.state is _S.RESUMING:
             at.link.stream.release()
             run.run_clock(now)
             self._saved = None

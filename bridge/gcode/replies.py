@@ -161,11 +161,11 @@ def _failure(match: re.Match[str]) -> Reply:
 def _info(match: re.Match[str]) -> Reply:
     line = match.string
     fields = list(_FIELD.finditer(line))
-    ends = [field.start() for field in fields[1:]] + [len(line)]
+    ends = [*(field.start() for field in fields[1:]), len(line)]
     return FirmwareInfo(
         {
             field[1]: line[field.end() : end].strip(" ,")
-            for field, end in zip(fields, ends, strict=True)
+            for field, end in zip(fields, ends, strict=False)  # noise may leave no field at all
         }
     )
 

@@ -70,6 +70,8 @@ class Stream:
         self._probes: deque[int] = deque()
         self._unconfirmed = 0
         self._repeated = False
+        #: the line that an error line has asked for before its Resend came; 0: it did not say
+        self._refused: int | None = None
         self._replay.restart()
         self._patience.restart(now)
 
@@ -179,13 +181,15 @@ class Stream:
         count = _PLAIN_OKS.get(data)
         if count is None or self._extras or self._probes or self._unconfirmed or self._tokens:
             return False
-        if self._replay.pending:
+        if self._replay.pending or self._refused is not None:
             return False
         self._credit(count, now)
         return True
 
     def on_ack(self, ack: Ack, now: float) -> None:
         """One `ok` line."""
+        if self._refused is not None:  # the Resend between the error and this was lost
+            self.on_resend(self._refused, now)
         if self._replay.takes_ok(now):
             self._patience.quiet_since = now
             return
@@ -207,6 +211,7 @@ class Stream:
     def on_resend(self, number: int, now: float) -> None:
         """The firmware asks for line *number* and everything behind it."""
         self.resends += 1
+        self._refused = None
         replay, resend_ok = self._replay, self.dialect.resend_ok
         if replay.is_leftover(number, self.acked, now, self.dialect):
             return
@@ -230,6 +235,14 @@ class Stream:
         self.out.rewind(number)
         self._repeated = False
         self._patience.quiet_since = now
+
+    def on_refusal(self, last: int | None) -> None:
+        """An error line about numbers or checksums; *last* is the last good line, if it says so.
+
+        The `ok` that follows is that of a Resend and never one for a line.
+        """
+        if self.in_flight and self.dialect.asks_again:
+            self._refused = 0 if last is None else last + 1
 
     def on_overrun(self) -> None:
         """The firmware lost bytes of ours; a Resend may follow."""

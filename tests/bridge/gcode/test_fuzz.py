@@ -1,0 +1,106 @@
+"""Whatever bytes come: no exception, bounded memory, and the printer stays in its table."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.gcode.replies import MAX_REPLY_BYTES, LineReader, parse
+from bridge.gcode.sdcard import MAX_FILES
+from schemas.printer import PrinterState
+from tests.fakes.host import Host
+
+#: What firmwares say, to be damaged.
+SAID = (
+    b"ok N17 P15 B3\n",
+    b"ok T:20.1 /0.0 B:25.0 /60.0 T0:20.1 /0.0 @:0 B@:0\n",
+    b" T:170.1 /200.0 B:60.0 /60.0 @:127 W:?\n",
+    b"Error:checksum mismatch, Last Line: 16\nResend: 17\nok\n",
+    b"rs N17 Expected checksum 3\n",
+    b"echo:busy: paused for user\n",
+    b"//action:prompt_begin Text\n//action:prompt_button Yes\n//action:prompt_show\n",
+    b"FIRMWARE_NAME:Marlin 2.1 SOURCE_CODE_URL:x MACHINE_TYPE:y UUID:1\nCap:SDCARD:1\n",
+    b"X:1.0 Y:2.0 Z:3.0 E:4.0 Count X:1 Y:2\n",
+    b"Begin file list\nA.GCO 12 0x1 Long\nEnd file list\n",
+    b"SD printing byte 12/40\n",
+    b"start\nPowerUp\nMarlin 2.1\n",
+    b"wait\n",
+    b"T:nan /inf B:-15\n",
+    b"\x00\xff\xfe\n",
+)
+
+
+def damaged(rng: random.Random) -> bytes:
+    """Something that firmwares say, several times, with random damage."""
+    data = bytearray(b"".join(rng.choices(SAID, k=rng.randrange(1, 5))))
+    for _ in range(rng.randrange(8)):
+        at = rng.randrange(len(data))
+        match rng.randrange(4):
+            case 0:
+                data[at] = rng.randrange(256)
+            case 1:
+                del data[at : at + rng.randrange(9)]
+            case 2:
+                data[at:at] = rng.randbytes(rng.randrange(9))
+            case _:
+                data[at:at] = data[: rng.randrange(20)]
+        data = data or bytearray(b"\n")
+    return bytes(data)
+
+
+@given(st.binary(max_size=400))
+@settings(max_examples=300)
+def test_any_bytes_are_replies(data: bytes) -> None:
+    """serial 12/#59: the parser knows a value for everything."""
+    reader = LineReader()
+    for line in reader.feed(data + b"\n"):
+        assert parse(line)
+
+
+@given(st.text(max_size=200))
+@settings(max_examples=300)
+def test_any_text_is_a_reply(text: str) -> None:
+    """Also digits and letters of other scripts."""
+    assert parse(text)
+
+
+def test_a_line_without_end_takes_no_memory() -> None:
+    """serial 12/#60: ten megabytes, and the next line is read."""
+    reader = LineReader()
+    for _ in range(160):
+        assert reader.feed(b"x" * 65_536) == []
+    assert reader.feed(b"tail\nok\n") == ["ok"]
+    assert len(reader.feed(b"y" * MAX_REPLY_BYTES + b"\nok\n")) == 2
+
+
+def soak(rounds: int) -> None:
+    """Printers that hear damaged words all their lives."""
+    rng = random.Random(rounds)
+    host = Host()
+    for count in range(rounds):
+        if count % 200 == 0:
+            host = Host()
+            host.printer.opened(host.now, boots=False, lossless=bool(count % 400))
+            host.go()
+            if host.printer.state is PrinterState.OPERATIONAL:
+                host.start(b"".join(b"G1 X%d\n" % index for index in range(200)))
+        host.say(damaged(rng))
+        host.printer.take(host.now)
+        host.now += rng.random()
+        host.printer.tick(host.now)
+        host.printer.events()
+    card = host.printer.link.status.card
+    assert len(card.files) <= MAX_FILES
+    assert len(host.printer.link.status.temperatures) < 64
+
+
+def test_a_printer_survives_whatever_it_hears() -> None:
+    """serial 12/#59: a short one; the long one is for the night."""
+    soak(1500)
+
+
+@pytest.mark.soak
+def test_a_printer_survives_ten_million_damaged_words() -> None:
+    """10^7 inputs in bounded memory."""
+    soak(3_000_000)
