@@ -40,14 +40,18 @@ from api.feed.routes import EventRoutes
 from api.feed.service import Feed
 from api.feed.socket import PATHS, FeedEndpoint
 from api.feed.sockets import Sockets
+from api.files.direct import DirectUploads
 from api.files.service import Files
 from api.http import MAX_BODY_BYTES, json_answer
+from api.jobs.approval import Approval
+from api.jobs.approval_routes import ApprovalRoutes
 from api.jobs.routes import JobRoutes
 from api.jobs.service import Jobs
 from api.jobs.show import Shown
 from api.link.handler import LinkHandler
 from api.link.routes import LinkRoutes
 from api.link.socket import LinkEndpoint
+from api.models_library.direct_routes import DirectUploadRoutes
 from api.models_library.routes import LibraryRoutes
 from api.models_library.service import Library
 from api.octoprint.face import OctoPrintFace
@@ -65,7 +69,8 @@ from api.reports.service import Reports
 from api.scheduler.service import Scheduler
 from api.spec.routes import SpecRoutes
 from api.status import StatusRoutes
-from api.storage import open_storage
+from api.storage import Storage, open_storage
+from api.storage.sweeping import sweep_hourly
 from api.telemetry.service import Telemetry
 from api.upload_body import UploadBody, is_upload
 from api.uploads import RECEIVE_KEY
@@ -89,6 +94,7 @@ class Rooms:
     pairing: Pairing
     printers: Printers
     pools: Pools
+    storage: Storage
     files: Files
     library: Library
     commands: Commands
@@ -106,7 +112,8 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
     accounts = Accounts(ledger, clock, settings)
     accounts.follow(bus)
     bridges = Bridges(ledger, clock, settings, bus)
-    files = Files(open_storage(settings), ledger, clock, settings)
+    storage = open_storage(settings)
+    files = Files(storage, ledger, clock, settings)
     printers = Printers(bridges, ledger, clock, bus)
     printers.when_deleted(accounts.revoke_printer_keys)
     accounts.never_delete_with(printers, bridges)
@@ -115,6 +122,7 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
     commands = Commands(bridges, ledger, clock, bus)
     telemetry = Telemetry(bridges, printers, ledger, clock, bus)
     jobs = Jobs(printers, commands, files, library, pools=pools, ledger=ledger, clock=clock)
+    jobs.ask_for_approval(Approval(accounts))
     return Rooms(
         ledger=ledger,
         accounts=accounts,
@@ -122,6 +130,7 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
         pairing=Pairing(bridges, ledger, clock),
         printers=printers,
         pools=pools,
+        storage=storage,
         files=files,
         library=library,
         commands=commands,
@@ -155,7 +164,7 @@ class Application:
         self.clock = clock or SystemClock()
         self.bus: Bus = bus or open_bus(settings)
         self.rooms = open_rooms(settings, self.clock, self.bus)
-        self.readiness = Readiness()
+        self.readiness = Readiness(self.rooms.storage.check)
         self.quart = _Quart("gantry", static_folder=None)
         self.quart.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
         self.v1 = V1(self.quart, self.rooms.accounts)
@@ -222,6 +231,7 @@ class Application:
                 rooms.feed.run(),
                 rooms.sockets.run(),
                 rooms.bridges.replicas.run(),
+                sweep_hourly(rooms.storage, self.clock),
                 *([Repair(self.bus, self.clock).run()] if isinstance(self.bus, SharedBus) else []),
             ):
                 task = asyncio.create_task(work)
@@ -281,9 +291,12 @@ def _register(
     ControlRoutes(rooms.printers, rooms.jobs).register(v1)
     PoolRoutes(rooms.pools, rooms.printers).register(v1)
     LibraryRoutes(rooms.library, rooms.files, settings).register(v1)
+    direct = DirectUploads(rooms.storage, rooms.files, settings)
+    DirectUploadRoutes(direct, rooms.library).register(v1)
     EventRoutes(rooms.feed).register(v1)
     jobs = Shown(rooms.jobs, rooms.printers, rooms.pools, rooms.telemetry, rooms.library)
     JobRoutes(rooms.jobs, jobs).register(v1)
+    ApprovalRoutes(Approval(rooms.accounts)).register(v1)
     ReportRoutes(
         rooms.reports, rooms.printers, rooms.jobs, rooms.library, rooms.telemetry
     ).register(v1)

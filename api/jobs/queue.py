@@ -200,21 +200,35 @@ class Queue:
             for job in listed.values():
                 if JobState(job.state) not in _CHANGEABLE:
                     raise wrong_state(job, "only a waiting job has a place in the queue")
-            mine = Job.filter(
-                organization_id=by.organization_id, state__in=tuple(_CHANGEABLE), deleted_at=None
-            )
-            rows = await mine.order_by("priority", "position", "id")
-            order = iter(wanted)
-            placed = [listed[next(order)] if row.id in listed else row for row in rows]
-            for position, job in enumerate(placed, start=1):
-                if job.position != position:
-                    job.position = position
-                    await job.save(update_fields=["position"])
+            for job in await self._places(by, listed):
+                await job.save(update_fields=["position"])
             change.note(by, "jobs.reordered", ("job", ""), job_ids=wanted)
             change.wake("scheduler", f"events:{by.organization_id}")
             for job in listed.values():
                 change.record(happened(job, "job.updated", by.user_id))
         return len(listed)
+
+    async def _places(self, by: Principal, listed: Mapping[int, Job]) -> Sequence[Job]:
+        """Give *listed*, in its order, the places that they have together; returns what changed.
+
+        Where jobs share a place (those of a farm from before places did), all get one first.
+        """
+        waits = Job.filter(
+            organization_id=by.organization_id, state__in=tuple(_CHANGEABLE), deleted_at=None
+        )
+        rows = await waits.order_by("priority", "position", "id")
+        before = {row.id: row.position for row in rows}
+        if len({row.position for row in rows}) < len(rows):
+            for position, row in enumerate(rows, start=1):
+                row.position = position
+        free: dict[int, list[int]] = {}
+        for row in rows:
+            if row.id in listed:
+                free.setdefault(row.priority, []).append(row.position)
+        by_id = {row.id: row for row in rows}
+        for job_id in listed:
+            by_id[job_id].position = free[by_id[job_id].priority].pop(0)
+        return [row for row in rows if row.position != before[row.id]]
 
     async def bulk(
         self, by: Principal, job_ids: Sequence[int], action: BulkAction, priority: int | None

@@ -16,6 +16,7 @@ from api.commands.control import Control
 from api.commands.service import Command, Commands, Row
 from api.errors import Conflict, Invalid, Unavailable
 from api.events.service import Change, Ledger
+from api.jobs.approval import Approval
 from api.jobs.attempts import Attempts, Checked, FileRoom
 from api.jobs.endings import Endings
 from api.jobs.file_use import FileUse
@@ -53,6 +54,7 @@ class Jobs:
         self.attempts = Attempts(printers, commands, files, clock)
         self.control = Control(printers, commands)
         self.records = Records()
+        self._approval: Approval | None = None
         self._endings = Endings(printers, commands, self.attempts, ledger, clock)
         self._intake = Intake(printers, pools, self.attempts, library, ledger=ledger, clock=clock)
         self._queue = Queue(
@@ -62,6 +64,10 @@ class Jobs:
         printers.when_deleted(self._queue.printer_gone)
         pools.when_deleted(self._queue.pool_gone)
         commands.when_over(self.attempts.command_over)
+
+    def ask_for_approval(self, approval: Approval) -> None:
+        """From now on *approval* says whose jobs wait for it; nobody's without one."""
+        self._approval = approval
 
     # Reading.
 
@@ -121,9 +127,9 @@ class Jobs:
     # Making (`api.jobs.intake`) and arranging (`api.jobs.queue`).
 
     async def create(self, by: Principal, new: NewJob) -> Job:
-        """Queue a job; see `Intake.create`."""
+        """Queue a job, or submit it for approval; see `Intake.create`."""
         by.require("jobs.submit")
-        return await self._intake.create(by, new)
+        return await self._intake.create(by, await self._for_approval(by, new))
 
     async def create_many(self, by: Principal, wanted: Sequence[NewJob]) -> Sequence[Job]:
         """Queue all of these or none; see `Intake.create_many`."""
@@ -133,7 +139,12 @@ class Jobs:
     async def schedule(self, by: Principal, new: NewJob, printer_id: int | None) -> Job:
         """Queue a job named after its file; see `Intake.schedule`."""
         by.require("jobs.submit")
-        return await self._intake.schedule(by, new, printer_id)
+        return await self._intake.schedule(by, await self._for_approval(by, new), printer_id)
+
+    async def _for_approval(self, by: Principal, new: NewJob) -> NewJob:
+        if self._approval is not None and await self._approval.applies_to(by):
+            return replace(new, submitted=True)
+        return new
 
     async def repeat(self, by: Principal, job_id: int) -> Job:
         """A new job with the settings of this one."""

@@ -198,3 +198,39 @@ async def test_foreign_jobs_answer_like_none(app: FarmApp, farm: Farm) -> None:
             mine = path.replace("<int:job_id>", str(job.id))
             await app.ask(method, mine, body if method != "GET" else None, 404)
     assert await farm.kinds() == before
+
+
+async def test_many_jobs_by_http(app: FarmApp, farm: Farm) -> None:
+    """v1 2.4: bulk, batch, reorder, bulk-update, move, failure, delete in the contract's form."""
+    one, two = await farm.printer("One", None), await farm.printer("Two", None)
+    made = await app.ask("POST", "/jobs/bulk", [{"item_name": "a"}, {"item_name": "b"}], 201)
+    assert [job["item_name"] for job in made] == ["a", "b"]
+    both = {"item_name": "c", "printer_ids": [one.id, two.id], "priority": "high"}
+    batch = await app.ask("POST", "/jobs/batch", both)
+    assert [(job["printer_id"], job["status"]) for job in batch] == [(1, "pending"), (2, "pending")]
+    assert await app.ask("PATCH", "/jobs/reorder", {"job_ids": [2, 1]}) == {"reordered": 2}
+    assert [job["id"] for job in await app.ask("GET", "/jobs")] == [3, 4, 2, 1]
+    done = await app.ask("POST", "/jobs/bulk-update", {"job_ids": [1, 2], "action": "hold"})
+    assert done == {"status": "ok", "affected": 2}
+    start = {"printer_id": one.id, "scheduled_start": "2026-05-01T10:00:00+02:00"}
+    moved = await app.ask("PATCH", "/jobs/1/move", start)
+    assert moved["scheduled_start"] == "2026-05-01T08:00:00.000Z"
+    assert moved["scheduled_end"] == "2026-05-01T09:00:00.000Z"
+    await app.ask("POST", "/jobs/3/start")
+    await app.ask("POST", "/jobs/3/fail?notes=stuck")
+    told = await app.ask("PATCH", "/jobs/3/failure", {"fail_reason": "clog", "fail_notes": "x"})
+    assert told == {"success": True, "message": "Nozzle clog"}
+    reasons = await app.ask("GET", "/failure-reasons")
+    assert {"value": "clog", "label": "Nozzle clog"} in reasons
+    await app.ask("DELETE", "/jobs/1", expect=204)
+    await app.ask("GET", "/jobs/1", expect=404)
+    for path, wrong in (
+        ("/jobs/bulk", []),
+        ("/jobs/bulk", {"item_name": "x"}),
+        ("/jobs/bulk", [{"item_name": ""}]),
+        ("/jobs/bulk", [{"item_name": "x"}] * 101),
+        ("/jobs/batch", {"item_name": "x", "printer_ids": []}),
+        ("/jobs/bulk-update", {"job_ids": [2], "action": "explode"}),
+        ("/jobs/bulk-update", {"job_ids": [2], "action": "set_priority"}),
+    ):
+        await app.ask("POST", path, wrong, 422)
