@@ -17,7 +17,8 @@ class Answer(BaseModel):
     Every field is always there (null where it says so) unless it has a default.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    # Built when the specification is asked for: a cloud function never pays for it.
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 #: UTC, ISO 8601 with milliseconds and `Z`.

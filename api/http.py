@@ -23,7 +23,9 @@ RowId = Annotated[int, Field(ge=1, le=MAX_ID)]
 class Body(BaseModel):
     """A JSON request body. Unknown fields are ignored; NaN and infinities are refused."""
 
-    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", str_max_length=100_000)
+    model_config = ConfigDict(
+        allow_inf_nan=False, extra="ignore", str_max_length=100_000, defer_build=True
+    )
 
 
 class Unprocessable(Exception):
