@@ -48,6 +48,7 @@ class PrinterEvent(StrEnum):
     HALT = "halt"
     RESET = "reset"
     REGAIN = "regain"  # a print goes on exactly where the host before us died
+    REGAIN_LIFTED = "regain_lifted"  # the same, after the nozzle was lifted off the part
 
 
 _S, _E = PrinterState, PrinterEvent
@@ -55,7 +56,12 @@ _LOST = {_E.CLOSE: _S.OFFLINE, _E.FAIL: _S.ERROR, _E.HALT: _S.HALTED}
 
 PRINTER_TRANSITIONS: Table[PrinterState, PrinterEvent] = {
     _S.OFFLINE: {_E.OPEN: _S.CONNECTING, _E.FAIL: _S.ERROR, _E.HALT: _S.HALTED},
-    _S.CONNECTING: {_E.READY: _S.OPERATIONAL, _E.REGAIN: _S.PRINTING, **_LOST},
+    _S.CONNECTING: {
+        _E.READY: _S.OPERATIONAL,
+        _E.REGAIN: _S.PRINTING,
+        _E.REGAIN_LIFTED: _S.RESUMING,
+        **_LOST,
+    },
     _S.OPERATIONAL: {_E.JOB: _S.STARTING, **_LOST},
     _S.STARTING: {
         _E.STREAM: _S.PRINTING,
@@ -177,6 +183,10 @@ class PrinterConfig(msgspec.Struct, frozen=True, kw_only=True):
     #: opening the port: auto leaves DTR as the system does, never keeps a board from being reset
     #: where that can be, always resets it
     reset_on_open: Literal["auto", "never", "always"] = "auto"
+    #: a print that lost its sender goes on by itself; after a longer gap than the first the nozzle
+    #: is lifted off the part before, after a longer one than the second a person decides; seconds
+    resume_lift_s: float = 3.0
+    resume_limit_s: float = 240.0
     enabled: bool = True
     profile: Profile = Profile()
     scripts: dict[str, str] = {}

@@ -23,8 +23,6 @@ from bridge.sender.jobfile import JobFile
 from bridge.sender.linejournal import LineJournal, Standing
 from bridge.sender.memory import Kept
 
-#: A print that has stood for longer is not taken up: parts have cooled, firmware cools heaters.
-MAX_GAP_S = 240.0
 #: Batches of the file that are read again before the port is looked at.
 _SLICE = 16
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -44,7 +42,7 @@ def problem_of(kept: Kept | None, standing: Standing | None, now: float) -> str 
     dialect = by_name(kept.config.dialect) or by_firmware(kept.firmware)
     if not dialect.tells_count or not re.search(dialect.pattern, kept.firmware, re.IGNORECASE):
         return f"nobody has seen that {kept.firmware or 'this firmware'} tells its line count"
-    if now - standing.beat_at > MAX_GAP_S:
+    if now - standing.beat_at > kept.config.resume_limit_s:
         return f"the print has stood for {now - standing.beat_at:.0f} s"
     if standing.highest <= 0:
         return "no line of it had been sent"
@@ -78,6 +76,8 @@ class Comeback:
         self.ordinal = standing.ordinal_of(standing.lowest) or 0
         self.reason = ""
         self.gap_s = 0.0
+        #: it stood so long that the nozzle is lifted off the part first
+        self.lifts = False
 
     def begin(self, printer: Printer, *, lossless: bool) -> None:
         """The port is open."""
@@ -109,14 +109,19 @@ class Comeback:
             return False
         self.ordinal = self._standing.ordinal_of(number) or 0
         self.gap_s = max(0.0, now - self._standing.beat_at)
-        go_on(printer, number, self.ordinal, now)
+        self.lifts = self.gap_s > self.kept.config.resume_lift_s
+        go_on(printer, number, self.ordinal, now, lift=self.lifts)
         journal.begin(printer, self.ordinal)
         return True
 
     @property
     def text(self) -> str:
         """What a person is told when it goes on."""
-        return f"resumed at line {self.ordinal + 1} of the file's commands, gap {self.gap_s:.1f} s"
+        lifted = ", the nozzle was lifted off the part: look at it" if self.lifts else ""
+        return (
+            f"resumed at line {self.ordinal + 1} of the file's commands, gap {self.gap_s:.1f} s"
+            f"{lifted}"
+        )
 
 
 def read_on(printer: Printer, job: JobFile, ready: deque[Prepared], ordinal: int) -> bool:

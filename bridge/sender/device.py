@@ -7,7 +7,7 @@ from collections import deque
 from typing import Protocol
 
 from bridge.errors import GateRefusal, JobFileError, PortError
-from bridge.gcode.continuation import skip
+from bridge.gcode.continuation import lift_off, skip
 from bridge.gcode.greeting import GARBAGE_BYTES
 from bridge.gcode.happenings import Happening
 from bridge.gcode.picture import picture
@@ -63,6 +63,7 @@ class Device:
         self._was_halted = False  # and has not answered since
         self._rereading = False  # the file, up to where an earlier life died
         self._ordinal = 0  # job lines that an earlier life has printed
+        self._lifts = False  # off the part, once the file is read again
 
     # Public: the port.
 
@@ -264,7 +265,7 @@ class Device:
         printer = self.printer
         try:
             if self._rereading:
-                self._reread(job)
+                self._reread(job, now)
             elif printer.state not in ACTIVE:
                 return
             elif job.checked:
@@ -283,11 +284,14 @@ class Device:
         else:
             self.printer.lost(reason, now)
 
-    def _reread(self, job: JobFile) -> None:
+    def _reread(self, job: JobFile, now: float) -> None:
         """Read a slice of what an earlier life has printed again, for what it tells."""
         comeback = self._comeback
         ordinal = self._ordinal if comeback is None else comeback.ordinal
         self._rereading = not read_on(self.printer, job, self._ready, ordinal)
+        if self._lifts and not self._rereading:
+            self._lifts = False
+            lift_off(self.printer, now)
 
     def _feed(self, job: JobFile) -> None:
         printer = self.printer
@@ -329,6 +333,7 @@ class Device:
             self._comeback = None
         elif comeback.step(printer, self._journal, now):
             self._comeback, self._ordinal, self._rereading = None, comeback.ordinal, True
+            self._lifts = comeback.lifts
             printer.warn("resumed", comeback.text)
         elif comeback.reason:
             self._comeback = None

@@ -13,29 +13,56 @@ from bridge.sender.linejournal import Standing
 from bridge.simulator.faults import Faults
 from schemas.jobs import AttemptState
 from schemas.printer import PrinterState
-from tests.fakes.hosts import Bench
+from tests.fakes.hosts import CONFIG, Bench
 from tests.fakes.owner import commands_of
 
 _A = AttemptState
 LINES = 300
+#: after a long gap, with the modes and the feedrate of the file
+LIFT: tuple[bytes, ...] = (
+    b"G21",
+    b"G91",
+    b"M83",
+    b"G1 E-1 F1800",
+    b"G1 Z1 F600",
+    b"G1 Z-1",
+    b"G1 E1 F1800",
+)
+LIFT += (b"G1 F1800", b"G90", b"M82")
 
 
 @pytest.fixture(scope="session")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small print with comments, waits and texts."""
     path = tmp_path_factory.mktemp("comeback") / "print.gcode"
-    lines = ["; made for this test", "G28", "M104 S60", "M109 S60", "", "M117 layer 0"]
+    lines = [
+        "; made for this test",
+        "G28",
+        "G1 Z0.2 F300",
+        "M104 S60",
+        "M109 S60",
+        "",
+        "M117 layer 0",
+    ]
     for index in range(LINES):
         lines.append(f"G1 X{index % 90}.5 Y{index % 97}.25 E{index / 100:.3f} F1800")
         if index % 40 == 0:
-            lines += [f";LAYER:{index // 40}", f"M117 layer {index // 40}", "G4 P10", "M106 S99"]
+            lines += [
+                ";LAYER_CHANGE",
+                f";Z:{0.2 + index // 40 / 5:.1f}",
+                f"M117 layer {index // 40}",
+                "G4 P10",
+                "M106 S99",
+            ]
     path.write_text("\n".join([*lines, "M104 S0", "M107"]) + "\n; the end", "ascii")
     return path
 
 
-def run(seed: int, file: Path, **options: object) -> Bench:
+def run(seed: int, file: Path, faults: Faults | None = None) -> Bench:
     """A print whose host is killed up to three times, at moments that *seed* chooses."""
-    bench = Bench(seed, file, speed=(0.0, 100.0)[seed % 2], **options)  # type: ignore[arg-type]
+    never_lifts = msgspec.structs.replace(CONFIG, resume_lift_s=600.0)
+    speed = (0.0, 100.0)[seed % 2]
+    bench = Bench(seed, file, speed=speed, config=never_lifts, faults=faults)
     bench.start()
     for _ in range(1 + seed % 3):
         if not bench.kill_after(bench.random.randrange(1, 500)):
@@ -43,6 +70,11 @@ def run(seed: int, file: Path, **options: object) -> Bench:
         bench.come_back(bench.random.choice((0.0, 0.02, 1.5, 20.0)))
     bench.run_until(bench.over)
     return bench
+
+
+def without_lifts(bench: Bench) -> list[bytes]:
+    """What was printed, without lifting the nozzle off the part after a long gap."""
+    return [line for line in bench.printed if line not in LIFT]
 
 
 def resumes(bench: Bench) -> list[str]:
@@ -82,7 +114,8 @@ def test_kills_on_a_bad_cable_end_exactly_or_honestly(file: Path) -> None:
             completed += 1
             assert bench.printed == commands, f"seed {seed}"
         else:
-            assert bench.printed[: len(commands)] == commands[: len(bench.printed)], f"seed {seed}"
+            printed = bench.printed
+            assert printed[: len(commands)] == commands[: len(printed)], f"seed {seed}"
     assert completed > 100
 
 
@@ -92,6 +125,20 @@ def halfway(file: Path, seed: int = 1) -> Bench:
     bench.start()
     assert bench.kill_after(200)
     return bench
+
+
+def test_after_a_long_gap_the_nozzle_comes_off_the_part_first(file: Path) -> None:
+    """Retract, lift, back, prime, and the modes as they were; nothing moves in the sum."""
+    bench = halfway(file)
+    before = len(bench.printed)
+    bench.come_back(30.0)
+    bench.run_until(bench.over)
+    assert "lifted off the part" in resumes(bench)[0]
+    at = bench.printed.index(b"G21")
+    assert at >= before
+    assert bench.printed[at : at + len(LIFT)] == list(LIFT)
+    assert without_lifts(bench) == commands_of(file)
+    assert bench.ending is _A.COMPLETED
 
 
 def test_a_board_that_restarted_is_not_gone_on_with(file: Path) -> None:
