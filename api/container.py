@@ -23,8 +23,14 @@ from hypercorn.asyncio import serve
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.config import Config
 from hypercorn.events import Event
-from hypercorn.protocol import ws_stream
+from hypercorn.protocol import h11, ws_stream
+from hypercorn.protocol.events import StreamClosed
+from hypercorn.protocol.ws_stream import WSStream
+from hypercorn.typing import ASGISendEvent
+from wsproto.events import CloseConnection
+from wsproto.events import Event as WebsocketEvent
 from wsproto.extensions import Extension
+from wsproto.frame_protocol import CloseReason
 
 from api.app import Application, Receive, Scope, Send
 from api.config import SettingError, Settings, load
@@ -164,6 +170,7 @@ def server_config(listening: socket.socket) -> Config:
     """Hypercorn's settings; it takes *listening* over. Websocket extensions are off from now on."""
     refuse_extensions()
     hypercorn_run.TCPServer = _PromptServer  # type: ignore[attr-defined]
+    h11.WSStream = _StrictSocket  # type: ignore[attr-defined]
     config = Config()
     config.bind = [f"fd://{listening.detach()}"]
     config.backlog = BACKLOG
@@ -196,6 +203,32 @@ class _PromptServer(TCPServer):
     async def _read_data(self) -> None:
         await super()._read_data()
         await self.idle_task.stop()
+
+
+class _StrictSocket(WSStream):
+    """Lets go of a client when the application does, and ends with a message that is too large.
+
+    Hypercorn itself waits for the application to take what the client says, also when it has ended:
+    a client that said much at the end keeps its connection and our memory for ever. And after 1009
+    it keeps the connection, while the application goes on speaking to nobody (safety S47).
+    """
+
+    async def app_send(self, message: ASGISendEvent | None) -> None:
+        if message is None and self.app_put is not None:
+            unheard = getattr(self.app_put, "__self__", None)
+            self.app_put = _ignore
+            while isinstance(unheard, asyncio.Queue) and not unheard.empty():
+                unheard.get_nowait()
+        await super().app_send(message)
+
+    async def _send_wsproto_event(self, event: WebsocketEvent) -> None:
+        await super()._send_wsproto_event(event)
+        if isinstance(event, CloseConnection) and event.code == CloseReason.MESSAGE_TOO_BIG:
+            await self.send(StreamClosed(stream_id=self.stream_id))
+
+
+async def _ignore(message: object) -> None:
+    """What is said to an application that has ended."""
 
 
 def refuse_extensions() -> None:
