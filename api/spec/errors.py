@@ -44,7 +44,8 @@ INVALID: dict[str, Any] = {
     "required": ["detail", "error"],
     "properties": {
         "detail": {
-            "type": "array",
+            "type": ["array", "string"],
+            "description": "A sentence where the whole does not fit, though each part does",
             "items": {
                 "type": "object",
                 "required": ["type", "loc", "msg", "input"],
