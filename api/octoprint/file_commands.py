@@ -39,6 +39,8 @@ class FileCommands:
             "copy": ("files.write", self._copied),
             "move": ("files.write", self._moved),
             "analyse": ("files.write", self._analysed),
+            "slice": ("files.write", self._impossible),
+            "uploadSd": ("files.write", self._impossible),
         }
 
     def routes(self) -> tuple[Route, ...]:
@@ -87,6 +89,12 @@ class FileCommands:
         del body
         await self._files.name(visit.by, visit.tree, path)
         return done()
+
+    async def _impossible(self, visit: Visit, path: str, body: Body) -> Response:
+        """There is no slicer and no card: 404, as without their plugin and support."""
+        del body
+        await self._files.name(visit.by, visit.tree, path)
+        raise NotFound("There is no slicer and no SD card here.")
 
     async def _copied(self, visit: Visit, path: str, body: Body) -> Response:
         row = await self._files.name(visit.by, visit.tree, path)

@@ -100,8 +100,7 @@ async def test_what_is_refused(
     farm: Farm, method: str, path: str, body: dict[str, Any] | None, status: int
 ) -> None:
     """octoprint 4, users: 400 missing or oneself, 403, 404; nothing changed."""
-    more = {} if body is None else {"json": body}
-    assert (await ask(farm, method, path, **more)).status_code == status
+    assert (await ask(farm, method, path, json=body)).status_code == status
     assert names(await farm.get(USERS)) == ["admin", "guest"]
 
 
