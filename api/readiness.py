@@ -68,6 +68,6 @@ async def _works(check: Check, name: str) -> bool:
         async with asyncio.timeout(ANSWER_S):
             await check()
     except (BaseORMException, OSError) as error:  # a TimeoutError is an OSError
-        _log.warning("not ready: %s: %s", name, error or "no answer in time")
+        _log.warning("not ready: %s: %s", name, str(error) or "no answer in time")
         return False
     return True

@@ -29,6 +29,9 @@ from schemas.printer import Profile
 __all__ = ["Blob", "Files", "Tree", "TreeName"]
 
 
+LINK_S = 900  # how long a link to the object store works; a transfer that has begun goes on
+
+
 class Files:
     """Blobs and names of every organization."""
 
@@ -101,6 +104,10 @@ class Files:
     def read(self, blob: Blob, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """The bytes from *start*, at most *length*; raises `Unavailable` as it is iterated."""
         return self._storage.read(blob.storage_key, start, length)
+
+    async def link(self, blob: Blob) -> str | None:
+        """A URL of the object store for the bytes, for a quarter of an hour; None: only `read`."""
+        return await self._storage.link(blob.storage_key, LINK_S)
 
     def check_against(self, blob: Blob, profile: Profile) -> None:
         """Raises `Invalid` (limit_exceeded) when the printer must not run this file.

@@ -140,5 +140,8 @@ class FilesRoom(Protocol[B]):
     async def blob_by_sha256(self, organization_id: int, sha256: str) -> B:
         """The organization's blob of that content. Raises `NotFound`."""
 
+    async def link(self, blob: B) -> str | None:
+        """A URL for its bytes that needs no token; None: they are read here."""
+
     def read(self, blob: B, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """Its bytes, in chunks, read off the event loop."""

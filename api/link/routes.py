@@ -52,6 +52,8 @@ class LinkRoutes:
         if not _SHA256.fullmatch(sha256):
             raise NotFound("File not found", code="file_not_found")
         blob = await self._files.blob_by_sha256(bridge.organization_id, sha256)
+        if (link := await self._files.link(blob)) is not None:
+            return Response(b"", 307, {"Location": link, "Cache-Control": "no-store"})
         size = blob.size_bytes
         headers = {"ETag": f'"{sha256}"', "Accept-Ranges": "bytes", "Cache-Control": "private"}
         try:

@@ -45,7 +45,9 @@ class BulkSource:
             headers["Range"] = f"bytes={offset}-"
         url = self._address.at(f"{FILES_PATH}/{sha256}")
         try:
-            async with self._http().stream("GET", url, headers=headers) as answer:
+            # The API may send us to its file store; httpx keeps the token from other hosts.
+            request = self._http().stream("GET", url, headers=headers, follow_redirects=True)
+            async with request as answer:
                 yield Part(_start(answer), answer.aiter_bytes(CHUNK_BYTES))
         except httpx.HTTPError as error:
             raise TransferError(f"the transfer broke off: {error!r}") from error

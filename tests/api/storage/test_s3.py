@@ -2,15 +2,13 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import httpx
 import pytest
 from botocore.exceptions import ClientError
-from moto.server import ThreadedMotoServer
 
 from api.config import SettingError, Settings
 from api.errors import NotFound, Unavailable
@@ -18,44 +16,9 @@ from api.storage import open_storage
 from api.storage.s3 import PART_BYTES, S3Storage
 from api.storage.s3_errors import StoreTrouble
 from api.storage.s3_place import Place, place_of
+from tests.api.storage.conftest import BUCKET, keys
 
-BUCKET = "farm-files"
 FOLDER = "1"
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def store(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """boto3's own client, on an empty bucket."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    httpx.post(f"{endpoint}/moto-api/reset").raise_for_status()
-    client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1")
-    client.create_bucket(Bucket=BUCKET)
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def storage(store: Any, endpoint: str) -> S3Storage:
-    url = f"s3://{BUCKET}/farm?region=us-east-1&endpoint={endpoint}&direct=yes"
-    opened = open_storage(Settings(storage_url=url))
-    assert isinstance(opened, S3Storage)
-    return opened
-
-
-def keys(store: Any) -> list[str]:
-    found = store.list_objects_v2(Bucket=BUCKET).get("Contents", ())
-    return [each["Key"] for each in found]
 
 
 def uploads(store: Any) -> list[Any]:

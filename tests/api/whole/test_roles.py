@@ -99,6 +99,8 @@ V1: dict[tuple[str, str], str] = {
     ("POST", "/print-files/upload"): "operator",
     ("POST", "/print-files/uploads"): "operator",
     ("POST", "/print-files/uploads/<upload_id>/complete"): "operator",
+    ("POST", "/print-files/uploads"): "operator",
+    ("POST", "/print-files/uploads/<upload_id>/complete"): "operator",
     ("GET", "/print-files"): "viewer",
     ("GET", "/print-files/<int:file_id>"): "viewer",
     ("DELETE", "/print-files/<int:file_id>"): "operator",
