@@ -22,10 +22,12 @@ from bridge.agent.ports import Ports
 from bridge.agent.simulators import link_of
 from bridge.blackbox import command as blackbox
 from bridge.control.paths import runtime_dir
+from bridge.doctor import command as doctor
 from bridge.errors import BridgeError
 from bridge.serial.ports import list_usb_ports
 from bridge.simulator.virtual import VirtualAddressError, VirtualPrinter
 from bridge.simulator.virtual import parse as parse_virtual
+from schemas.printer import Live, PrinterState
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -52,7 +54,7 @@ exit codes:
   0  done                          3  another agent runs in this state directory
   1  failed, the reason is shown   4  not paired, or pairing was refused
   2  wrong option or setting       5  senders did not end in time
-  6  blackbox replay: the simulator answers differently
+  6  blackbox replay: differences  7  doctor: there are problems
 """
 
 
@@ -138,7 +140,8 @@ def _run(options: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _ports(options: argparse.Namespace) -> int:
+def _inventory(options: argparse.Namespace) -> Ports:
+    """The ports of this bridge as they are now."""
     directory = _state_dir(options)
     settings = configs.load(directory)
     simulated = _simulated(settings.simulate)
@@ -148,7 +151,32 @@ def _ports(options: argparse.Namespace) -> int:
         links = {printer.name: link_of(runtime, printer.name) for printer in simulated}
     inventory = Ports(list_usb_ports, settings.paths, links)
     inventory.scan()
-    ports = inventory.listed({})
+    return inventory
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    directory = _state_dir(options)
+    running, known = status.is_running(directory), status.read(directory)
+    senders = [one for one in known.senders if one.pid is not None] if known else []
+    devices = {one.port: one.printer for one in senders}
+    ports = [
+        msgspec.structs.replace(port, printer=devices.get(port.device))
+        for port in _inventory(options).listed({})
+    ]
+    shown = {
+        one.printer: Live(
+            printer=one.printer,
+            state=PrinterState(one.printer_state or PrinterState.OFFLINE),
+            error=one.error,
+            firmware=one.firmware,
+        )
+        for one in senders
+    }
+    return doctor.run(options, ports, shown, agent_running=running)
+
+
+def _ports(options: argparse.Namespace) -> int:
+    ports = _inventory(options).listed({})
     if options.json:
         print(msgspec.json.encode(ports).decode())
         return EXIT_OK
@@ -240,6 +268,11 @@ def _parser() -> argparse.ArgumentParser:
     shown = commands.add_parser("status", parents=[common], help="what the agent is doing")
     shown.add_argument("--json", action="store_true", help="for programs")
     shown.set_defaults(command=_status)
+    checked = commands.add_parser(
+        "doctor", parents=[common], help="what is wrong with the ports, and how to fix it"
+    )
+    doctor.add(checked)
+    checked.set_defaults(command=_doctor)
     recorded = commands.add_parser("blackbox", help="what was said on the cables, print by print")
     blackbox.add(recorded, common, _state_dir)
     _add_stop(commands.add_parser("stop", parents=[common], help="end senders and simulators"))

@@ -283,4 +283,5 @@ def _sender(keeper: PrinterKeeper) -> statuses.SenderStatus:
         adopted=keeper.adopted,
         printer_state=picture.state.value if picture else None,
         error=picture.error if picture else None,
+        firmware=picture.firmware if picture else None,
     )

@@ -62,6 +62,7 @@ class SenderStatus(msgspec.Struct, kw_only=True):
     adopted: bool
     printer_state: str | None = None
     error: str | None = None
+    firmware: str | None = None
 
 
 class SimulatorStatus(msgspec.Struct, kw_only=True):

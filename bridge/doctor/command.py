@@ -1,0 +1,78 @@
+"""`bridge doctor`: what is wrong with the ports of this computer, and how to fix it."""
+
+import argparse
+import sys
+from collections.abc import Iterable
+
+import msgspec
+
+from bridge.doctor import look
+from bridge.doctor.checks import Finding, Level, PortFacts, SystemFacts, judge
+from schemas.link import Port
+from schemas.printer import Live
+
+EXIT_OK = 0
+EXIT_PROBLEM = 7
+_SIGNS = {Level.OK: "ok     ", Level.ADVICE: "advice ", Level.PROBLEM: "PROBLEM"}
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Describe the options."""
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument(
+        "--ask",
+        action="store_true",
+        help="also ask the firmware at every idle port who it is; opening may reset the board",
+    )
+
+
+def run(
+    options: argparse.Namespace,
+    ports: Iterable[Port],
+    shown: dict[int, Live],
+    *,
+    agent_running: bool,
+) -> int:
+    """Look, judge, show. *shown*: pictures of running senders, by printer."""
+    facts = [_look_at(port, shown, ask=options.ask) for port in ports]
+    system = look.system_facts(agent_running=agent_running)
+    findings = judge(system, facts)
+    if options.json:
+        report = {"system": system, "ports": facts, "findings": findings}
+        _say(msgspec.json.encode(report).decode())
+    else:
+        _show(facts, system, findings)
+    problems = any(finding.level is Level.PROBLEM for finding in findings)
+    return EXIT_PROBLEM if problems else EXIT_OK
+
+
+def _look_at(port: Port, shown: dict[int, Live], *, ask: bool) -> PortFacts:
+    picture = shown.get(port.printer) if port.printer is not None else None
+    facts = look.port_facts(port, picture)
+    if facts.printer is not None or facts.error is not None or not facts.readable:
+        return facts
+    facts = msgspec.structs.replace(facts, busy=look.is_busy(facts.device))
+    return look.ask(facts) if ask and not facts.busy else facts
+
+
+def _show(facts: list[PortFacts], system: SystemFacts, findings: list[Finding]) -> None:
+    _say(f"user {system.user}, groups {', '.join(system.groups)}")
+    for port in facts:
+        link = "flow-controlled" if port.lossless else "UART"
+        user = f", printer {port.printer}" if port.printer is not None else ""
+        _say(f"{port.port_id}: {port.device} ({link}{user}) {port.description}")
+        for name in (port.by_id, port.by_path):
+            if name is not None:
+                _say(f"    {name}")
+        able = [name for name, has in sorted(port.capabilities.items()) if has]
+        if able:
+            _say(f"    {port.firmware}: {' '.join(able)}")
+    _say("")
+    for finding in findings:
+        _say(f"{_SIGNS[finding.level]} {finding.where}: {finding.text}")
+        if finding.fix:
+            _say(f"        -> {finding.fix}")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
