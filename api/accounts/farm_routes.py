@@ -64,10 +64,11 @@ _ADD_USER = Doc(
     problems=("bad_request", "name_taken", *_MISSING),
 )
 _PATCH_USER = Doc(
-    summary="Change a person; people change their own password and e-mail",
+    summary="Change a person",
+    description="People without this right change their own password and e-mail (`self.write`).",
     answer=UserUpdatedAnswer,
     body=UserChangeBody,
-    right="self.write",
+    right="users.admin",
     problems=(
         *("bad_request", "name_taken", "last_admin", "permission_denied", "reauth_required"),
         *("wrong_password", "rate_limited", "locked_out", "user_not_found", *_MISSING),

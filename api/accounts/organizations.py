@@ -81,7 +81,11 @@ class Organizations(Directory):
             await self.user(by, owner_id)
         try:
             async with self._ledger.change() as change:
+                # Counted here: the first one was made with its number, which PostgreSQL's own
+                # counter has not noticed.
+                last = await Organization.all().order_by("-id").first()
                 row = await Organization.create(
+                    id=last.id + 1 if last else FIRST_ORGANIZATION,
                     name=label,
                     description=_described(description),
                     owner_id=owner_id,
