@@ -167,6 +167,7 @@ async def _own(whole: Whole, admin: Principal) -> None:
             "enrolment_id": str(enrolment["id"]),
             "user_code": "ABCD-2345",
             "slug": printer["slug"],
+            "pool_slug": pool["slug"],
             "origin": "local",
             "path": "part.gcode",
             "profile": "_default",

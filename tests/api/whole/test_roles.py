@@ -99,8 +99,6 @@ V1: dict[tuple[str, str], str] = {
     ("POST", "/print-files/upload"): "operator",
     ("POST", "/print-files/uploads"): "operator",
     ("POST", "/print-files/uploads/<upload_id>/complete"): "operator",
-    ("POST", "/print-files/uploads"): "operator",
-    ("POST", "/print-files/uploads/<upload_id>/complete"): "operator",
     ("GET", "/print-files"): "viewer",
     ("GET", "/print-files/<int:file_id>"): "viewer",
     ("DELETE", "/print-files/<int:file_id>"): "operator",
@@ -440,7 +438,7 @@ async def test_a_bound_keys_job_is_for_its_printer(whole: Whole) -> None:
     assert (await whole.ask("bound elsewhere", "GET", path)).status_code == 404
 
 
-@pytest.mark.parametrize("root", ["", "/octoprint/<slug>"])
+@pytest.mark.parametrize("root", ["", "/octoprint/<slug>", "/octoprint/<pool_slug>"])
 async def test_octoprint_face_by_everybody(whole: Whole, root: str) -> None:
     """Without or with a wrong key 403, below the role 403, another organization 404."""
     before = await whole.rows()
@@ -460,7 +458,7 @@ async def test_octoprint_face_by_everybody(whole: Whole, root: str) -> None:
     assert await whole.rows() == before
 
 
-@pytest.mark.parametrize("root", ["", "/octoprint/<slug>"])
+@pytest.mark.parametrize("root", ["", "/octoprint/<slug>", "/octoprint/<pool_slug>"])
 async def test_octoprints_people_by_everybody(whole: Whole, root: str) -> None:
     """Without or with a wrong key 403, below the role 403, another organization nothing here."""
     before = await whole.rows()
