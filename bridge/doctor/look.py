@@ -84,9 +84,10 @@ def ask(facts: PortFacts) -> PortFacts:
         device.pump(now)
         for happening in device.events():
             identity = happening if isinstance(happening, Identified) else identity
-        if device.port is None or device.printer.state is PrinterState.OPERATIONAL:
+        fd = _fd(device)
+        if fd is None or device.printer.state is PrinterState.OPERATIONAL:
             break
-        poll.register(device.port.fd, select.POLLIN)
+        poll.register(fd, select.POLLIN)
         due = device.deadline()
         wait_s = 0.2 if due is None else min(0.2, max(0.0, due - now))
         if poll.poll(wait_s * 1000 + 1):
@@ -105,6 +106,10 @@ def ask(facts: PortFacts) -> PortFacts:
         capabilities=dict(identity.capabilities) if identity else {},
         baud=baud,
     )
+
+
+def _fd(device: Device) -> int | None:
+    return None if device.port is None else device.port.fd
 
 
 def _reason(device: Device) -> str:
