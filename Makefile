@@ -47,6 +47,16 @@ bench: $(VENV)/.dev ## the benchmarks, as tables beside a bare reference
 soak: $(VENV)/.dev ## long seeded runs
 	$(PYTEST) -m "soak" $(ARGS)
 
+# What `sam build` calls to fill a function's package: infra/aws/template.yaml.
+build-HttpFunction build-SocketFunction build-TickFunction build-MigrateFunction: $(VENV)/.pipenv
+	$(PIPENV) requirements --hash > "$(ARTIFACTS_DIR)/requirements.txt"
+	$(BIN)/python -m pip install --quiet --no-compile --target "$(ARTIFACTS_DIR)" --only-binary :all: \
+	  --platform manylinux_2_34_x86_64 --platform manylinux_2_28_x86_64 \
+	  --platform manylinux_2_26_x86_64 --platform manylinux2014_x86_64 \
+	  --python-version 3.12 --implementation cp \
+	  --requirement "$(ARTIFACTS_DIR)/requirements.txt"
+	cp -R schemas api "$(ARTIFACTS_DIR)"
+
 clean: ## remove what the set-up made (data stay)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 

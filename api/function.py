@@ -61,13 +61,11 @@ class Process:
             self.application.handler, GatewayPoster(settings.gateway_url, "GATEWAY_URL"), clock
         )
         self._feeds = FeedSockets(
-            rooms.feed,
+            rooms,
             Door(rooms.accounts, settings.public_url),
-            rooms.accounts,
-            rooms.printers,
-            rooms.telemetry,
-            poster=GatewayPoster(settings.feed_gateway_url, "FEED_GATEWAY_URL"),
-            clock=clock,
+            GatewayPoster(settings.feed_gateway_url, "FEED_GATEWAY_URL"),
+            clock,
+            self._look,
         )
         self._changed: set[tuple[int, int]] = set()  # (organization, printer) with a new picture
         rooms.telemetry.watch(lambda org, printer, moved: self._changed.add((org, printer)))
@@ -87,15 +85,18 @@ class Process:
             await self._bus.finished()
 
     async def _ready(self) -> None:
-        """The database is open, and memory says what the rows say."""
+        """The database is open, and nothing from before this event is taken for true."""
         if not self._open:
             await self.application.startup(background=False)
             self._open = True
         self.application.database.__enter__()
         self._bus.begin()
+        self._changed.clear()
+
+    async def _look(self) -> None:
+        """Memory says what the rows say of rooms and pictures: for whoever shows them."""
         await self.application.rooms.bridges.refresh(self._settings.dead_s)
         await self.application.rooms.telemetry.refresh()
-        self._changed.clear()
 
     # HTTP.
 
@@ -104,7 +105,11 @@ class Process:
         return self._mangum(event, context)  # type: ignore[arg-type]
 
     async def _asgi(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-        await self._whole(self.application(scope, receive, send))
+        await self._whole(self._request(scope, receive, send))
+
+    async def _request(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        await self._look()
+        await self.application(scope, receive, send)
 
     # Websockets.
 
@@ -151,6 +156,7 @@ class Process:
     async def tick(self) -> Event:
         """Everything that is due once a minute; the names of what failed."""
         rooms = self.application.rooms
+        await self._look()
         failed = await all_of(
             {
                 "expire commands and run the queue": rooms.scheduler.step,

@@ -336,12 +336,17 @@ class Bridges:
 
     # Tokens for file transfer.
 
+    def token_is_old(self, bridge: Bridge) -> bool:
+        """Whether half the life of *bridge*'s token is over."""
+        half = timedelta(seconds=BULK_TOKEN_S / 2)
+        ends = bridge.bulk_expires_at
+        return ends is None or ends - self._clock.now() <= half
+
     async def renew_bulk_token(self, bridge: Bridge) -> BulkToken | None:
         """A fresh token when half the life of *bridge*'s is over, else None."""
-        now = self._clock.now()
-        half = timedelta(seconds=BULK_TOKEN_S / 2)
-        if bridge.bulk_expires_at is not None and bridge.bulk_expires_at - now > half:
+        if not self.token_is_old(bridge):
             return None
+        now = self._clock.now()
         token = _bulk_token(bridge)
         async with self._ledger.change():
             row = await Bridge.get(id=bridge.id)

@@ -207,6 +207,10 @@ class Commands:
             or (row.state == CommandState.QUEUED and not _expired(row, now))
         ]
 
+    async def waits(self, bridge_id: int) -> bool:
+        """Whether a command is on its way to the bridge and not in its journal."""
+        return await Command.filter(bridge_id=bridge_id, state__in=_UNDELIVERED).exists()
+
     async def unconfirmed(self, bridge_id: int, epoch: int) -> Sequence[Command]:
         """What the link of *epoch* carried a while ago without the journal's word for it.
 

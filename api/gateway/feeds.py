@@ -6,7 +6,7 @@ own first word. The frames are those of `api.feed`.
 """
 
 import functools
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Protocol
 
 from api.clock import Clock
@@ -30,27 +30,46 @@ class Accounts(Protocol):
         """Its owner with the rights of now. Raises `NotAuthenticated` when it is over."""
 
 
+class Rooms(Protocol):
+    """What dashboards look at."""
+
+    @property
+    def feed(self) -> Feed:
+        """What happened."""
+
+    @property
+    def accounts(self) -> Accounts:
+        """People and keys."""
+
+    @property
+    def printers(self) -> PrintersRoom:
+        """Printers."""
+
+    @property
+    def telemetry(self) -> TelemetryRoom:
+        """What printers report."""
+
+
 class FeedSockets:
     """Sockets of dashboards."""
 
     def __init__(
         self,
-        feed: Feed,
+        rooms: Rooms,
         door: Door,
-        accounts: Accounts,
-        printers: PrintersRoom,
-        telemetry_room: TelemetryRoom,
-        *,
         poster: Poster,
         clock: Clock,
+        look: Callable[[], Awaitable[None]],
     ) -> None:
-        self._feed = feed
+        """*look* brings memory up to date with the rows before a picture is drawn."""
+        self._feed = rooms.feed
         self._door = door
-        self._accounts = accounts
-        self._printers = printers
-        self._telemetry = telemetry_room
+        self._accounts = rooms.accounts
+        self._printers = rooms.printers
+        self._telemetry = rooms.telemetry
         self._poster = poster
         self._clock = clock
+        self._look = look
 
     async def connect(self, connection_id: str, knock: Knock) -> None:
         """Let somebody in. Raises `NotAuthenticated`, `Forbidden` or `Invalid` (since).
@@ -90,7 +109,10 @@ class FeedSockets:
     async def pictures(self, organization_id: int, printer_ids: Collection[int]) -> None:
         """Show these printers to every dashboard of the organization."""
         rows = GatewaySocket.filter(kind="feed", organization_id=organization_id, greeted=True)
-        for socket in await rows:
+        sockets = await rows
+        if sockets:
+            await self._look()
+        for socket in sockets:
             by = await self._owner(socket)
             if by is not None:
                 await self._show(socket.connection_id, by, printer_ids)
@@ -116,6 +138,7 @@ class FeedSockets:
             if not await self._post(connection_id, encode(hello(socket.cursor))):
                 return False
             await rows.update(greeted=True)
+            await self._look()
             everyone = [row.id for row in await self._printers.list(by)]
             await self._show(connection_id, by, everyone)
         while True:

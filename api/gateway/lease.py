@@ -51,5 +51,6 @@ async def claim(connection_id: str, clock: Clock) -> bool:
 async def release(connection_id: str) -> bool:
     """Give the lease back; True when somebody left a note meanwhile."""
     rows = GatewaySocket.filter(connection_id=connection_id)
-    await rows.update(pushing_until=None)
-    return await rows.filter(push_again=True).exists()
+    if await rows.filter(push_again=False).update(pushing_until=None):
+        return False
+    return bool(await rows.update(pushing_until=None))

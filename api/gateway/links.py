@@ -90,8 +90,14 @@ class LinkSockets:
         alive = await self._flush(socket, session)
         if session.closed is not None or not keep:
             await self._end(socket)
-        elif alive and not isinstance(body, LiveSnap):
+        elif alive and not isinstance(body, LiveSnap) and await self._waits(socket, bridge):
             await self.push(socket.connection_id, again=isinstance(body, Beat))
+
+    async def _waits(self, socket: GatewaySocket, bridge: Bridge) -> bool:
+        """Whether anything may be there to carry; most messages find nothing."""
+        if not socket.greeted or socket.desired_told < bridge.desired_version:
+            return True
+        return await self._handler.waits(bridge)
 
     def _session(self, socket: GatewaySocket) -> LinkSession:
         state = LinkState.OPEN if socket.epoch else LinkState.GREETING
@@ -151,7 +157,8 @@ class LinkSockets:
         """
         before = socket.stuck_at
         at = bridge.fact_seq if beat.outbox else -1
-        await GatewaySocket.filter(connection_id=socket.connection_id).update(stuck_at=at)
+        if at != before:
+            await GatewaySocket.filter(connection_id=socket.connection_id).update(stuck_at=at)
         return at >= 0 and at == before
 
     async def _newest(self, socket: GatewaySocket, text: str) -> bool:

@@ -130,6 +130,12 @@ class LinkHandler:
         await self._rooms.commands.mark_sent(fitting, epoch)
         return bodies
 
+    async def waits(self, bridge: Bridge) -> bool:
+        """Whether a command or a fresh token may have to be carried to *bridge*."""
+        if self._rooms.bridges.token_is_old(bridge):
+            return True
+        return await self._rooms.commands.waits(bridge.id)
+
     async def unconfirmed(self, bridge_id: int, epoch: int) -> list[Body]:
         """Commands that the link of *epoch* carried a while ago and nobody confirmed, again.
 

@@ -51,6 +51,9 @@ class CommandsRoom(Protocol[C]):
     async def pending(self, bridge_id: int, epoch: int) -> Sequence[C]:
         """What the link of *epoch* still has to carry, in order."""
 
+    async def waits(self, bridge_id: int) -> bool:
+        """Whether a command is on its way to the bridge and not in its journal."""
+
     async def unconfirmed(self, bridge_id: int, epoch: int) -> Sequence[C]:
         """What the link of *epoch* carried a while ago without the journal's word for it."""
 

@@ -19,8 +19,8 @@ from api.bus.local import Bus
 from api.clock import Clock
 from api.events.service import Ledger
 from api.principal import Principal
-from api.telemetry.history import KEEP_S, Reading
 from api.telemetry import relay
+from api.telemetry.history import KEEP_S, Reading
 from api.telemetry.models import LastLive, Sample
 from api.telemetry.slots import Slot, Slots
 from schemas.link import LiveSnap
@@ -56,8 +56,8 @@ class OnBridge(Protocol):
 class PrintersRoom(Protocol):
     """What telemetry asks the printers' room."""
 
-    async def on_bridge(self, bridge_id: int) -> Sequence[OnBridge]:
-        """The printers of a bridge, without deleted ones."""
+    async def numbers_on(self, bridge_id: int) -> frozenset[int]:
+        """The printers that a bridge may speak for, as the rows say."""
 
     async def get(self, by: Principal, printer_id: int) -> OnBridge:
         """One printer. Raises `NotFound`."""
@@ -154,7 +154,7 @@ class Telemetry:
         known = self._rooms.get(bridge_id)
         if known is not None and now - known[0] < PRINTERS_KNOWN_S:
             return known[1]
-        own = frozenset([printer.id for printer in await self._printers.on_bridge(bridge_id)])
+        own = await self._printers.numbers_on(bridge_id)
         self._rooms[bridge_id] = (now, own)
         return own
 
@@ -307,12 +307,12 @@ class Telemetry:
             ]
             for slot in batch:
                 slot.unsaved, slot.saved_at = False, now
-            async with self._ledger.change():
-                await LastLive.bulk_create(
-                    rows,
-                    on_conflict=["printer_id"],
-                    update_fields=["organization_id", "live", "at"],
-                )
+            # One statement, which stands or falls alone: no transaction, so nobody waits for it.
+            await LastLive.bulk_create(
+                rows,
+                on_conflict=["printer_id"],
+                update_fields=["organization_id", "live", "at"],
+            )
 
     async def _sample(self, slots: list[Slot], now: float) -> None:
         for batch in _batches(slots):

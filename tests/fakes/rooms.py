@@ -18,6 +18,9 @@ class PrinterRows:
         self.asked += 1
         return await Printer.filter(bridge_id=bridge_id, deleted_at__isnull=True)
 
+    async def numbers_on(self, bridge_id: int) -> frozenset[int]:
+        return frozenset([printer.id for printer in await self.on_bridge(bridge_id)])
+
     async def get(self, by: Principal, printer_id: int) -> Printer:
         try:
             return await Printer.get(id=printer_id, organization_id=by.organization_id)

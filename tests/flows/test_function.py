@@ -23,6 +23,7 @@ from tests.flows.test_print import run_by_firmware
 
 pytestmark = pytest.mark.flow
 
+SETUP_TOKEN = "of-this-test-and-nobody-else"
 PASSWORD = "A-long-enough-passphrase-7"
 SETUP_TOKEN = "what-only-the-owner-of-the-functions-knows"
 
@@ -45,6 +46,7 @@ class CloudFarm:
 
     def set_up(self) -> None:
         person = {"username": "admin", "password": PASSWORD, "email": "a@farm.example"}
+        person["setup_token"] = SETUP_TOKEN
         person["setup_token"] = SETUP_TOKEN
         token = self.call("POST", "/setup/admin", json=person)["access_token"]
         self.http.headers["Authorization"] = f"Bearer {token}"
@@ -134,6 +136,7 @@ def farm(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
     environment = {
         "GANTRY_DATABASE_URL": server.url(),
         "GANTRY_DATA_DIR": str(directory / "data"),
+        "GANTRY_SETUP_TOKEN": SETUP_TOKEN,
         "GANTRY_SETUP_TOKEN": SETUP_TOKEN,
         "GANTRY_LIVE_INTERVAL_S": "1",
         "GANTRY_BEAT_S": "5",

@@ -26,15 +26,12 @@ class Desk:
     def __init__(self, rooms: Rooms, clock: FakeClock, admin: Principal, secret: str) -> None:
         self.rooms, self.admin, self.secret = rooms, admin, secret
         self.gateway = Gateway()
-        self.feeds = FeedSockets(
-            rooms.feed,
-            Door(rooms.accounts, ""),
-            rooms.accounts,
-            rooms.printers,
-            rooms.telemetry,
-            poster=self.gateway,
-            clock=clock,
-        )
+        door = Door(rooms.accounts, "")
+        self.feeds = FeedSockets(rooms, door, self.gateway, clock, self._look)
+        self.looks = 0
+
+    async def _look(self) -> None:
+        self.looks += 1
 
     async def connect(self, connection_id: str = "d1", query: str = "", secret: str = "") -> None:
         header = (b"authorization", f"Bearer {secret or self.secret}".encode())
