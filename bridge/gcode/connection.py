@@ -276,6 +276,14 @@ def tell_stream(stream: Stream, reply: Reply, now: float) -> None:
             stream.on_ack(reply, now)
         case Resend(number):
             stream.on_resend(number, now)
+        case Failure(severity=Severity.RESEND, text=text):
+            stream.on_refusal(last_line(text))
+        case _:
+            _tell_patience(stream, reply, now)
+
+
+def _tell_patience(stream: Stream, reply: Reply, now: float) -> None:
+    match reply:
         case Busy(human):
             stream.on_busy(now, human=human)
         case Keepalive(every_s):
@@ -286,7 +294,5 @@ def tell_stream(stream: Stream, reply: Reply, now: float) -> None:
             stream.on_heating(now)
         case Overrun():
             stream.on_overrun()
-        case Failure(severity=Severity.RESEND, text=text):
-            stream.on_refusal(last_line(text))
         case _:
             pass

@@ -211,7 +211,9 @@ class Stream:
     def on_resend(self, number: int, now: float) -> None:
         """The firmware asks for line *number* and everything behind it."""
         self.resends += 1
-        self._refused = None
+        told, self._refused = self._refused, None
+        if told and told != number:  # noise in one of the two: going on costs less than going back
+            number = max((one for one in (told, number) if one <= self.out.top + 1), default=number)
         replay, resend_ok = self._replay, self.dialect.resend_ok
         if replay.is_leftover(number, self.acked, now, self.dialect):
             return
@@ -224,13 +226,13 @@ class Stream:
         if not replay.asked(number):
             self._lose("stuck", f"the printer has asked {MAX_SAME_RESEND} times for line {number}")
             return
-        if not max(self.out.oldest, self.acked - _MAX_REWIND) <= number <= self.sent:
+        if not max(self.out.oldest, self.acked - _MAX_REWIND) <= number <= self.out.top + 1:
             replay.swallow(now, resend_ok=True)
             self._probe(now)
             return
         self._extras.clear()
         self._probes.clear()
-        replay.begin(self.sent - number, now, doubles=self.dialect.doubles_resend)
+        replay.begin(max(0, self.sent - number), now, doubles=self.dialect.doubles_resend)
         self.acked = number - 1
         self.out.rewind(number)
         self._repeated = False
