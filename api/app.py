@@ -63,6 +63,7 @@ from api.pools.service import Pools
 from api.printers.control_routes import ControlRoutes
 from api.printers.routes import PrinterRoutes
 from api.printers.service import Printers
+from api.proxies import introduce, networks
 from api.readiness import Readiness
 from api.reports.routes import ReportRoutes
 from api.reports.service import Reports
@@ -179,6 +180,7 @@ class Application:
             self.clock,
             settings.public_url,
         )
+        self._trusted = networks(settings.trusted_proxies)
         self._context: TortoiseContext | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -196,6 +198,7 @@ class Application:
         # Entered, never left: it holds for this request's task alone, and the context keeps only
         # one token for leaving, which requests that overlap would take from each other.
         self.database.__enter__()
+        introduce(scope, self._trusted)
         if scope["type"] == "websocket":
             await self._websocket(scope["path"])(scope, receive, send)
             return

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
+from api.proxies import networks
+
 #: What numbers may be.
 _RANGES: Mapping[str, tuple[float, float]] = {
     "max_upload_bytes": (1, 1024**4),
@@ -19,6 +21,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "dead_s": (0.2, 24 * 3600),
     "bridge_grace_s": (0, 3600),
     "drain_s": (0, 600),
+    "workers": (1, 64),
     "events_days": (0.001, 3660),
     "events_keep": (100, 100_000_000),
     "database_pool_min": (0, 1000),
@@ -54,6 +57,10 @@ class Settings:
     live_interval_s: float = 1.0
     beat_s: float = 15.0
     dead_s: float = 40.0
+    trusted_proxies: str = ""  # addresses and networks whose X-Forwarded-… headers are believed
+    production: bool = False  # refuse to start on insecure settings
+    allow_http: bool = False  # in production too: passwords go over the network as they are
+    workers: int = 1  # processes that serve; several need PostgreSQL
     drain_s: float = 0.0  # at a stop: not ready for so long before anything is closed
     bridge_grace_s: float = 5.0  # a room away for less than this is not shown as offline
     events_days: float = 30.0  # how long events are kept, for those who come back late
@@ -115,11 +122,24 @@ def _check(settings: Settings) -> None:
     if settings.dead_s <= settings.beat_s:
         raise _refuse("dead_s", settings.dead_s, f"more than GANTRY_BEAT_S ({settings.beat_s:g})")
     _check_bus(settings)
+    _check_processes(settings)
     public = _parts("public_url", settings.public_url)
     if settings.public_url and (public.scheme not in ("http", "https") or not public.hostname):
         raise _refuse("public_url", settings.public_url, "nothing or https://your.farm.example")
     if settings.database_url:
         _check_database(settings.database_url)
+
+
+def _check_processes(settings: Settings) -> None:
+    try:
+        networks(settings.trusted_proxies)
+    except ValueError as error:
+        raise SettingError(f"GANTRY_TRUSTED_PROXIES: {error}") from None
+    if settings.workers > 1 and (not settings.uses_postgres or settings.bus_url == "local"):
+        raise SettingError(
+            "GANTRY_WORKERS: several processes need PostgreSQL (GANTRY_DATABASE_URL) and a bus "
+            "that reaches all of them (GANTRY_BUS_URL not local)"
+        )
 
 
 def _check_bus(settings: Settings) -> None:
@@ -172,8 +192,18 @@ def _from_environment(environ: Mapping[str, str], name: str) -> str | None:
     return environ.get(name)
 
 
+def _yes_or_no(name: str, text: str) -> bool:
+    known = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+    try:
+        return known[text.strip().lower()]
+    except KeyError:
+        raise SettingError(f"GANTRY_{name.upper()}={text!r}: this takes yes or no") from None
+
+
 def _parse(name: str, text: str, default: object) -> Any:
     kind = type(default)
+    if kind is bool:
+        return _yes_or_no(name, text)
     try:
         return Path(text) if isinstance(default, Path) else kind(text)  # type: ignore[call-arg]
     except ValueError:

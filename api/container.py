@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from api.config import SettingError, Settings, load
 from api.db import DatabaseUnusable
 from api.logs import log_json
 from api.migrate import command, pending, place
+from api.production import insecurities
 
 EXIT_USAGE = 2
 EXIT_PORT = 4
@@ -68,7 +70,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log_json()
     try:
         settings = load(**{k: v for k, v in vars(options).items() if k != "ready_fd"})
+        if settings.production and (found := insecurities(settings, os.environ)):
+            return _fail("not in production:\n" + "\n".join(found), EXIT_USAGE)
         with listen(settings.host, settings.port) as listening:
+            if settings.workers > 1:
+                return serve_many(settings, listening, options.ready_fd)
             asyncio.run(run(settings, listening, options.ready_fd))
     except SettingError as error:
         return _fail(str(error), EXIT_USAGE)
@@ -131,6 +137,43 @@ def _why_not(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EACCES:
         return f"port {port} needs rights that this user does not have: choose one above 1023."
     return f"cannot listen on {host} port {port}: {error.strerror or error}. Look at --host."
+
+
+def serve_many(settings: Settings, listening: socket.socket, ready_fd: int | None) -> int:
+    """Serve in `settings.workers` processes on one socket; the worst of their exit statuses.
+
+    They share nothing but the socket. When one ends, all are stopped: whoever watches this process
+    starts it again. The first of them says when it is ready.
+    """
+    pids = []
+    for number in range(settings.workers):
+        pid = os.fork()
+        if pid == 0:
+            os._exit(_work(settings, listening, ready_fd if number == 0 else None))
+        pids.append(pid)
+
+    def stop(*_: object) -> None:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    statuses: list[int] = []
+    while len(statuses) < len(pids):
+        _, status = os.wait()
+        statuses.append(os.waitstatus_to_exitcode(status))
+        stop()
+    return max(abs(status) for status in statuses)
+
+
+def _work(settings: Settings, listening: socket.socket, ready_fd: int | None) -> int:
+    """The life of one of several processes; its exit status."""
+    try:
+        asyncio.run(run(settings, listening, ready_fd))
+    except (DatabaseUnusable, Unmigrated) as error:
+        return _fail(str(error), EXIT_DATABASE)
+    return 0
 
 
 async def run(settings: Settings, listening: socket.socket, ready_fd: int | None = None) -> None:

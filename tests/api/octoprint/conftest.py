@@ -118,7 +118,8 @@ async def world(
     directory = tmp_path_factory.mktemp("octoprint") / "data"
     directory.mkdir()
     url = await databases.url_for_application(directory, engine)
-    application = Application(Settings(data_dir=directory, database_url=url))
+    settings = Settings(data_dir=directory, database_url=url, trusted_proxies="127.0.0.1")
+    application = Application(settings)
     # In tasks of their own: what a fixture sets in its context holds for other rooms' tests too.
     await asyncio.create_task(_migrate(application))
     await asyncio.create_task(application.startup())
