@@ -13,7 +13,7 @@ from tortoise.exceptions import IntegrityError
 from api.accounts import passwords
 from api.accounts.keys import CredentialKind
 from api.accounts.models import Organization, User
-from api.accounts.people import NewUser, UserChange, checked_email, checked_username
+from api.accounts.people import MAX_USERNAME, NewUser, UserChange, checked_email, checked_username
 from api.accounts.sessions import Sessions
 from api.errors import Forbidden, Invalid, NotFound
 from api.events.service import Change
@@ -45,6 +45,11 @@ class Directory(Sessions):
         if found is None:
             raise NotFound("User not found", code="user_not_found")
         return found
+
+    async def organization_of(self, username: str) -> int | None:
+        """Where a person of this name is; None for nobody. For the farm itself."""
+        found = await User.get_or_none(username=username[:MAX_USERNAME])
+        return None if found is None else found.organization_id
 
     async def create_user(self, by: Principal, new: NewUser) -> User:
         """Add a person. Raises `Invalid`, `Forbidden`, `NotFound` for the organization."""

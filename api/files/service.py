@@ -310,6 +310,7 @@ def _record(change: Change, by: Principal, kind: str, row: TreeName, **more: str
             data={"path": row.path, "tree": row.tree, **more},
         )
     )
+    change.note(by, kind, ("file", row.id or 0), path=row.path, tree=row.tree, **more)
 
 
 def _no_file() -> NotFound:

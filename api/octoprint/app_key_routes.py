@@ -67,6 +67,8 @@ class AppKeyRoutes:
         app, user = body.get("app"), body.get("user") or ""
         if not isinstance(app, str) or not isinstance(user, str) or not app.strip():
             raise Invalid("No app name provided")
+        if user and not root:  # whoever is named decides, in their organization
+            organization_id = await self._accounts.organization_of(user) or organization_id
         token = await self._requests.ask(
             organization_id, app, user, remote_address(), printer_id=printer_id
         )

@@ -60,7 +60,7 @@ ROOT_AREAS = frozenset(
     {
         *("login", "logout", "currentuser", "version", "server", "connection", "files", "job"),
         *("printer", "printerprofiles", "settings", "slicing", "system", "timelapse", "access"),
-        *("languages", "util", "plugin", "setup"),
+        *("languages", "util", "plugin", "setup", "logs"),
     }
 )
 ROOT_PATHS = ("/sockjs", "/plugin/", "/downloads/", "/login/", "/online.txt", SLUG_ROOT)

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from api.octoprint.models import AppKeyRequest
+from api.pools.service import NewPool
 from tests.api.octoprint.conftest import PASSWORD, Farm
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -71,6 +72,25 @@ async def test_a_key_granted_at_a_printer_is_bound_to_it(farm: Farm) -> None:
         key = (await poll(farm, asked)).json()["api_key"]
         assert (await farm.get("/octoprint/beta/api/job", key)).status_code == status
         assert (await farm.get("/octoprint/alpha/api/job", key)).status_code == 200
+
+
+async def test_keys_are_asked_for_at_a_pool_too(farm: Farm) -> None:
+    """The same at a pool's root; a pool is no printer, so the key is its owner's, unbound."""
+    pools = farm.application.rooms.pools
+    pool = await pools.create(farm.admin, NewPool(name="All", printer_ids=[1]))
+    root = f"/octoprint/{pool.slug}"
+    asked = await ask(farm, root=root, user="admin")
+    assert asked.headers["location"].startswith(f"http://farm.local:5000{root}{KEYS}/request/")
+    assert (await decide(farm, True)).status_code == 204
+    key = (await poll(farm, asked)).json()["api_key"]
+    assert (await farm.get(f"{root}/api/job", key)).status_code == 200
+
+
+async def test_nobody_learns_from_a_request_who_is_here(farm: Farm) -> None:
+    """S36, S56: a name of nobody is answered as any other."""
+    for user in ("admin", "nobody-at-all"):
+        asked = await ask(farm, root="", user=user)
+        assert (asked.status_code, (await poll(farm, asked)).status_code) == (201, 202)
 
 
 async def test_a_denied_request_is_404(farm: Farm) -> None:
