@@ -4,7 +4,7 @@ import argparse
 import importlib
 import sys
 
-NAMES = ("sender", "api", "upload", "command")
+NAMES = ("sender", "api", "upload", "login", "command", "feed")
 
 
 def main() -> int:

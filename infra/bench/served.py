@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,11 @@ async def _sink(receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def furnish(application: Application, count: int) -> dict[str, Any]:
-    """A first admin, a room with *count* printers; the credentials for them."""
+async def furnish(application: Application, count: int, quiet: int = 0) -> dict[str, Any]:
+    """A first admin, a room with *count* printers; the credentials for them.
+
+    The first *quiet* printers report nothing by themselves.
+    """
     rooms = application.rooms
     login = await rooms.accounts.setup("bench", "bench@localhost", PASSWORD, "127.0.0.1")
     by = login.principal
@@ -95,9 +99,10 @@ async def furnish(application: Application, count: int) -> dict[str, Any]:
         for n, port in enumerate(ports)
     ]
     octoprint = await rooms.accounts.create_octoprint_key(by, printers[0].id, "bench")
-    live = asyncio.create_task(_report(application, bridge, [each.id for each in printers]))
+    live = asyncio.create_task(_report(application, bridge, [each.id for each in printers[quiet:]]))
     live.add_done_callback(lambda task: task.cancelled() or task.result())
-    return {"token": token, "octoprint_key": octoprint, "slug": printers[0].slug, "task": live}
+    known = {"token": token, "password": PASSWORD, "octoprint_key": octoprint}
+    return {**known, "slug": printers[0].slug, "task": live}
 
 
 async def _report(application: Application, bridge: Any, printers: list[int]) -> None:
@@ -117,34 +122,35 @@ async def _report(application: Application, bridge: Any, printers: list[int]) ->
         await asyncio.sleep(1.0)
 
 
-async def run(data: Path, count: int) -> None:
-    """Serve until the process is ended."""
+async def run(
+    data: Path, count: int, make: Callable[[Application], Any] = Served, quiet: int = 0
+) -> None:
+    """Serve what *make* puts around the application, until the process is ended."""
     settings = Settings(data_dir=data)
     await migrate(settings)
     application = Application(settings)
     await application.startup()
     context = application.database
     with context:
-        facts = await furnish(application, count)
+        facts = await furnish(application, count, quiet)
     task = facts.pop("task")
     listening = listen("127.0.0.1", 0)
     facts |= {"port": listening.getsockname()[1], "pid": os.getpid()}
     print(json.dumps(facts), flush=True)
-    served: Any = Served(application)
     try:
-        await serve(served, server_config(listening))
+        await serve(make(application), server_config(listening))
     finally:
         task.cancel()
         await application.shutdown()
 
 
-def main() -> int:
+def main(make: Callable[[Application], Any] = Served, quiet: int = 0) -> int:
     """The exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--printers", type=int, default=50)
     given = parser.parse_args()
-    asyncio.run(run(given.data, given.printers))
+    asyncio.run(run(given.data, given.printers, make, quiet))
     return 0
 
 
