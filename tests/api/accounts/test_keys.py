@@ -9,6 +9,7 @@ from api.accounts.service import Accounts
 from api.events.models import AuditEntry
 from api.principal import RIGHTS, SCOPES, Principal, Role
 from tests.api.accounts.people import HERE, add_user, make_admin, refused
+from tests.api.conftest import FakeClock
 
 
 @pytest.fixture
@@ -106,7 +107,9 @@ async def test_an_app_has_a_printable_name(accounts: Accounts, admin: Principal,
     assert await refused(accounts.create_token(admin, name, [], None)) == "bad_request"
 
 
-async def test_a_person_has_so_many_keys_and_no_more(accounts: Accounts, admin: Principal) -> None:
+async def test_a_person_has_so_many_keys_and_no_more(
+    accounts: Accounts, admin: Principal, clock: FakeClock
+) -> None:
     """Bounded, and revoked ones do not count."""
     rows = [
         Credential(
@@ -115,13 +118,13 @@ async def test_a_person_has_so_many_keys_and_no_more(accounts: Accounts, admin: 
             kind="token",
             prefix=f"odin_{n}",
             sha256="",
-            created_at="2026-01-01",
+            created_at=clock.now(),
         )
         for n in range(_MAX_CREDENTIALS)
     ]
     await Credential.bulk_create(rows)
     assert await refused(accounts.create_token(admin, "one too many", [], None)) == "conflict"
-    await Credential.filter(prefix="odin_7").update(revoked_at="2026-01-01")
+    await Credential.filter(prefix="odin_7").update(revoked_at=clock.now())
     await accounts.create_token(admin, "in its place", [], None)
 
 

@@ -57,13 +57,13 @@ async def test_ends_of_many_are_found_together(
 
 
 async def test_a_revocation_elsewhere_is_heard_at_once(
-    accounts: Accounts, admin: Principal, bus: LocalBus
+    accounts: Accounts, admin: Principal, bus: LocalBus, clock: FakeClock
 ) -> None:
     """What another process ended is not remembered here when the bus tells of it (safety S12)."""
     accounts.follow(bus)
     login = await accounts.login("admin", PASSWORD, HERE, "")
     await accounts.authenticate(login.token)
-    await Credential.filter(id=login.principal.credential_id).update(revoked_at="2026-01-01")
+    await Credential.filter(id=login.principal.credential_id).update(revoked_at=clock.now())
     await accounts.authenticate(login.token)
     bus.wake([ENDS])
     with pytest.raises(NotAuthenticated):
