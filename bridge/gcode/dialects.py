@@ -41,9 +41,9 @@ class Dialect:
     resend_ok: bool = True
     #: It may say the same Resend twice without a second cause.
     doubles_resend: bool = False
-    #: It drops a repeated line without a word; None: some versions do. True: a repeat after a
-    #: damaged replay is looked for sooner, because no Resend will tell.
-    silent_repeats: bool | None = None
+    #: It drops a repeated line without a word: behind a damaged replay an answer is looked for
+    #: sooner, because no Resend will tell.
+    silent_repeats: bool = False
     #: It takes lines without number between numbered ones. Where not, a probe is numbered too.
     bare_lines: bool = True
     #: No answer for so long: probe. Shortened once `busy` lines are seen.
@@ -87,7 +87,6 @@ DIALECTS: tuple[Dialect, ...] = (
         pattern=r"prusa-firmware-buddy",
         assumed=frozenset({"AUTOREPORT_TEMP"}),
         own_filament_change=True,
-        silent_repeats=False,
     ),
     Dialect(
         name="prusa",
@@ -95,7 +94,6 @@ DIALECTS: tuple[Dialect, ...] = (
         banner=r"^(echo: ?)?prusa|^[0-9.]+-[0-9]+_prusa",
         window=1,
         resend_ok=False,
-        silent_repeats=False,
         assumed=frozenset({"SDCARD"}),
         own_filament_change=True,
         joined_modes=False,
@@ -170,7 +168,6 @@ DIALECTS: tuple[Dialect, ...] = (
         name="marlin-1.0",
         pattern=r"marlin v1; sprinter|marlin (v?1\.0|v1\b)",
         banner=r"^(echo: ?)?marlin (v?1\.0|v1\b)",
-        silent_repeats=False,
         keepalive=False,
         card_abort=b"M25",
         assumed=frozenset({"SDCARD"}),
@@ -180,7 +177,6 @@ DIALECTS: tuple[Dialect, ...] = (
         name="marlin-1.1",
         pattern=r"marlin (bugfix-)?1\.",
         banner=r"^(echo: ?)?marlin (bugfix-)?1\.1",
-        silent_repeats=False,
     ),
     Dialect(
         name="sprinter",
@@ -195,8 +191,6 @@ DIALECTS: tuple[Dialect, ...] = (
 )
 
 _BY_NAME = {dialect.name: dialect for dialect in DIALECTS}
-#: What a printer's configuration may say.
-NAMES = ("auto", *sorted(_BY_NAME))
 
 
 def by_firmware(name: str) -> Dialect:

@@ -37,6 +37,7 @@ STOP_BYTES = b"\nM112\n"
 
 _TALKING = CONNECTED | {_S.CONNECTING}
 _CARD_STARTS = (b"M24", b"M32")
+_HEATS = (b"M104", b"M109", b"M140", b"M190", b"M141", b"M191")
 #: What a person may set in mid-print, and its bounds in per cent.
 _TUNING = {"feed": (b"M220 S%d", 10, 500), "flow": (b"M221 S%d", 50, 200)}
 
@@ -52,6 +53,7 @@ class Printer(Standing):
         self.lease = HeatLease(config.heat_lease_s)
         self._runaway = RunawayWatch()
         self._stop = b""
+        self._wanted_heat = False  # since the last tick
         self._hot = False  # an attempt was lost: heaters off before anything else
 
     # Public: the port.
@@ -160,6 +162,7 @@ class Printer(Standing):
             self.report(OrderDone(token))
             return
         self.ordered(texts)
+        self._wanted_heat = self._wanted_heat or any(text.startswith(_HEATS) for text in texts)
         self.printing.touched()
         self.link.stream.order(texts, token)
         if any(text.startswith(_CARD_STARTS) for text in texts):
@@ -326,6 +329,9 @@ class Printer(Standing):
     def _keep_heat(self, now: float) -> None:
         status = self.link.status
         self.lease.life_s = self.config.heat_lease_s
+        if self._wanted_heat:
+            self._wanted_heat = False
+            self.lease.renew(now)
         needed = self.state in ACTIVE
         if self.lease.follow(now, heating=status.heating, needed=needed):
             self.link.stream.order(scripts.heaters_off(self.config.profile))

@@ -72,6 +72,8 @@ class Printing:
             return
         stream.feed(prepared.texts, blocking=prepared.blocking)
         run.note(prepared, stream.out.ordinal_of(stream.acked))
+        if prepared.blocking:
+            at.follow_homing(prepared.texts)
 
     def pause(self, now: float, *, park: bool = True) -> None:
         """Pause at a line boundary. *park* False: the printer has moved away by itself."""

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from bridge.gcode.failures import Failure, Kind, Severity
+from bridge.gcode.modal import Modal
 from bridge.gcode.replies import Action, BadTool, Reply, ResetReason, Start, Text, parse
 from bridge.gcode.sdcard import CardReply
 from schemas.jobs import AttemptEvent
@@ -52,6 +53,8 @@ def react(printer: "Printer", reply: Reply, now: float) -> None:
 
 def _rebooted(printer: "Printer", now: float) -> None:
     new = printer.link.is_new_boot(now)
+    if printer.run is None:
+        printer.modal = Modal()
     if printer.state not in CONNECTED or not new:
         return
     if printer.state in ACTIVE:

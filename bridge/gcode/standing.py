@@ -152,6 +152,7 @@ class Standing:
 
     def ordered(self, texts: list[bytes]) -> None:
         """*texts* go out between the job's lines: remember what they change."""
+        self.follow_homing(texts)
         joined = self.link.stream.dialect.joined_modes
         if self.run is None:
             for text in texts:
@@ -159,6 +160,11 @@ class Standing:
             return
         stream = self.link.stream
         self.run.trail.order(stream.out.ordinal_of(stream.sent), texts)
+
+    def follow_homing(self, texts: list[bytes]) -> None:
+        """A whole G28 finds the place again."""
+        if not self.position_known and b"G28" in texts:
+            self.position_known = True
 
     @property
     def stop_reach(self) -> StopReach:

@@ -157,6 +157,10 @@ def test_a_quick_stop_loses_the_position_and_says_so() -> None:
     host.go()
     assert host.attempts[-1] is _A.CANCELLED
     assert not picture(host.printer, host.now, port=None, baud=None).position_known
+    host.firmware.stuck.clear()
+    host.start(b"G28\nG1 X1\n", "G2")
+    host.go()
+    assert host.printer.position_known
 
 
 def test_a_failed_job_has_a_script_of_its_own() -> None:
@@ -288,6 +292,30 @@ def test_heat_without_a_job_ends_with_its_lease() -> None:
     host.wait(2.0)
     assert host.firmware.executed.count(b"M104 S0") == 1
     assert "heat_lease" in host.warnings
+
+
+def test_who_sets_a_target_renews_the_lease() -> None:
+    """It counts from the last wish, not from the first."""
+    host = connected()
+    host.say(b" T:200.0 /200.0 B:60.0 /60.0 @:0 B@:0\n")
+    host.printer.tick(host.now)
+    host.now += 800.0
+    host.printer.order(["M104 S200"], "again")
+    host.printer.tick(host.now)
+    assert host.printer.lease.left_s(host.now) == 900.0
+
+
+def test_a_reboot_forgets_the_modes() -> None:
+    """What the firmware remembers is what it says after its start."""
+    host = connected(scripts={})
+    host.printer.order(["G91", "M83"], "modes")
+    host.go()
+    assert not host.printer.modal.absolute
+    host.now += 60.0
+    host.firmware.last = 0
+    host.say(b"start\n")
+    host.wait(2.0)
+    assert host.printer.modal.absolute
 
 
 def test_a_runaway_stops_the_machine() -> None:

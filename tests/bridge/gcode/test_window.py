@@ -1,6 +1,9 @@
 """How many lines may be in flight, and what a ring that is too small teaches (serial 4)."""
 
+from dataclasses import replace
+
 from bridge.gcode.dialects import MARLIN
+from bridge.gcode.replies import Ack
 from bridge.gcode.stream import Stream
 from bridge.gcode.window import GROW_AFTER, MAX_GROW_AFTER, Window
 from tests.fakes.conversation import Conversation
@@ -81,6 +84,29 @@ def test_a_resend_with_one_line_in_flight_says_nothing_about_the_ring() -> None:
     for _ in range(5):
         made.shrink()
     assert answers_until(made, 4) == 3 * GROW_AFTER
+
+
+def test_a_window_that_a_person_chose_is_not_widened() -> None:
+    """serial 12/#27: ADVANCED_OK may narrow it, never more than that."""
+    stream = Stream(lossless=True)
+    stream.configure(replace(MARLIN, window=2), fixed=True)
+    stream.feed(LINES[:200], blocking=False)
+    most = 0
+    for number in range(1, 100):
+        stream.take(0.0)
+        most = max(most, stream.in_flight)
+        stream.on_ack(Ack(number=number, free=15), 0.0)
+    assert most == 2
+
+
+def test_free_slots_count_beside_bytes_on_a_uart() -> None:
+    """serial 12/#27, #66: whichever is less."""
+    stream = Stream(lossless=False)
+    stream.feed([b"G1 X1"] * 50, blocking=False)
+    for number in range(1, 40):
+        stream.take(0.0)
+        stream.on_ack(Ack(number=number, free=1), 0.0)
+    assert stream.take(0.0).count(b"\n") + stream.in_flight <= 2
 
 
 def test_a_small_ring_behind_a_lossless_link_is_not_overrun_for_long() -> None:
