@@ -4,10 +4,14 @@ The same application as in a container, with nothing assumed between two events:
 what printers report is read from rows at the start of each, what a change is to set in motion is
 done before it ends. One event loop lives as long as the process; the database is opened by the
 first event. infra/aws/template.yaml says how they are deployed.
+
+What functions cannot do: a body of more than about 4.5 MB never reaches them (the gateway answers
+413), so large files go straight to the object store (``POST /print-files/uploads``); OctoPrint's
+push needs paths that WebSocket APIs do not have (`/sockjs/info` says so); what nobody asks for
+happens once a minute.
 """
 
 import asyncio
-import dataclasses
 import functools
 import logging
 import os
@@ -33,18 +37,9 @@ from api.gateway.post import GatewayPoster
 Event = dict[str, Any]
 T = TypeVar("T")
 
-#: A function gets 6 MB an event, and a body comes in base64: what is larger goes straight to S3.
-MAX_UPLOAD_BYTES = 4_500_000
 JSON_TYPES = ["text/", "application/json", "application/openapi+json", "application/javascript"]
 
 _log = logging.getLogger("gantry.function")
-
-
-def function_settings() -> Settings:
-    """The settings of this process. Raises `SettingError`."""
-    settings = load()
-    most = min(settings.max_upload_bytes, MAX_UPLOAD_BYTES)
-    return dataclasses.replace(settings, max_upload_bytes=most)
 
 
 class Process:
@@ -181,7 +176,7 @@ def _scope(event: Event) -> dict[str, Any]:
 
 @functools.cache
 def _this() -> Process:
-    return Process(function_settings())
+    return Process(load())
 
 
 def http(event: Event, context: object) -> Any:

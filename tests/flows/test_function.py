@@ -8,11 +8,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from moto.server import ThreadedMotoServer
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -97,9 +99,18 @@ class CloudFarm:
         return self.call("GET", f"/printers/{self.printer['id']}")
 
     def queue(self, name: str, text: str) -> int:
-        """Upload a file and queue a job for it."""
+        """Send a file straight to the store and queue a job for it."""
         eventually(lambda: self.status()["gcode_state"] == "IDLE", 30, "the printer is idle")
-        made = self.call("POST", "/print-files/upload", files={"file": (name, text.encode())})
+        content = text.encode()
+        announced = {"size_bytes": len(content), "sha256": sha256(content).hexdigest()}
+        offer = self.call("POST", "/print-files/uploads", json=announced)
+        sent = httpx.request(
+            offer["method"], offer["url"], headers=offer["headers"], content=content
+        )
+        assert sent.is_success, sent.text
+        done = f"/print-files/uploads/{offer['upload_id']}/complete"
+        body = {"size_bytes": len(content), "filename": name}
+        made = self.call("POST", done, json=body)
         job = self.call("POST", "/jobs", json={"item_name": name, "print_file_id": made["id"]})
         return int(job["id"])
 
@@ -112,6 +123,23 @@ class CloudFarm:
             return bool(status == "completed")
 
         eventually(over, timeout_s, f"job {job} is completed", every_s=0.3)
+
+    def progressed(self, job: int) -> None:
+        """Wait until the print has gone on for a while."""
+        before = self.call("GET", f"/jobs/{job}").get("progress") or 0
+
+        def further() -> bool:
+            shown = self.call("GET", f"/jobs/{job}")
+            return shown["status"] == "completed" or (shown.get("progress") or 0) > before + 3
+
+        eventually(further, 90, f"job {job} goes on", every_s=0.3)
+
+    def attempts(self, job: int) -> int:
+        """How often the job was started."""
+        return sum(
+            event["type"] == "job_started" and event["data"]["scheduled_job_id"] == job
+            for event in self.call("GET", "/events?limit=500")
+        )
 
     def lines(self) -> list[str]:
         """What the firmware ran."""
@@ -131,13 +159,27 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def farm(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudFarm]:
+def store() -> Iterator[str]:
+    """An object store with the farm's bucket: the storage URL."""
+    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    moto.start()
+    host, port = moto.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    httpx.put(f"{endpoint}/farm-files", trust_env=False).raise_for_status()
+    yield f"s3://farm-files/farm?region=us-east-1&endpoint={endpoint}&direct=yes"
+    moto.stop()
+
+
+@pytest.fixture(scope="module")
+def farm(
+    server: Server, store: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[CloudFarm]:
     directory = tmp_path_factory.mktemp("cloud")
     environment = {
         "GANTRY_DATABASE_URL": server.url(),
         "GANTRY_DATA_DIR": str(directory / "data"),
         "GANTRY_SETUP_TOKEN": SETUP_TOKEN,
-        "GANTRY_SETUP_TOKEN": SETUP_TOKEN,
+        "GANTRY_STORAGE_URL": store,
         "GANTRY_LIVE_INTERVAL_S": "1",
         "GANTRY_BEAT_S": "5",
         "GANTRY_DEAD_S": "20",
@@ -154,7 +196,7 @@ def farm(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
         check=False,
     )
     assert migrated.returncode == 0, migrated.stderr.decode()
-    with Cloud(environment, directory) as cloud:
+    with Cloud(environment, directory, freeze=True) as cloud:
         farm = CloudFarm(cloud, directory)
         try:
             farm.set_up()
@@ -203,3 +245,42 @@ def test_a_dashboard_behind_the_gateway_sees_a_print_and_comes_back_where_it_was
             frame = json.loads(socket.recv(timeout=10))
             again += [frame] if "id" in frame and frame["type"] != "hello" else []
     assert [frame["id"] for frame in again] == [frame["id"] for frame in numbered[2:]]
+
+
+@pytest.mark.timeout(300)
+def test_a_long_print_survives_what_a_cloud_does(farm: CloudFarm, vase: str) -> None:
+    """175 618 lines while events come doubled, late and out of order, processes are frozen between
+    them and taken away, and the gateway ends the sockets: nothing lost, nothing twice (R53, R54).
+    """
+    before = len(farm.lines())
+    chaos = farm.cloud.chaos
+    chaos.double, chaos.delay = 0.3, 0.3
+    try:
+        job = farm.queue("vase.gcode", vase)
+        for _ in range(3):
+            farm.progressed(job)
+            farm.cloud.kill("websocket")
+            farm.cloud.kill("http")
+            farm.cloud.cut_sockets()
+        farm.completed(job, 200)
+    finally:
+        chaos.double = chaos.delay = 0.0
+    expected = commands_of(vase)
+    assert farm.printed_since(before, len(expected)) == expected
+    shown = farm.call("GET", f"/jobs/{job}")
+    assert shown["status"] == "completed"
+    assert farm.attempts(job) == 1
+
+
+def test_a_file_that_never_came_or_is_another_prints_nothing(farm: CloudFarm) -> None:
+    """What lies in the store is verified before it becomes a file (R28)."""
+    content = b"G28\nG1 X1\n"
+    announced = {"size_bytes": len(content), "sha256": sha256(content).hexdigest()}
+    offer = farm.call("POST", "/print-files/uploads", json=announced)
+    done = f"/print-files/uploads/{offer['upload_id']}/complete"
+    body = {"size_bytes": len(content), "filename": "a.gcode"}
+    assert farm.http.post(done, json=body).status_code == 404
+    other = httpx.put(offer["url"], headers=offer["headers"], content=b"G28\nG1 X2\n")
+    if other.is_success:  # a store that does not check the signed checksum itself
+        assert farm.http.post(done, json=body).status_code == 400
+    assert farm.http.post(done, json=body).status_code == 404
