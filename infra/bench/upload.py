@@ -1,4 +1,4 @@
-"""An upload of 200 MB through each face: seconds and extra memory, beside a bare body reader."""
+"""Uploads through each face: seconds and extra memory, beside a bare body reader."""
 
 import os
 import socket
@@ -10,27 +10,36 @@ from typing import Any
 from infra.bench.api import served
 from infra.bench.table import Figure, show
 
-SIZE_BYTES = 200 * 1024 * 1024
+TIMED_MB = 50
+TIMES = 5  # the best of: what else the machine does is not the question
+LARGE_MB = 500
 LINE = b"G1 X100.123 Y100.456 E0.01234 F1800\n"
 BOUNDARY = b"----gantrybench"
 
 
 def run(*, as_json: bool = False) -> None:
     """Measure and print."""
-    block = LINE * (1024 * 1024 // len(LINE))
-    count = SIZE_BYTES // len(block)
     with served(1) as facts:
-        bare_s, _ = _send(facts, "/bench/sink", [], block, count)
-        token = f"X-API-Key: {facts['token']}"
-        v1_s, v1_mb = _send(facts, "/api/v1/print-files/upload", [token], block, count)
-        key = f"X-Api-Key: {facts['octoprint_key']}"
         path = f"/octoprint/{facts['slug']}/api/files/local"
-        octo_s, octo_mb = _send(facts, path, [key], block, count)
-    figures = [Figure("bare body reader with sha256", bare_s, "s")]
-    for name, seconds, mb in (("v1", v1_s, v1_mb), ("OctoPrint", octo_s, octo_mb)):
-        figures.append(Figure(f"{name}: time", seconds, "s", bare_s, "s"))
-        figures.append(Figure(f"{name}: extra RSS", mb, "MB", goal="<= 32 MB"))
-    title = f"upload of {SIZE_BYTES // 1024**2} MB, scanned for metadata and temperatures"
+        faces = {
+            "v1": ("/api/v1/print-files/upload", [f"X-API-Key: {facts['token']}"]),
+            "OctoPrint": (path, [f"X-Api-Key: {facts['octoprint_key']}"]),
+        }
+        targets = {"bare": ("/bench/sink", list[str]()), **faces}
+        runs = [
+            {name: _send(facts, *target, TIMED_MB)[0] for name, target in targets.items()}
+            for _ in range(TIMES)
+        ]
+        best = {name: min(run[name] for run in runs) for name in targets}
+        figures = [Figure(f"{TIMED_MB} MB, bare body reader with sha256", best["bare"], "s")]
+        for name in faces:
+            what = f"{TIMED_MB} MB, {name}"
+            figures.append(Figure(what, best[name], "s", best["bare"], "s", "ratio <= 1.5"))
+        for name, target in faces.items():
+            seconds, extra_mb = _send(facts, *target, LARGE_MB)
+            figures.append(Figure(f"{LARGE_MB} MB, {name}", seconds, "s"))
+            figures.append(Figure("  its extra RSS", extra_mb, "MB", goal="<= 32 MB"))
+    title = "uploads, hashed, stored durably, scanned for metadata and temperatures"
     show(title, figures, as_json=as_json)
 
 
@@ -39,9 +48,11 @@ class Refused(RuntimeError):
 
 
 def _send(
-    facts: dict[str, Any], path: str, headers: list[str], block: bytes, count: int
+    facts: dict[str, Any], path: str, headers: list[str], size_mb: int
 ) -> tuple[float, float]:
     """(seconds until the answer, extra MB of resident memory at the highest)."""
+    block = LINE * (1024 * 1024 // len(LINE))
+    count = size_mb * 1024 * 1024 // len(block)
     head = (
         b"--" + BOUNDARY + b'\r\nContent-Disposition: form-data; name="file"; '
         b'filename="bench.gcode"\r\nContent-Type: text/plain\r\n\r\n'
