@@ -213,7 +213,8 @@ class Intake:
 
 async def _last_position(organization_id: int) -> int:
     """Of the queue's end: whoever comes later stands behind everybody of the same priority."""
-    waits = Job.filter(organization_id=organization_id, state__in=tuple(JOB_WAITING))
+    states = (*JOB_WAITING, JobState.SUBMITTED)
+    waits = Job.filter(organization_id=organization_id, state__in=states, deleted_at=None)
     last = await waits.order_by("-position").first()
     return last.position if last is not None else 0
 

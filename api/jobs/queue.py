@@ -203,7 +203,7 @@ class Queue:
             for job in await self._places(by, listed):
                 await job.save(update_fields=["position"])
             change.note(by, "jobs.reordered", ("job", ""), job_ids=wanted)
-            change.wake("scheduler", f"events:{by.organization_id}")
+            change.wake("scheduler")
             for job in listed.values():
                 change.record(happened(job, "job.updated", by.user_id))
         return len(listed)
