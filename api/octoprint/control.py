@@ -214,8 +214,9 @@ class Control:
             if heater in given_c and seen.target_c
         }
         await self._orders.targets(visit, moves.shifted(now_c, given_c), profile)
-        offsets_c = {**before, **given_c}
-        await self._store.keep(visit, "offsets_updated", {"offsets_c": offsets_c})
+        await self._store.keep(
+            visit, "offsets_updated", lambda row: {"offsets_c": {**row.offsets_c, **given_c}}
+        )
 
     async def terminal(self, visit: Visit) -> Response:
         """Lines from a terminal; they work while printing too. M112 goes its own way."""

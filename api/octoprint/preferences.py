@@ -1,6 +1,6 @@
 """Settings of a printer or pool that only OctoPrint's clients know, as rows of this face."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from api.events.service import Ledger
@@ -12,6 +12,8 @@ __all__ = ["Preferences", "PreferencesStore"]
 
 #: The profile that every printer has from the beginning.
 PROFILE_ID = "_default"
+
+Build = Callable[[Preferences], Mapping[str, Any]]
 
 
 class PreferencesStore:
@@ -31,21 +33,20 @@ class PreferencesStore:
             offsets_c={},
         )
 
-    async def keep(self, visit: Visit, what: str, values: Mapping[str, Any]) -> None:
-        """Set the columns *values*. *what* is said to the audit. The caller has checked the right.
+    async def keep(self, visit: Visit, what: str, build: Build) -> None:
+        """Set the columns that *build* makes of the row as it is in this moment.
 
-        Whoever shows this printer builds its answers again.
+        *what* is said to the audit. The caller has checked the right. Whoever shows this printer
+        builds its answers again.
         """
         tree = visit.tree.key
+        mine = {"organization_id": visit.at.organization_id}
         async with self._ledger.change() as change:
-            row = await Preferences.get_or_none(tree=tree)
-            if row is None:
-                row = Preferences(tree=tree, organization_id=visit.at.organization_id)
-            row.update_from_dict(dict(values))
-            if not await Preferences.filter(tree=tree).exists():
-                await Preferences.bulk_create([row])
-            else:
-                await row.save(update_fields=[*values])
+            await Preferences.get_or_create(tree=tree, defaults=mine)
+            row = await Preferences.filter(tree=tree).select_for_update().get()
+            values = dict(build(row))
+            row.update_from_dict(values)
+            await row.save(update_fields=[*values])
             kind, _, number = tree.partition(":")
             change.note(visit.by, f"{kind}.{what}", (kind, number), fields=sorted(values))
             if visit.pool is None:

@@ -108,7 +108,7 @@ class ProfileFace:
         if profile in (kept.current, _default(profiles)):
             raise Conflict("The default profile and the current one cannot be deleted.")
         if profiles.pop(profile, None) is not None:
-            await self._store.keep(visit, _KEPT, {"profiles": profiles})
+            await self._store.keep(visit, _KEPT, lambda _: {"profiles": profiles})
         return done()
 
     async def names(self, visit: Visit) -> Sequence[dict[str, str]]:
@@ -132,7 +132,7 @@ class ProfileFace:
             return
         wanted = {"profile": own_fields(profiles[profile])}
         await self._printers.update(visit.by, visit.printer.id, wanted)
-        await self._store.keep(visit, _KEPT, {"profiles": profiles, "current": profile})
+        await self._store.keep(visit, _KEPT, lambda _: {"profiles": profiles, "current": profile})
 
     def _all(self, visit: Visit, kept: Preferences) -> Profiles:
         """What is kept, with the current one as the printer has it now."""
@@ -148,7 +148,7 @@ class ProfileFace:
         if given.get("default") is True:
             for key, one in profiles.items():
                 one["default"] = key == identifier
-        await self._store.keep(visit, _KEPT, {"profiles": profiles})
+        await self._store.keep(visit, _KEPT, lambda _: {"profiles": profiles})
 
     async def _shown(self, visit: Visit) -> Profiles:
         if visit.pool is not None:

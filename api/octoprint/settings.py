@@ -64,9 +64,11 @@ class SettingsFace:
             raise Invalid("appearance.name takes a name.")
         at = await self._changed(visit, wanted)
         if wanted.kept:
-            before = (await self._store.of(visit.tree.key)).settings
-            kept = with_kept(before, wanted.kept)
-            await self._store.keep(visit, "settings_updated", {"settings": kept})
+            await self._store.keep(
+                visit,
+                "settings_updated",
+                lambda row: {"settings": with_kept(row.settings, wanted.kept)},
+            )
         if wanted.allow_cross_origin is not None:
             await self._accounts.set_organization_setting(
                 visit.by, visit.at.organization_id, SETTING, wanted.allow_cross_origin or None
