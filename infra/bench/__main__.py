@@ -4,7 +4,7 @@ import argparse
 import importlib
 import sys
 
-NAMES = ("sender", "api", "upload", "login", "command", "feed")
+NAMES = ("serial", "api", "upload", "login", "command", "feed")
 
 
 def main() -> int:
@@ -12,7 +12,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m infra.bench",
         description="Measure Gantry. Every figure stands beside a reference of the same run.",
-        epilog="examples:\n  make bench\n  make bench ARGS=sender\n  make bench ARGS='api --json'",
+        epilog="examples:\n  make bench\n  make bench ARGS=serial\n  make bench ARGS='api --json'",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="default: all")

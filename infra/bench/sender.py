@@ -3,10 +3,11 @@
     python -m infra.bench.sender [--json] [--lines N]
 
 The device is a minimal responder on a pty, its own process: it answers every line with `ok`, as
-fast as it can (`free`), a millisecond later (`latency1ms`), or at the pace of a 115200 baud wire
-(`baud115200`). The loops `window1` and `window4` only write numbered lines and count answers: no
-printer would be safe with them, nothing in Python can be much faster. Figures of different runs do
-not compare; the ratio to `window4` of the same run does.
+fast as it can (`free`), a millisecond later (`latency1ms`), at the pace of a 115200 baud wire
+(`baud115200`), or when its planner of 16 moves of 2 ms has room (`planner2ms`; three busy loops
+beside, and what counts is how often that planner ran dry). The loops `window1` and `window4` only
+write numbered lines and count answers: no printer would be safe with them, nothing in Python can be
+much faster. Figures of different runs do not compare; the ratio to `window4` of the same run does.
 """
 
 import argparse
@@ -20,24 +21,30 @@ import tempfile
 import time
 import tty
 from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import reduce
 from operator import xor
 from pathlib import Path
 
+from infra.bench import peers
 from infra.bench.table import Figure, show
 
-SCENARIOS = {"free": 100_000, "latency1ms": 4_000, "baud115200": 1_200}
+SCENARIOS = {"free": 100_000, "latency1ms": 4_000, "baud115200": 1_200, "planner2ms": 5_000}
 GOALS = {
     "free": ">= 20 000, ratio >= 0.33",
     "latency1ms": ">= 2 900",
     "baud115200": ">= 280",
+    "planner2ms": "0 starvations",
 }
 HOSTS = ("sender", "window4", "window1")
 _BITS_PER_BYTE = 10
 _BAUD = 115_200
 _LATENCY_S = 0.001
 _OK = b"ok\n"
+PLANNER_BLOCKS, SEGMENT_S, _PLANNER_LATENCY_S = 16, 0.002, 0.0003
+HOGS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,7 @@ class Result:
     lines_per_s: float
     cpu_s_per_100k: float
     rss_mb: float
+    starvations: int = 0
 
 
 def text(index: int) -> str:
@@ -63,6 +71,8 @@ class Wire:
     def __init__(self, scenario: str) -> None:
         self._scenario = scenario
         self._free_at = 0.0
+        self._ends: deque[float] = deque(maxlen=PLANNER_BLOCKS)
+        self.starvations = 0
 
     def answers(self, data: bytes, now: float) -> list[float]:
         """The moments at which the lines in *data* are answered."""
@@ -71,6 +81,8 @@ class Wire:
             return [now] * lines
         if self._scenario == "latency1ms":
             return [now + _LATENCY_S] * lines
+        if self._scenario == "planner2ms":
+            return [self._planned(now) for _ in range(lines)]
         moments = []
         for line in data.splitlines(keepends=True):
             self._free_at = max(now, self._free_at) + len(line) * _BITS_PER_BYTE / _BAUD
@@ -78,9 +90,21 @@ class Wire:
                 moments.append(self._free_at + len(_OK) * _BITS_PER_BYTE / _BAUD)
         return moments
 
+    def _planned(self, now: float) -> float:
+        """When a move that comes now has its place in the planner."""
+        ends = self._ends
+        full = len(ends) == PLANNER_BLOCKS
+        place = max(now, ends[0]) if full else now
+        if full and now > ends[-1]:
+            self.starvations += 1
+        ends.append(max(now, ends[-1] if ends else now) + SEGMENT_S)
+        return place + _PLANNER_LATENCY_S
+
 
 def respond(scenario: str) -> None:
     """Be the device: print the pty's path, answer until it is hung up, print what was seen."""
+    with suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, -10)  # a board does not compete for this computer
     master, slave = pty.openpty()
     tty.setraw(slave)
     print(os.ttyname(slave), flush=True)
@@ -112,7 +136,8 @@ def respond(scenario: str) -> None:
             first = first or now
             seen += data.count(b" G1 ")
         due.extend(wire.answers(data, now))
-    print(json.dumps({"lines": seen, "seconds": last - first}), flush=True)
+    result = {"lines": seen, "seconds": last - first, "starvations": wire.starvations}
+    print(json.dumps(result), flush=True)
 
 
 # --- the hosts -------------------------------------------------------------------------------
@@ -142,6 +167,8 @@ def command(host: str, port: str, file: Path, count: int) -> list[str]:
     if host == "sender":
         options = ["--port", port, "--baud", str(_BAUD), "--file", str(file), "--exit-when-done"]
         return [sys.executable, "-m", "bridge.sender", *options]
+    if host in peers.PACKAGES:
+        return peers.command(host, port, file)
     return [
         *(sys.executable, "-m", "infra.bench.sender", "--role", host),
         *("--port", port, "--lines", str(count)),
@@ -174,7 +201,20 @@ def measure(host: str, scenario: str, count: int, file: Path) -> Result:
     if process.returncode != 0 or seen["lines"] < count:
         raise RuntimeError(f"{host} printed {seen['lines']} of {count} lines: {complaint.strip()}")
     cpu_s = usage.ru_utime + usage.ru_stime
-    return Result(count / seen["seconds"], cpu_s / count * 100_000, peak_kb / 1024)
+    rate, cpu_s_per_100k = count / seen["seconds"], cpu_s / count * 100_000
+    return Result(rate, cpu_s_per_100k, peak_kb / 1024, seen["starvations"])
+
+
+@contextmanager
+def hogs(count: int) -> Iterator[None]:
+    """*count* busy loops beside."""
+    started = [subprocess.Popen([sys.executable, "-c", "while 1: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for hog in started:
+            hog.kill()
+            hog.wait()
 
 
 def _peak_kb(pid: int) -> int:
@@ -187,12 +227,25 @@ def _peak_kb(pid: int) -> int:
     return int(found[0].split()[1]) if found else 0
 
 
-def figures_of(scenario: str, count: int, directory: Path) -> list[Figure]:
-    """Every host in *scenario*, as figures beside `window4`."""
+def figures_of(
+    scenario: str, count: int, directory: Path, hosts: Sequence[str] = HOSTS
+) -> list[Figure]:
+    """Every one of *hosts* in *scenario*, as figures beside `window4`."""
     file = directory / f"{scenario}.gcode"
     file.write_text("".join(f"{text(index)}\n" for index in range(count)), "ascii")
-    results = {host: measure(host, scenario, count, file) for host in HOSTS}
+    with hogs(HOGS if scenario == "planner2ms" else 0):
+        results = {host: measure(host, scenario, count, file) for host in hosts}
     bare, ours = results["window4"], results["sender"]
+    if scenario == "planner2ms":
+        return [
+            Figure(
+                f"{scenario}: {host}",
+                result.starvations,
+                "starvations",
+                goal=GOALS[scenario] if host == "sender" else "",
+            )
+            for host, result in results.items()
+        ]
     figures = [
         Figure(
             f"{scenario}: {host}",

@@ -1,0 +1,177 @@
+"""Many rooms at once, each a real link and nothing behind it: a load for the API.
+
+A room proves its key, greets, works by its configuration, journals and finishes every command at
+once, and sends a picture of all its printers every second. One process holds hundreds of them.
+"""
+
+import asyncio
+import base64
+import contextlib
+import time
+from dataclasses import dataclass, field
+
+import httpx
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+from schemas.commands import CommandState
+from schemas.link import (
+    AUTH_SCHEME,
+    LINK_PATH,
+    NONCE_PATH,
+    Body,
+    Cmd,
+    CmdGot,
+    CommandFact,
+    Desired,
+    Fact,
+    FactBatch,
+    Hello,
+    LiveSnap,
+    Port,
+    RemoteStop,
+    Reported,
+    Resume,
+    Sender,
+    Welcome,
+    signed_text,
+)
+from schemas.printer import Live, PrinterState, Temperature
+from schemas.session import LinkSession
+
+BACK_S = 0.5  # before a room that lost its link dials again, with its own jitter added
+
+
+def new_key() -> tuple[Ed25519PrivateKey, str]:
+    """A private key, and its public half as the API keeps it."""
+    key = Ed25519PrivateKey.generate()
+    return key, base64.b64encode(key.public_key().public_bytes_raw()).decode()
+
+
+@dataclass(slots=True)
+class Room:
+    """One bridge. *printers*: their numbers; *url*: of an API, or a proxy in front of several."""
+
+    url: str
+    uid: str
+    key: Ed25519PrivateKey
+    ports: list[str]
+    printers: list[int]
+    live_s: float = 1.0
+    sees: bool = True  # False: nothing changes, so nothing is shown
+    up_at: float = 0.0
+    drops: int = 0
+    done: list[str] = field(default_factory=list)
+    frames_up: int = 0
+    frames_down: int = 0
+    _seq: int = 0
+    _turn: int = 0
+
+    async def run(self, http: httpx.AsyncClient) -> None:
+        """Keep the link up until cancelled."""
+        while True:
+            with contextlib.suppress(
+                ConnectionClosed, WebSocketException, httpx.HTTPError, OSError
+            ):
+                async with await self._dial(http) as socket:
+                    await self._serve(socket)
+            self.up_at = 0.0
+            self.drops += 1
+            await asyncio.sleep(BACK_S * (1 + hash(self.uid) % 100 / 100))
+
+    async def _dial(self, http: httpx.AsyncClient) -> connect:
+        answer = await http.post(f"{self.url}{NONCE_PATH}", json={"bridge_id": self.uid})
+        nonce = answer.raise_for_status().json()["nonce"]
+        signature = base64.b64encode(self.key.sign(signed_text(self.uid, nonce))).decode()
+        proof = f'{AUTH_SCHEME} bridge="{self.uid}", nonce="{nonce}", signature="{signature}"'
+        return connect(
+            "ws" + self.url.removeprefix("http") + LINK_PATH,
+            additional_headers={"Authorization": proof},
+            compression=None,
+            ping_interval=None,
+            proxy=None,
+            open_timeout=30,
+        )
+
+    async def _serve(self, socket: ClientConnection) -> None:
+        session = LinkSession(Sender.AGENT, time.monotonic())
+        session.say(self._hello(), time.monotonic())
+        await self._flush(session, socket)
+        shown = asyncio.create_task(self._show(session, socket))
+        try:
+            async for text in socket:
+                self.frames_down += 1
+                body = session.receive(text, time.monotonic())
+                if isinstance(body, Welcome):
+                    self.up_at = time.monotonic()
+                elif body is not None:
+                    self._answer(session, body)
+                await self._flush(session, socket)
+        finally:
+            shown.cancel()
+
+    def _hello(self) -> Hello:
+        ports = [Port(port_id=name, device=f"/dev/{name}") for name in self.ports]
+        return Hello(
+            protocols=(1, 1),
+            bridge_id=self.uid,
+            boot_id="bench",
+            boot_count=1,
+            agent_version="bench",
+            ports=ports,
+            resume=Resume(journal_id=self.uid[:16], oldest_fact=1, newest_fact=self._seq),
+        )
+
+    def _answer(self, session: LinkSession, body: Body) -> None:
+        now = time.monotonic()
+        if isinstance(body, Desired) and body.part == body.parts:
+            session.say(Reported(version=body.version), now)
+        elif isinstance(body, Cmd):
+            session.say(CmdGot(seq=body.seq), now)
+            self._finish(session, body.id, CommandState.STARTED, CommandState.DONE)
+        elif isinstance(body, RemoteStop):
+            self._finish(session, body.id, CommandState.DONE)
+
+    def _finish(self, session: LinkSession, command: str, *states: CommandState) -> None:
+        facts = []
+        for state in states:
+            self._seq += 1
+            fact = CommandFact(id=command, state=state)
+            facts.append(Fact(seq=self._seq, at_ms=self._seq, boot_id="bench", body=fact))
+        session.say(FactBatch(journal_id=self.uid[:16], facts=facts), time.monotonic())
+        self.done.append(command)
+
+    async def _show(self, session: LinkSession, socket: ClientConnection) -> None:
+        while True:
+            await asyncio.sleep(self.live_s)
+            if not self.up_at:
+                continue
+            session.tick(time.monotonic())
+            if self.sees:
+                session.say(self._snap(), time.monotonic())
+            await self._flush(session, socket)
+
+    def _snap(self) -> LiveSnap:
+        self._turn += 1
+        temps = {
+            "tool0": Temperature(200 + self._turn % 10 / 10, 200.0),
+            "bed": Temperature(60 + self._turn % 7 / 10, 60.0),
+        }
+        return LiveSnap(
+            printers=[
+                Live(printer=each, state=PrinterState.OPERATIONAL, temps=temps, temps_age_s=0.1)
+                for each in self.printers
+            ]
+        )
+
+    async def _flush(self, session: LinkSession, socket: ClientConnection) -> None:
+        while (text := session.data_to_send()) is not None:
+            self.frames_up += 1
+            await socket.send(text)
+
+
+def encoded(rooms: list[Room]) -> int:
+    """Bytes of one picture of each room, for a report."""
+    return sum(len(msgspec.json.encode(room._snap())) for room in rooms)
