@@ -13,7 +13,12 @@ FUNCTION_LINES = 60
 NESTING = 4
 SUPERVISORS = {
     "api/app.py",
+    "api/feed/hub.py",
+    "api/feed/service.py",
+    "api/feed/sockets.py",
     "api/link/facts.py",
+    "api/octoprint/push_channel.py",
+    "api/octoprint/push_requests.py",
     "api/scheduler/service.py",
     "api/telemetry/service.py",
     "bridge/agent/process.py",
