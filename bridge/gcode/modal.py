@@ -69,11 +69,16 @@ class Modal:
 
     def moved(self, texts: list[bytes]) -> None:
         """Take in the feedrate of the moves *texts*, in order."""
-        for text in reversed(texts):
-            if b" F" in text and text[:1] == b"G" and (match := _FEEDRATE.search(text)):
+        joined = b"\n".join(texts)
+        at = joined.rfind(b" F")
+        while at >= 0:
+            start = joined.rfind(b"\n", 0, at) + 1
+            match = _FEEDRATE.match(joined, at)
+            if match and joined[start : start + 1] == b"G":
                 scale = _MM_PER_INCH if self.inches else 1.0
                 self.feedrate_mm_min = float(match[1]) * scale
                 return
+            at = joined.rfind(b" F", 0, at)
 
     def refuse_tool(self, number: int) -> bool:
         """The firmware has no tool *number*; False when that was not the one we are at."""
