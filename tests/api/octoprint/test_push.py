@@ -353,3 +353,20 @@ async def test_an_interrupted_print_fails_with_its_reason(farm: Farm) -> None:
         await farm.room.report(farm.machine, fact)
         told = dict(await app.events("PrintFailed"))
     assert told["PrintFailed"]["reason"] == "error"
+
+
+async def test_an_app_that_asks_for_a_key_is_told_to_who_may_grant(farm: Farm) -> None:
+    """Contract 7 and 8: request_access with the token to decide with; end_request at its end."""
+    async with LiveSocket(farm.application, RAW) as socket:
+        app = await signed_in(farm, socket)
+        await app.hear("history")
+        asked = await farm.http.post("/octoprint/alpha/plugin/appkeys/request", json={"app": "Pad"})
+        assert asked.status_code == 201
+        told = await app.hear("plugin")
+        assert (told["plugin"], told["data"]["type"]) == ("appkeys", "request_access")
+        assert told["data"]["app_name"] == "Pad"
+        token = told["data"]["user_token"]
+        decision = f"/octoprint/alpha/plugin/appkeys/decision/{token}"
+        answer = await farm.post(decision, json={"decision": False})
+        assert answer.status_code == 204
+        assert (await app.hear("plugin"))["data"] == {"type": "end_request", "user_token": token}
