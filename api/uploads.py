@@ -67,6 +67,9 @@ class MultipartEvents:
         self._headers: list[tuple[bytes, bytes]] = []
         self._field, self._value = bytearray(), bytearray()
         self._ended = False
+        self._delimiter_bytes = len(boundary) + 4  # behind CR, LF and two hyphens
+        self._in_part = False
+        self._plain = False  # nothing of a delimiter can be pending
         try:
             self._parser = MultipartParser(
                 boundary,
@@ -87,11 +90,19 @@ class MultipartEvents:
             raise Invalid("The multipart boundary is too long.") from None
 
     def feed(self, data: bytes) -> deque[Event]:
-        """The events that *data* completes, oldest first."""
+        """The events that *data* completes, oldest first.
+
+        A delimiter begins with CR: amid a part, what has none is the part's, as it is.
+        """
+        if self._plain and b"\r" not in data:
+            return deque((data,))
         try:
             self._parser.write(data)
         except FormParserError:
             raise Invalid("The multipart body is malformed.") from None
+        tail = data[-self._delimiter_bytes :]
+        enough = len(tail) == self._delimiter_bytes
+        self._plain = self._in_part and enough and b"\r" not in tail
         events, self._events = self._events, deque()
         return events
 
@@ -127,12 +138,14 @@ class MultipartEvents:
 
     def _headers_finished(self) -> None:
         self._events.append(parse_head(self._headers))
+        self._in_part = True
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         self._events.append(data[start:end])
 
     def _part_end(self) -> None:
         self._events.append(PartOver())
+        self._in_part = False
 
     def _end(self) -> None:
         self._ended = True

@@ -24,6 +24,7 @@ from api.storage.protocol import Offer, Watch, Written
 
 BATCH_BYTES = 1024 * 1024  # a hop to a thread costs as much as hashing 100 KB
 READ_BYTES = 256 * 1024
+_MANY = 256  # chunks of a batch: so small that one piece is better
 ABANDONED_S = 24 * 3600.0  # a draft older than this belongs to a process that died
 _KEY = re.compile(r"[a-z0-9]+(?:/[a-z0-9]+)*")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -194,19 +195,23 @@ class LocalDraft:
             raise _unavailable(self._error)
 
     def _flush(self, chunks: list[bytes]) -> None:
+        """Chunk by chunk: a batch in one piece would be new memory every time, page by page."""
         with self._busy:
-            batch = b"".join(chunks)
-            self._sha256.update(batch)
-            self._sha1.update(batch)
-            view = memoryview(batch)
             try:
-                while view:
-                    view = view[self._file.write(view) :]
+                for chunk in chunks if len(chunks) < _MANY else [b"".join(chunks)]:
+                    self._sha256.update(chunk)
+                    self._sha1.update(chunk)
+                    self._write_whole(chunk)
+                    if self._watch is not None:
+                        self._watch(chunk)
             except OSError as error:
                 self._error = error
-            self._size_bytes += len(batch)
-            if self._watch is not None:
-                self._watch(batch)
+
+    def _write_whole(self, chunk: bytes) -> None:
+        view = memoryview(chunk)
+        while view:
+            view = view[self._file.write(view) :]
+        self._size_bytes += len(chunk)
 
     def _sync(self) -> None:
         os.fsync(self._file.fileno())

@@ -5,6 +5,8 @@ import time
 from collections.abc import AsyncIterator, Iterable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from quart import Quart, request
 
 from api.errors import Invalid
@@ -350,3 +352,21 @@ async def test_a_client_that_goes_away_ends_the_upload() -> None:
     server = Server([*messages_of(PRINT, 50)[:4], {"type": "http.disconnect"}])
     await call(server)
     assert (server.status, server.answer) == (400, b"bad_request")
+
+
+_BITS = [b"\r", b"\n", b"\r\n", b"--", b"--b", b"\r\n--b", b"\r\n--bx", b"G1 X1\n" * 9, b"", b"b"]
+
+
+@given(st.lists(st.sampled_from(_BITS), max_size=30).map(b"".join), st.integers(1, 60))
+def test_the_bytes_of_a_part_are_those_that_were_sent_however_they_are_cut(
+    content: bytes, step: int
+) -> None:
+    """Delimiters that are none, and pieces handed over as they are, change nothing (S45)."""
+    head = b'--bxy\r\nContent-Disposition: form-data; name="file"; filename="a.gcode"\r\n\r\n'
+    body = head + content + b"\r\n--bxy--\r\n"
+    core = MultipartEvents(b"bxy")
+    found = b""
+    for at in range(0, len(body), step):
+        found += b"".join(one for one in core.feed(body[at : at + step]) if isinstance(one, bytes))
+    core.finish()
+    assert found == content
