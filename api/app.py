@@ -51,6 +51,8 @@ from api.jobs.show import Shown
 from api.link.handler import LinkHandler
 from api.link.routes import LinkRoutes
 from api.link.socket import LinkEndpoint
+from api.logs import identified
+from api.metrics import MetricsRoutes, RequestMetrics
 from api.models_library.direct_routes import DirectUploadRoutes
 from api.models_library.routes import LibraryRoutes
 from api.models_library.service import Library
@@ -165,11 +167,14 @@ class Application:
         self.clock = clock or SystemClock()
         self.bus: Bus = bus or open_bus(settings)
         self.rooms = open_rooms(settings, self.clock, self.bus)
+        self.requests = RequestMetrics(self.clock)
         self.readiness = Readiness(self.rooms.storage.check)
         self.quart = _Quart("gantry", static_folder=None)
         self.quart.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
         self.v1 = V1(self.quart, self.rooms.accounts)
         self.octoprint = _register(self.quart, self.v1, self.rooms, settings, self.readiness)
+        metrics = MetricsRoutes(self.rooms.reports, self.rooms.telemetry, self.requests)
+        metrics.register(self.v1)
         _register_errors(self.quart, self.octoprint)
         self.handler = LinkHandler(self.rooms, self.clock, settings)
         self.link = LinkEndpoint(self.handler, self.bus, self.clock)
@@ -206,6 +211,7 @@ class Application:
         if scope["method"] == "GET" and telemetry.catching_up() and "/health" not in scope["path"]:
             await telemetry.caught_up()
         serve: Any = self.quart
+        send = self.requests.watching(scope["method"], identified(scope, send))
         if is_upload(scope):
             body = UploadBody(receive, send)
             scope[RECEIVE_KEY] = body.receive

@@ -139,6 +139,7 @@ class Commands:
             created_at=now,
             deadline_at=rules.deadline(verb, now),
         )
+        _log.info("%s for printer %d", verb, printer.id, extra={"command": command.id})
         change.record(_event(command, "command.issued", user_id=by.user_id))
         change.wake(f"bridge:{bridge_id}")
         return command

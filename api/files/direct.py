@@ -5,6 +5,7 @@ these (length and checksum are signed). `complete` reads what lies there, hashes
 as any upload; nothing that was not verified becomes a file. Asked twice, it is the same file.
 """
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from api.files.service import Files
 from api.principal import Principal
 from api.storage import Offer, Storage
 
+_ID = re.compile(r"([0-9a-f]{64})-([1-9][0-9]{0,12})", re.ASCII)
 OFFER_S = 900  # an upload that has begun by then may end later
 
 
@@ -25,9 +27,22 @@ class Announced:
     size_bytes: int
     sha256: str
 
+    @classmethod
+    def of(cls, upload_id: str) -> "Announced":
+        """What an `id` means. Raises `NotFound` for what is none."""
+        match = _ID.fullmatch(upload_id)
+        if match is None:
+            raise _not_sent()
+        return cls(int(match[2]), match[1])
+
+    @property
+    def id(self) -> str:
+        """The bytes' name as long as they are no file."""
+        return f"{self.sha256}-{self.size_bytes}"
+
     def key(self, by: Principal) -> str:
         """Where they go: of one organization, and of these bytes only."""
-        return f"uploads/{by.organization_id}/{self.sha256}-{self.size_bytes}"
+        return f"uploads/{by.organization_id}/{self.id}"
 
 
 class DirectUploads:
@@ -53,6 +68,12 @@ class DirectUploads:
         if offer is None:
             raise Conflict("Files come through this server: POST /api/v1/print-files/upload.")
         return offer
+
+    async def look_for(self, by: Principal, announced: Announced) -> None:
+        """Raises `NotFound` when the bytes have neither been sent nor become a file."""
+        by.require("files.write")
+        if not await self._storage.exists(announced.key(by)):
+            await self._known(by, announced)
 
     async def complete(self, by: Principal, announced: Announced, filename: str) -> Blob:
         """The bytes have been sent: take them in.
@@ -80,10 +101,7 @@ class DirectUploads:
         try:
             return await self._files.blob_by_sha256(by.organization_id, announced.sha256)
         except NotFound:
-            raise NotFound(
-                "No such bytes were sent; ask for an upload and send them first.",
-                code="file_not_found",
-            ) from None
+            raise _not_sent() from None
 
     async def _checked(self, key: str, announced: Announced) -> AsyncIterator[bytes]:
         """What lies there, refused before it becomes a file when its length is another."""
@@ -95,6 +113,12 @@ class DirectUploads:
             yield chunk
         if size_bytes != announced.size_bytes:
             raise _other_bytes(announced)
+
+
+def _not_sent() -> NotFound:
+    return NotFound(
+        "No such bytes were sent; ask for an upload and send them first.", code="file_not_found"
+    )
 
 
 def _other_bytes(announced: Announced) -> Invalid:

@@ -1,4 +1,4 @@
-"""Uploads straight to the object store: `POST /print-files/uploads`, and `…/{sha256}/complete`."""
+"""Uploads straight to the object store: `/print-files/uploads` and `…/{upload_id}/complete`."""
 
 from typing import Annotated
 
@@ -6,7 +6,6 @@ from pydantic import Field
 from quart import Response
 
 from api.describe import Answer, Doc
-from api.errors import Invalid
 from api.files.direct import OFFER_S, Announced, DirectUploads
 from api.http import Body, json_answer, json_body
 from api.models_library.answers import UploadAnswer
@@ -25,9 +24,8 @@ class UploadAsk(Body):
 
 
 class UploadDone(Body):
-    """The bytes that were sent, and their name."""
+    """What the bytes that were sent are called."""
 
-    size_bytes: int = Field(ge=1, le=2**40, description="Their number, as it was announced")
     filename: str = Field(min_length=1, max_length=300)
 
 
@@ -77,9 +75,10 @@ class DirectUploadRoutes:
         by = caller()
         by.require("files.write")
         body = await json_body(UploadAsk)
-        offer = await self._uploads.offer(by, Announced(body.size_bytes, body.sha256))
+        announced = Announced(body.size_bytes, body.sha256)
+        offer = await self._uploads.offer(by, announced)
         answer = {
-            "upload_id": body.sha256,
+            "upload_id": announced.id,
             "method": offer.method,
             "url": offer.url,
             "headers": offer.headers,
@@ -90,11 +89,9 @@ class DirectUploadRoutes:
     async def complete(self, upload_id: str) -> Response:
         """The file, read and verified."""
         by = caller()
-        by.require("files.write")
+        announced = Announced.of(upload_id)
+        await self._uploads.look_for(by, announced)
         body = await json_body(UploadDone)
-        if len(upload_id) != 64 or not set(upload_id) <= set("0123456789abcdef"):
-            raise Invalid("The upload is named by the sha256 of its bytes.")
-        announced = Announced(body.size_bytes, upload_id)
         filename = printable_name(body.filename)
         blob = await self._uploads.complete(by, announced, filename)
         row, _, is_new = await self._library.add_upload(by, blob, filename)

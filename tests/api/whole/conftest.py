@@ -154,7 +154,7 @@ async def _own(whole: Whole, admin: Principal) -> None:
         {
             "printer_id": str(printer["id"]),
             "file_id": str(file["id"]),
-            "upload_id": "0" * 64,
+            "upload_id": "0" * 64 + "-9",
             "model_id": str(file["model_id"]),
             "job_id": str(job["id"]),
             "pool_id": str(pool["id"]),

@@ -217,6 +217,7 @@ OTHERS = {
     ("POST", "/bridge/v1/nonce"): 422,
     ("GET", "/bridge/v1/files/<sha256>"): 401,
     ("GET", "/health"): 200,
+    ("GET", "/health/ready"): 200,
     ("GET", "/"): 200,
 }
 
