@@ -1,8 +1,8 @@
 """A print that the printer runs from its own card: started, followed and ended (serial 6).
 
-The host only asks how far it is (`M27`). There is no attempt behind it; the printer's state follows
-the same table, so that nothing else is started meanwhile. One that runs already when the connection
-is made is taken up, not ended.
+The host only asks how far it is (`M27`), or has it told (`M27 S5`) where the firmware can. There
+is no attempt behind it; the printer's state follows the same table, so that nothing else is started
+meanwhile. One that runs already when the connection is made is taken up, not ended.
 """
 
 from bridge.errors import LocalProtocolError
@@ -72,6 +72,9 @@ class CardPrint:
         at = self._standing
         match reply:
             case Printing(at_bytes, size_bytes):
+                at.link.card_heard(now)
+                if not self.active and not 0 < at_bytes < size_bytes:
+                    return  # a file is open and nothing runs
                 if not self.active and at.state is _S.OPERATIONAL:
                     at.step(_E.JOB)
                     at.step(_E.STREAM)
@@ -119,6 +122,8 @@ class CardPrint:
         self._paused = False
         self._since = now
         self._at_bytes = self._size_bytes = 0
+        if self._standing.link.can("AUTOREPORT_SD_STATUS"):
+            self._standing.link.stream.order([b"M27 S5"])
 
     def _end(self, now: float) -> None:
         at = self._standing

@@ -260,6 +260,11 @@ class Connection:
         heard_at = self.status.heard_at
         return self._reports_at if heard_at is None else max(heard_at, self._reports_at)
 
+    def card_heard(self, now: float) -> None:
+        """The firmware has told how far its print from the card is: ask when it falls silent."""
+        told = self.can("AUTOREPORT_SD_STATUS")
+        self._next_card_poll = now + (2 * CARD_POLL_S if told else CARD_POLL_S)
+
     def can(self, capability: str) -> bool:
         """Whether the firmware has said, or is known, to have *capability*."""
         told = self.status.capabilities.get(capability)

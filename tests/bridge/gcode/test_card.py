@@ -161,3 +161,25 @@ def test_an_upload_to_the_card_ends_without_hanging() -> None:
     host.wait(30.0)
     assert OrderDone("save") in host.happened
     assert host.printer.state is _S.OPERATIONAL
+
+
+def test_the_firmware_tells_by_itself_where_it_can() -> None:
+    """serial 6: M27 S5, and no question as long as it does."""
+    host = Host(m115=M115 + b"Cap:AUTOREPORT_SD_STATUS:1\n")
+    host.firmware.says[b"M27"] = b"SD printing byte 10/1000\n"
+    host.printer.opened(host.now, boots=False, lossless=True)
+    host.go()
+    assert b"M27 S5" in host.firmware.executed
+    asked = host.firmware.executed.count(b"M27")
+    for count in range(10):
+        host.say(b"SD printing byte %d/1000\n" % (20 + count))
+        host.wait(5.0)
+    assert host.firmware.executed.count(b"M27") == asked
+    host.wait(30.0)
+    assert host.firmware.executed.count(b"M27") > asked
+
+
+def test_an_open_file_that_does_not_run_is_no_print() -> None:
+    """Some firmwares say `0/size` from the moment a file is selected."""
+    host = with_card(b"SD printing byte 0/4000\n")
+    assert state(host) is _S.OPERATIONAL

@@ -5,9 +5,12 @@ import pytest
 from bridge.gcode.dialects import by_name
 from bridge.gcode.happenings import OrderDone
 from bridge.gcode.stream import Stream
+from schemas.jobs import AttemptState
+from schemas.printer import PrinterConfig
 from tests.fakes.conversation import Conversation
 from tests.fakes.families import Klipper, Mk3, Repetier, RepRapFirmware, Smoothie
 from tests.fakes.firmware import Firmware, lossy
+from tests.fakes.host import Host
 
 LINES = [b"G1 X%d Y%d" % (index % 200, index * 7 % 100) for index in range(200)]
 
@@ -181,6 +184,20 @@ def test_no_blank_line_is_ever_sent(dialect: str, family: type[Firmware]) -> Non
     assert OrderDone("poll") in talk.events
     assert all(b"\n\n" not in data and data[:1] != b"\n" for data in talk.written)
     assert talk.stream.acked == len(LINES) + 1
+
+
+@pytest.mark.parametrize(("dialect", "drain"), [("teacup", b"G4 P0"), ("marlin", b"M400")])
+def test_a_pause_and_an_end_wait_in_the_families_own_way(dialect: str, drain: bytes) -> None:
+    """serial 6: old firmwares know no M400."""
+    host = Host(PrinterConfig(id=1, slug="", name="", port_id="", dialect=dialect))
+    host.connect()
+    host.start(b"G1 X1\nM0\nG1 X2\n")
+    host.go()
+    assert drain in host.firmware.executed
+    host.printer.resume(host.now)
+    host.go()
+    assert host.firmware.executed[-1] == drain
+    assert host.attempts[-1] is AttemptState.COMPLETED
 
 
 def test_a_lost_answer_on_a_firmware_that_drops_repeats_is_found_soon() -> None:
