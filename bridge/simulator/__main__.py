@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from bridge.simulator.device import DeviceError, LinkInUse
+from bridge.simulator.families import FAMILIES
 from bridge.simulator.process import Simulator
 from bridge.simulator.virtual import VirtualAddressError, VirtualPrinter
 
@@ -79,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--boot-delay", type=float, metavar="S", help="seconds from reset to start (default 0)")
     add("--advanced-ok", action="store_true", help="answer ok N17 P15 B3")
     add("--reset-on-open", action="store_true", help="opening the port resets the board")
+    add("--firmware", choices=FAMILIES, metavar="FAMILY", help=f"one of {', '.join(FAMILIES)}")
     add("--faults", metavar="SPEC", help="faults to make, see the examples")
     add("--seed", type=int, metavar="N", help="seed of the faults (default 0)")
     add("--log", metavar="FILE", help="append every executed command to FILE")

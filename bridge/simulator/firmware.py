@@ -24,6 +24,12 @@ from bridge.simulator.waits import Wait
 BUFSIZE = 4
 POWER_UP = "PowerUp"
 EXTERNAL_RESET = "External Reset"
+#: What acts when its line is read, in a family without emergency parser (serial 7).
+_READ_CODES = {
+    b"M108": EmergencyCode.BREAK,
+    b"M112": EmergencyCode.KILL,
+    b"M410": EmergencyCode.QUICK_STOP,
+}
 
 
 class Firmware:
@@ -52,8 +58,9 @@ class Firmware:
         """Take bytes from the link. While booting or killed they are lost."""
         if self._dead():
             return
-        for emergency in self._emergency.feed(data):
-            self._react(emergency, now)
+        if self._profile.family.emergency_parser:
+            for emergency in self._emergency.feed(data):
+                self._react(emergency, now)
         self._machine.receiver.feed(data)
         self._run(now)
 
@@ -62,7 +69,7 @@ class Firmware:
         if now >= self._boot_at:
             self._boot_at = inf
             self._booted = True
-            self._out.extend(boot_text(self._reason))
+            self._out.extend(boot_text(self._reason, self._profile.family))
         if not self._dead():
             self._machine.protect(now)
         if self._dead():
@@ -130,6 +137,8 @@ class Firmware:
         while not self._machine.killed:
             while len(queue) < BUFSIZE and (command := following()) is not None:
                 queue.append(command)
+                if command.head in _READ_CODES and not self._profile.family.emergency_parser:
+                    self._react(Emergency(_READ_CODES[command.head]), now)
             if not queue:
                 return
             if self._work is None:
@@ -168,8 +177,13 @@ class Firmware:
 
     def _finish(self, command: Command, now: float) -> None:
         if command.head not in ANSWERED_BY_THEMSELVES:
-            self._out.append(self._advanced_ok(command, now) if self._profile.advanced_ok else "ok")
+            self._out.append(self._ok(command, now))
         self._queue.popleft()
+
+    def _ok(self, command: Command, now: float) -> str:
+        if self._profile.advanced_ok:
+            return self._advanced_ok(command, now)
+        return self._profile.family.ok.format(number=command.number or "").rstrip()
 
     def _advanced_ok(self, command: Command, now: float) -> str:
         """`ok N17 P15 B3`; the acknowledged command still holds its place in the queue."""

@@ -43,7 +43,7 @@ class Machine:
         self.profile = profile
         self.pace = pace
         self.say = say
-        self.receiver = Receiver(profile.rx_bytes, say)
+        self.receiver = Receiver(profile.rx_bytes, say, profile.family)
         self.motion = Motion(pace)
         self.nozzles = [self._nozzle(index) for index in range(profile.hotends)]
         self.bed = Heater(
@@ -51,7 +51,7 @@ class Machine:
         )
         self.tool = 0
         self.fans: dict[int, int] = {}
-        self.keepalive_s = 2.0
+        self.keepalive_s = 2.0 if profile.family.keepalive else 0.0
         self.temperature_report = Repeating()
         self.position_report = Repeating()
         self.killed = False

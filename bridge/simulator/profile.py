@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from uuid import NAMESPACE_URL, uuid5
 
+from bridge.simulator.families import MARLIN, Family
+
 FIRMWARE = "bugfix-2.1.x"
 BUILT = "Oct 13 2024 12:00:00"
 
@@ -72,10 +74,13 @@ class Profile:
     advanced_ok: bool = False
     boot_delay_s: float = 0.0
     heater_faults: dict[str, HeaterFault] = field(default_factory=dict)
+    family: Family = MARLIN
 
 
-def boot_text(reason: str) -> list[str]:
+def boot_text(reason: str, family: Family = MARLIN) -> list[str]:
     """The lines after a reset; *reason* is Marlin's word for it, for example `PowerUp`."""
+    if family.boot is not None:
+        return list(family.boot)
     return [
         "start",
         reason,
@@ -91,6 +96,13 @@ def firmware_info(profile: Profile) -> list[str]:
     """The answer to M115 without its `ok`."""
     x_mm, y_mm, z_mm = profile.bed_size_mm
     corners = f"min:{{x:0.0000,y:0.0000,z:0.0000}},max:{{x:{x_mm:.4f},y:{y_mm:.4f},z:{z_mm:.4f}}}"
+    family = profile.family
+    if family.identity is not None:
+        tools = (
+            f" EXTRUDER_COUNT:{profile.hotends}" if "PROTOCOL_VERSION" in family.identity else ""
+        )
+        known = family.capabilities or frozenset()
+        return [family.identity + tools, *(f"Cap:{name}:1" for name in sorted(known))]
     identity = (
         f"FIRMWARE_NAME:Marlin {FIRMWARE} ({BUILT}) "
         "SOURCE_CODE_URL:github.com/MarlinFirmware/Marlin PROTOCOL_VERSION:1.0 "

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from functools import reduce
 from operator import xor
 
+from bridge.simulator.families import MARLIN, Family, Repeats
+
 MAX_CMD_SIZE = 96
 # Escapes and backspaces shrink a line, so it may be longer as received than as stored.
 _MAX_RECEIVED = 4 * MAX_CMD_SIZE
@@ -42,9 +44,12 @@ class Receiver:
     *say* is called with each reply line. *last* is the last accepted number.
     """
 
-    __slots__ = ("_held", "_lines", "_say", "_size", "_unfinished", "last")
+    __slots__ = ("_family", "_held", "_lines", "_say", "_size", "_unfinished", "last")
 
-    def __init__(self, size_bytes: int, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, size_bytes: int, say: Callable[[str], None], family: Family = MARLIN
+    ) -> None:
+        self._family = family
         self._size = size_bytes
         self._say = say
         self._lines: deque[bytes] = deque()
@@ -92,30 +97,50 @@ class Receiver:
     def _accept_numbered(self, line: bytes) -> Command | None:
         match = _NUMBER.match(line)
         number = int(match[1]) if match else 0
+        star = line.rfind(b"*")
         if b"M110" in line:
             number = _renumbering(line, number)
-        elif number != self.last + 1:
-            if not self.last - 1 <= number <= self.last:
-                self._refuse("Line Number is not Last Line Number+1")
+        elif not self._follows(number):
             return None
-        star = line.rfind(b"*")
-        if star < 0:
-            self._refuse("No Checksum with line number")
-            return None
-        if _integer(line[star + 1 :]) != reduce(xor, line[:star]):
-            self._refuse("checksum mismatch")
+        if self._family.checks and not self._intact(line, star, number):
             return None
         self.last = number
         start = match.end() if match else 1
-        return Command(line[start:star].strip(b" "), number)
+        end = star if star >= 0 else len(line)
+        return Command(line[start:end].strip(b" "), number)
 
-    def _refuse(self, error: str) -> None:
-        self._say(f"Error:{error}, Last Line: {self.last}")
+    def _follows(self, number: int) -> bool:
+        """Whether a line *number* is the next one; if not, it is answered as the family does."""
+        repeats = self._family.repeats
+        if number == self.last + 1 or repeats is Repeats.EXECUTED:
+            return True
+        repeated = self.last - 1 <= number <= self.last
+        if not (repeated and repeats is Repeats.SILENT):
+            self._refuse("Line Number is not Last Line Number+1", number)
+        return False
+
+    def _intact(self, line: bytes, star: int, number: int) -> bool:
+        if star < 0:
+            self._refuse("No Checksum with line number", number)
+            return False
+        if _integer(line[star + 1 :]) != reduce(xor, line[:star]):
+            self._refuse("checksum mismatch", number)
+            return False
+        return True
+
+    def _refuse(self, why: str, number: int) -> None:
+        family = self._family
+        if family.mute:
+            return
+        values = {"why": why, "last": self.last, "next": self.last + 1, "got": number}
+        if family.error is not None:
+            self._say(family.error.format(**values))
         self._lines.clear()
         self._unfinished = b""
         self._held = 0
-        self._say(f"Resend: {self.last + 1}")
-        self._say("ok")
+        self._say(family.resend.format(**values))
+        if family.resend_ok:
+            self._say("ok")
 
 
 def _stored(line: bytes) -> bytes:

@@ -95,7 +95,10 @@ def report_temperatures(machine: Machine, command: Command, now: float) -> None:
 
 
 def report_temperatures_every(machine: Machine, command: Command, now: float) -> None:
-    """M155 S<seconds>."""
+    """M155 S<seconds>; a family without it does not know the command."""
+    if not machine.profile.family.reports:
+        machine.say('echo:Unknown command: "M155"')
+        return
     machine.temperature_report.start(min(numbers(command).get("S", 0.0), 60.0), now)
 
 

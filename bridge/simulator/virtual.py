@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from urllib.parse import parse_qsl, urlsplit
 
+from bridge.simulator.families import FAMILIES
 from bridge.simulator.faults import Faults, FaultSpecError
 from bridge.simulator.faults import parse as parse_faults
 from bridge.simulator.profile import Profile
@@ -46,6 +47,7 @@ class VirtualPrinter:
     boot_delay: float = 0.0
     advanced_ok: bool = False
     reset_on_open: bool = False
+    firmware: str = "marlin"
     faults: str = ""
     seed: int = 0
     log: str | None = None
@@ -57,6 +59,11 @@ class VirtualPrinter:
             value = getattr(self, parameter)
             if not low <= value <= high:
                 raise VirtualAddressError(parameter, f"{value} is not from {low} to {high}")
+        if self.firmware not in FAMILIES:
+            known = ", ".join(FAMILIES)
+            raise VirtualAddressError(
+                "firmware", f"{self.firmware!r} is unknown; known are {known}"
+            )
         self.planned_faults()
 
     def planned_faults(self) -> Faults:
@@ -77,6 +84,7 @@ class VirtualPrinter:
             advanced_ok=self.advanced_ok,
             boot_delay_s=self.boot_delay,
             heater_faults=self.planned_faults().heaters,
+            family=FAMILIES[self.firmware],
         )
 
     def arguments(self, link: str) -> list[str]:
@@ -157,6 +165,7 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     "boot_delay": _real,
     "advanced_ok": _switch,
     "reset_on_open": _switch,
+    "firmware": _plain,
     "faults": _plain,
     "seed": _whole,
     "log": _plain,

@@ -10,8 +10,11 @@ import sys
 import venv
 from pathlib import Path
 
-#: host, what is installed for it
-PACKAGES = {"printcore": "Printrun", "octoprint": "OctoPrint"}
+#: host, what is installed for it; Printrun's window would be built from source and is not needed
+PACKAGES = {
+    "printcore": ("--no-deps", "Printrun", "pyserial", "platformdirs"),
+    "octoprint": ("OctoPrint",),
+}
 
 _PROGRAMS = {
     "printcore": """
@@ -75,10 +78,10 @@ def ready() -> list[str]:
     if not python.exists():
         venv.create(home, with_pip=True)
     usable = []
-    for host, package in PACKAGES.items():
+    for host, packages in PACKAGES.items():
         mark = home / f"{host}.py"
         if not mark.exists():
-            install = [str(python), "-m", "pip", "install", "--quiet", package]
+            install = [str(python), "-m", "pip", "install", "--quiet", *packages]
             if subprocess.run(install, check=False).returncode != 0:
                 print(f"{host} cannot be installed here and is left out", file=sys.stderr)
                 continue

@@ -17,6 +17,7 @@ from bridge.sender.jobfile import JobFile
 from bridge.sender.linejournal import LineJournal, Standing
 from bridge.sender.memory import Kept
 from bridge.serial.links import FLOW_CONTROLLED, Link
+from bridge.simulator.families import MARLIN, Family
 from bridge.simulator.faults import Cable, Faults
 from bridge.simulator.firmware import Firmware
 from bridge.simulator.pace import Pace
@@ -92,6 +93,7 @@ class Bench:
         faults: Faults | None = None,
         config: PrinterConfig = CONFIG,
         box: BlackBox | None = None,
+        family: Family = MARLIN,
     ) -> None:
         self.random = Random(seed)
         self.now = 1000.0
@@ -107,7 +109,7 @@ class Bench:
         self._box = box
         self.page = bytearray(LineJournal.SIZE_BYTES)
         self._cable = Cable(faults or Faults())
-        self.firmware = Firmware(Profile(), Pace(speed))
+        self.firmware = Firmware(Profile(family=family), Pace(speed))
         self.firmware.power_on(self.now)
         self.host = self._new_host()
 

@@ -73,3 +73,12 @@ def test_arguments_are_what_the_command_line_reads() -> None:
     assert options.pop("link") == "/tmp/link"
     assert options.pop("ready_fd") is None
     assert VirtualPrinter(**options) == printer
+
+
+def test_a_firmware_family_is_chosen_by_its_name() -> None:
+    """In the address, on the command line, in the profile; an unknown one names those there are."""
+    printer = parse("virtual://p?firmware=mk3")
+    assert "--firmware=mk3" in printer.arguments("/tmp/p")
+    assert printer.profile().family.identity is not None
+    with pytest.raises(VirtualAddressError, match="known are marlin, "):
+        parse("virtual://p?firmware=grbl")

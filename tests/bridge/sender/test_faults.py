@@ -1,0 +1,120 @@
+"""Printers, files and neighbours that go wrong under real processes (serial 12)."""
+
+import os
+import pty
+import shutil
+import signal
+import threading
+import time
+import tty
+from pathlib import Path
+
+import pytest
+
+from bridge.control.messages import Configure, Verdict
+from schemas.jobs import AttemptState
+from schemas.printer import PrinterConfig, PrinterState
+from tests.fakes.owner import CUBE, Owner, Processes, commands_of
+
+pytestmark = pytest.mark.flow
+_S, _A = PrinterState, AttemptState
+
+
+def printed_whole(owner: Owner, executed: list[bytes]) -> None:
+    """The attempt is complete and every line was executed once."""
+    assert owner.attempt(_A.COMPLETED).grant == "G1"
+    assert executed[: len(commands_of(CUBE))] == commands_of(CUBE)
+
+
+def test_a_device_that_stalls_goes_on_without_a_line_twice(processes: Processes) -> None:
+    """serial 12/#57: stopped, then continued."""
+    printer, sender = processes.simulator("--speed", "100"), processes.sender()
+    owner = processes.owner(sender, 1)
+    owner.connect(printer.link)
+    owner.start()
+    owner.state(_S.PRINTING)
+    for stall_s in (0.5, 3.0):
+        printer.process.send_signal(signal.SIGSTOP)
+        owner.listen(stall_s)
+        printer.process.send_signal(signal.SIGCONT)
+        owner.listen(0.2)
+    owner.attempt(_A.COMPLETED)
+    printed_whole(owner, printer.printed())
+
+
+def test_a_neighbour_that_floods_or_freezes_disturbs_nobody(processes: Processes) -> None:
+    """serial 12/#58, #59, #61: each printer has a process of its own."""
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    os.set_blocking(master, False)
+    mad = threading.Event()
+
+    def flood() -> None:
+        while not mad.wait(0.002):
+            try:
+                os.write(master, b"\xff\x00T:9 Resend: 3\n" * 200)
+            except BlockingIOError:
+                pass
+
+    noise = threading.Thread(target=flood)
+    noise.start()
+    try:
+        flooded = processes.owner(processes.sender(8), 1)
+        config = PrinterConfig(id=8, slug="m", name="m", port_id="path:m", baud=115200)
+        flooded.ask(Configure(id="c", config=config, device=os.ttyname(slave)))
+        frozen = processes.simulator("--speed", "20", name="frozen")
+        icy = processes.owner(processes.sender(9), 1)
+        icy.connect(frozen.link)
+        icy.start()
+        icy.state(_S.PRINTING)
+        frozen.process.send_signal(signal.SIGSTOP)
+        printer = processes.simulator("--speed", "400", name="good")
+        owner = processes.owner(processes.sender(7), 1)
+        owner.connect(printer.link)
+        owner.start()
+        owner.attempt(_A.COMPLETED)
+        printed_whole(owner, printer.printed())
+        memory = Path(f"/proc/{flooded.adopted.pid}/status").read_text("ascii")
+        assert int(memory.split("VmHWM:")[1].split()[0]) < 40_000
+    finally:
+        mad.set()
+        noise.join()
+        os.close(master)
+        os.close(slave)
+
+
+def test_a_file_that_is_deleted_prints_to_its_end(processes: Processes) -> None:
+    """serial 12/#63: the descriptor is kept; a file that shrinks ends the job with a reason."""
+    printer, sender = processes.simulator("--speed", "300"), processes.sender()
+    owner = processes.owner(sender, 1)
+    owner.connect(printer.link)
+    copy = processes.directory / "copy.gcode"
+    shutil.copy(CUBE, copy)
+    owner.start(copy)
+    owner.state(_S.PRINTING)
+    copy.unlink()
+    owner.attempt(_A.COMPLETED)
+    printed_whole(owner, printer.printed())
+
+
+def test_a_printer_comes_back_under_another_name(processes: Processes) -> None:
+    """serial 12/#41, #42, #43; safety M05, R39: told at once, found again, heaters off first."""
+    printer = processes.simulator("--speed", "100", "--faults", "unplug_at=300:1.0")
+    owner = processes.owner(processes.sender(), 1)
+    owner.connect(printer.link)
+    owner.start()
+    owner.alarm("port_lost")
+    assert owner.attempt(_A.INTERRUPTED).grant == "G1"
+    end = time.monotonic() + 10
+    while not printer.link.exists():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    other = processes.directory / "ttyUSB1"
+    printer.link.rename(other)
+    config = PrinterConfig(id=7, slug="p", name="p", port_id="path:x")
+    answer = owner.ask(Configure(id="moved", config=config, device=str(other)))
+    assert answer.verdict is Verdict.DONE
+    owner.state(_S.OPERATIONAL)
+    owner.listen(1.0)
+    late = printer.printed()
+    assert late[-2:] == [b"M104 S0", b"M140 S0"]
