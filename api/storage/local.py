@@ -26,7 +26,7 @@ BATCH_BYTES = 1024 * 1024  # a hop to a thread costs as much as hashing 100 KB
 READ_BYTES = 256 * 1024
 _MANY = 256  # chunks of a batch: so small that one piece is better
 ABANDONED_S = 24 * 3600.0  # a draft older than this belongs to a process that died
-_KEY = re.compile(r"[a-z0-9]+(?:/[a-z0-9]+)*")
+_KEY = re.compile(r"[a-z0-9-]+(?:/[a-z0-9-]+)*")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 

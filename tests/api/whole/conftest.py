@@ -1,9 +1,9 @@
 """The whole API with two organizations in it: everybody who may ask, and a row of everything."""
 
 import asyncio
+import zlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -33,6 +33,7 @@ class Whole:
     http: httpx.AsyncClient
     secrets: dict[str, str | None]
     ids: dict[str, str]
+    transport: httpx.ASGITransport
 
     def path(self, path: str, **other: str) -> str:
         """*path* of a route with the ids of what exists, or *other* ones."""
@@ -76,7 +77,7 @@ async def farm_with_all(
     transport = httpx.ASGITransport(app=application, raise_app_exceptions=False)
     try:
         async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
-            yield await asyncio.create_task(_fill(application, client, directory))
+            yield await asyncio.create_task(_fill(application, client, transport))
     finally:
         await application.shutdown()
 
@@ -109,7 +110,9 @@ async def person(organization_id: int, role: Role) -> Principal:
     )
 
 
-async def _fill(application: Application, client: httpx.AsyncClient, directory: Path) -> Whole:
+async def _fill(
+    application: Application, client: httpx.AsyncClient, transport: httpx.ASGITransport
+) -> Whole:
     application.database.__enter__()
     accounts = application.rooms.accounts
     first = await accounts.setup("admin", "a@b.example", "Correct-horse-7", "test")
@@ -123,7 +126,7 @@ async def _fill(application: Application, client: httpx.AsyncClient, directory: 
     secrets: dict[str, str | None] = {"nobody": None, "stranger": "odin_" + "x" * 43}
     for name, principal in people.items():
         _, secrets[name] = await accounts.create_token(principal, name, [], None)
-    whole = Whole(application, client, secrets, {})
+    whole = Whole(application, client, secrets, {}, transport)
     await _own(whole, people["admin"])
     return whole
 
@@ -187,6 +190,12 @@ async def _own(whole: Whole, admin: Principal) -> None:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def whole(farm_with_all: Whole) -> Whole:
+async def whole(farm_with_all: Whole, request: pytest.FixtureRequest) -> Whole:
     farm_with_all.application.database.__enter__()  # for this test's own look at the rows
+    # Every test asks from an address of its own: what one guesses wrong does not hold up others.
+    number = zlib.crc32(request.node.nodeid.encode())
+    farm_with_all.transport.client = (
+        f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",
+        1,
+    )
     return farm_with_all
