@@ -51,7 +51,7 @@ async def _room(application: Application, number: int, each: int) -> Room:
     ports = [f"virtual:r{number}p{count}" for count in range(each)]
     now = application.clock.now()
     names = [f"r{number}-p{count}" for count in range(each)]
-    await Slug.bulk_create([Slug(slug=name, kind="printer", created_at=now) for name in names])
+    await Slug.bulk_create([Slug(slug=name) for name in names])
     await Printer.bulk_create(
         [
             Printer(
@@ -114,7 +114,7 @@ def apis(url: str, folder: Path, count: int, **settings: str) -> Iterator[list[A
     running: list[Api] = []
     try:
         for number in range(count):
-            running.append(Api(url, folder / f"api{number}", **settings))
+            running += [Api(url, folder / f"api{number}", **settings)]  # each is ended, in any case
         yield running
     finally:
         for each in running:

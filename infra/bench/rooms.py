@@ -8,10 +8,10 @@ import asyncio
 import base64
 import contextlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import httpx
-import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
@@ -28,9 +28,11 @@ from schemas.link import (
     Desired,
     Fact,
     FactBatch,
+    FactBody,
     Hello,
     LiveSnap,
     Port,
+    PrinterFact,
     RemoteStop,
     Reported,
     Resume,
@@ -62,6 +64,7 @@ class Room:
     live_s: float = 1.0
     sees: bool = True  # False: nothing changes, so nothing is shown
     up_at: float = 0.0
+    linked: asyncio.Event = field(default_factory=asyncio.Event)
     drops: int = 0
     done: list[str] = field(default_factory=list)
     frames_up: int = 0
@@ -78,6 +81,7 @@ class Room:
                 async with await self._dial(http) as socket:
                     await self._serve(socket)
             self.up_at = 0.0
+            self.linked.clear()
             self.drops += 1
             await asyncio.sleep(BACK_S * (1 + hash(self.uid) % 100 / 100))
 
@@ -106,6 +110,8 @@ class Room:
                 body = session.receive(text, time.monotonic())
                 if isinstance(body, Welcome):
                     self.up_at = time.monotonic()
+                    self.linked.set()
+                    self._begin(session)
                 elif body is not None:
                     self._answer(session, body)
                 await self._flush(session, socket)
@@ -124,6 +130,13 @@ class Room:
             resume=Resume(journal_id=self.uid[:16], oldest_fact=1, newest_fact=self._seq),
         )
 
+    def _begin(self, session: LinkSession) -> None:
+        """What is true when the link stands: every printer is idle."""
+        session.say(self._snap(), time.monotonic())
+        if self._seq == 0:
+            idle = PrinterState.OPERATIONAL
+            self._tell(session, [PrinterFact(printer=each, state=idle) for each in self.printers])
+
     def _answer(self, session: LinkSession, body: Body) -> None:
         now = time.monotonic()
         if isinstance(body, Desired) and body.part == body.parts:
@@ -135,13 +148,15 @@ class Room:
             self._finish(session, body.id, CommandState.DONE)
 
     def _finish(self, session: LinkSession, command: str, *states: CommandState) -> None:
-        facts = []
-        for state in states:
-            self._seq += 1
-            fact = CommandFact(id=command, state=state)
-            facts.append(Fact(seq=self._seq, at_ms=self._seq, boot_id="bench", body=fact))
-        session.say(FactBatch(journal_id=self.uid[:16], facts=facts), time.monotonic())
+        self._tell(session, [CommandFact(id=command, state=state) for state in states])
         self.done.append(command)
+
+    def _tell(self, session: LinkSession, bodies: Sequence[FactBody]) -> None:
+        facts = []
+        for body in bodies:
+            self._seq += 1
+            facts.append(Fact(seq=self._seq, at_ms=self._seq, boot_id="bench", body=body))
+        session.say(FactBatch(journal_id=self.uid[:16], facts=facts), time.monotonic())
 
     async def _show(self, session: LinkSession, socket: ClientConnection) -> None:
         while True:
@@ -170,8 +185,3 @@ class Room:
         while (text := session.data_to_send()) is not None:
             self.frames_up += 1
             await socket.send(text)
-
-
-def encoded(rooms: list[Room]) -> int:
-    """Bytes of one picture of each room, for a report."""
-    return sum(len(msgspec.json.encode(room._snap())) for room in rooms)
