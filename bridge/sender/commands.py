@@ -173,6 +173,7 @@ class Commands:
                 profile = printer.config.profile
                 lines = [_target_line(*item, profile) for item in targets_c.items()]
                 printer.order(lines, token)
+                printer.lease.renew(now)
         return False
 
     def _stop(self, now: float) -> None:

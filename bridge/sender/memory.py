@@ -47,8 +47,12 @@ class Running(msgspec.Struct, frozen=True):
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
-    """The file's content. *halted*: why the printer was stopped, None when it is not."""
+    """The file's content. *halted*: why the printer was stopped, None when it is not.
 
+    *clean*: that life ended by itself, with what it had heated cooled down.
+    """
+
+    clean: bool = False
     halted: str | None = None
     running: Running | None = None
     events: list[Event] = []
@@ -58,9 +62,11 @@ _decoder = msgspec.msgpack.Decoder(Memory)
 
 
 def load(path: Path) -> Memory:
-    """What the last life left; an empty memory when there is none or it cannot be read."""
+    """What the last life left; without a file a clean one, a damaged file is no clean end."""
     try:
         return _decoder.decode(path.read_bytes())
+    except FileNotFoundError:
+        return Memory(clean=True)
     except (OSError, msgspec.DecodeError):
         return Memory()
 

@@ -91,7 +91,8 @@ class Service:
         for happening in self._device.events():
             self.happened(happening, now)
         self._box.close(now)
-        self._save(Memory(halted=self._memory.halted, events=self._log.waiting()))
+        left = self._log.waiting()
+        self._save(Memory(clean=True, halted=self._memory.halted, events=left))
         self._adoption.close()
         self._loop.close()
 
@@ -249,6 +250,9 @@ class Service:
                 self._interrupted(left.running, problem, now)
         if left.halted is not None:
             self._device.stop(left.halted, now)
+        if not left.clean:  # killed: who knows what it had heated (safety M01)
+            self._device.printer.distrust()
+        self._save(self._memory)
 
     def _come_back(self, running: Running, now: float) -> str | None:
         """Try to take the print up; why that is not possible, None when it is tried."""

@@ -11,13 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from bridge.control.messages import Configure, Verdict
+from bridge.control.messages import Configure, SetTargets, Status, Verdict
 from schemas.jobs import AttemptState
 from schemas.printer import PrinterConfig, PrinterState
 from tests.fakes.owner import CUBE, Owner, Processes, commands_of
 
 pytestmark = pytest.mark.flow
 _S, _A = PrinterState, AttemptState
+
+
+def nozzle_target(status: Status) -> float | None:
+    """The target of the nozzle in degrees Celsius, None before it is known."""
+    nozzle = status.live.temps.get("tool0")
+    return nozzle.target_c if nozzle is not None else None
 
 
 def printed_whole(owner: Owner, executed: list[bytes]) -> None:
@@ -118,3 +124,30 @@ def test_a_printer_comes_back_under_another_name(processes: Processes) -> None:
     owner.listen(1.0)
     late = printer.printed()
     assert late[-2:] == [b"M104 S0", b"M140 S0"]
+
+
+def test_heat_without_a_job_does_not_outlive_a_killed_sender(processes: Processes) -> None:
+    """safety M01: 210 degrees by command, kill -9; the next life switches off before all else."""
+    printer, sender = processes.simulator(), processes.sender()
+    owner = processes.owner(sender, 1)
+    owner.connect(printer.link)
+    hot = SetTargets(id="hot", targets_c={"tool0": 210.0, "bed": 60.0})
+    assert owner.ask(hot).verdict is Verdict.DONE
+    owner.expect(Status, lambda one: nozzle_target(one) == 210.0)
+    sender.kill()
+    killed = time.monotonic()
+    again = processes.owner(processes.sender(), 2)
+    again.connect(printer.link)
+    again.expect(Status, lambda one: nozzle_target(one) == 0.0)
+    assert time.monotonic() - killed < 15.0
+
+
+def test_a_sender_that_ended_well_leaves_a_hot_printer_to_its_person(processes: Processes) -> None:
+    """Only a kill is a doubt: what somebody has heated at the machine since is his."""
+    printer, sender = processes.simulator(), processes.sender()
+    processes.owner(sender, 1).connect(printer.link)
+    sender.process.terminate()
+    assert sender.process.wait(20) == 0
+    before = len(printer.printed())
+    processes.owner(processes.sender(), 2).connect(printer.link)
+    assert b"M104 S0" not in printer.printed()[before:]
