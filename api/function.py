@@ -17,22 +17,19 @@ import logging
 import os
 from collections.abc import Coroutine, MutableMapping
 from typing import Any, TypeVar
-from urllib.parse import urlencode
 
-import orjson
 from mangum import Mangum
 
 from api import migrate as migrations
 from api.app import Application
 from api.config import Settings, load
-from api.errors import Problem
-from api.feed.door import Door, knock_of
+from api.feed.door import Door
 from api.gateway.bus import FunctionBus
 from api.gateway.errands import Errands, all_of
 from api.gateway.feeds import FeedSockets
 from api.gateway.links import LinkSockets
-from api.gateway.models import GatewaySocket
 from api.gateway.post import GatewayPoster
+from api.gateway.sockets import GatewaySockets
 
 Event = dict[str, Any]
 T = TypeVar("T")
@@ -62,6 +59,7 @@ class Process:
             clock,
             self._look,
         )
+        self._sockets = GatewaySockets(self._links, self._feeds)
         self._changed: set[tuple[int, int]] = set()  # (organization, printer) with a new picture
         rooms.telemetry.watch(lambda org, printer, moved: self._changed.add((org, printer)))
         self._bus.attend(Errands(self._links, self._feeds, rooms.scheduler).run)
@@ -110,20 +108,9 @@ class Process:
 
     async def socket(self, event: Event) -> Event:
         """An event of a WebSocket API; the answer counts for ``CONNECT`` only."""
-        context = event["requestContext"]
-        connection_id, kind = context["connectionId"], context["eventType"]
-        if kind == "CONNECT":
-            return await self._connect(connection_id, event)
-        socket = await GatewaySocket.get_or_none(connection_id=connection_id)
-        if socket is None:
-            return {"statusCode": 200}
-        room = self._feeds if socket.kind == "feed" else self._links
-        if kind == "DISCONNECT":
-            await room.gone(socket)
-        else:
-            await room.message(socket, event.get("body") or "")
-            await self._show()
-        return {"statusCode": 200}
+        answer = await self._sockets.take(event)
+        await self._show()
+        return answer
 
     async def _show(self) -> None:
         """Other processes and dashboards see the pictures that came."""
@@ -132,19 +119,6 @@ class Process:
         for organization_id in {organization for organization, _ in changed}:
             printers = {printer for owner, printer in changed if owner == organization_id}
             await self._feeds.pictures(organization_id, printers)
-
-    async def _connect(self, connection_id: str, event: Event) -> Event:
-        try:
-            knock = knock_of(_scope(event))
-            if (event.get("stageVariables") or {}).get("socket") == "feed":
-                await self._feeds.connect(connection_id, knock)
-            else:
-                await self._links.connect(connection_id, knock.header("authorization") or "")
-        except Problem as problem:
-            error = {"code": problem.code, "detail": problem.detail}
-            body = orjson.dumps({"detail": problem.detail, "error": error}).decode()
-            return {"statusCode": problem.kind.v1_status, "body": body}
-        return {"statusCode": 200}
 
     # The clock.
 
@@ -159,19 +133,6 @@ class Process:
             }
         )
         return {"failed": failed}
-
-
-def _scope(event: Event) -> dict[str, Any]:
-    """The upgrade of a ``$connect`` event as ASGI would show it."""
-    headers = [(name.encode(), value.encode()) for name, value in event["headers"].items()]
-    query = urlencode(event.get("queryStringParameters") or {})
-    address = event["requestContext"].get("identity", {}).get("sourceIp", "")
-    return {
-        "path": "/ws",
-        "headers": headers,
-        "query_string": query.encode(),
-        "client": (address, 0),
-    }
 
 
 @functools.cache

@@ -121,6 +121,11 @@ class FeedSockets:
         """The socket closed."""
         await GatewaySocket.filter(connection_id=socket.connection_id).delete()
 
+    async def end(self, socket: GatewaySocket) -> None:
+        """Close the socket; its owner comes back with a cursor."""
+        await self._poster.close(socket.connection_id)
+        await self.gone(socket)
+
     async def _sockets(self, organization_id: int) -> list[str]:
         rows = GatewaySocket.filter(kind="feed", organization_id=organization_id)
         return [row.connection_id for row in await rows.only("connection_id")]
@@ -165,8 +170,7 @@ class FeedSockets:
         try:
             return await self._accounts.behind(socket.credential_id)
         except NotAuthenticated:
-            await self._poster.close(socket.connection_id)
-            await self.gone(socket)
+            await self.end(socket)
             return None
 
     async def _post(self, connection_id: str, text: str) -> bool:

@@ -79,7 +79,7 @@ class LinkSockets:
         bridge = await Bridge.get(id=socket.bridge_id)
         session = self._session(socket)
         if session.state is LinkState.OPEN and bridge.epoch != socket.epoch:
-            await self._end(socket)
+            await self.end(socket)
             return
         body = session.receive(text, self._clock.monotonic())
         keep = True
@@ -89,7 +89,7 @@ class LinkSockets:
             keep = await self._take(socket, bridge, session, body, text)
         alive = await self._flush(socket, session)
         if session.closed is not None or not keep:
-            await self._end(socket)
+            await self.end(socket)
         elif alive and not isinstance(body, LiveSnap) and await self._waits(socket, bridge):
             await self.push(socket.connection_id, again=isinstance(body, Beat))
 
@@ -215,7 +215,7 @@ class LinkSockets:
         session = self._session(socket)
         found = await self._handler.outgoing(socket.bridge_id, socket.epoch, socket.desired_told)
         if found.standing is not Standing.CURRENT:
-            await self._end(socket)
+            await self.end(socket)
             return False
         bodies = found.bodies
         if again:
@@ -238,7 +238,8 @@ class LinkSockets:
                 return False
         return True
 
-    async def _end(self, socket: GatewaySocket) -> None:
+    async def end(self, socket: GatewaySocket) -> None:
+        """Close the socket: it counts no more."""
         await self._poster.close(socket.connection_id)
         await self.gone(socket)
 

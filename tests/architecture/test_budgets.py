@@ -13,6 +13,11 @@ FUNCTION_LINES = 60
 NESTING = 4
 SUPERVISORS = {
     "api/app.py",
+    "api/bridges/replicas.py",
+    "api/events/outbox.py",
+    "api/gateway/errands.py",
+    "api/gateway/sockets.py",
+    "api/postgres.py",  # raises everything again, as what it means
     "api/feed/hub.py",
     "api/feed/service.py",
     "api/feed/sockets.py",
@@ -102,6 +107,8 @@ def test_modules_of_models_are_imported_only_by_their_room(
     """A room's rows are its own; others ask its service."""
     foreign = []
     for path, tree in trees.items():
+        if path.relative_to(ROOT).parts[0] == "infra":
+            continue  # benchmarks furnish a farm faster than its own API would
         for node in ast.walk(tree):
             if not isinstance(node, ast.ImportFrom) or not node.module:
                 continue

@@ -208,9 +208,11 @@ def farm(
 def test_a_job_prints_through_functions_only(farm: CloudFarm) -> None:
     """A v1 job, started by the queue, printed line for line with nothing kept between events."""
     text = (ROOT / "infra" / "demo" / "cube_small.gcode").read_text()
+    eventually(lambda: farm.status()["gcode_state"] == "IDLE", 30, "the printer is idle")
+    before = len(farm.lines())
     job = farm.queue("cube.gcode", text)
     farm.completed(job, 90)
-    assert farm.printed_since(0, len(commands_of(text))) == commands_of(text)
+    assert farm.printed_since(before, len(commands_of(text))) == commands_of(text)
     assert farm.cloud.failures == []
 
 
