@@ -1,0 +1,90 @@
+"""Events of a WebSocket API: who is meant, and what becomes of it.
+
+Whatever goes wrong with a frame ends its socket: a room greets again and says once more what
+nobody acknowledged, a dashboard comes back with its cursor. The gateway itself only tells a client
+that something failed, and would leave the rest to luck.
+"""
+
+import logging
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+import orjson
+
+from api.errors import Problem
+from api.feed.door import knock_of
+from api.gateway.feeds import FeedSockets
+from api.gateway.links import LinkSockets
+from api.gateway.models import GatewaySocket
+
+Event = dict[str, Any]
+_TAKEN: Event = {"statusCode": 200}
+
+_log = logging.getLogger("gantry.gateway")
+
+
+class Ending(Protocol):
+    """What both kinds of sockets can do."""
+
+    async def message(self, socket: GatewaySocket, text: str) -> None:
+        """Take a frame."""
+
+    async def gone(self, socket: GatewaySocket) -> None:
+        """The socket closed."""
+
+    async def end(self, socket: GatewaySocket) -> None:
+        """Close it."""
+
+
+class GatewaySockets:
+    """Both WebSocket APIs: stage variable ``socket`` is ``feed`` for dashboards."""
+
+    def __init__(self, links: LinkSockets, feeds: FeedSockets) -> None:
+        self._links = links
+        self._feeds = feeds
+
+    async def take(self, event: Event) -> Event:
+        """Deal with *event*; the answer counts for ``CONNECT`` only."""
+        context = event["requestContext"]
+        connection_id, kind = context["connectionId"], context["eventType"]
+        if kind == "CONNECT":
+            return await self._connect(connection_id, event)
+        socket = await GatewaySocket.get_or_none(connection_id=connection_id)
+        if socket is None:
+            return _TAKEN
+        room: Ending = self._feeds if socket.kind == "feed" else self._links
+        if kind == "DISCONNECT":
+            await room.gone(socket)
+            return _TAKEN
+        try:
+            await room.message(socket, event.get("body") or "")
+        except Exception:  # noqa: BLE001 - supervisor: see the module's text
+            _log.exception("a frame of %s could not be taken; the socket ends", connection_id)
+            await room.end(socket)
+        return _TAKEN
+
+    async def _connect(self, connection_id: str, event: Event) -> Event:
+        try:
+            knock = knock_of(_scope(event))
+            if (event.get("stageVariables") or {}).get("socket") == "feed":
+                await self._feeds.connect(connection_id, knock)
+            else:
+                await self._links.connect(connection_id, knock.header("authorization") or "")
+        except Problem as problem:
+            error = {"code": problem.code, "detail": problem.detail}
+            body = orjson.dumps({"detail": problem.detail, "error": error}).decode()
+            return {"statusCode": problem.kind.v1_status, "body": body}
+        return _TAKEN
+
+
+def _scope(event: Event) -> dict[str, Any]:
+    """The upgrade of a ``$connect`` event as ASGI would show it."""
+    headers = [(name.encode(), value.encode()) for name, value in event["headers"].items()]
+    query = urlencode(event.get("queryStringParameters") or {})
+    address = event["requestContext"].get("identity", {}).get("sourceIp", "")
+    return {
+        "path": "/ws",
+        "headers": headers,
+        "query_string": query.encode(),
+        "client": (address, 0),
+    }
