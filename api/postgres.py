@@ -22,7 +22,12 @@ from tortoise.backends.base.client import (
     TransactionContext,
     TransactionContextPooled,
 )
-from tortoise.exceptions import BaseORMException, DBConnectionError, OperationalError
+from tortoise.exceptions import (
+    BaseORMException,
+    DBConnectionError,
+    OperationalError,
+    TransactionManagementError,
+)
 
 from api.db import Transient
 
@@ -177,6 +182,9 @@ class PostgresTransaction(TransactionWrapper):
     async def _translate_exceptions(self, func: Method, *args: Any, **kwargs: Any) -> Any:
         try:
             return await super()._translate_exceptions(func, *args, **kwargs)
+        except TransactionManagementError as error:
+            # Tortoise leaves such a transaction open; a read-only server is nobody's mistake here.
+            raise OperationalError(error) from error
         except BaseORMException:
             raise
         except Exception as error:

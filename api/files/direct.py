@@ -42,7 +42,7 @@ class Announced:
 
     def key(self, by: Principal) -> str:
         """Where they go: of one organization, and of these bytes only."""
-        return f"uploads/{by.organization_id}/{self.id}"
+        return f"uploads/{by.organization_id}/{self.sha256}/{self.size_bytes}"
 
 
 class DirectUploads:
