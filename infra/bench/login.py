@@ -27,7 +27,7 @@ def run(*, as_json: bool = False) -> None:
             stormy = measure(port, "/api/v1/printers", token, connections=2, seconds=SECONDS)
             logins = storm.get(60.0)
     figures = [
-        Figure("logins answered", logins / (SECONDS + 2.0), "/s"),
+        Figure("logins that succeed", logins / (SECONDS + 2.0), "/s"),
         Figure("GET /printers, p99", calm.p99_ms, "ms"),
         Figure("  during the storm", stormy.p99_ms, "ms", calm.p99_ms, "ms", "at most 20 ms more"),
     ]
@@ -47,7 +47,7 @@ async def _log_in(port: int, password: str, seconds: float) -> int:
         nonlocal answered
         while time.monotonic() < until:
             answer = await client.post("/api/v1/auth/login", json=body)
-            answered += answer.status_code in (200, 429)
+            answered += answer.status_code == 200
 
     url = f"http://127.0.0.1:{port}"
     async with httpx.AsyncClient(base_url=url, timeout=60.0, trust_env=False) as client:
