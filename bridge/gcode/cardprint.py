@@ -1,11 +1,11 @@
-"""A print that the printer runs from its own card: started, followed and ended (serial 6).
+"""A print that the printer runs from its own card: found, followed and ended (serial 6).
 
 The host only asks how far it is (`M27`), or has it told (`M27 S5`) where the firmware can. There
 is no attempt behind it; the printer's state follows the same table, so that nothing else is started
-meanwhile. One that runs already when the connection is made is taken up, not ended.
+meanwhile. It begins at the printer, or with `M23` and `M24` at the terminal; one that runs already
+when the connection is made is taken up, not ended.
 """
 
-from bridge.errors import LocalProtocolError
 from bridge.gcode.replies import Reply
 from bridge.gcode.sdcard import Finished, NotPrinting, Printing
 from bridge.gcode.standing import Standing
@@ -14,8 +14,8 @@ from schemas.printer import ACTIVE, PrinterEvent, PrinterState, Progress
 _S, _E = PrinterState, PrinterEvent
 
 _GOES, _PAUSED, _OVER = "@card:goes", "@card:paused", "@card:over"
-#: A file on a card has a name of this kind: one word, nothing that a firmware reads otherwise.
-_FORBIDDEN = frozenset("\r\n*;#\"'")
+_STARTS = (b"M24", b"M32")
+_STEERING = {b"M25": (_E.PAUSE, _PAUSED), b"M24": (_E.RESUME, _GOES)}
 
 
 class CardPrint:
@@ -31,27 +31,29 @@ class CardPrint:
 
     # What a person wants.
 
-    def start(self, name: str, now: float) -> None:
-        """Print the file *name* of the card. Raises `LocalProtocolError` when that cannot be."""
+    def steer(self, code: bytes, *, send: bool) -> None:
+        """Pause (M25) or go on (M24); *send* False: somebody has told the printer already."""
+        event, token = _STEERING[code]
+        self._standing.step(event)
+        self._paused = event is _E.PAUSE
+        self._standing.link.stream.order([code if send else b"M27"], token)
+
+    def follow(self, texts: list[bytes]) -> None:
+        """A person has typed *texts*: what they do to a print from the card."""
         at = self._standing
-        if not name or _FORBIDDEN & set(name) or not name.isascii() or len(name) > 70:
-            raise LocalProtocolError(f"no file on a card is called {name!r}")
-        at.step(_E.JOB)
-        self._begin(now)
-        dialect = at.link.stream.dialect
-        told = name.lower() if dialect.lower_case_names else name
-        at.link.stream.order([b"M23 " + told.encode("ascii"), b"M24"], _GOES)
+        for text in texts:
+            if not self.active:
+                at.link.watch_card = at.link.watch_card or text.startswith(_STARTS)
+            elif text in _STEERING and at.can(_STEERING[text][0]):
+                self.steer(text, send=False)
+            elif text == at.link.stream.dialect.card_abort and at.can(_E.CANCEL):
+                at.step(_E.CANCEL)
+                at.link.stream.order([b"M27"], _OVER)
 
-    def pause(self) -> None:
-        """Pause it."""
-        self._standing.step(_E.PAUSE)
-        self._standing.link.stream.order([b"M25"], _PAUSED)
-
-    def resume(self) -> None:
-        """Go on with it."""
-        self._standing.step(_E.RESUME)
-        self._paused = False
-        self._standing.link.stream.order([b"M24"], _GOES)
+    def spelled(self, text: bytes) -> bytes:
+        """*text* with the file's name as this firmware wants it."""
+        lower = self._standing.link.stream.dialect.lower_case_names
+        return text[:4] + text[4:].lower() if lower and text.startswith(b"M23 ") else text
 
     def cancel(self, now: float, reason: str) -> None:
         """End it, with the cancel script."""
@@ -99,7 +101,6 @@ class CardPrint:
         if token == _GOES and at.can(_E.STREAM):
             at.step(_E.STREAM)
         elif token == _PAUSED and at.can(_E.PARKED):
-            self._paused = True
             at.step(_E.PARKED)
         elif token == _OVER and at.state in ACTIVE:
             self.forget()

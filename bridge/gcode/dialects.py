@@ -13,6 +13,9 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+#: A stop for most firmwares; the line feed ends a half line, so that M112 begins one.
+STOP_BYTES = b"\nM112\n"
+
 
 class Emergency(StrEnum):
     """When a firmware obeys M112, M108 and M410."""
@@ -60,8 +63,8 @@ class Dialect:
     position: bool = True
     #: When it obeys a stop.
     emergency: Emergency = Emergency.BY_CAPABILITY
-    #: What is sent for a stop; the line feed ends a half line, so that M112 begins one.
-    stop: bytes = b"\nM112\n"
+    #: What is sent for a stop.
+    stop: bytes = STOP_BYTES
     #: It changes filament (M600) without help from the host.
     own_filament_change: bool = False
     #: A refused number tells its line count, as seen on the real one: a print can go on exactly.

@@ -5,7 +5,6 @@ The front door of `bridge.gcode`. A driver opens the port and then repeats: `rec
 does not allow raises `LocalProtocolError` and changes nothing.
 """
 
-from bridge.errors import LocalProtocolError
 from bridge.gcode import printing, reactions, scripts
 from bridge.gcode.cardprint import CardPrint
 from bridge.gcode.connection import Connection
@@ -32,14 +31,9 @@ _S, _E = PrinterState, PrinterEvent
 
 #: Job lines that are kept ready in the stream.
 LOW_WATER_LINES = 512
-#: What an ordinary firmware gets for a stop; a dialect may have its own.
-STOP_BYTES = b"\nM112\n"
 
 _TALKING = CONNECTED | {_S.CONNECTING}
-_CARD_STARTS = (b"M24", b"M32")
 _HEATS = (b"M104", b"M109", b"M140", b"M190", b"M141", b"M191")
-#: What a person may set in mid-print, and its bounds in per cent.
-_TUNING = {"feed": (b"M220 S%d", 10, 500), "flow": (b"M221 S%d", 50, 200)}
 
 
 class Printer(Standing):
@@ -119,14 +113,14 @@ class Printer(Standing):
     def pause(self, now: float, *, park: bool = True) -> None:
         """Pause at a line boundary. *park* False: the printer has moved away by itself."""
         if self.card_print.active:
-            self.card_print.pause()
+            self.card_print.steer(b"M25", send=park)
         else:
             self.printing.pause(now, park=park)
 
     def resume(self, now: float) -> None:
         """Go on with the next unsent line, in the state of the pause."""
         if self.card_print.active:
-            self.card_print.resume()
+            self.card_print.steer(b"M24", send=True)
         else:
             self.printing.resume(now)
 
@@ -143,10 +137,6 @@ class Printer(Standing):
         self.warn(code, reason)
         self.printing.end(AttemptEvent.FAILED, reason, now)
 
-    def print_from_card(self, name: str, now: float) -> None:
-        """Print the file *name* that lies on the printer's own card."""
-        self.card_print.start(name, now)
-
     # Public: everything else that a person wants.
 
     def order(self, lines: list[str], token: str) -> None:
@@ -161,31 +151,12 @@ class Printer(Standing):
         if not texts:
             self.report(OrderDone(token))
             return
+        texts = [self.card_print.spelled(text) for text in texts]
         self.ordered(texts)
         self._wanted_heat = self._wanted_heat or any(text.startswith(_HEATS) for text in texts)
         self.printing.touched()
         self.link.stream.order(texts, token)
-        if any(text.startswith(_CARD_STARTS) for text in texts):
-            self.link.watch_card = True
-
-    def tune(self, what: str, percent: int, token: str) -> None:
-        """Change the `feed` or `flow` factor, also in mid-print.
-
-        Raises `LocalProtocolError` for what cannot be tuned or is out of bounds.
-        """
-        if what not in _TUNING:
-            raise LocalProtocolError(f"there is no factor called {what}")
-        line, lowest, highest = _TUNING[what]
-        if not lowest <= percent <= highest:
-            raise LocalProtocolError(f"{what} may be {lowest} to {highest} %, not {percent}")
-        self.order([(line % percent).decode()], token)
-
-    def answer(self, button: int) -> None:
-        """Answer the printer's question, past every queue. Raises without an open question."""
-        prompt = self.link.status.prompt
-        if prompt is None or not 0 <= button < max(1, len(prompt.buttons)):
-            raise LocalProtocolError("the printer does not ask that")
-        self.link.stream.bypass(b"M876 S%d\n" % button, answered=True)
+        self.card_print.follow(texts)
 
     def cool(self, token: str) -> None:
         """All heaters off. Raises `LocalProtocolError` when not connected."""

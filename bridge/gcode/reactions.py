@@ -93,12 +93,19 @@ def _keep_tool(printer: "Printer", number: int) -> None:
     stream.order([b"T%d" % kept])
 
 
+def _go_on(printer: "Printer", word: str, now: float) -> None:
+    if printer.run is not None:
+        printer.printing.comes_back(now)
+    elif printer.card_print.active and printer.state is _S.PAUSED:
+        printer.card_print.steer(b"M24", send=word == "resume")
+
+
 def _act(printer: "Printer", word: str, text: str, now: float) -> None:
     status = printer.link.status
     if word in ("pause", "paused") and printer.state in _PAUSABLE:
         printer.pause(now, park=word == "pause")
-    elif word in ("resume", "resumed") and printer.run is not None:
-        printer.printing.comes_back(now)
+    elif word in ("resume", "resumed"):
+        _go_on(printer, word, now)
     elif word == "cancel" and printer.state in ACTIVE - {_S.CANCELLING}:
         printer.cancel(now, "cancelled at the printer")
     elif word == "prompt_show" and status.prompt is not None:

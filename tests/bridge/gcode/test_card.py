@@ -2,13 +2,12 @@
 
 import pytest
 
-from bridge.errors import LocalProtocolError
 from bridge.gcode.happenings import OrderDone
 from bridge.gcode.picture import picture
 from bridge.gcode.replies import parse
 from bridge.gcode.sdcard import MAX_FILES, Card, CardFile, CardReply
 from bridge.gcode.status import Status
-from schemas.printer import PrinterState
+from schemas.printer import PrinterConfig, PrinterState
 from tests.fakes.host import Host
 
 _S = PrinterState
@@ -78,12 +77,20 @@ def test_a_list_in_mid_print_disturbs_nothing() -> None:
     assert [one.name for one in host.printer.link.status.card.files] == ["A.GCO", "ok.gco"]
 
 
+def running() -> Host:
+    """A host whose printer prints from its card, started at the terminal."""
+    host = with_card()
+    host.firmware.says[b"M27"] = b"SD printing byte 10/4000\n"
+    host.printer.order(["M23 CUBE.GCO", "M24"], "by hand")
+    host.go()
+    host.wait(6.0)
+    assert state(host) is _S.PRINTING
+    return host
+
+
 def test_a_print_from_the_card_is_followed_to_its_end() -> None:
     """Selected, started, asked about, over; no attempt is invented."""
-    host = with_card()
-    host.printer.print_from_card("CUBE.GCO", host.now)
-    host.go()
-    assert state(host) is _S.PRINTING
+    host = running()
     host.firmware.says[b"M27"] = b"SD printing byte 1000/4000\n"
     host.wait(6.0)
     live = picture(host.printer, host.now, port=None, baud=None)
@@ -95,25 +102,49 @@ def test_a_print_from_the_card_is_followed_to_its_end() -> None:
     assert host.attempts == []
 
 
-def test_a_print_from_the_card_pauses_resumes_and_is_cancelled() -> None:
-    """M25, M24, M524 and the cancel script."""
-    host = with_card()
-    host.printer.print_from_card("CUBE.GCO", host.now)
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_a_print_from_the_card_pauses_resumes_and_is_cancelled(by_hand: bool) -> None:
+    """M25, M24, M524, typed or by the printer's own wish; nothing printed at a pause is no end."""
+    host = running()
+    host.firmware.says[b"M27"] = b"Not SD printing\n"
+    for code, word, expected in (
+        ("M25", b"pause", _S.PAUSED),
+        ("M24", b"resume", _S.PRINTING),
+        ("M524", b"cancel", _S.OPERATIONAL),
+    ):
+        if by_hand:
+            host.printer.order([code], code)
+        else:
+            host.say(b"//action:" + word + b"\n")
+        host.go()
+        if expected is not _S.PRINTING:
+            host.wait(20.0)
+        assert state(host) is expected, code
+        assert code.encode() in host.firmware.executed
+        host.firmware.says[b"M27"] = b"Not SD printing\n"
+        if code == "M25":
+            host.firmware.says[b"M27"] = b"SD printing byte 20/4000\n"
+    assert (b"M104 S0" in host.firmware.executed) is not by_hand
+
+
+def test_a_printer_that_pauses_its_own_print_is_not_told_to() -> None:
+    """`paused` and `resumed` tell what has happened."""
+    host = running()
+    for word, expected in ((b"paused", _S.PAUSED), (b"resumed", _S.PRINTING)):
+        host.say(b"//action:" + word + b"\n")
+        host.go()
+        assert state(host) is expected
+    assert b"M25" not in host.firmware.executed
+    assert host.firmware.executed.count(b"M24") == 1
+
+
+def test_names_are_told_as_the_firmware_wants_them() -> None:
+    """serial 5: Prusa finds a file only in lower case."""
+    host = Host(PrinterConfig(id=1, slug="", name="", port_id="", dialect="prusa"))
+    host.connect()
+    host.printer.order(["M23 CUBE~1.GCO"], "select")
     host.go()
-    host.printer.pause(host.now)
-    host.go()
-    assert state(host) is _S.PAUSED
-    host.wait(20.0)  # M27 says that nothing is printed, which is no end
-    assert state(host) is _S.PAUSED
-    host.printer.resume(host.now)
-    host.go()
-    assert state(host) is _S.PRINTING
-    host.printer.cancel(host.now)
-    host.go()
-    assert state(host) is _S.OPERATIONAL
-    at = host.firmware.executed.index(b"M524")
-    assert b"M104 S0" in host.firmware.executed[at:]
-    assert host.firmware.executed.count(b"M24") == 2
+    assert host.firmware.executed[-1] == b"M23 cube~1.gco"
 
 
 def test_a_print_that_runs_already_is_taken_up_and_not_cooled() -> None:
@@ -128,25 +159,6 @@ def test_a_print_that_runs_already_is_taken_up_and_not_cooled() -> None:
     assert b"M104 S0" not in host.firmware.executed
     host.firmware.says[b"M27"] = b"Not SD printing\n"
     host.wait(6.0)
-    assert state(host) is _S.OPERATIONAL
-
-
-def test_a_print_started_at_the_terminal_is_taken_up() -> None:
-    """M24 by hand: the host looks and follows."""
-    host = with_card()
-    host.firmware.says[b"M27"] = b"SD printing byte 10/1000\n"
-    host.printer.order(["M23 CUBE.GCO", "M24"], "by hand")
-    host.go()
-    host.wait(6.0)
-    assert state(host) is _S.PRINTING
-
-
-@pytest.mark.parametrize("name", ["", "A\nM112", "A*B", "A;B", "x" * 100, "größe.gco"])
-def test_a_name_that_is_no_file_name_is_refused(name: str) -> None:
-    """It would be a second command."""
-    host = with_card()
-    with pytest.raises(LocalProtocolError):
-        host.printer.print_from_card(name, host.now)
     assert state(host) is _S.OPERATIONAL
 
 

@@ -188,7 +188,7 @@ def test_filament_change_is_the_firmwares_where_it_can_be_answered() -> None:
     assert prompt is not None
     assert (prompt.text, prompt.buttons) == ("HeaterTimeout", ["Reheat"])
     assert host.warnings.count("printer_asks") == 2
-    host.printer.answer(0)
+    host.printer.order(["M876 S0"], "answer")
     host.go()
     assert b"M876 S0" in host.firmware.heard
     host.say(host.firmware.finish())

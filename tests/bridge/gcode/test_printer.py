@@ -4,9 +4,9 @@ import pytest
 
 from bridge.errors import GateRefusal, LocalProtocolError
 from bridge.gcode.connection import POLL_IDLE_S
+from bridge.gcode.dialects import STOP_BYTES
 from bridge.gcode.happenings import AttemptMoved, Identified, OrderDone, OrderLost
 from bridge.gcode.picture import picture
-from bridge.gcode.printer import STOP_BYTES
 from bridge.gcode.run import JobFacts
 from schemas.jobs import AttemptState
 from schemas.printer import PrinterConfig, PrinterState, Profile, Temperature

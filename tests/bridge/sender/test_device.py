@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from bridge.gcode.dialects import STOP_BYTES
 from bridge.gcode.happenings import AttemptMoved, Happening, StateMoved, Warned
-from bridge.gcode.printer import STOP_BYTES
 from bridge.gcode.run import JobFacts
 from bridge.sender.device import Device
 from bridge.sender.jobfile import JobFile
