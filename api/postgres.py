@@ -244,8 +244,8 @@ class PostgresTransaction(TransactionWrapper):
 
 
 def _only_reads(name: str, args: tuple[Any, ...]) -> bool:
-    is_query = name in ("execute_query", "execute_query_dict") and len(args) > 1
-    return is_query and str(args[1]).lstrip()[:6].upper() == "SELECT"
+    is_query = name in ("execute_query", "execute_query_dict")
+    return is_query and str(args[0]).lstrip()[:6].upper() == "SELECT"
 
 
 client_class = PostgresClient

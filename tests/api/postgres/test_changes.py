@@ -8,7 +8,7 @@ from dataclasses import replace
 import asyncpg
 import pytest
 from tortoise.connection import get_connection
-from tortoise.exceptions import OperationalError
+from tortoise.exceptions import DBConnectionError, OperationalError
 
 from api.accounts.models import Organization
 from api.config import Settings
@@ -44,6 +44,28 @@ async def test_ended_connections_are_replaced_before_anybody_notices(
     await database.end_backends()
     await _happen(ledger, "after")
     assert await _kinds(ledger) == ["before", "after"]
+
+
+async def test_a_select_is_asked_again_and_nothing_else(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What only reads may be asked twice; what changes something is the caller's business (R21)."""
+    asked: list[str] = []
+    real = asyncpg.Connection.fetch
+
+    async def fetch(self: asyncpg.Connection, query: str, *values: object) -> object:
+        asked.append(query)
+        if len(asked) == 1:
+            raise asyncpg.ConnectionDoesNotExistError("connection was closed")
+        return await real(self, query, *values)
+
+    monkeypatch.setattr(asyncpg.Connection, "fetch", fetch)
+    assert await Organization.all().count() == 1
+    assert len(asked) == 2
+    asked.clear()
+    with pytest.raises(DBConnectionError):
+        await get_connection("default").execute_query("VALUES (1)")
+    assert len(asked) == 1
 
 
 async def test_a_call_whose_connection_dies_midway_is_run_again_whole(
