@@ -10,10 +10,10 @@ SOURCES := schemas bridge api infra tests
 PYTEST := $(BIN)/python -m pytest -q
 ARGS ?=
 
-.PHONY: help run test check architecture unit seeded rooms flow bench soak clean
+.PHONY: help run test test-all rooms-postgres check architecture unit seeded rooms flow bench soak clean
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 run: $(VENV)/.run ## a farm with two simulated printers; options: make run ARGS="--help"
 	@exec $(BIN)/python -m infra.farm $(ARGS)
@@ -38,11 +38,19 @@ seeded: $(VENV)/.dev ## a thousand seeded kills and cuts of the agent, in memory
 rooms: $(VENV)/.dev ## the tests of the API's rooms, each on its own database
 	$(PYTEST) -n 2 -m "not flow and not soak" tests/api $(ARGS)
 
+test-all: test rooms-postgres ## and the rooms' tests once more, whole, on PostgreSQL
+
+rooms-postgres: $(VENV)/.dev ## the tests of the API's rooms on PostgreSQL
+	GANTRY_TEST_DATABASE=postgres $(PYTEST) -n 2 -m "not flow and not soak" tests/api $(ARGS)
+
 flow: $(VENV)/.dev ## the tests that start real processes
 	$(PYTEST) -m "flow" $(ARGS)
 
-bench: $(VENV)/.dev ## the benchmarks, as tables beside a bare reference
+bench: $(VENV)/.dev ## all benchmarks beside a bare reference; one area: bench-serial, -api, -link, -cloud, -octoprint
 	$(BIN)/python -m infra.bench $(ARGS)
+
+bench-%: $(VENV)/.dev
+	$(BIN)/python -m infra.bench $* $(ARGS)
 
 soak: $(VENV)/.dev ## long seeded runs
 	$(PYTEST) -m "soak" $(ARGS)

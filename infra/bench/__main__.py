@@ -1,10 +1,16 @@
-"""`python -m infra.bench [NAME …]`: all benchmarks, or the named ones."""
+"""`python -m infra.bench [NAME …]`: all benchmarks, or those of the named areas."""
 
 import argparse
 import importlib
 import sys
 
-NAMES = ("serial", "api", "upload", "login", "command", "feed")
+#: area -> its benchmarks, each a module here with `run(as_json=…)`
+AREAS = {
+    "serial": ("serial",),
+    "api": ("api", "upload", "login", "feed"),
+    "link": ("command",),
+    "cloud": ("function", "cloud"),
+}
 
 
 def main() -> int:
@@ -12,14 +18,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m infra.bench",
         description="Measure Gantry. Every figure stands beside a reference of the same run.",
-        epilog="examples:\n  make bench\n  make bench ARGS=serial\n  make bench ARGS='api --json'",
+        epilog="examples:\n  make bench\n  make bench-api\n  make bench ARGS='upload --json'",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="default: all")
+    single = sorted({name for names in AREAS.values() for name in names})
+    known = [*AREAS, *(name for name in single if name not in AREAS)]
+    parser.add_argument("names", nargs="*", choices=[*known, []], help="default: all areas")
     parser.add_argument("--json", action="store_true", help="one JSON object per benchmark")
     given = parser.parse_args()
-    for name in given.names or NAMES:
-        importlib.import_module(f"infra.bench.{name}").run(as_json=given.json)
+    for name in given.names or AREAS:
+        for each in AREAS.get(name, (name,)):
+            importlib.import_module(f"infra.bench.{each}").run(as_json=given.json)
     return 0
 
 

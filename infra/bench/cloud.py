@@ -1,7 +1,7 @@
 """What a grown farm costs: one and three API processes on PostgreSQL, with rooms that report.
 
 CPU per command with three processes against one; rows that a thousand printers at 1 Hz write; the
-messages of a room in which nothing happens; and the figures of a cloud function.
+messages of a room in which nothing happens.
 """
 
 import asyncio
@@ -16,7 +16,6 @@ import asyncpg
 import httpx
 
 from api.config import Settings
-from infra.bench import function
 from infra.bench.postgres import postgres
 from infra.bench.replicas import Api, Furnished, apis, furnish
 from infra.bench.rooms import Room
@@ -31,7 +30,6 @@ _ROWS = "SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_user_tables"
 
 def run(*, as_json: bool = False) -> None:
     """Measure and print."""
-    function.run(as_json=as_json)
     figures = [*asyncio.run(_commands()), *asyncio.run(_crowd()), asyncio.run(_idle())]
     show("a grown farm, PostgreSQL", figures, as_json=as_json)
 
