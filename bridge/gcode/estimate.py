@@ -6,12 +6,12 @@ _PRUSA = re.compile(
     rb"; (?:estimated printing time \(normal mode\) =|total estimated time:) *([^\r\n;]+)"
 )
 _SIMPLIFY = re.compile(rb";\s*Build time: *((?:\d+ *(?:day|hour|minute|second|min|sec)s? *)+)")
-_SECONDS_SAID = re.compile(rb"^;(?:TIME|Print Time):[ \t]*(\d+)", re.MULTILINE)
-_KISS = re.compile(rb"; Estimated Build Time: *(\d+\.?\d*) minutes")
+_SECONDS_SAID = re.compile(rb"^;(?:TIME|Print Time):[ \t]*(\d{1,12})", re.MULTILINE)
+_KISS = re.compile(rb"; Estimated Build Time: *(\d{1,9}\.?\d*) minutes")
 _LAYERS = re.compile(
-    rb"^; ?(?:LAYER_COUNT:|total layer number:|total layers count =) *(\d+)", re.MULTILINE
+    rb"^; ?(?:LAYER_COUNT:|total layer number:|total layers count =) *(\d{1,9})", re.MULTILINE
 )
-_PARTS = re.compile(rb"(\d+)\s*([dhms])")
+_PARTS = re.compile(rb"(\d{1,9})\s*([dhms])")
 _SECONDS = {b"d": 86400, b"h": 3600, b"m": 60, b"s": 1}
 #: A comment may lie across two chunks: so much of the last one is looked at again.
 _OVERLAP_BYTES = 200

@@ -13,15 +13,15 @@ MIN_LAYER_MM = 0.04
 _COMMENT = re.compile(
     rb"\n(?:;[ \t]*(?:"
     rb"(?P<change>LAYER_CHANGE|CHANGE_LAYER)"
-    rb"|LAYER:[ \t]*(?P<cura>\d+)"
-    rb"|layer num/total_layer_count:[ \t]*(?P<bambu>\d+)"
-    rb"|layer (?P<simplify>\d+)(?:, Z = (?P<simplify_z>\d+\.?\d*))?"
-    rb"|BEGIN_LAYER_OBJECT z=(?P<kiss_z>\d+\.?\d*)"
-    rb"|Z(?:_HEIGHT)?:[ \t]*(?P<z>\d+\.?\d*|\.\d+)"
-    rb"|TIME_ELAPSED:(?P<elapsed>\d+\.?\d*)"
-    rb")|SET_PRINT_STATS_INFO CURRENT_LAYER=(?P<klipper>\d+))"
+    rb"|LAYER:[ \t]*(?P<cura>\d{1,9})"
+    rb"|layer num/total_layer_count:[ \t]*(?P<bambu>\d{1,9})"
+    rb"|layer (?P<simplify>\d{1,9})(?:, Z = (?P<simplify_z>\d{1,9}\.?\d*))?"
+    rb"|BEGIN_LAYER_OBJECT z=(?P<kiss_z>\d{1,9}\.?\d*)"
+    rb"|Z(?:_HEIGHT)?:[ \t]*(?P<z>\d{1,9}\.?\d*|\.\d+)"
+    rb"|TIME_ELAPSED:(?P<elapsed>\d{1,12}\.?\d*)"
+    rb")|SET_PRINT_STATS_INFO CURRENT_LAYER=(?P<klipper>\d{1,9}))"
 )
-_Z_MOVE = re.compile(rb"\nG[01] [^\n;]*?Z(\d+\.?\d*|\.\d+)")
+_Z_MOVE = re.compile(rb"\nG[01] [^\n;]*?Z(\d{1,9}\.?\d*|\.\d+)")
 _EXTRUDES = re.compile(rb" E\+?\.?\d")
 
 

@@ -207,8 +207,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Reply]], ...] 
     (re.compile(r".*(?:FIRMWARE_NAME:|^NAME[:.]\s*Malyan)"), _info),
     (
         re.compile(
-            r"X:\s*(?P<x>-?[\d.]+)\s*Y:\s*(?P<y>-?[\d.]+)\s*Z:\s*(?P<z>-?[\d.]+)"
-            r"\s*E\d?:\s*(?P<e>-?[\d.]+)"
+            r"X:\s*(?P<x>-?\d{1,9}\.?\d*)\s*Y:\s*(?P<y>-?\d{1,9}\.?\d*)"
+            r"\s*Z:\s*(?P<z>-?\d{1,9}\.?\d*)\s*E\d?:\s*(?P<e>-?\d{1,9}\.?\d*)"
         ),
         _position,
     ),

@@ -12,7 +12,7 @@ from schemas.jobs import ATTEMPT_TRANSITIONS, AttemptEvent, AttemptState
 from schemas.printer import Progress
 from schemas.transitions import advance, can
 
-_MINUTES_LEFT = re.compile(rb"\bR(\d+)")
+_MINUTES_LEFT = re.compile(rb"\bR(\d{1,9})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

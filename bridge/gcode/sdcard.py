@@ -62,12 +62,12 @@ PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], CardReply]], ..
     (re.compile(r"Begin file list", re.I), lambda _: ListBegins()),
     (re.compile(r"End file list", re.I), lambda _: ListEnds()),
     (
-        re.compile(r"File opened:\s*(?P<name>.*?)\s+Size:\s*(?P<size>\d+)", re.I),
+        re.compile(r"File opened:\s*(?P<name>.*?)\s+Size:\s*(?P<size>\d{1,15})", re.I),
         lambda m: Opened(m["name"], int(m["size"])),
     ),
     (re.compile(r"File selected", re.I), lambda _: Selected()),
     (
-        re.compile(r"SD printing byte\s+(?P<at>\d+)\s*/\s*(?P<size>\d+)", re.I),
+        re.compile(r"SD printing byte\s+(?P<at>\d{1,15})\s*/\s*(?P<size>\d{1,15})", re.I),
         lambda m: Printing(int(m["at"]), int(m["size"])),
     ),
     (re.compile(r"Not SD printing", re.I), lambda _: NotPrinting()),
@@ -79,7 +79,9 @@ PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], CardReply]], ..
     ),
 )
 
-_ENTRY = re.compile(r"(?P<name>\S.*?)\s+(?P<size>\d+)(?:\s+0x[0-9a-fA-F]+)?(?:\s+(?P<long>.+))?$")
+_ENTRY = re.compile(
+    r"(?P<name>\S.*?)\s+(?P<size>\d{1,15})(?:\s+0x[0-9a-fA-F]+)?(?:\s+(?P<long>.+))?$"
+)
 
 
 @dataclass(frozen=True, slots=True)

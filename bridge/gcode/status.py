@@ -8,7 +8,6 @@ from bridge.gcode.replies import (
     FirmwareInfo,
     Position,
     Reply,
-    ResetReason,
     Text,
 )
 from bridge.gcode.sdcard import Card, CardReply
@@ -32,7 +31,6 @@ class Status:
         #: the question that is open, with `prompt_shown` once it is complete
         self.prompt: Prompt | None = None
         self.prompt_shown = False
-        self.reset_reason: str | None = None
 
     @property
     def z_mm(self) -> float | None:
@@ -76,8 +74,6 @@ class Status:
                 self._prompt(word, text)
             case Text(text) if self.card.listing:
                 self.card.entry(text)
-            case ResetReason(text):
-                self.reset_reason = text
             case _ if isinstance(reply, CardReply):
                 self.card.fold(reply)
 

@@ -14,7 +14,7 @@ TEXT_CODES = frozenset(
 )
 
 _LINE_NUMBER = re.compile(rb"[ \t]*[Nn][ \t]*-?\d+[ \t]*")
-_COMMAND = re.compile(rb"([GMT])[ \t]*([-+]?\d+)?(?:\.(\d+))?")
+_COMMAND = re.compile(rb"([GMT])[ \t]*([-+]?\d{1,400})?(?:\.(\d{1,400}))?")
 _NEXT_COMMAND = re.compile(rb"[GM][ \t]*\d")
 _NUMBER = re.compile(rb"([A-Z])[ \t]*([-+]?(?:\d+\.?\d*|\.\d+))?")
 _UNPRINTABLE = bytes(code if 32 <= code < 127 else 32 for code in range(256))

@@ -1,14 +1,20 @@
 """Whatever bytes come: no exception, bounded memory, and the printer stays in its table."""
 
 import random
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.errors import GateRefusal
+from bridge.gcode.estimate import Estimate
+from bridge.gcode.prepare import Preparer
 from bridge.gcode.replies import MAX_REPLY_BYTES, LineReader, parse
 from bridge.gcode.sdcard import MAX_FILES
-from schemas.printer import PrinterState
+from schemas.gcode.gate import judge
+from schemas.gcode.policy import Origin
+from schemas.printer import PrinterState, Profile
 from tests.fakes.host import Host
 
 #: What firmwares say, to be damaged.
@@ -104,3 +110,16 @@ def test_a_printer_survives_whatever_it_hears() -> None:
 def test_a_printer_survives_ten_million_damaged_words() -> None:
     """10^7 inputs in bounded memory."""
     soak(3_000_000)
+
+
+@pytest.mark.parametrize(
+    "letter", ["M", "G1 X", "T", "G1 F", "M73 R", "; layer ", ";LAYER:", ";TIME:"]
+)
+def test_numbers_without_end_are_no_accident(letter: str) -> None:
+    """serial 12/#33: what is read from a file may have any length."""
+    line = letter.encode() + b"1" * 60_000
+    estimate = Estimate()
+    estimate.feed(b"G28\n" + line + b"\n")
+    with suppress(GateRefusal):
+        Preparer(Profile()).feed(b"G28\n" + line + b"\nG1 X1\n", last=True)
+    assert judge(line, 1, Profile(), Origin.FILE) is None or letter[0] in "MGT"
