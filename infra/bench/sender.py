@@ -45,6 +45,8 @@ _LATENCY_S = 0.001
 _OK = b"ok\n"
 PLANNER_BLOCKS, SEGMENT_S, _PLANNER_LATENCY_S = 16, 0.002, 0.0003
 HOGS = 3
+#: A host that has not finished by then has failed.
+PATIENCE_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,10 @@ def measure(host: str, scenario: str, count: int, file: Path) -> Result:
     port = responder.stdout.readline().strip()
     process = subprocess.Popen(command(host, port, file, count), stderr=subprocess.PIPE)
     peak_kb = 0
+    end = time.monotonic() + PATIENCE_S
     while True:
+        if time.monotonic() > end:
+            process.kill()
         peak_kb = max(peak_kb, _peak_kb(process.pid))
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
         if pid:
