@@ -210,7 +210,7 @@ class Application:
         telemetry = self.rooms.telemetry
         if scope["method"] == "GET" and telemetry.catching_up() and "/health" not in scope["path"]:
             await telemetry.caught_up()
-        serve: Any = self.quart
+        serve: Any = self.octoprint.push_requests(scope["path"]) or self.quart
         send = self.requests.watching(scope["method"], identified(scope, send))
         if is_upload(scope):
             body = UploadBody(receive, send)
@@ -226,6 +226,7 @@ class Application:
         """
         self._context = await open_database(self.settings)
         if not background:
+            self.octoprint.without_sockets()
             await self.quart.startup()
             return
         await self.bus.start()

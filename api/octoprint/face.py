@@ -42,6 +42,7 @@ from api.octoprint.pool_face import PoolFace
 from api.octoprint.preferences import PreferencesStore
 from api.octoprint.profiles import ProfileFace
 from api.octoprint.push import Push, PushEndpoint, PushRooms
+from api.octoprint.push_http import PushRequests
 from api.octoprint.push_requests import OpenRequests
 from api.octoprint.push_routes import PushRoutes
 from api.octoprint.push_stage import Stages
@@ -115,6 +116,7 @@ class OctoPrintFace:
     """Every printer and every pool as an OctoPrint."""
 
     def __init__(self, rooms: Rooms, settings: Settings) -> None:
+        self._push_routes = PushRoutes()
         self._addresses = Addresses(rooms.printers, rooms.pools)
         self._visitors = Visitors(
             rooms.accounts, rooms.printers, self._addresses, settings.public_url
@@ -151,10 +153,12 @@ class OctoPrintFace:
             *profiles.routes(),
             *Absent(data_dir).routes(),
             *jobs.routes(),
-            *PushRoutes().routes(),
+            *self._push_routes.routes(),
         )
-        push = self._push(rooms, Stages(hot, rooms.pools, pools))
-        self.push = PushEndpoint(Push(push, rooms.feed.clock, settings.public_url))
+        push_rooms = self._push(rooms, Stages(hot, rooms.pools, pools))
+        push = Push(push_rooms, rooms.feed.clock, settings.public_url)
+        self.push = PushEndpoint(push)
+        self._requests = PushRequests(push)
 
     def _push(self, rooms: Rooms, stages: Stages) -> PushRooms:
         requests = AppKeyRequests(rooms.accounts, rooms.ledger, rooms.printers.now)
@@ -172,6 +176,15 @@ class OctoPrintFace:
     def _app_keys(self, rooms: Rooms) -> AppKeyRoutes:
         requests = AppKeyRequests(rooms.accounts, rooms.ledger, rooms.printers.now)
         return AppKeyRoutes(requests, rooms.accounts, self._visitors, self._addresses)
+
+    def push_requests(self, path: str) -> PushRequests | None:
+        """Who serves push without a websocket at *path*; None: it is a page like any other."""
+        is_push = self._push_routes.has_sockets and self._requests.owns(path)
+        return self._requests if is_push else None
+
+    def without_sockets(self) -> None:
+        """Nothing is kept between requests here: push says that it is not there."""
+        self._push_routes.has_sockets = False
 
     def register(self, quart: Quart) -> None:
         """Add every route under both roots, and what a browser asks before another site's page."""

@@ -11,7 +11,13 @@ GREETING = "Welcome to SockJS!\n"
 
 
 class PushRoutes:
-    """``/sockjs`` and ``/sockjs/info``. Nothing here is secret, so nothing asks who it is."""
+    """``/sockjs`` and ``/sockjs/info``. Nothing here is secret, so nothing asks who it is.
+
+    *has_sockets* False: this process keeps nothing between requests, so there is no push.
+    """
+
+    def __init__(self) -> None:
+        self.has_sockets = True
 
     def routes(self) -> tuple[Route, ...]:
         """Rows of the table."""
@@ -30,7 +36,7 @@ class PushRoutes:
         """What this server can do, readable from any page (contract, 2, CORS, the exception)."""
         del root
         said = {
-            "websocket": True,
+            "websocket": self.has_sockets,
             "cookie_needed": False,
             "origins": ["*:*"],
             "entropy": secrets.randbits(32),
