@@ -77,15 +77,16 @@ class Api:
     def __init__(self, url: str, data: Path, **settings: str) -> None:
         read, write = os.pipe()
         environment = {**os.environ, "GANTRY_DATABASE_URL": url, **settings}
-        self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "api.container", "--port", "0"),
-                *("--data", str(data), "--ready-fd", str(write)),
-            ],
-            env=environment,
-            pass_fds=[write],
-            stderr=(data.parent / f"{data.name}.log").open("wb"),
-        )
+        with (data.parent / f"{data.name}.log").open("wb") as log:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "api.container", "--port", "0"),
+                    *("--data", str(data), "--ready-fd", str(write)),
+                ],
+                env=environment,
+                pass_fds=[write],
+                stderr=log,
+            )
         os.close(write)
         with os.fdopen(read) as pipe:
             self.ready: dict[str, Any] = json.loads(pipe.readline() or "{}")
