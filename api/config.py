@@ -29,6 +29,8 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "statement_timeout_s": (0.1, 600),
     "lock_timeout_s": (0.1, 600),
 }
+#: A key that is shorter can be guessed.
+_MIN_SECRET_KEY = 32
 _POSTGRES = ("postgres", "postgresql", "asyncpg")
 _DATABASES = "nothing, sqlite:///an/absolute/path or postgresql://user:password@host:port/name"
 
@@ -53,6 +55,7 @@ class Settings:
     public_url: str = ""  # base of generated links; empty: from the request
     max_upload_bytes: int = 1024 * 1024 * 1024
     session_hours: int = 24
+    secret_key: str = ""  # signs sessions; empty: made at start, in session.key in data_dir
     setup_token: str = ""  # asked for at set-up; empty: made at start, in setup.token in data_dir
     live_interval_s: float = 1.0
     beat_s: float = 15.0
@@ -121,6 +124,11 @@ def _check(settings: Settings) -> None:
         raise _refuse("database_pool_min", settings.database_pool_min, most)
     if settings.dead_s <= settings.beat_s:
         raise _refuse("dead_s", settings.dead_s, f"more than GANTRY_BEAT_S ({settings.beat_s:g})")
+    if 0 < len(settings.secret_key) < _MIN_SECRET_KEY:
+        raise SettingError(
+            f"GANTRY_SECRET_KEY: this takes {_MIN_SECRET_KEY} random characters or more, "
+            "for example what `openssl rand -hex 32` prints"
+        )
     _check_bus(settings)
     _check_processes(settings)
     public = _parts("public_url", settings.public_url)

@@ -49,6 +49,11 @@ def _secrets(settings: Settings, environ: Mapping[str, str]) -> list[str]:
         found.append(
             "GANTRY_BUS_URL: the bus has no password; GANTRY_ALLOW_HTTP=yes takes the risk"
         )
+    if settings.uses_postgres and settings.bus_url != "local" and not settings.secret_key:
+        found.append(
+            "GANTRY_SECRET_KEY: processes that share a database need the same one; "
+            "take what `openssl rand -hex 32` prints (one process alone: GANTRY_BUS_URL=local)"
+        )
     token = settings.setup_token
     if token and (len(token) < MIN_TOKEN or token.lower() in WELL_KNOWN):
         found.append(f"GANTRY_SETUP_TOKEN: take {MIN_TOKEN} random characters or more")

@@ -68,10 +68,14 @@ def prefix_of(secret: str) -> str:
 
 
 class SessionTokens:
-    """Makes the access tokens of sessions, signed with a key that stays in the data directory."""
+    """Makes the access tokens of sessions, signed with *secret_key*, which all processes share.
 
-    def __init__(self, data_dir: Path) -> None:
+    Without one, with a key of 256 bits that stays in the data directory.
+    """
+
+    def __init__(self, data_dir: Path, secret_key: str = "") -> None:
         self._path = data_dir / "session.key"
+        self._secret_key = secret_key
         self._key: OctKey | None = None
 
     def make(self, username: str, role: str, expires_at: datetime) -> str:
@@ -118,7 +122,9 @@ class SessionTokens:
 
     def _signing_key(self) -> OctKey:
         if self._key is None:
-            self._key = OctKey.import_key(_read_or_make(self._path))
+            given = self._secret_key.encode()
+            raw = hashlib.sha256(given).digest() if given else _read_or_make(self._path)
+            self._key = OctKey.import_key(raw)
         return self._key
 
 

@@ -32,7 +32,7 @@ class Office:
         self._passwords = hasher or Passwords()
         self._credentials = Credentials(ledger, clock)
         self._throttle = LoginThrottle(ledger, clock)
-        self._session_tokens = SessionTokens(settings.data_dir.absolute())
+        self._session_tokens = SessionTokens(settings.data_dir.absolute(), settings.secret_key)
 
     async def user(self, by: Principal, user_id: int) -> User:
         """A person of the caller's organization; a superadmin's is every one. Raises `NotFound`."""

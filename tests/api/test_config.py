@@ -18,6 +18,7 @@ WRONG = {
     "GANTRY_LIVE_INTERVAL_S": ("inf", "-1"),
     "GANTRY_DEAD_S": ("15", "nan"),
     "GANTRY_PUBLIC_URL": ("farm.example.org", "ftp://farm", "http://", "http://[x", "http://a:b"),
+    "GANTRY_SECRET_KEY": ("too-short-secret",),
     "GANTRY_BUS_URL": ("redis://localhost", "nonsense"),
     "GANTRY_DATABASE_URL": (
         *("nonsense", "mysql://u:secret@h/x", "sqlite://", "postgres://u:secret@h:p/x"),

@@ -14,6 +14,7 @@ SAFE = Settings(
     public_url="https://farm.example",
     database_url="postgresql://gantry:kd83hf0s83hfks@db/gantry",
     setup_token="0123456789abcdef-random",
+    secret_key="k83hf0s83hfks9f8h3kfh38fh38fh3kf8",
 )
 
 
@@ -38,6 +39,7 @@ def test_safe_settings_are_taken(safe: Settings) -> None:
         ({"database_url": "postgresql://gantry@db/x"}, "GANTRY_DATABASE_URL"),
         ({"setup_token": "changeme"}, "GANTRY_SETUP_TOKEN"),
         ({"bus_url": "redis://bus/0"}, "GANTRY_BUS_URL"),
+        ({"secret_key": ""}, "GANTRY_SECRET_KEY"),
     ],
 )
 def test_what_is_insecure_is_named(safe: Settings, changes: dict[str, str], name: str) -> None:
@@ -46,6 +48,12 @@ def test_what_is_insecure_is_named(safe: Settings, changes: dict[str, str], name
     (line,) = insecurities(settings, {})
     assert line.startswith(name)
     assert "Password" not in line and "changeme" not in line
+
+
+def test_one_process_alone_may_keep_its_key_in_its_directory(safe: Settings) -> None:
+    """Nobody else has to know it: with a local bus, or with SQLite."""
+    assert insecurities(replace(safe, bus_url="local", secret_key=""), {}) == []
+    assert insecurities(replace(safe, database_url="", secret_key=""), {}) == []
 
 
 def test_a_closed_network_may_take_the_risk(safe: Settings) -> None:

@@ -333,3 +333,17 @@ async def test_two_processes_agree_on_one_signing_key(accounts: Accounts, tmp_pa
     second.make("a", "admin", when)
     assert (tmp_path / "session.key").read_bytes() == key
     assert [path.name for path in tmp_path.iterdir()] == ["session.key"]
+
+
+async def test_processes_with_one_secret_key_agree_whatever_their_directories(
+    tmp_path: Path,
+) -> None:
+    """The setting wins over the file, which is not even made; another key makes other tickets."""
+    from api.accounts.keys import SessionTokens
+
+    first = SessionTokens(tmp_path / "a", "k" * 32)
+    second = SessionTokens(tmp_path / "b", "k" * 32)
+    assert second.credential_of(first.ticket(7)) == 7
+    assert second.device_of(first.device_mark(7), 7) is not None
+    assert SessionTokens(tmp_path / "a", "x" * 32).credential_of(first.ticket(7)) is None
+    assert list(tmp_path.iterdir()) == []
