@@ -12,7 +12,8 @@ import asyncio
 import random
 import sqlite3
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,9 +39,14 @@ MODELS = [
     "api.models_library.models",
     "api.commands.models",
     "api.jobs.models",
+    "api.spools.models",
+    "api.alerts.models",
+    "api.maintenance.models",
+    "api.orders.models",
     "api.telemetry.models",
     "api.events.models",
     "api.gateway.models",
+    "api.idempotency.models",
     "api.octoprint.models",
 ]
 
@@ -151,6 +157,16 @@ async def persistently(work: Callable[[], Awaitable[T]]) -> T:
             _call.reset(token)
         await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 — jitter
     raise AssertionError("the last run returns or raises")
+
+
+@contextmanager
+def set_apart() -> Iterator[None]:
+    """What is committed in this block is not part of the work that `persistently` runs again."""
+    token = _call.set(None)
+    try:
+        yield
+    finally:
+        _call.reset(token)
 
 
 def __getattr__(name: str) -> dict[str, Any]:

@@ -65,6 +65,7 @@ class Doc:
     other media types that are taken, with their schema. *problems*: codes of `schemas.problems`
     that this route answers besides those that follow from the rest. *paged*: a list with `PAGING`.
     *others*: by status, the type of a JSON body that is neither the answer nor a problem.
+    *dry_run*: ``X-Dry-Run`` is answered with what would be done (`api.dry_run`).
     """
 
     summary: str
@@ -79,3 +80,4 @@ class Doc:
     media: str = "application/json"
     description: str = ""
     others: dict[int, Any] = field(default_factory=dict)
+    dry_run: bool = False

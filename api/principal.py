@@ -79,6 +79,11 @@ def _self() -> Right:
     return Right(Role.VIEWER, frozenset(SCOPES))
 
 
+def _farm(role: Role, *scopes: str) -> Right:
+    """What concerns the whole farm and no area of its own."""
+    return Right(role, frozenset({"write", "admin", *scopes}), farm=True)
+
+
 RIGHTS: dict[str, Right] = {
     "self.read": _self(),
     "self.write": Right(Role.VIEWER, frozenset({"write", "admin"}), farm=True),
@@ -96,6 +101,18 @@ RIGHTS: dict[str, Right] = {
     "jobs.read": _read("jobs", agents=True),
     "jobs.submit": _write("jobs", Role.VIEWER, agents=True),
     "jobs.write": _write("jobs", agents=True),
+    "spools.read": _farm(Role.VIEWER, "read", "read:spools", "write:spools", *_AGENTS),
+    "spools.write": _farm(Role.OPERATOR, "write:spools"),
+    "spools.use": _farm(Role.OPERATOR, "write:spools", "agent:write"),
+    "alerts.read": _farm(Role.VIEWER, "read", *_AGENTS),
+    "alerts.write": _farm(Role.VIEWER, "agent:write"),
+    "maintenance.read": _farm(Role.VIEWER, "read", *_AGENTS),
+    "maintenance.write": _farm(Role.OPERATOR),
+    "maintenance.log": _farm(Role.OPERATOR, "agent:write"),
+    "maintenance.admin": _admin(),
+    "orders.read": _farm(Role.VIEWER, "read", *_AGENTS),
+    "orders.write": _farm(Role.OPERATOR),
+    "orders.admin": _admin(),
     "reports.read": _report(Role.VIEWER),
     "reports.export": _report(Role.OPERATOR),
     "files.read": _read("models"),

@@ -8,6 +8,7 @@ request changes something.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -15,13 +16,15 @@ from quart import Quart, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from api.describe import Doc
-from api.errors import Forbidden, Invalid, NotAuthenticated, NotFound, Problem
+from api.dry_run import rehearsed
+from api.errors import Forbidden, NotAuthenticated, NotFound, Problem
 from api.events.service import asked_from
 from api.http import MAX_ID, Unprocessable, check_query, json_answer, remote_address, truthy
 from api.principal import Principal
 
 PREFIXES = ("/api/v1", "/api")
 SESSION_COOKIE = "session"
+SAFE = ("GET", "HEAD", "OPTIONS")
 
 #: The dialect's headers; what shows pages sets its own policy.
 _ALWAYS = (
@@ -41,6 +44,13 @@ class Authenticator(Protocol):
 
     async def authenticate(self, secret: str) -> Principal:
         """The owner of *secret*. Raises `NotAuthenticated`."""
+
+
+class Replays(Protocol):
+    """Who carries a request with an Idempotency-Key out once."""
+
+    async def once(self, by: Principal, work: Callable[[], Awaitable[Response]]) -> Response:
+        """What *work* answers, or answered before. Raises `Problem`."""
 
 
 def caller() -> Principal:
@@ -69,7 +79,12 @@ class V1:
     def __init__(self, app: Quart, authenticator: Authenticator) -> None:
         self._app = app
         self.authenticator = authenticator
+        self._replays: Replays | None = None
         self.declared: list[V1Route] = []
+
+    def replay_with(self, replays: Replays) -> None:
+        """From now on *replays* knows which requests have been answered already."""
+        self._replays = replays
 
     @property
     def routes(self) -> list[tuple[str, str, bool]]:
@@ -86,7 +101,7 @@ class V1:
         public: bool = False,
     ) -> None:
         """Serve *handler* for *method* *path* (relative, ``<int:…>`` parameters)."""
-        view = self._view(handler, public)
+        view = self._view(handler, doc, public=public)
         for prefix in PREFIXES:
             self._app.add_url_rule(
                 prefix + path, f"v1 {method} {prefix}{path}", view, methods=[method]
@@ -94,7 +109,7 @@ class V1:
         room = handler.__module__.split(".")[1]
         self.declared.append(V1Route(method=method, path=path, public=public, doc=doc, room=room))
 
-    def _view(self, handler: Handler, public: bool) -> Handler:
+    def _view(self, handler: Handler, doc: Doc, *, public: bool) -> Handler:
         async def view(**parameters: Any) -> Response:
             return secured(await answered(**parameters))
 
@@ -103,11 +118,15 @@ class V1:
             try:
                 if not public:
                     g.principal = await self.authenticate()
+                    if doc.right is not None:  # nobody learns more before who may not ask at all
+                        g.principal.require(doc.right)
                 check_query()
-                _refuse_dry_run()
-                if any(isinstance(one, int) and one > MAX_ID for one in parameters.values()):
-                    raise NotFound("Not Found")
-                return await handler(**parameters)
+                if request.method in SAFE:
+                    return await _handled(handler, parameters)
+                work = partial(_carried_out, handler, doc, parameters)
+                if public or self._replays is None:
+                    return await work()
+                return await self._replays.once(caller(), work)
             except Problem as problem:
                 return problem_answer(problem)
             except Unprocessable as refused:
@@ -123,20 +142,31 @@ class V1:
         cookies = request.cookies.getlist(SESSION_COOKIE)
         if len(cookies) != 1 or not cookies[0]:
             raise NotAuthenticated("Not authenticated")
-        if request.method not in ("GET", "HEAD", "OPTIONS"):
+        if request.method not in SAFE:
             check_origin()
         return await self.authenticator.authenticate(cookies[0])
 
 
-def _refuse_dry_run() -> None:
-    """Who only asks what would happen must not make it happen. Raises `Invalid` (501)."""
-    if request.method not in ("GET", "HEAD", "OPTIONS") and truthy(
-        request.headers.get("X-Dry-Run")
-    ):
-        raise Invalid(
-            "This call has no dry run; without X-Dry-Run it is carried out.",
-            code="dry_run_unsupported",
-        )
+async def _handled(handler: Handler, parameters: dict[str, Any]) -> Response:
+    """What *handler* answers. Raises `NotFound` for ids that no row can have."""
+    if any(isinstance(one, int) and one > MAX_ID for one in parameters.values()):
+        raise NotFound("Not Found")
+    return await handler(**parameters)
+
+
+async def _carried_out(handler: Handler, doc: Doc, parameters: dict[str, Any]) -> Response:
+    """The answer to what changes something, or would if it were not a dry run; never raises
+    `Problem` or `Unprocessable`.
+    """
+    try:
+        if truthy(request.headers.get("X-Dry-Run")):
+            work = partial(_handled, handler, parameters)
+            return await rehearsed(handler.__name__, work, doc, parameters)
+        return await _handled(handler, parameters)
+    except Problem as problem:
+        return problem_answer(problem)
+    except Unprocessable as refused:
+        return unprocessable_answer(refused)
 
 
 def explicit_secret() -> str | None:

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from api.commands import rules
 from api.commands.service import Command, Commands
 from api.errors import Conflict, Unavailable
+from api.events.rehearsal import would
 from api.principal import Principal
 from api.printers.service import Printer, Printers
+from api.printers.view import SHOWN
 from schemas.commands import Args, CommandState, GcodeArgs, Verb
 from schemas.printer import CONNECTED, PrinterState
 
@@ -56,6 +58,7 @@ class Control:
         by.require(rules.RIGHT_OF.get(verb, "printers.control"))
         printer = await self._printers.get(by, printer_id)
         aim = AIMS[verb]
+        _say(printer, verb)
         there = printer.bridge_id is not None and self._printers.reachable(printer)
         if there and printer.state in aim.states:
             return printer
@@ -84,6 +87,23 @@ class Control:
         command = await self._commands.issue(by, printer, Verb.GCODE, args)
         check_outcome(await self._commands.wait(command.id, SEND_WAIT_S), printer.name)
         return await self._printers.get(by, printer_id)
+
+
+#: What a dry run calls a verb, and the state that it leads to (v1 contract, 1.7).
+_PREVIEWS = {Verb.PAUSE: ("pause_print", "PAUSED"), Verb.RESUME: ("resume_print", "RUNNING")}
+
+
+def _say(printer: Printer, verb: Verb) -> None:
+    """What telling *printer* would do, for a dry run."""
+    facts = {
+        "printer_id": printer.id,
+        "printer_name": printer.name,
+        "current_gcode_state": SHOWN[PrinterState(printer.state)][0],
+    }
+    action, target = _PREVIEWS.get(verb, (str(verb), None))
+    if target is not None:
+        facts["target_gcode_state"] = target
+    would(action, **facts)
 
 
 def check_outcome(command: Command, name: str) -> None:

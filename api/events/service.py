@@ -4,7 +4,7 @@ Rooms never call each other's sockets or feeds: they record what happened and na
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -16,10 +16,15 @@ from api.clock import Clock
 from api.db import Transaction, has_other_writers
 from api.events.models import AuditEntry, Event
 from api.events.outbox import put
+from api.events.rehearsal import stop_rehearsal
 from api.principal import Principal
 
 #: The peer of the request that is being served; empty for what the farm does by itself.
 asked_from: ContextVar[str] = ContextVar("asked_from", default="")
+#: What the request that is served wants written together with whatever it commits.
+with_commit: ContextVar[Callable[[], Awaitable[object]] | None] = ContextVar(
+    "with_commit", default=None
+)
 
 
 @dataclass(slots=True)
@@ -72,6 +77,9 @@ class Change:
         self.wakes.update(names)
 
 
+Follower = Callable[[Change, Sequence[Happened]], Awaitable[object]]
+
+
 class Ledger:
     """The one way to change the farm."""
 
@@ -79,6 +87,13 @@ class Ledger:
         self._bus = bus
         self._clock = clock
         self._writers: WeakValueDictionary[int | None, asyncio.Lock] = WeakValueDictionary()
+        self._followers: list[Follower] = []
+
+    def follow(self, follower: Follower) -> None:
+        """Call *follower* (change, what happened) in every transaction in which something did,
+        before it is committed. What it records in turn is told to those who came after it.
+        """
+        self._followers.append(follower)
 
     @asynccontextmanager
     async def change(self, organization_id: int | None = None) -> AsyncIterator[Change]:
@@ -93,8 +108,15 @@ class Ledger:
         writer = self._writers.setdefault(scope, asyncio.Lock())
         async with writer, Transaction(scope) as transaction:
             yield change
+            stop_rehearsal(_first(change.noted))
+            for follower in self._followers:
+                if change.happened:
+                    await follower(change, tuple(change.happened))
             await self._write(change.happened)
             await self._audit(change.noted)
+            also = with_commit.get()
+            if also is not None:
+                await also()
             number = await put(self._bus, transaction, change.wakes, self._clock)
         self._bus.wake(change.wakes, number)
 
@@ -139,3 +161,10 @@ class Ledger:
             .order_by("number")
             .limit(limit)
         )
+
+
+def _first(noted: Sequence[AuditEntry]) -> tuple[str, str, str, dict[str, Any]] | None:
+    if not noted:
+        return None
+    entry = noted[0]
+    return entry.action, entry.entity_type, entry.entity_id, entry.details

@@ -23,13 +23,19 @@ RIGHT_OF_AREA: dict[str, str] = {
     "printer": "printers.read",
     "pool": "printers.read",
     "command": "printers.read",
-    "alert": "printers.read",
+    "alert": "alerts.read",
     "job": "jobs.read",
     "file": "files.read",
     "folder": "files.read",
     "print_file": "files.read",
     "model": "files.read",
     "bridge": "bridges.read",
+    "inventory": "spools.read",
+    "spool": "spools.read",
+    "filament": "spools.read",
+    "maintenance": "maintenance.read",
+    "order": "orders.read",
+    "product": "orders.read",
 }
 OTHERWISE = "users.admin"
 

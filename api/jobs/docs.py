@@ -35,6 +35,7 @@ CREATE = Doc(
     right="jobs.submit",
     body=bodies.JobCreateBody,
     problems=("bad_request", *_PLACES, *_UNFIT),
+    dry_run=True,
 )
 BULK = Doc(
     summary="Queue many jobs: all of them or none",
@@ -44,6 +45,7 @@ BULK = Doc(
     right="jobs.write",
     body=bodies.JobBulkBody,
     problems=("bad_request", *_PLACES, *_UNFIT),
+    dry_run=True,
 )
 BATCH = Doc(
     summary="The same job on each of many printers: on all of them or on none",
@@ -51,6 +53,7 @@ BATCH = Doc(
     right="jobs.write",
     body=bodies.JobBatchBody,
     problems=("bad_request", *_PLACES, *_UNFIT),
+    dry_run=True,
 )
 REORDER = Doc(
     summary="Put waiting jobs into this order",
@@ -59,6 +62,7 @@ REORDER = Doc(
     right="jobs.write",
     body=bodies.ReorderBody,
     problems=("job_not_found", _STATE),
+    dry_run=True,
 )
 BULK_UPDATE = Doc(
     summary="Cancel, delete, hold, release or prioritise many jobs: all of them or none",
@@ -66,6 +70,7 @@ BULK_UPDATE = Doc(
     right="jobs.write",
     body=bodies.BulkUpdateBody,
     problems=("job_not_found", _STATE),
+    dry_run=True,
 )
 REASONS = Doc(
     summary="Reasons for a failure to choose from",
@@ -78,6 +83,7 @@ UPDATE = Doc(
     right="jobs.write",
     body=bodies.JobUpdateBody,
     problems=("bad_request", *_PLACES, *_UNFIT, _STATE),
+    dry_run=True,
 )
 DELETE = Doc(
     summary="Delete a job that does not print",
@@ -85,6 +91,7 @@ DELETE = Doc(
     status=204,
     right="jobs.write",
     problems=(_STATE,),
+    dry_run=True,
 )
 SCHEDULE_FILE = Doc(
     summary="Queue a print of this file",
@@ -92,6 +99,7 @@ SCHEDULE_FILE = Doc(
     right="jobs.submit",
     query=(_ON,),
     problems=("bad_request", *_PLACES, *_UNFIT),
+    dry_run=True,
 )
 SCHEDULE_MODEL = Doc(
     summary="Queue a print of the newest file of this model",
@@ -99,12 +107,14 @@ SCHEDULE_MODEL = Doc(
     right="jobs.submit",
     query=(_ON,),
     problems=("bad_request", *_PLACES, *_UNFIT),
+    dry_run=True,
 )
 REPEAT = Doc(
     summary="Queue the same job again",
     answer=answers.Repeated,
     right="jobs.write",
     problems=("bad_request", *_PLACES, *_UNFIT),
+    dry_run=True,
 )
 MOVE = Doc(
     summary="Give a waiting job a printer and a time",
@@ -113,6 +123,7 @@ MOVE = Doc(
     right="jobs.write",
     body=bodies.MoveBody,
     problems=("bad_request", *_PLACES, *_UNFIT, _STATE),
+    dry_run=True,
 )
 FAILURE = Doc(
     summary="Say why a failed job failed",
@@ -120,6 +131,7 @@ FAILURE = Doc(
     right="jobs.write",
     body=bodies.FailureBody,
     problems=(_STATE,),
+    dry_run=True,
 )
 APPROVE = Doc(
     summary="Let a submitted job into the queue",
@@ -127,6 +139,7 @@ APPROVE = Doc(
     right="jobs.write",
     body=bodies.ApproveBody,
     problems=(_STATE,),
+    dry_run=True,
 )
 REJECT = Doc(
     summary="Send a submitted job back",
@@ -134,18 +147,21 @@ REJECT = Doc(
     right="jobs.write",
     body=bodies.RejectBody,
     problems=(_STATE,),
+    dry_run=True,
 )
 RESUBMIT = Doc(
     summary="Ask for approval again: only who asked first",
     answer=answers.Resubmitted,
     right="jobs.submit",
     problems=(_STATE, "conflict"),
+    dry_run=True,
 )
 RESET = Doc(
     summary="Queue a failed or cancelled job again",
     answer=JobAnswer,
     right="jobs.write",
     problems=(_STATE,),
+    dry_run=True,
 )
 DISPATCH = Doc(
     summary="Start a job now, on its printer or on the one named",
@@ -160,6 +176,7 @@ DISPATCH = Doc(
         *_START,
         _STATE,
     ),
+    dry_run=True,
 )
 CANCEL = Doc(
     summary="End a job; the answer shows what its printer has reported",
@@ -169,18 +186,21 @@ CANCEL = Doc(
     right="jobs.write",
     body=bodies.CancelBody,
     problems=(_STATE, "conflict", "stopped", "upstream_unavailable"),
+    dry_run=True,
 )
 START = Doc(
     summary="By hand, on a printer without a bridge: it was started",
     answer=JobAnswer,
     right="jobs.write",
     problems=_BY_HAND,
+    dry_run=True,
 )
 COMPLETE = Doc(
     summary="By hand, on a printer without a bridge: it is done (said twice it is once)",
     answer=JobAnswer,
     right="jobs.write",
     problems=_BY_HAND,
+    dry_run=True,
 )
 FAIL = Doc(
     summary="By hand, on a printer without a bridge: it failed",
@@ -188,4 +208,5 @@ FAIL = Doc(
     right="jobs.write",
     query=(_NOTES,),
     problems=_BY_HAND,
+    dry_run=True,
 )

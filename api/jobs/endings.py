@@ -4,6 +4,7 @@ from api.clock import Clock
 from api.commands.control import check_outcome
 from api.commands.service import Command, Commands
 from api.errors import Conflict, Invalid
+from api.events.rehearsal import would
 from api.events.service import Change, Ledger
 from api.jobs.attempts import Attempts
 from api.jobs.models import Attempt, Job
@@ -47,7 +48,16 @@ class Endings:
             job = await job_row(job_id)
             if JobState(job.state) not in JOB_RUNNING:
                 job.reason = reason[:300]
+            before = job.state
             command = await self._cancel_in(change, by, job, force=force)
+            would(
+                "cancel_job",
+                job_id=job.id,
+                item_name=job.item_name,
+                from_status=before,
+                to_status=JobState.CANCELLED,
+                would_lock=True,
+            )
             note(change, by, "job.cancelled", job, reason=reason, forced=force)
         return await self._settle_cancel(by, job_id, command)
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from api.clock import Clock
+from api.clock import Clock, iso
 from api.errors import Conflict, Invalid, NotFound, Problem
+from api.events.rehearsal import would
 from api.events.service import Change, Ledger
 from api.jobs.attempts import Attempts
 from api.jobs.file_use import FileUse
@@ -65,7 +66,9 @@ class Intake:
 
         Raises `NotFound` (printer, pool, file, model) or `Invalid` (the preflight).
         """
-        [job] = await self._write(by, [await self._prepared(by, new)], noted)
+        job = await self._prepared(by, new)
+        would("queue_job", **_planned(job))
+        await self._write(by, [job], noted)
         return job
 
     async def create_many(self, by: Principal, wanted: Sequence[NewJob]) -> Sequence[Job]:
@@ -78,6 +81,7 @@ class Intake:
                 ready.append(await self._prepared(by, new))
             except (Invalid, NotFound, Conflict) as refused:
                 raise _of_item(refused, index) from None
+        would("queue_jobs", jobs=[_planned(job) for job in ready])
         return await self._write(by, ready, {})
 
     async def schedule(self, by: Principal, new: NewJob, printer_id: int | None) -> Job:
@@ -209,6 +213,30 @@ class Intake:
             await self._printers.locked(change, job.printer_id)
         elif job.pool_id is not None:
             await self._pools.get(by, job.pool_id)
+
+
+def _planned(job: Job) -> dict[str, Any]:
+    """A job that is not there yet, as a dry run shows it (v1 contract, 1.7)."""
+    details: Mapping[str, Any] = job.details
+    return {
+        "item_name": job.item_name,
+        "model_id": job.model_id,
+        "model_revision_id": details.get("model_revision_id"),
+        "print_file_id": job.print_file_id,
+        "printer_id": job.printer_id,
+        "pool_id": job.pool_id,
+        "quantity": job.quantity,
+        "priority": job.priority,
+        "duration_hours": job.duration_hours,
+        "effective_filament_type": job.filament_type,
+        "effective_colors": job.colors_required,
+        "initial_status": job.state,
+        "requires_approval": job.state == JobState.SUBMITTED,
+        "estimated_cost": None,
+        "suggested_price": None,
+        "target_type": details.get("target_type", "specific"),
+        "due_date": iso(job.due_date),
+    }
 
 
 async def _last_position(organization_id: int) -> int:

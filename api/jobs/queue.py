@@ -12,6 +12,7 @@ from tortoise.expressions import Q
 
 from api.clock import Clock
 from api.errors import Conflict
+from api.events.rehearsal import would
 from api.events.service import Change, Ledger
 from api.jobs.attempts import Attempts
 from api.jobs.forms import BulkAction, NewJob, refuse
@@ -162,7 +163,9 @@ class Queue:
             job.reason = reason[:300] if event is JobEvent.REJECT else ""
             if event is JobEvent.RESET:
                 job.actual_start = job.actual_end = job.fail_reason = job.fail_notes = None
+            before = job.state
             await move_job(change, job, event, self._clock.now())
+            would(f"{event}_job", **_decided(by, job, event, before), reason=reason or None)
             note(change, by, DECIDED[event], job, reason=reason)
         return job
 
@@ -242,6 +245,7 @@ class Queue:
             jobs = await self._theirs(by, [*dict.fromkeys(job_ids)])
             for job in jobs.values():
                 await self._actions[action](change, by, job, priority)
+            would(f"{action}_jobs", job_ids=[*jobs], priority=priority)
         return len(jobs)
 
     async def _theirs(self, by: Principal, job_ids: Sequence[int]) -> dict[int, Job]:
@@ -354,6 +358,24 @@ def expected_hours(job: Job) -> float:
 def _check_changeable(job: Job) -> None:
     if JobState(job.state) not in _CHANGEABLE:
         raise wrong_state(job, "only a waiting job can be changed")
+
+
+#: Who decided, as a dry run calls it (v1 contract, 1.7).
+_DECIDER = {JobEvent.APPROVE: "approver_id", JobEvent.REJECT: "rejector_id"}
+
+
+def _decided(by: Principal, job: Job, event: JobEvent, before: str) -> dict[str, Any]:
+    """What a decision about *job* does, as a dry run shows it."""
+    facts = {
+        "job_id": job.id,
+        "item_name": job.item_name,
+        "from_status": before,
+        "to_status": job.state,
+    }
+    if event in _DECIDER:
+        facts[_DECIDER[event]] = by.user_id
+        facts["would_notify_submitter"] = job.created_by is not None
+    return facts
 
 
 def _place(by: Principal, values: Mapping[str, Any]) -> dict[str, Any]:

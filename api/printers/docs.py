@@ -78,6 +78,7 @@ REORDER = Doc(
     right="printers.write",
     body=bodies.ReorderBody,
     problems=("printer_not_found",),
+    dry_run=True,
 )
 BULK_UPDATE = Doc(
     summary="Enable, disable or tag many printers: all of them or none",
@@ -85,6 +86,7 @@ BULK_UPDATE = Doc(
     right="printers.admin",
     body=bodies.BulkUpdateBody,
     problems=("printer_not_found", "printer_busy"),
+    dry_run=True,
 )
 SLOTS = Doc(
     summary="What is loaded in its slots", answer=list[answers.SlotAnswer], right="printers.read"
@@ -94,6 +96,7 @@ LOAD_SLOT = Doc(
     answer=answers.SlotAnswer,
     right="printers.control",
     body=bodies.SlotBody,
+    dry_run=True,
 )
 
 
@@ -104,6 +107,7 @@ def _told(summary: str, right: str, *problems: str, description: str = "") -> Do
         answer=Told,
         right=right,
         problems=(*problems, *_REFUSED),
+        dry_run=True,
     )
 
 
@@ -124,14 +128,16 @@ PLATE_CLEARED = Doc(
     answer=Told,
     right="printers.control",
     problems=("printer_busy",),
+    dry_run=True,
 )
-HOLD = Doc(summary="Its queue waits", answer=Told, right="printers.control")
-RELEASE = Doc(summary="Its queue runs again", answer=Told, right="printers.control")
+HOLD = Doc(summary="Its queue waits", answer=Told, right="printers.control", dry_run=True)
+RELEASE = Doc(summary="Its queue runs again", answer=Told, right="printers.control", dry_run=True)
 CLEAR_ERRORS = Doc(
     summary="Forget the last error that is shown",
     description="A printer that is stopped stays stopped.",
     answer=Told,
     right="printers.control",
+    dry_run=True,
 )
 SPEED = Doc(
     summary="Print faster or slower (M220)",
@@ -139,6 +145,7 @@ SPEED = Doc(
     right="printers.control",
     body=bodies.SpeedBody,
     problems=_REFUSED,
+    dry_run=True,
 )
 FAN = Doc(
     summary="Turn a fan (M106): part_cooling without P, auxiliary P1, chamber P2",
@@ -146,4 +153,5 @@ FAN = Doc(
     right="printers.control",
     body=bodies.FanBody,
     problems=_REFUSED,
+    dry_run=True,
 )

@@ -12,6 +12,12 @@ from api.printers.models import Printer
 MAX_SLOTS = 256
 #: Fields that people may set.
 SETTABLE = ("filament_type", "color", "color_hex", "spoolman_spool_id", "spool_confirmed")
+#: What the spools say: which one hangs there, and the grams that are left on it.
+SPOOLED = ("assigned_spool_id", "remaining")
+
+
+#: Another one of these means that something else was loaded.
+_LOADED = ("filament_type", "color", "color_hex", "assigned_spool_id")
 
 
 def slot_fields(row: Printer) -> list[dict[str, Any]]:
@@ -29,10 +35,10 @@ def _fields(row: Printer, number: int, said: Mapping[str, Any]) -> dict[str, Any
         "color": said.get("color"),
         "color_hex": said.get("color_hex"),
         "spoolman_spool_id": said.get("spoolman_spool_id"),
-        "assigned_spool_id": None,
+        "assigned_spool_id": said.get("assigned_spool_id"),
         "spool_confirmed": said.get("spool_confirmed"),
         "loaded_at": said.get("loaded_at"),
-        "remaining": None,
+        "remaining": said.get("remaining"),
         "material_type": said.get("filament_type"),
     }
 
@@ -49,7 +55,17 @@ def with_slot(
     kept = [slot for slot in row.slots if slot["slot_number"] != number]
     old: Mapping[str, Any] = next((s for s in row.slots if s["slot_number"] == number), {})
     new = {**old, "slot_number": number}
-    new |= {name: value for name, value in values.items() if name in SETTABLE}
-    if any(old.get(name) != new.get(name) for name in ("filament_type", "color", "color_hex")):
+    new |= {name: value for name, value in values.items() if name in SETTABLE + SPOOLED}
+    if any(old.get(name) != new.get(name) for name in _LOADED):
         new["loaded_at"] = at
     return sorted([*kept, new], key=lambda slot: int(slot["slot_number"]))
+
+
+def spools_in(row: Printer) -> dict[int, int]:
+    """The spool in each slot of *row*, by slot number; slots without one are left out."""
+    shown = slot_fields(row)
+    return {
+        int(slot["slot_number"]): int(slot["assigned_spool_id"])
+        for slot in shown
+        if slot["assigned_spool_id"] is not None
+    }

@@ -127,11 +127,25 @@ class Upkeep:
         by.require("printers.control")
         await self._rows.get(by, printer_id)
         async with self._ledger.change() as change:
-            row = await self._rows.locked(change, printer_id)
-            row.slots = [*with_slot(row, number, values, iso(self._clock.now()))]
-            await self._rows.save(change, row, "slots")
-            change.record(event(row, "printer.slot", by, slot_number=number))
+            row = await self.fill_slot(change, by, printer_id, number, values)
             change.note(by, "slot.loaded", ("printer", row.id), slot_number=number, **values)
+        return row
+
+    async def fill_slot(
+        self,
+        change: Change,
+        by: Principal | None,
+        printer_id: int,
+        number: int,
+        values: Mapping[str, Any],
+    ) -> Printer:
+        """`load_slot` inside the caller's transaction, for who has checked the right; *by* None:
+        the farm itself.
+        """
+        row = await self._rows.locked(change, printer_id)
+        row.slots = [*with_slot(row, number, values, iso(self._clock.now()))]
+        await self._rows.save(change, row, "slots")
+        change.record(event(row, "printer.slot", by, slot_number=number))
         return row
 
     async def clear_errors(self, by: Principal, printer_id: int) -> Printer:

@@ -1,0 +1,1 @@
+"""What people should know, one row for each of them."""

@@ -1,0 +1,1 @@
+"""A call that is said twice is carried out once: Idempotency-Key."""

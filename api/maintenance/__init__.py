@@ -1,0 +1,1 @@
+"""Maintenance of printers: tasks, when they are due, what was done."""

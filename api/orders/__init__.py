@@ -1,0 +1,1 @@
+"""Products that are made of models, and orders of them."""
