@@ -7,6 +7,7 @@ printer or pool; several names and jobs may share one blob.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from api.clock import Clock
 from api.config import Settings
 from api.errors import Conflict, Invalid, NotFound
 from api.events.service import Change, Happened, Ledger
+from api.files.analyst import WAITING
+from api.files.incoming import as_text
 from api.files.limits import check_facts
 from api.files.models import Blob, TreeName
 from api.files.names import clean_path, parents
@@ -53,14 +56,18 @@ class Files:
     ) -> Blob:
         """Store what *reader* gives and say what it is; the same bytes give the same blob.
 
+        Binary G-code is stored as the text it stands for.
         Nothing stays behind when it is refused: `Invalid` (too_large; with *must_be_gcode* also
         empty and not_gcode), `Unavailable` (storage_unavailable), or whatever *reader* raises.
         """
         by.require("files.write")
         reading = Scan()
-        async with self._storage.draft(reading.feed) as draft:
+        async with (
+            self._storage.draft(reading.feed) as draft,
+            aclosing(as_text(reader, filename)) as text,
+        ):
             size_bytes = 0
-            async for chunk in reader:
+            async for chunk in text:
                 size_bytes += len(chunk)
                 if size_bytes > self._max_bytes:
                     raise self._too_large()
@@ -97,6 +104,10 @@ class Files:
         rows = Blob.filter(organization_id=organization_id, id__in=sorted(set(blob_ids)))
         return {row.id: row for row in await rows}
 
+    async def has_bytes(self, blob: Blob) -> bool:
+        """Whether the bytes can be read; False: they are gone. Raises `Unavailable`."""
+        return await self._storage.exists(blob.storage_key)
+
     def path_for_reading(self, blob: Blob) -> Path | None:
         """Where the bytes lie on this machine; None when the storage is elsewhere."""
         return self._storage.local_path(blob.storage_key)
@@ -129,7 +140,8 @@ class Files:
         key = await draft.keep(str(by.organization_id))
         same: dict[str, Any] = {"organization_id": by.organization_id, "sha256": written.sha256}
         try:
-            async with self._ledger.change():
+            async with self._ledger.change() as change:
+                change.wake(WAITING)
                 found = await Blob.get_or_none(**same)
                 return found or await Blob.create(
                     **same,

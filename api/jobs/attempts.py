@@ -63,6 +63,9 @@ class FileRoom(Protocol):
     async def blob(self, organization_id: int, blob_id: int) -> FileFacts:
         """The bytes of a job. Raises `NotFound`."""
 
+    async def has_bytes(self, blob: Any) -> bool:
+        """Whether the bytes can be read; False: they are gone. Raises `Unavailable`."""
+
     def check_against(self, blob: Any, profile: Profile) -> None:
         """Raises `Invalid` ``limit_exceeded`` when the file asks for more than is allowed."""
 

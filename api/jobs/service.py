@@ -4,7 +4,7 @@ A job asks for prints of a file. What a bridge reports moves it (`api.jobs.attem
 only ask, except on printers without a bridge, where their word is all there is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ from api.jobs.approval import Approval
 from api.jobs.attempts import Attempts, Checked, FileRoom
 from api.jobs.endings import Endings
 from api.jobs.file_use import FileUse
+from api.jobs.file_wait import FileWait
 from api.jobs.forms import BulkAction, JobFilter, NewJob
 from api.jobs.intake import Intake, LibraryRoom
 from api.jobs.models import Attempt, Job
@@ -54,6 +55,7 @@ class Jobs:
         self.attempts = Attempts(printers, commands, files, clock)
         self.control = Control(printers, commands)
         self.records = Records()
+        self.file_wait = FileWait(files, ledger, clock)
         self._approval: Approval | None = None
         self._endings = Endings(printers, commands, self.attempts, ledger, clock)
         self._intake = Intake(printers, pools, self.attempts, library, ledger=ledger, clock=clock)
@@ -93,6 +95,17 @@ class Jobs:
         if job is None:
             raise missing(job_id)
         return job
+
+    async def find(self, job_id: int) -> Job | None:
+        """The job, whosever it is; None when there is none. For the farm itself."""
+        return await Job.filter(id=job_id, deleted_at=None).first()
+
+    async def names(self, job_ids: Collection[int]) -> Mapping[int, str]:
+        """The names of these jobs, whosever they are; the caller has been let see the ids."""
+        if not job_ids:
+            return {}
+        rows = Job.filter(id__in=sorted(job_ids), deleted_at=None).only("id", "item_name")
+        return {job.id: job.item_name for job in await rows}
 
     async def running_on(self, printer_id: int) -> tuple[Job, Attempt] | None:
         """The job that holds this printer and its attempt; None when it is free."""
@@ -199,7 +212,7 @@ class Jobs:
         """A person starts *job* on its printer, or on the one named here.
 
         Raises `Conflict` (busy, not operational, plate, stopped, not waiting), `Invalid` (no
-        printer, the file) or `Unavailable` (the room is offline); nothing has changed then.
+        printer, the file) or `Unavailable` (room offline, file away); nothing has changed then.
         """
         by.require("jobs.write")
         target = printer_id if printer_id is not None else job.printer_id
@@ -207,6 +220,7 @@ class Jobs:
             raise Invalid(f"Job {job.id} has no printer. Name one, or leave it to the queue.")
         printer = await self._printers.get(by, target)
         checked = await self.attempts.check(job, Printers.profile(printer))
+        await self.file_wait.check(job)
         return await self.start(by, job.id, printer.id, checked, explicit=True)
 
     async def start(

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from api.clock import iso
+from api.jobs.file_wait import REASONS
 from api.jobs.models import Attempt, Job
 from api.jobs.queue import expected_hours, planned_end
 from api.pools.service import Pool
@@ -41,11 +42,12 @@ def waiting_for(job: Job, around: Around) -> str | None:
         return "a file"
     if job.scheduled_start is not None and job.scheduled_start > around.now:
         return f"its time, {iso(job.scheduled_start)}"
+    if job.reason in REASONS:
+        return job.reason
     if job.pinned and around.printer is not None:
         return _printer_reason(job, around.printer, reachable=around.reachable)
-    if around.pool is not None:
-        return f"a free printer of {around.pool.name} that it fits, with a clear plate"
-    return "a free printer that it fits, with a clear plate"
+    of_pool = "" if around.pool is None else f" of {around.pool.name}"
+    return f"a free printer{of_pool} that it fits, with a clear plate"
 
 
 def _printer_reason(job: Job, printer: Printer, *, reachable: bool) -> str:

@@ -9,6 +9,7 @@ import logging
 from api.bus.local import Bus
 from api.commands.service import Commands
 from api.errors import Conflict, Invalid, NotFound, Problem, Unavailable
+from api.jobs.file_wait import AWAY, FileAway
 from api.jobs.service import Job, Jobs
 from api.pools.service import Pools
 from api.principal import system
@@ -74,6 +75,9 @@ class Scheduler:
                 continue
             try:
                 job = await self._give(printer, queue)
+            except FileAway as away:
+                _log.warning("nothing can start now: %s", away.detail)
+                break
             except Exception:  # noqa: BLE001 — supervisor: one broken row must not stop the others
                 _log.exception("the queue could not serve printer %s", printer.id)
                 continue
@@ -89,14 +93,22 @@ class Scheduler:
                 await self._jobs.queue_step(job, event)
 
     async def _give(self, printer: Printer, queue: choose.Queue) -> Job | None:
-        """Start the first job that *printer* can take; None when there is none."""
+        """Start the first job that *printer* can take; None when there is none.
+
+        Raises `FileAway` when no file can be read now.
+        """
         for job in queue.candidates(printer):
             try:
                 checked = await self._jobs.attempts.check(job, Printers.profile(printer))
+                await self._jobs.file_wait.check(job)
                 by = system(job.organization_id)
                 await self._jobs.start(by, job.id, printer.id, checked, explicit=False)
             except (Invalid, NotFound) as refused:
                 await self._unfit(job, refused)
+            except FileAway as away:
+                await self._jobs.file_wait.mark(job, away.reason)
+                if away.reason == AWAY:
+                    raise
             except (Conflict, Unavailable) as not_now:
                 _log.info("job %s not on printer %s now: %s", job.id, printer.id, not_now.detail)
                 return None

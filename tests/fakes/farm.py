@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from api.bus.local import LocalBus
 from api.commands.models import Command
 from api.commands.service import Commands
-from api.errors import Invalid, NotFound
+from api.errors import Invalid, NotFound, Unavailable
 from api.events.models import Event
 from api.events.service import Change, Ledger
 from api.files.models import Blob
@@ -58,7 +58,16 @@ class FakeBridges:
 
 
 class FakeFiles:
-    """Files that ask for a nozzle temperature, kept in the blob's facts."""
+    """Files that ask for a nozzle temperature, kept in the blob's facts. *gone*: without bytes."""
+
+    def __init__(self) -> None:
+        self.is_down = False
+        self.gone: set[int | None] = set()
+
+    async def has_bytes(self, blob: Blob) -> bool:
+        if self.is_down:
+            raise Unavailable("down", code="storage_unavailable")
+        return blob.id not in self.gone
 
     async def blob(self, organization_id: int, blob_id: int) -> Blob:
         return await Blob.get(id=blob_id, organization_id=organization_id)
@@ -111,6 +120,7 @@ class Farm:
     admin: Principal
     bridges: FakeBridges = field(default_factory=FakeBridges)
     library: FakeLibrary = field(default_factory=FakeLibrary)
+    files: FakeFiles = field(default_factory=FakeFiles)
 
     def __post_init__(self) -> None:
         self.restart()
@@ -124,7 +134,7 @@ class Farm:
         self.jobs = Jobs(
             self.printers,
             self.commands,
-            FakeFiles(),
+            self.files,
             self.library,
             pools=self.pools,
             ledger=self.ledger,
