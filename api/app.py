@@ -40,7 +40,9 @@ from api.feed.routes import EventRoutes
 from api.feed.service import Feed
 from api.feed.socket import PATHS, FeedEndpoint
 from api.feed.sockets import Sockets
+from api.files.analyst import Analyst
 from api.files.direct import DirectUploads
+from api.files.orphans import brooms
 from api.files.service import Files
 from api.http import MAX_BODY_BYTES, json_answer
 from api.jobs.approval import Approval
@@ -99,6 +101,7 @@ class Rooms:
     pools: Pools
     storage: Storage
     files: Files
+    analyst: Analyst
     library: Library
     commands: Commands
     telemetry: Telemetry
@@ -135,6 +138,7 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
         pools=pools,
         storage=storage,
         files=files,
+        analyst=Analyst(storage, ledger, bus, clock),
         library=library,
         commands=commands,
         telemetry=telemetry,
@@ -239,9 +243,10 @@ class Application:
                 rooms.scheduler.run(),
                 rooms.telemetry.run(),
                 rooms.feed.run(),
+                rooms.analyst.run(),
                 rooms.sockets.run(),
                 rooms.bridges.replicas.run(),
-                sweep_hourly(rooms.storage, self.clock),
+                sweep_hourly(brooms(rooms.storage, self.clock)),
                 *([Repair(self.bus, self.clock).run()] if isinstance(self.bus, SharedBus) else []),
             ):
                 task = asyncio.create_task(work)

@@ -24,17 +24,22 @@ from api import migrate as migrations
 from api.app import Application
 from api.config import Settings, load
 from api.feed.door import Door
+from api.files.orphans import brooms
 from api.gateway.bus import FunctionBus
-from api.gateway.errands import Errands, all_of
+from api.gateway.errands import Errands, Step, all_of
 from api.gateway.feeds import FeedSockets
 from api.gateway.links import LinkSockets
 from api.gateway.post import GatewayPoster
 from api.gateway.sockets import GatewaySockets
+from api.storage.sweeping import sweep
 
 Event = dict[str, Any]
 T = TypeVar("T")
 
 JSON_TYPES = ["text/", "application/json", "application/openapi+json", "application/javascript"]
+
+PRUNE_MINUTES = 10
+SWEEP_MINUTE = 7
 
 _log = logging.getLogger("gantry.function")
 
@@ -130,9 +135,21 @@ class Process:
             {
                 "expire commands and run the queue": rooms.scheduler.step,
                 "write samples": rooms.telemetry.step,
+                **self._hourly(),
+                "analyse a file": rooms.analyst.step,
             }
         )
         return {"failed": failed}
+
+    def _hourly(self) -> dict[str, Step]:
+        """What is due at this minute of the hour: a process may live for one event only."""
+        rooms, clock = self.application.rooms, self.application.clock
+        steps: dict[str, Step] = {}
+        if clock.now().minute % PRUNE_MINUTES == 0:
+            steps["forget old events"] = rooms.feed.prune
+        if clock.now().minute == SWEEP_MINUTE:
+            steps["sweep the storage"] = lambda: sweep(brooms(rooms.storage, clock))
+        return steps
 
 
 @functools.cache

@@ -66,6 +66,12 @@ class LocalStorage:
         finally:
             file.close()
 
+    async def keys(self, before: datetime) -> AsyncIterator[str]:
+        """The keys of what was kept and not touched since *before*, folder by folder."""
+        for folder in await asyncio.to_thread(lambda: sorted(self._root.glob("*/??"))):
+            for name in await asyncio.to_thread(_untouched, folder, before.timestamp()):
+                yield f"{folder.parent.name}/{folder.name}/{name}"
+
     async def delete(self, key: str) -> None:
         """Remove what is under *key*; nothing there is no error."""
         await asyncio.to_thread(self._path(key).unlink, missing_ok=True)
@@ -221,6 +227,11 @@ class LocalDraft:
         self._path.replace(target)
         for folder in (target.parent, target.parent.parent, self._root):
             _sync_folder(folder)
+
+
+def _untouched(folder: Path, before_s: float) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries if entry.stat().st_mtime < before_s]
 
 
 def _sync_folder(folder: Path) -> None:

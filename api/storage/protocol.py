@@ -57,6 +57,9 @@ class Storage(Protocol):
     def read(self, key: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """The bytes under *key* from *start*, at most *length* of them, in chunks."""
 
+    def keys(self, before: datetime) -> AsyncIterator[str]:
+        """The keys of what was kept and not touched since *before*; drafts are not among them."""
+
     async def delete(self, key: str) -> None:
         """Remove what is under *key*; nothing there is no error."""
 

@@ -8,6 +8,7 @@ in threads.
 
 import asyncio
 import base64
+import functools
 import hashlib
 import logging
 import secrets
@@ -28,6 +29,7 @@ CONNECT_S = 5
 SILENCE_S = 20
 TRIES = 3
 ABANDONED = timedelta(hours=1)
+_PASSING = ("drafts/", "uploads/")
 
 _log = logging.getLogger("gantry.storage")
 
@@ -77,6 +79,19 @@ class S3Storage:
                 yield chunk
         finally:
             body.close()
+
+    async def keys(self, before: datetime) -> AsyncIterator[str]:
+        """The keys of what was kept and not touched since *before*, a thousand at a question."""
+        place, more = self.place, {"StartAfter": ""}
+        while more:
+            where = {"Bucket": place.bucket, "Prefix": place.prefix, **more}
+            page = await self.guarded(functools.partial(self._list, where))
+            for each in page.get("Contents", ()):
+                key = each["Key"].removeprefix(place.prefix)
+                if each["LastModified"] < before and not key.startswith(_PASSING):
+                    yield key
+            following = page.get("NextContinuationToken")
+            more = {"ContinuationToken": following} if following else {}
 
     async def delete(self, key: str) -> None:
         """Remove what is under *key*; nothing there is no error."""
@@ -177,10 +192,13 @@ class S3Storage:
             )
         return self._made
 
+    def _list(self, where: dict[str, str]) -> Any:
+        return self._client().list_objects_v2(**where)
+
     def _sweep(self, before: datetime) -> int:
         client, bucket = self._client(), self.place.bucket
         found = 0
-        for folder in ("drafts/", "uploads/"):
+        for folder in _PASSING:
             prefix = self.place.key(folder)
             for page in client.get_paginator("list_multipart_uploads").paginate(
                 Bucket=bucket, Prefix=prefix

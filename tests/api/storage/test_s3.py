@@ -226,3 +226,13 @@ async def test_a_store_that_rooms_cannot_reach_is_not_shown_to_them(endpoint: st
     storage = S3Storage(place_of(f"s3://{BUCKET}?endpoint={endpoint}"))
     assert await storage.link("1/ab", 900) is None
     assert await storage.offer("1/ab", 1, "00" * 32, 900) is None
+
+
+async def test_what_was_kept_is_listed_by_age(storage: S3Storage, store: Any) -> None:
+    """For the search for bytes without a row; drafts and uploads have their own sweep."""
+    key = await put(storage, b"G28\n")
+    store.put_object(Bucket=BUCKET, Key="farm/drafts/x", Body=b"x")
+    store.put_object(Bucket=BUCKET, Key="elsewhere", Body=b"x")
+    now = datetime.now(UTC)
+    assert [each async for each in storage.keys(now + timedelta(minutes=1))] == [key]
+    assert [each async for each in storage.keys(now - timedelta(hours=1))] == []
