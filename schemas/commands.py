@@ -90,6 +90,26 @@ class Verb(StrEnum):
     TEMPERATURE = "temperature"
     REMOTE_STOP = "remote_stop"
     RESET_STOP = "reset_stop"
+    CARD = "card"
+
+
+#: Where a command must name its attempt: the print that the printer runs from its own card.
+CARD_PRINT = "card"
+
+
+class CardAction(StrEnum):
+    """What can be done with the card in a printer's slot."""
+
+    MOUNT = "mount"  # M21, then its list
+    LIST = "list"  # M20
+    RELEASE = "release"  # M22
+    SELECT = "select"  # M23
+    START = "start"  # M23, and M24 when the printer has found the file
+    DELETE = "delete"  # M30, then its list
+
+
+#: Actions that mean one file.
+CARD_FILE_ACTIONS = frozenset({CardAction.SELECT, CardAction.START, CardAction.DELETE})
 
 
 class VerbRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +132,7 @@ VERBS: dict[Verb, VerbRule] = {
     Verb.TEMPERATURE: VerbRule(ttl_ms=30_000, coalesces=True, repeatable=True),
     Verb.REMOTE_STOP: VerbRule(ttl_ms=None, repeatable=True),
     Verb.RESET_STOP: VerbRule(ttl_ms=30_000),
+    Verb.CARD: VerbRule(ttl_ms=30_000),
 }
 
 
@@ -140,23 +161,32 @@ class TemperatureArgs(msgspec.Struct, frozen=True):
     targets_c: dict[str, float]
 
 
+class CardArgs(msgspec.Struct, frozen=True):
+    """What is done with the card; *name*: the file's as its list has it, "" where none is meant."""
+
+    action: CardAction
+    name: str = ""
+
+
 class NoArgs(msgspec.Struct, frozen=True):
     """A verb that needs no arguments."""
 
 
-Args = StartArgs | GcodeArgs | TemperatureArgs | NoArgs
+Args = StartArgs | GcodeArgs | TemperatureArgs | CardArgs | NoArgs
 
 ARGS: dict[Verb, type[Args]] = {
     Verb.START: StartArgs,
     Verb.GCODE: GcodeArgs,
     Verb.TEMPERATURE: TemperatureArgs,
+    Verb.CARD: CardArgs,
 }
 
 
 class Expect(msgspec.Struct, frozen=True, kw_only=True):
     """What must still be true when a command arrives, or it is rejected unexecuted.
 
-    *grant*: the attempt that runs. A start expects none: its own grant is in its arguments.
+    *grant*: the attempt that runs, `CARD_PRINT` for a print from the printer's own card. A start
+    expects none: its own grant is in its arguments.
     """
 
     grant: str | None = None

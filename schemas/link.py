@@ -11,7 +11,7 @@ import msgspec
 
 from schemas.commands import CommandState, Expect, Verb
 from schemas.jobs import AttemptEvent, AttemptState
-from schemas.printer import Live, PrinterConfig, PrinterState, Progress, Quality
+from schemas.printer import CardFile, Live, PrinterConfig, PrinterState, Progress, Quality
 
 PROTOCOL = 1
 #: The path of the upgrade and of the plain HTTPS calls beside it.
@@ -208,6 +208,18 @@ class FirmwareFact(msgspec.Struct, frozen=True, kw_only=True, tag="firmware"):
     capabilities: dict[str, bool] = {}
 
 
+class CardFact(msgspec.Struct, frozen=True, kw_only=True, tag="card"):
+    """What is on a printer's own card: a new list, or that it came or went.
+
+    *present* None: the printer has not said. *unlisted* counts what is there and not in *files*.
+    """
+
+    printer: int
+    present: bool | None
+    files: list[CardFile] = []
+    unlisted: int = 0
+
+
 class PortsFact(msgspec.Struct, frozen=True, kw_only=True, tag="ports"):
     """The ports of the room, whole, after one came or went."""
 
@@ -221,7 +233,16 @@ class GapFact(msgspec.Struct, frozen=True, kw_only=True, tag="gap"):
     count: int
 
 
-FactBody = CommandFact | PrinterFact | AttemptFact | AlarmFact | FirmwareFact | PortsFact | GapFact
+FactBody = (
+    CommandFact
+    | PrinterFact
+    | AttemptFact
+    | AlarmFact
+    | FirmwareFact
+    | CardFact
+    | PortsFact
+    | GapFact
+)
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):

@@ -228,6 +228,14 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     worst_layer: int | None = None
 
 
+class CardFile(msgspec.Struct, frozen=True, array_like=True):
+    """A file on a printer's own card. *name* is what the printer takes; None: it did not say."""
+
+    name: str
+    size_bytes: int | None = None
+    long_name: str | None = None
+
+
 class Live(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The freshest picture of one printer. *temps* is keyed tool0…n, bed, chamber."""
 

@@ -13,7 +13,16 @@ from dataclasses import dataclass
 import msgspec
 
 from bridge.control.messages import Verdict
-from schemas.commands import VERBS, Args, CommandState, Expect, StartArgs, TemperatureArgs, Verb
+from schemas.commands import (
+    CARD_PRINT,
+    VERBS,
+    Args,
+    CommandState,
+    Expect,
+    StartArgs,
+    TemperatureArgs,
+    Verb,
+)
 from schemas.jobs import AttemptEvent
 
 #: A stop waits this long for a sender that is just being restarted.
@@ -254,6 +263,8 @@ class CommandBook:
                 return finish(row, _S.REJECTED, "wrong_job", f"{row.verb} must name its attempt")
             return Hand(row)
         if wanted in (view.grant, self._started_grant):
+            return Hand(row)
+        if wanted == CARD_PRINT and view.grant is None:  # the sender knows whether one runs
             return Hand(row)
         return finish(row, _S.REJECTED, "wrong_job", f"attempt {wanted} is not the one running")
 

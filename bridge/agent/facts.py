@@ -3,8 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
-from bridge.control.messages import Alarm, AttemptChanged, Firmware, Happening, StateChanged
-from schemas.link import AlarmFact, AttemptFact, FactBody, FirmwareFact, PrinterFact
+from bridge.control.messages import (
+    Alarm,
+    AttemptChanged,
+    CardSeen,
+    Firmware,
+    Happening,
+    StateChanged,
+)
+from schemas.link import AlarmFact, AttemptFact, CardFact, FactBody, FirmwareFact, PrinterFact
 
 
 def _state(printer: int, body: StateChanged) -> FactBody:
@@ -37,11 +44,16 @@ def _firmware(printer: int, body: Firmware) -> FactBody:
     )
 
 
+def _card(printer: int, body: CardSeen) -> FactBody:
+    return CardFact(printer=printer, present=body.present, files=body.files, unlisted=body.unlisted)
+
+
 _BUILD: dict[type[Happening], Callable[[int, Any], FactBody]] = {
     StateChanged: _state,
     AttemptChanged: _attempt,
     Alarm: _alarm,
     Firmware: _firmware,
+    CardSeen: _card,
 }
 
 

@@ -8,6 +8,7 @@ import msgspec
 from bridge.agent.commands import STOP_WAIT_MS, CommandRow
 from bridge.control.messages import (
     Cancel,
+    Card,
     Connect,
     Disconnect,
     Gcode,
@@ -24,6 +25,7 @@ from schemas import link
 from schemas.commands import (
     ARGS,
     Args,
+    CardArgs,
     CommandState,
     Expect,
     GcodeArgs,
@@ -124,6 +126,11 @@ def _targets(row: CommandRow) -> ToSender:
     return SetTargets(id=row.id, targets_c=row.args.targets_c)
 
 
+def _card(row: CommandRow) -> ToSender:
+    assert isinstance(row.args, CardArgs)
+    return Card(id=row.id, action=row.args.action, name=row.args.name)
+
+
 _MESSAGE: dict[Verb, Callable[[CommandRow], ToSender]] = {
     Verb.PAUSE: lambda row: Pause(id=row.id, grant=_grant(row)),
     Verb.RESUME: lambda row: Resume(id=row.id, grant=_grant(row)),
@@ -132,6 +139,7 @@ _MESSAGE: dict[Verb, Callable[[CommandRow], ToSender]] = {
     Verb.DISCONNECT: lambda row: Disconnect(id=row.id),
     Verb.GCODE: _gcode,
     Verb.TEMPERATURE: _targets,
+    Verb.CARD: _card,
     Verb.REMOTE_STOP: lambda row: RemoteStop(id=row.id),
     Verb.RESET_STOP: lambda row: ResetStop(id=row.id),
 }

@@ -7,11 +7,12 @@ its dead-band does not leave at all.
 
 from schemas.codec import encoded_size
 from schemas.link import LiveSnap
-from schemas.printer import Celsius, Live, PrinterState, Progress, Temperature, targets
+from schemas.printer import Celsius, Live, PrinterState, Progress, Prompt, Temperature, targets
 
 TEMPERATURE_BAND_C = 0.3
 COMPLETION_BAND = 0.1  # per cent
 PRINT_TIME_BAND_S = 5.0
+HEAT_LEASE_BAND_S = 15.0
 #: Everything is sent again this often, against drift.
 FULL_S = 300.0
 #: Bodies stay this far below the frame limit.
@@ -90,13 +91,17 @@ class LiveSlots:
         return told is None or moved(told, live)
 
 
-def _headline(live: Live) -> tuple[PrinterState, str | None, dict[str, Celsius]]:
-    return live.state, live.grant, targets(live.temps)
+def _headline(
+    live: Live,
+) -> tuple[PrinterState, str | None, Prompt | None, dict[str, Celsius]]:
+    return live.state, live.grant, live.prompt, targets(live.temps)
 
 
 def moved(told: Live, live: Live) -> bool:
     """Whether *live* differs from what was *told* by more than the dead-bands."""
     if _temperatures_moved(told.temps, live.temps) or _progress_moved(told.progress, live.progress):
+        return True
+    if _lease_moved(told.heat_lease_s, live.heat_lease_s):
         return True
     return any(getattr(told, name) != getattr(live, name) for name in _EXACT)
 
@@ -108,6 +113,12 @@ _EXACT = (
     "z_mm",
     "feed_percent",
     "flow_percent",
+    "fan_percent",
+    "feedrate_mm_s",
+    "temps_stale",
+    "stop_reach",
+    "position_known",
+    "prompt",
     "error",
     "firmware",
     "port",
@@ -131,6 +142,13 @@ def _apart(old: float | None, new: float | None) -> bool:
     return abs(old - new) >= TEMPERATURE_BAND_C
 
 
+def _lease_moved(old_s: float | None, new_s: float | None) -> bool:
+    """It only runs down by itself: told now and then; beginning, end and renewal at once."""
+    if old_s is None or new_s is None:
+        return old_s is not new_s
+    return new_s > old_s or old_s - new_s >= HEAT_LEASE_BAND_S
+
+
 def _progress_moved(old: Progress | None, new: Progress | None) -> bool:
     if old is None or new is None:
         return old is not new
@@ -138,4 +156,5 @@ def _progress_moved(old: Progress | None, new: Progress | None) -> bool:
         abs(new.completion - old.completion) >= COMPLETION_BAND
         or abs(new.print_time_s - old.print_time_s) >= PRINT_TIME_BAND_S
         or new.layer != old.layer
+        or new.layers != old.layers
     )

@@ -10,8 +10,9 @@ from enum import StrEnum
 
 import msgspec
 
+from schemas.commands import CardAction
 from schemas.jobs import AttemptEvent, AttemptState
-from schemas.printer import Live, PrinterConfig, PrinterState, Progress, Quality
+from schemas.printer import CardFile, Live, PrinterConfig, PrinterState, Progress, Quality
 
 PROTOCOL = 1
 #: Protocols this side can speak, oldest first (N-1 and N once there is an N-1).
@@ -74,7 +75,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True, tag="start"):
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True, tag="pause"):
-    """Pause the attempt *grant*; another or no attempt running: refused."""
+    """Pause the attempt *grant* (`CARD_PRINT`: that from its card); if it does not run: refused."""
 
     id: str
     grant: str
@@ -106,6 +107,17 @@ class SetTargets(msgspec.Struct, frozen=True, kw_only=True, tag="targets"):
 
     id: str
     targets_c: dict[str, float]
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True, tag="card"):
+    """Something about the printer's own card; *name* is a file's, "" where none is meant.
+
+    Done when the printer has taken it; a start or select fails when it does not find the file.
+    """
+
+    id: str
+    action: CardAction
+    name: str = ""
 
 
 class RemoteStop(msgspec.Struct, frozen=True, kw_only=True, tag="remote_stop"):
@@ -145,6 +157,7 @@ Command = (
     | Cancel
     | Gcode
     | SetTargets
+    | Card
     | RemoteStop
     | ResetStop
     | Quit
@@ -231,7 +244,15 @@ class Firmware(msgspec.Struct, frozen=True, kw_only=True, tag="firmware"):
     capabilities: dict[str, bool] = {}
 
 
-Happening = StateChanged | AttemptChanged | Alarm | Firmware
+class CardSeen(msgspec.Struct, frozen=True, kw_only=True, tag="card_seen"):
+    """The card came or went, or was listed; *unlisted* counts files beyond the list."""
+
+    present: bool | None
+    files: list[CardFile] = []
+    unlisted: int = 0
+
+
+Happening = StateChanged | AttemptChanged | Alarm | Firmware | CardSeen
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag="event"):

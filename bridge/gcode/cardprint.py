@@ -6,15 +6,28 @@ meanwhile. It begins at the printer, or with `M23` and `M24` at the terminal; on
 when the connection is made is taken up, not ended.
 """
 
+from bridge.errors import LocalProtocolError
+from bridge.gcode.happenings import CardListed, OrderDone, OrderLost
+from bridge.gcode.lines import LineTooLong, clean
 from bridge.gcode.replies import Reply
 from bridge.gcode.sdcard import Finished, NotPrinting, Printing
 from bridge.gcode.standing import Standing
+from schemas.commands import CardAction
 from schemas.printer import ACTIVE, PrinterEvent, PrinterState, Progress
 
 _S, _E = PrinterState, PrinterEvent
 
 _GOES, _PAUSED, _OVER = "@card:goes", "@card:paused", "@card:over"
+_FOUND = "@card:found"
 _STARTS = (b"M24", b"M32")
+#: What an action sends, but for those that have to find a file first.
+_SENT = {
+    CardAction.MOUNT: [b"M21", b"M20"],
+    CardAction.LIST: [b"M20"],
+    CardAction.RELEASE: [b"M22"],
+}
+#: A name ends at these, or becomes another command.
+_NOT_IN_NAMES = frozenset("*;\r\n")
 _STEERING = {b"M25": (_E.PAUSE, _PAUSED), b"M24": (_E.RESUME, _GOES)}
 
 
@@ -28,8 +41,30 @@ class CardPrint:
         self._size_bytes = 0
         self._at_bytes = 0
         self._since = 0.0
+        self._asked: tuple[CardAction, str, str] | None = None  # action, name, token
 
     # What a person wants.
+
+    def do(self, action: CardAction, name: str, token: str) -> None:
+        """One action on the card; `OrderDone` or `OrderLost` with *token* follows.
+
+        Raises `LocalProtocolError` when that is not possible now or there is no such name.
+        """
+        at = self._standing
+        if at.state is not _S.OPERATIONAL:
+            raise LocalProtocolError(f"the printer is {at.state.value}: its card is not free")
+        if action in _SENT:
+            at.link.stream.order(list(_SENT[action]), token)
+            return
+        text = _named(b"M30 " if action is CardAction.DELETE else b"M23 ", name)
+        if action is CardAction.DELETE:
+            at.link.stream.order([text, b"M20"], token)
+            return
+        if self._asked is not None:
+            raise LocalProtocolError("another file is being looked for on the card")
+        self._asked = (action, name, token)
+        at.link.status.card.opened = None
+        at.link.stream.order([self.spelled(text)], _FOUND)
 
     def steer(self, code: bytes, *, send: bool) -> None:
         """Pause (M25) or go on (M24); *send* False: somebody has told the printer already."""
@@ -66,6 +101,9 @@ class CardPrint:
     def forget(self) -> None:
         """The connection is gone; the printer may print on."""
         self.active = self._standing.link.watch_card = False
+        if self._asked is not None:
+            token, self._asked = self._asked[2], None
+            self._standing.report(OrderLost(token, "the connection was lost"))
 
     # What the printer says.
 
@@ -96,6 +134,8 @@ class CardPrint:
     def order_done(self, token: str, now: float) -> None:
         """An order of our own is acknowledged."""
         at = self._standing
+        if token == _FOUND:
+            self._found()
         if not self.active:
             return
         if token == _GOES and at.can(_E.STREAM):
@@ -105,6 +145,12 @@ class CardPrint:
         elif token == _OVER and at.state in ACTIVE:
             self.forget()
             at.step(_E.JOB_OVER)
+
+    def tell(self) -> None:
+        """Report the card where it is another than was told."""
+        card = self._standing.link.status.card
+        if card.take_news():
+            self._standing.report(CardListed(card.present, tuple(card.files), card.unlisted))
 
     def progress(self, now: float) -> Progress | None:
         """How far it is, None when none runs."""
@@ -117,6 +163,20 @@ class CardPrint:
         return Progress(self._at_bytes, self._size_bytes, 0, round(elapsed_s, 3), left_s)
 
     # Private.
+
+    def _found(self) -> None:
+        """M23 is answered: go on where it has opened the file."""
+        if self._asked is None:
+            return
+        (action, name, token), self._asked = self._asked, None
+        link = self._standing.link
+        if link.status.card.opened is None:
+            self._standing.report(OrderLost(token, f"the printer finds no {name!r} on its card"))
+        elif action is CardAction.SELECT:
+            self._standing.report(OrderDone(token))
+        else:
+            link.watch_card = True
+            link.stream.order([b"M24"], token)
 
     def _begin(self, now: float) -> None:
         self.active = self._standing.link.watch_card = True
@@ -134,3 +194,13 @@ class CardPrint:
         at.step(_E.LAST_LINE)
         drain = at.link.stream.dialect.drain
         at.link.stream.order([drain, *at.script("after_print", now)], _OVER)
+
+
+def _named(code: bytes, name: str) -> bytes:
+    """*code* with a file's name. Raises `LocalProtocolError` for what cannot be one."""
+    if not name.strip() or not name.isprintable() or _NOT_IN_NAMES & set(name):
+        raise LocalProtocolError(f"no file on a card is called {name!r}")
+    try:
+        return clean(code + name.encode()) or code
+    except LineTooLong as error:
+        raise LocalProtocolError(f"the name {name!r} is too long: {error}") from None

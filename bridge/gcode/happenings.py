@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from schemas.jobs import AttemptEvent, AttemptState
-from schemas.printer import PrinterState, Progress
+from schemas.printer import CardFile, PrinterState, Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,15 @@ class Identified:
 
 
 @dataclass(frozen=True, slots=True)
+class CardListed:
+    """The card came or went, or was listed; *present* None: the firmware has not said."""
+
+    present: bool | None
+    files: tuple[CardFile, ...]
+    unlisted: int
+
+
+@dataclass(frozen=True, slots=True)
 class OrderDone:
     """All lines of the order *token* are acknowledged."""
 
@@ -70,4 +79,4 @@ class StreamLost:
     text: str
 
 
-Happening = StateMoved | AttemptMoved | Warned | Identified | OrderDone | OrderLost
+Happening = StateMoved | AttemptMoved | Warned | Identified | CardListed | OrderDone | OrderLost

@@ -273,6 +273,7 @@ class Printer(Standing):
             self._ready(now)
         if self.watch and self.run is not None:
             self.printing.advance(now)
+        self.card_print.tell()
 
     def _ready(self, now: float) -> None:
         self.step(_E.READY)

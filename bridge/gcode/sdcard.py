@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from schemas.printer import CardFile
+
 #: More names than this are counted and not kept.
 MAX_FILES = 5000
 
@@ -84,15 +86,6 @@ _ENTRY = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CardFile:
-    """One file on the card. *name* is what M23 takes; *size_bytes* None: it did not say."""
-
-    name: str
-    size_bytes: int | None
-    long_name: str | None = None
-
-
 class Card:
     """What the firmware has said about its card. *present* None: nothing yet."""
 
@@ -104,6 +97,13 @@ class Card:
         self.unlisted = 0
         #: what M27 said last, None once it is over
         self.running: Printing | None = None
+        #: the list, or whether there is a card, is another since `take_news`
+        self._news = False
+
+    def take_news(self) -> bool:
+        """Whether there is something to tell of it, once."""
+        news, self._news = self._news, False
+        return news
 
     def entry(self, line: str) -> None:
         """A line between the beginning and the end of a list."""
@@ -124,7 +124,7 @@ class Card:
                 self.files, self.unlisted, self.listing = [], 0, True
                 self.present = True
             case ListEnds():
-                self.listing = False
+                self._news, self.listing = True, False
             case Opened():
                 self.opened = reply
             case Printing():
@@ -132,6 +132,7 @@ class Card:
             case NotPrinting() | Finished():
                 self.running = None
             case Present(there):
+                self._news = self._news or there is not self.present
                 self.present = there
                 if not there:
                     self.files, self.opened, self.listing = [], None, False

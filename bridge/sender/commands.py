@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from bridge.control.messages import (
     Cancel,
+    Card,
     Command,
     Configure,
     Connect,
@@ -25,6 +26,7 @@ from bridge.gcode.run import JobFacts
 from bridge.sender.device import Device
 from bridge.sender.jobfile import JobFile
 from bridge.sender.lifecycle import Lifecycle
+from schemas.commands import CARD_PRINT
 from schemas.gcode import scripts
 from schemas.printer import ACTIVE, CONNECTED, PrinterConfig, PrinterState, Profile
 
@@ -156,7 +158,9 @@ class Commands:
                 self._device.printer.reset()
         return True
 
-    def _do_idle(self, command: Connect | Disconnect | Gcode | SetTargets, now: float) -> bool:
+    def _do_idle(
+        self, command: Connect | Disconnect | Gcode | SetTargets | Card, now: float
+    ) -> bool:
         printer = self._device.printer
         match command:
             case Connect(id=token):
@@ -169,6 +173,8 @@ class Commands:
                 return True
             case Gcode(id=token, lines=lines):
                 printer.order(lines, token)
+            case Card(id=token, action=action, name=name):
+                printer.card_print.do(action, name, token)
             case SetTargets(id=token, targets_c=targets_c):
                 profile = printer.config.profile
                 lines = [_target_line(*item, profile) for item in targets_c.items()]
@@ -223,8 +229,9 @@ class Commands:
     def _steer(self, command: Pause | Resume | Cancel, now: float) -> bool:
         printer = self._device.printer
         run = printer.run
-        if run is None or run.facts.grant != command.grant:
-            raise Rejected("wrong_job", f"the printer is not printing {command.grant}")
+        running = run.facts.grant if run else CARD_PRINT if printer.card_print.active else None
+        if running != command.grant:
+            raise Rejected("wrong_job", _not_running(command.grant))
         match command:
             case Pause():
                 if printer.state not in (_S.PAUSING, _S.PAUSED):
@@ -245,6 +252,12 @@ class Commands:
         if len(self._outcomes) > _MAX_KEPT:
             self._outcomes.popitem(last=False)
         self._answer(outcome)
+
+
+def _not_running(grant: str) -> str:
+    if grant == CARD_PRINT:
+        return "nothing is printed from the printer's card"
+    return f"the printer is not printing {grant}"
 
 
 def _target_line(heater: str, target_c: float, profile: Profile) -> str:

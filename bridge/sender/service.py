@@ -15,6 +15,7 @@ from bridge.control.messages import (
     Adopted,
     Alarm,
     AttemptChanged,
+    CardSeen,
     EventAck,
     Firmware,
     StateChanged,
@@ -27,6 +28,7 @@ from bridge.control.server import Listener
 from bridge.errors import JobFileError, PortError
 from bridge.gcode.happenings import (
     AttemptMoved,
+    CardListed,
     Happening,
     Identified,
     OrderDone,
@@ -52,6 +54,9 @@ _S = PrinterState
 RECONNECT_S = 2.0
 #: The token of our own heaters-off; an agent's ids never look like this.
 _COOL = "sender:cool"
+#: A list of a card's files fits a batch of facts; and what one takes beside its names.
+MAX_CARD_BYTES = 16 * 1024
+_CARD_FILE_BYTES = 24
 
 
 class Service:
@@ -123,6 +128,8 @@ class Service:
                 self._fact(
                     Firmware(name=name, uuid=uuid, machine=machine, capabilities=capabilities), now
                 )
+            case CardListed():
+                self._fact(_card_seen(happening), now)
             case OrderDone(token=token) | OrderLost(token=token) if token == _COOL:
                 self._life.cooled()
             case OrderDone(token):
@@ -293,6 +300,18 @@ class Service:
         self._box_problem = problem
         text = problem or "the black box is being written again"
         self._fact(Alarm(code="blackbox", text=text), now)
+
+
+def _card_seen(listed: CardListed) -> CardSeen:
+    """*listed* as a fact of bounded size: names beyond that are counted."""
+    files, room = [], MAX_CARD_BYTES
+    for file in listed.files:
+        room -= len(file.name.encode()) + len((file.long_name or "").encode()) + _CARD_FILE_BYTES
+        if room < 0:
+            break
+        files.append(file)
+    unlisted = listed.unlisted + len(listed.files) - len(files)
+    return CardSeen(present=listed.present, files=files, unlisted=unlisted)
 
 
 def _journal_at(path: Path) -> LineJournal:

@@ -84,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--faults", metavar="SPEC", help="faults to make, see the examples")
     add("--seed", type=int, metavar="N", help="seed of the faults (default 0)")
     add("--log", metavar="FILE", help="append every executed command to FILE")
+    add("--card", metavar="FILES", help="what is on its card: CUBE.GCO:4000,VASE.GCO:9000")
     add("--ready-fd", type=int, metavar="N", help="write the terminal's path there when ready")
     parser.set_defaults(**{k: v for k, v in default.items() if k != "name"}, ready_fd=None)
     return parser

@@ -2,11 +2,16 @@
 
 import re
 
-from bridge.simulator import dialogue, moves, thermal
+from bridge.simulator import card, dialogue, moves, thermal
 from bridge.simulator.machine import Handler
 from bridge.simulator.receiver import Command
 
-TABLE: dict[bytes, Handler] = {**moves.HANDLERS, **thermal.HANDLERS, **dialogue.HANDLERS}
+TABLE: dict[bytes, Handler] = {
+    **moves.HANDLERS,
+    **thermal.HANDLERS,
+    **dialogue.HANDLERS,
+    **card.HANDLERS,
+}
 
 ANSWERED_BY_THEMSELVES = frozenset({b"M105"})
 """Commands whose answer carries the `ok`."""

@@ -44,17 +44,6 @@ def send_text(machine: Machine, command: Command, now: float) -> None:
     machine.say(prefix + words)
 
 
-def list_files(machine: Machine, command: Command, now: float) -> None:
-    """M20, without a card."""
-    machine.say("Begin file list")
-    machine.say("End file list")
-
-
-def report_sd(machine: Machine, command: Command, now: float) -> None:
-    """M27, without a card."""
-    machine.say("Not SD printing")
-
-
 def select_tool(machine: Machine, command: Command, now: float) -> Work | None:
     """T<n>; *rest* is the number's digits."""
     tool = int(command.rest)
@@ -84,8 +73,6 @@ HANDLERS: dict[bytes, Handler] = {
     **dict.fromkeys(_SILENT, silent),
     b"M0": stop_for_user,
     b"M1": stop_for_user,
-    b"M20": list_files,
-    b"M27": report_sd,
     b"M110": set_line_number,
     b"M113": keepalive,
     b"M115": firmware,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator
 from math import inf
 
+from bridge.simulator.card import Card
 from bridge.simulator.heater import BED, NOZZLE, Heater
 from bridge.simulator.motion import Motion
 from bridge.simulator.pace import Pace
@@ -45,6 +46,7 @@ class Machine:
         self.say = say
         self.receiver = Receiver(profile.rx_bytes, say, profile.family)
         self.motion = Motion(pace)
+        self.card = Card(profile.card, pace)
         self.nozzles = [self._nozzle(index) for index in range(profile.hotends)]
         self.bed = Heater(
             "bed", BED, profile.max_bed_c, profile.ambient_c, profile.heater_faults.get("bed")

@@ -60,7 +60,8 @@ class HeaterFault(Enum):
 class Profile:
     """The machine: limits in °C and mm, buffer sizes in bytes and commands.
 
-    *heater_faults* maps `e0`…`e7` or `bed` to what is broken about that heater.
+    *card* maps the files on its card to bytes, empty without a card. *heater_faults* maps
+    `e0`…`e7` or `bed` to what is broken about that heater.
     """
 
     name: str = "simulator"
@@ -75,6 +76,7 @@ class Profile:
     boot_delay_s: float = 0.0
     heater_faults: dict[str, HeaterFault] = field(default_factory=dict)
     family: Family = MARLIN
+    card: dict[str, int] = field(default_factory=dict)
 
 
 def boot_text(reason: str, family: Family = MARLIN) -> list[str]:
@@ -109,7 +111,8 @@ def firmware_info(profile: Profile) -> list[str]:
         f"MACHINE_TYPE:Gantry simulator {profile.name} KINEMATICS:Cartesian "
         f"EXTRUDER_COUNT:{profile.hotends} UUID:{machine_uuid(profile.name)}"
     )
-    capabilities = [f"Cap:{name}:{value}" for name, value in CAPABILITIES.items()]
+    can = CAPABILITIES | {"SDCARD": int(bool(profile.card))}
+    capabilities = [f"Cap:{name}:{value}" for name, value in can.items()]
     return [identity, *capabilities, f"area:{{full:{{{corners}}},work:{{{corners}}}}}"]
 
 

@@ -34,7 +34,8 @@ class VirtualPrinter:
     """The options of one simulated printer, in the order of the command line.
 
     *speed* is simulated seconds per real second, 0 for free-running; temperatures in °C; *log* is
-    the path of the list of executed commands or None. Raises VirtualAddressError naming the option
+    the path of the list of executed commands or None; *card*, what is on its card: `NAME:BYTES`
+    with commas between. Raises VirtualAddressError naming the option
     if a value is out of range.
     """
 
@@ -51,6 +52,7 @@ class VirtualPrinter:
     faults: str = ""
     seed: int = 0
     log: str | None = None
+    card: str = ""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -65,6 +67,7 @@ class VirtualPrinter:
                 "firmware", f"{self.firmware!r} is unknown; known are {known}"
             )
         self.planned_faults()
+        self.card_files()
 
     def planned_faults(self) -> Faults:
         """The fault list, read."""
@@ -72,6 +75,16 @@ class VirtualPrinter:
             return parse_faults(self.faults, self.seed)
         except FaultSpecError as error:
             raise VirtualAddressError("faults", str(error)) from error
+
+    def card_files(self) -> dict[str, int]:
+        """The files on its card by name, in bytes."""
+        files: dict[str, int] = {}
+        for entry in filter(None, self.card.split(",")):
+            name, _, size = entry.rpartition(":")
+            if not name or not size.isdigit():
+                raise VirtualAddressError("card", f"{entry!r} is not NAME:BYTES")
+            files[name] = int(size)
+        return files
 
     def profile(self) -> Profile:
         """The machine these options describe."""
@@ -85,6 +98,7 @@ class VirtualPrinter:
             boot_delay_s=self.boot_delay,
             heater_faults=self.planned_faults().heaters,
             family=FAMILIES[self.firmware],
+            card=self.card_files(),
         )
 
     def arguments(self, link: str) -> list[str]:
@@ -169,4 +183,5 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     "faults": _plain,
     "seed": _whole,
     "log": _plain,
+    "card": _plain,
 }

@@ -5,9 +5,9 @@ import pytest
 from bridge.gcode.happenings import OrderDone
 from bridge.gcode.picture import picture
 from bridge.gcode.replies import parse
-from bridge.gcode.sdcard import MAX_FILES, Card, CardFile, CardReply
+from bridge.gcode.sdcard import MAX_FILES, Card, CardReply
 from bridge.gcode.status import Status
-from schemas.printer import PrinterConfig, PrinterState
+from schemas.printer import CardFile, PrinterConfig, PrinterState
 from tests.fakes.host import Host
 
 _S = PrinterState

@@ -1,0 +1,141 @@
+"""A card in the simulated printer's slot: M20 to M25, M27, M30, M524 (serial 6).
+
+Only names and sizes are kept: a print from it takes its bytes at a constant pace and moves nothing.
+"""
+
+from typing import TYPE_CHECKING
+
+from bridge.simulator.pace import Pace
+from bridge.simulator.receiver import Command
+
+if TYPE_CHECKING:
+    from bridge.simulator.machine import Handler, Machine
+
+#: Bytes a print from the card takes a second at speed 1.
+BYTES_PER_S = 2000.0
+
+
+class Card:
+    """The card of one machine; *files* maps names to sizes in bytes. Empty from the start: none."""
+
+    def __init__(self, files: dict[str, int], pace: Pace) -> None:
+        self._pace = pace
+        self.files = dict(files)
+        self.mounted = bool(files)
+        self.opened: str | None = None
+        self.runs = False
+        self.started = False
+        self._at_bytes = 0.0
+        self._since = 0.0
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the file that is open, 0 without one."""
+        return self.files.get(self.opened or "", 0)
+
+    def go(self, now: float) -> None:
+        """Print what is open, on from where it is."""
+        self.runs = self.started = True
+        self._since = now
+
+    def hold(self, now: float) -> None:
+        """Stop where it is."""
+        self._at_bytes = self.at_bytes(now)
+        self.runs = False
+
+    def at_bytes(self, now: float) -> float:
+        """How much of the file is read."""
+        run_s = self._pace.simulated_s(now - self._since) if self.runs else 0.0
+        return min(float(self.size_bytes), self._at_bytes + run_s * BYTES_PER_S)
+
+    def close(self) -> None:
+        """Nothing is open."""
+        self.opened, self.runs, self.started, self._at_bytes = None, False, False, 0.0
+
+
+def _list(machine: "Machine", command: Command, now: float) -> None:
+    """M20."""
+    machine.say("Begin file list")
+    for name, size_bytes in machine.card.files.items() if machine.card.mounted else ():
+        machine.say(f"{name} {size_bytes}")
+    machine.say("End file list")
+
+
+def _mount(machine: "Machine", command: Command, now: float) -> None:
+    """M21."""
+    machine.card.mounted = bool(machine.profile.card)
+    machine.say("echo:SD card ok" if machine.card.mounted else "echo:No SD card")
+
+
+def _release(machine: "Machine", command: Command, now: float) -> None:
+    """M22."""
+    machine.card.close()
+    machine.card.mounted = False
+    machine.say("echo:SD card released")
+
+
+def _select(machine: "Machine", command: Command, now: float) -> None:
+    """M23 <name>."""
+    card, name = machine.card, _name(command)
+    card.close()
+    if not card.mounted or name not in card.files:
+        machine.say(f"open failed, File: {name}.")
+        return
+    card.opened = name
+    machine.say(f"File opened: {name} Size: {card.size_bytes}")
+    machine.say("File selected")
+
+
+def _start(machine: "Machine", command: Command, now: float) -> None:
+    """M24."""
+    if machine.card.opened is not None and not machine.card.runs:
+        machine.card.go(now)
+
+
+def _pause(machine: "Machine", command: Command, now: float) -> None:
+    """M25."""
+    machine.card.hold(now)
+
+
+def _report(machine: "Machine", command: Command, now: float) -> None:
+    """M27; the end is told when somebody asks."""
+    card = machine.card
+    at_bytes = int(card.at_bytes(now))
+    if not card.started:
+        machine.say("Not SD printing")
+    elif at_bytes >= card.size_bytes:
+        card.close()
+        machine.say("Done printing file")
+    else:
+        machine.say(f"SD printing byte {at_bytes}/{card.size_bytes}")
+
+
+def _delete(machine: "Machine", command: Command, now: float) -> None:
+    """M30 <name>."""
+    name = _name(command)
+    if machine.card.files.pop(name, None) is None:
+        machine.say(f"Deletion failed, File: {name}.")
+    else:
+        machine.say(f"File deleted:{name}")
+
+
+def _abort(machine: "Machine", command: Command, now: float) -> None:
+    """M524."""
+    machine.card.close()
+
+
+def _name(command: Command) -> str:
+    return command.rest.decode("latin-1").strip()
+
+
+HANDLERS: "dict[bytes, Handler]" = {
+    b"M20": _list,
+    b"M21": _mount,
+    b"M22": _release,
+    b"M23": _select,
+    b"M24": _start,
+    b"M25": _pause,
+    b"M27": _report,
+    b"M30": _delete,
+    b"M524": _abort,
+}
