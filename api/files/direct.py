@@ -5,6 +5,8 @@ these (length and checksum are signed). `complete` reads what lies there, hashes
 as any upload; nothing that was not verified becomes a file. Asked twice, it is the same file.
 """
 
+import asyncio
+import hashlib
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -88,8 +90,6 @@ class DirectUploads:
         try:
             reader = self._checked(key, announced)
             blob = await self._files.ingest(by, reader, filename, must_be_gcode=True)
-            if blob.sha256 != announced.sha256:
-                raise _other_bytes(announced)
         except Invalid:
             await self._storage.delete(key)
             raise
@@ -104,14 +104,15 @@ class DirectUploads:
             raise _not_sent() from None
 
     async def _checked(self, key: str, announced: Announced) -> AsyncIterator[bytes]:
-        """What lies there, refused before it becomes a file when its length is another."""
-        size_bytes = 0
+        """What lies there, refused before it becomes a file when it is not what was announced."""
+        size_bytes, digest = 0, hashlib.sha256()
         async for chunk in self._storage.read(key):
             size_bytes += len(chunk)
             if size_bytes > announced.size_bytes:
                 break
+            await asyncio.to_thread(digest.update, chunk)
             yield chunk
-        if size_bytes != announced.size_bytes:
+        if (size_bytes, digest.hexdigest()) != (announced.size_bytes, announced.sha256):
             raise _other_bytes(announced)
 
 

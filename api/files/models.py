@@ -7,7 +7,11 @@ from tortoise.models import Model
 
 
 class Blob(Model):
-    """Bytes of one organization, stored once. *facts* is what reading the file told (see scan)."""
+    """Bytes of one organization, stored once. *facts* is what reading the file told (see scan).
+
+    *analysis* is what following its moves told (see analyst), None until that is done; a process
+    is at it until *analysing_until*.
+    """
 
     id = fields.IntField(primary_key=True)
     organization_id = fields.IntField()
@@ -16,6 +20,8 @@ class Blob(Model):
     size_bytes = fields.BigIntField()
     storage_key = fields.CharField(max_length=200)
     facts: Any = fields.JSONField(default=dict)
+    analysis: Any = fields.JSONField(null=True)
+    analysing_until = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField()
 
     class Meta:

@@ -557,6 +557,16 @@ class Migration(migrations.Migration):
             bases=["Model"],
         ),
         ops.AddField(
+            model_name="Blob",
+            name="analysing_until",
+            field=fields.DatetimeField(null=True, auto_now=False, auto_now_add=False),
+        ),
+        ops.AddField(
+            model_name="Blob",
+            name="analysis",
+            field=fields.JSONField(null=True, encoder=JSON_DUMPS, decoder=loads),
+        ),
+        ops.AddField(
             model_name="Bridge",
             name="held_by",
             field=fields.CharField(default="", db_default="", max_length=26),

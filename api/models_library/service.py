@@ -4,7 +4,6 @@ An upload makes a print file, and a model where none of that name exists yet. Th
 jobs; who does answers `FileJobs`.
 """
 
-import asyncio
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
@@ -16,18 +15,18 @@ from tortoise.queryset import QuerySet
 from api.clock import Clock
 from api.errors import Conflict, Invalid, NotFound
 from api.events.service import Change, Happened, Ledger
+from api.files.incoming import text_name
 from api.files.names import clean_name, extension
+from api.files.pictures import picture_of
 from api.files.service import Blob, Files
+from api.files.thumbnails import Thumbnail
 from api.models_library.models import LibraryModel, PrintFile
-from api.models_library.thumbnails import HEAD_BYTES, Thumbnail, largest
 from api.principal import Principal
 from api.printers.filaments import FilamentType
 
 PRINTABLE = (".gcode", ".gco", ".g")
 _NOT_YET = {
     ".3mf": "a .3mf is a project; export plain G-code (.gcode) from the slicer",
-    ".bgcode": "binary G-code is not for printers on a cable; switch it off in the slicer's "
-    "printer settings and export .gcode",
 }
 _SEPARATORS = re.compile(r"[\s_\-]+")
 MAX_CATEGORY = 100
@@ -168,10 +167,7 @@ class Library:
         """The largest picture in a file. Raises `NotFound` for a file without one."""
         row = await self.get_file(by, file_id)
         blob = await self._files.blob(row.organization_id, row.blob_id)
-        found = None
-        if blob.facts.get("has_thumbnail"):
-            head = [chunk async for chunk in self._files.read(blob, 0, HEAD_BYTES)]
-            found = await asyncio.to_thread(largest, b"".join(head))
+        found = await picture_of(self._files, blob)
         if found is None:
             raise NotFound("This file has no picture", code="file_not_found")
         return found
@@ -238,6 +234,10 @@ class Library:
         """Models whose name contains *words*, literally and in any case."""
         by.require("files.read")
         return await _models_of(by).filter(name__icontains=words).order_by("name").limit(limit)
+
+    async def find_model(self, model_id: int) -> LibraryModel | None:
+        """The model, whosever it is; None when there is none. For the farm itself."""
+        return await LibraryModel.filter(id=model_id, deleted_at=None).first()
 
     async def model_names(self, model_ids: Collection[int]) -> Mapping[int, str]:
         """The names of these models, of whoever they are: the caller has been let see the ids."""
@@ -351,8 +351,10 @@ def _named(name: str) -> str:
 
 
 def printable_name(filename: str) -> str:
-    """*filename*, clean. Raises `Invalid` for a bad name, or a type that cannot be printed."""
-    name = clean_name(filename)
+    """*filename*, clean, as text is called. Raises `Invalid` for a bad name, or a type that cannot
+    be printed.
+    """
+    name = text_name(clean_name(filename))
     kind = extension(name)
     if kind not in PRINTABLE:
         why = _NOT_YET.get(kind, f"this takes {', '.join(PRINTABLE)}")

@@ -19,6 +19,7 @@ import orjson
 from quart import Response, request
 
 from api.errors import Conflict, Forbidden, Invalid, NotAuthenticated, NotFound
+from api.files.incoming import BINARY, text_name
 from api.files.names import clean_name, clean_path, extension, join
 from api.files.service import Blob, Files, TreeName
 from api.http import truthy
@@ -43,6 +44,7 @@ from api.uploads import Part, multipart
 UNPROVEN_BYTES = 16 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
 _RIGHT = "files.write"
+_ACCEPTED = (*MACHINE_CODE, BINARY)
 
 
 @dataclass(slots=True)
@@ -255,12 +257,12 @@ async def _read_back(kept: IO[bytes]) -> AsyncIterator[bytes]:
 
 def _clean(filename: str) -> str:
     """*filename* as it is kept. Raises `Invalid`: no machine code (415), or no name at all."""
-    if extension(filename.strip()) not in MACHINE_CODE:
+    if extension(filename.strip()) not in _ACCEPTED:
         raise Invalid(
-            f"{filename!r} cannot be printed here. This takes {', '.join(MACHINE_CODE)}.",
+            f"{filename!r} cannot be printed here. This takes {', '.join(_ACCEPTED)}.",
             code="unsupported_media_type",
         )
-    return clean_name(filename)
+    return clean_name(text_name(filename.strip()))
 
 
 def _userdata(text: str | None) -> Any:

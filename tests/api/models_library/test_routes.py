@@ -130,7 +130,7 @@ BAD_UPLOADS: list[tuple[bytes, int, str, str]] = [
     (form(b"hello world"), 400, "not_gcode", "not G-code"),
     (form(b"G28\n\x00\x01"), 400, "not_gcode", "not G-code"),
     (form(CUBE, 'name="file"; filename="x.3mf"'), 400, "not_gcode", "export plain G-code"),
-    (form(CUBE, 'name="file"; filename="x.bgcode"'), 400, "not_gcode", "binary G-code"),
+    (form(b"GCDE" + bytes(40), 'name="file"; filename="x.bgcode"'), 400, "not_gcode", "binary"),
     (form(CUBE, 'name="file"; filename="x.exe"'), 400, "not_gcode", ".gcode"),
     (form(CUBE, 'name="file"; filename="x"'), 400, "not_gcode", ".gcode"),
     (form(CUBE, 'name="file"; filename="../../x.gcode"'), 400, "bad_request", "slash"),

@@ -2,7 +2,7 @@
 
 import base64
 
-from api.models_library.thumbnails import largest
+from api.files.thumbnails import largest
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"small" * 30
 JPG = b"\xff\xd8\xff" + b"large" * 60
@@ -24,7 +24,7 @@ def test_the_largest_picture_is_taken() -> None:
 
 
 def test_what_is_no_picture_is_not_handed_out() -> None:
-    """S35: only PNG and JPEG leave, whatever the comment says; a cut one is none."""
+    """S35: only pictures are found, whatever the comment says; a cut one is none."""
     svg = block(b"<svg onload=alert(1)>", "500x500")
     assert largest(svg) is None
     assert largest(block(PNG, "16x16")[:-40]) is None
@@ -32,3 +32,11 @@ def test_what_is_no_picture_is_not_handed_out() -> None:
     found = largest(svg + block(PNG, "16x16"))
     assert found is not None
     assert found.media == "image/png"
+
+
+def test_a_picture_for_a_screen_counts_where_there_is_no_other() -> None:
+    """QOI is not shown by browsers, so a smaller PNG goes before it."""
+    qoi = block(b"qoif" + bytes(40), "640x480", "thumbnail_QOI")
+    only, both = largest(qoi), largest(qoi + block(PNG, "16x16"))
+    assert only is not None and both is not None
+    assert (only.media, both.media) == ("image/qoi", "image/png")

@@ -1,0 +1,139 @@
+"""Analysis of files after their upload: what their moves tell, found by a worker process.
+
+The rows are the queue: a blob without an analysis waits, the newest goes first, and whoever takes
+one says until when (`analysing_until`), so that of several processes one does it and a restart only
+costs time. One worker a process; it is stopped when it takes longer than a file of its size may.
+The slicer's own word counts first: the duration is simulated only for files that do not say it.
+"""
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from tortoise.expressions import Q
+
+from api.bus.local import Bus
+from api.clock import Clock
+from api.errors import Unavailable
+from api.events.service import Change, Happened, Ledger
+from api.files.analysis.child import Stopped, Unreadable, read_file
+from api.files.models import Blob, TreeName
+from api.files.tree import Tree
+from api.principal import Principal
+from api.printers.rows import bell
+from api.storage import Storage
+
+WAITING = "files.analysis"  # rung when a file waits
+LOOK_EVERY_S = 60.0  # for what other processes left behind
+BASE_S = 60.0  # that any file may take
+BYTES_PER_S = 500_000  # that the slowest machine should manage
+REST_S = 5.0  # after a failure
+MAX_NAMES = 200  # that are told of one file
+
+STARTED, FINISHED = "file.analysing", "file.analysed"
+
+_log = logging.getLogger("gantry.files")
+
+
+class Analyst:
+    """Takes the files that wait, one at a time."""
+
+    def __init__(self, storage: Storage, ledger: Ledger, bus: Bus, clock: Clock) -> None:
+        self._storage = storage
+        self._ledger = ledger
+        self._bus = bus
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Analyse what comes, until cancelled."""
+        with self._bus.listen(WAITING) as waiting:
+            wait_s: float | None = 0.0
+            while True:
+                if wait_s:
+                    await waiting.wait(wait_s)
+                try:
+                    while await self.step():
+                        pass
+                    wait_s = LOOK_EVERY_S
+                except Exception:  # noqa: BLE001 - supervisor: looked at again in a moment
+                    _log.exception("the analysis of files stumbled")
+                    wait_s = REST_S
+
+    async def step(self) -> bool:
+        """Analyse the newest file that waits; False when none does."""
+        blob = await self._take()
+        if blob is None:
+            return False
+        analysis = await self._analysed(blob)
+        async with self._ledger.change() as change:
+            row = await Blob.get_or_none(id=blob.id)
+            if row is not None:
+                row.analysis, row.analysing_until = analysis, None
+                row.sha1 = row.sha1 or analysis.get("sha1", "")
+                row.facts = {**_added(analysis, row.facts), **row.facts}
+                await row.save(update_fields=["analysis", "analysing_until", "sha1", "facts"])
+                await self._tell(change, row, FINISHED)
+        return True
+
+    async def again(self, by: Principal, blob: Blob) -> None:
+        """Have *blob* analysed anew."""
+        by.require("files.write")
+        async with self._ledger.change() as change:
+            await Blob.filter(id=blob.id).update(analysis=None, analysing_until=None)
+            change.wake(WAITING)
+
+    async def _take(self) -> Blob | None:
+        now = self._clock.now()
+        free = Q(analysing_until__isnull=True) | Q(analysing_until__lt=now)
+        waiting = Blob.filter(Q(analysis__isnull=True) & free).order_by("-id")
+        if not await waiting.exists():
+            return None
+        async with self._ledger.change() as change:
+            row = await waiting.first()
+            if row is not None:
+                row.analysing_until = now + timedelta(seconds=_limit_s(row) + BASE_S)
+                await row.save(update_fields=["analysing_until"])
+                await self._tell(change, row, STARTED)
+        return row
+
+    async def _analysed(self, blob: Blob) -> dict[str, Any]:
+        """What the worker found; with *failed*, why there is nothing."""
+        work = "timed" if blob.facts.get("estimated_s") is None else "analyse"
+        path = self._storage.local_path(blob.storage_key)
+        source = path or self._storage.read(blob.storage_key)
+        try:
+            said = await read_file(work, source, _limit_s(blob))
+        except (Unreadable, Stopped, Unavailable, OSError) as error:
+            _log.warning("blob %d could not be analysed: %s", blob.id, error)
+            return {"failed": str(error)[:300]}
+        found: dict[str, Any] = msgspec.json.decode(said)
+        return found
+
+    async def _tell(self, change: Change, blob: Blob, kind: str) -> None:
+        """The owners of its names hear of it, and what shows the file is built again."""
+        names = TreeName.filter(organization_id=blob.organization_id, blob_id=blob.id)
+        for row in await names.order_by("-id").limit(MAX_NAMES):
+            printer_id = Tree(row.tree).printer_id
+            data = {"path": row.path, "tree": row.tree}
+            change.record(Happened(blob.organization_id, kind, printer_id=printer_id, data=data))
+            if printer_id is not None:
+                change.wake(bell(printer_id))
+
+
+def _limit_s(blob: Blob) -> float:
+    size_bytes: int = blob.size_bytes
+    return BASE_S + size_bytes / BYTES_PER_S
+
+
+def _added(analysis: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts that no slicer stated and the moves tell. *is_simulated*: no slicer said it."""
+    found: dict[str, Any] = {}
+    if analysis.get("time_s"):
+        found["estimated_s"] = analysis["time_s"]
+        found["is_simulated"] = "estimated_s" not in facts
+    if any(analysis.get("filament_mm", ())):
+        found["filament_mm"] = analysis["filament_mm"]
+    if analysis.get("heights"):
+        found["layers"] = analysis["heights"]
+    return found

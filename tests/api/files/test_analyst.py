@@ -1,0 +1,125 @@
+"""Files are analysed after their upload, each once, by a process that may die."""
+
+import struct
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from api.bus.local import LocalBus
+from api.config import Settings
+from api.errors import Invalid
+from api.events.models import Event
+from api.events.service import Ledger
+from api.files import analyst as analyst_module
+from api.files.analysis.child import Stopped, Unreadable, png_of, read_file
+from api.files.analyst import Analyst
+from api.files.incoming import text_name
+from api.files.models import Blob
+from api.files.pictures import picture_of
+from api.files.service import Files, Tree
+from api.principal import Principal
+from api.storage import open_storage
+from tests.api.conftest import FakeClock
+from tests.api.files.analysis.test_qoi import BODY, HEAD
+from tests.api.files.conftest import chunks
+from tests.fakes.bgcode import block, file, meatpack
+
+DATA = Path(__file__).parents[2] / "data"
+CUBE = (DATA / "cube_small.gcode").read_bytes()
+BY_HAND = b"G28\nG1 X10 Y10 F3000\nG1 X30 E5\nG1 Z1 E6\nG1 X10 E9\n"
+
+
+@pytest.fixture
+def analyst(settings: Settings, ledger: Ledger, bus: LocalBus, clock: FakeClock) -> Analyst:
+    return Analyst(open_storage(settings), ledger, bus, clock)
+
+
+async def test_a_file_is_analysed_once(files: Files, analyst: Analyst, admin: Principal) -> None:
+    """Areas beside the slicer's own estimate, which stays; its printers hear of it."""
+    blob = await files.ingest(admin, chunks(CUBE), "cube.gcode")
+    await files.put_name(admin, Tree.of_printer(7), "cube.gcode", "cube.gcode", blob)
+    assert await analyst.step() is True
+    assert await analyst.step() is False
+    row = await Blob.get(id=blob.id)
+    assert row.facts["estimated_s"] == 352
+    assert row.facts["filament_mm"] == [224.22]
+    assert row.analysis["printing"]["size"][2] == 9.6
+    assert "time_s" not in row.analysis
+    assert row.sha1 == row.analysis["sha1"]
+    kinds = [event.kind for event in await Event.filter(printer_id=7).order_by("number")]
+    assert kinds == ["file.added", "file.analysing", "file.analysed"]
+
+
+async def test_what_no_slicer_said_is_found(
+    files: Files, analyst: Analyst, admin: Principal
+) -> None:
+    """Time, filament and layers of a file without a comment."""
+    blob = await files.ingest(admin, chunks(BY_HAND), "hand.gcode")
+    await analyst.step()
+    facts = (await Blob.get(id=blob.id)).facts
+    assert facts["estimated_s"] > 0
+    assert facts["is_simulated"] is True
+    assert (facts["filament_mm"], facts["layers"]) == ([9.0], 2)
+
+
+async def test_a_process_that_died_leaves_the_file_to_another(
+    files: Files, analyst: Analyst, admin: Principal, clock: FakeClock
+) -> None:
+    """While somebody is at it nobody else is; when their time is over, it is taken again."""
+    blob = await files.ingest(admin, chunks(BY_HAND), "hand.gcode")
+    until = clock.now() + timedelta(seconds=30)
+    await Blob.filter(id=blob.id).update(analysing_until=until)
+    assert await analyst.step() is False
+    clock.advance(31.0)
+    assert await analyst.step() is True
+
+
+async def test_a_file_that_cannot_be_read_is_not_tried_again(
+    files: Files, analyst: Analyst, admin: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Why is kept; `again` has it tried once more."""
+    blob = await files.ingest(admin, chunks(BY_HAND), "hand.gcode")
+    monkeypatch.setattr(analyst_module, "_limit_s", lambda row: 0.0)
+    await analyst.step()
+    assert "longer than 0 s" in (await Blob.get(id=blob.id)).analysis["failed"]
+    assert await analyst.step() is False
+    monkeypatch.undo()
+    await analyst.again(admin, blob)
+    await analyst.step()
+    assert "failed" not in (await Blob.get(id=blob.id)).analysis
+
+
+async def test_bytes_from_elsewhere_are_read_the_same() -> None:
+    """Where the store is no folder, the worker gets the bytes from us."""
+    said = await read_file("analyse", chunks(BY_HAND, 10), 10.0)
+    assert b'"filament_mm": [9.0]' in said
+    with pytest.raises(Stopped, match="longer"):
+        await read_file("analyse", chunks(BY_HAND), 0.0)
+    with pytest.raises(Stopped, match="status"):
+        await read_file("nothing", chunks(BY_HAND), 10.0)
+
+
+async def test_binary_code_is_stored_as_text(files: Files, admin: Principal) -> None:
+    """For both faces: the printer gets what it understands, under a name that says so."""
+    code = BY_HAND.decode()
+    data = file(block(1, meatpack(code, spaces=True), 3, b"\2\0"))
+    blob = await files.ingest(admin, chunks(data, 7), "hand.bgcode", must_be_gcode=True)
+    stored = b"".join([chunk async for chunk in files.read(blob)])
+    assert stored.decode() == code + "\n" * (len(code) % 2)
+    assert text_name("hand.BGCODE") == "hand.gcode"
+    for broken, words in ((data[:-1], "cut off"), (b"GCDE" + bytes(50), "known here")):
+        with pytest.raises(Invalid, match=words):
+            await files.ingest(admin, chunks(broken), "hand.bgcode", must_be_gcode=True)
+
+
+async def test_a_picture_for_a_screen_becomes_png(files: Files, admin: Principal) -> None:
+    """QOI is not what browsers show."""
+    picture = block(5, HEAD + BODY, parameters=struct.pack("<HHH", 2, 4, 2))
+    data = file(picture, block(1, b"G28\n"))
+    blob = await files.ingest(admin, chunks(data), "x.bgcode", must_be_gcode=True)
+    found = await picture_of(files, blob)
+    assert found is not None
+    assert (found.media, found.data[:4]) == ("image/png", b"\x89PNG")
+    with pytest.raises(Unreadable):
+        await png_of(b"qoif")
