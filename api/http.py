@@ -1,6 +1,7 @@
 """Furniture of every HTTP face: answers, bodies, pages. No decisions live here."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
 import orjson
@@ -93,6 +94,18 @@ def paging() -> tuple[int, int]:
     skip = int_query("skip", int_query("offset", 0))
     limit = int_query("limit", DEFAULT_LIMIT)
     return skip, min(max(limit, 1), MAX_LIMIT)
+
+
+def page_of(rows: Sequence[Any], *, is_whole: bool = False) -> Response:
+    """The page of *rows* that the query asks for, and how many there are.
+
+    *is_whole*: all of them when it names no `limit`. Raises `Unprocessable`.
+    """
+    skip, limit = paging()
+    if is_whole and "limit" not in request.args:
+        limit = len(rows)
+    total = {"X-Total-Count": str(len(rows))}
+    return json_answer(list(rows[skip : skip + limit]), headers=total)
 
 
 def int_query(name: str, default: int) -> int:

@@ -25,6 +25,7 @@ from api.principal import Principal
 PREFIXES = ("/api/v1", "/api")
 SESSION_COOKIE = "session"
 SAFE = ("GET", "HEAD", "OPTIONS")
+_NO_CONTENT = 204
 
 #: The dialect's headers; what shows pages sets its own policy.
 _ALWAYS = (
@@ -193,6 +194,8 @@ def check_origin() -> None:
 
 def secured(answer: Response) -> Response:
     """*answer* with the headers that every v1 answer carries (v1 1.8)."""
+    if answer.status_code == _NO_CONTENT:
+        del answer.headers["Content-Type"]
     answer.headers.extend(_ALWAYS)
     return answer
 

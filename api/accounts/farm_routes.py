@@ -65,10 +65,10 @@ _ADD_USER = Doc(
 )
 _PATCH_USER = Doc(
     summary="Change a person",
-    description="People without this right change their own password and e-mail (`self.write`).",
+    description="Their own password and e-mail; whatever else takes `users.admin`.",
     answer=UserUpdatedAnswer,
     body=UserChangeBody,
-    right="users.admin",
+    right="self.write",
     problems=(
         *("bad_request", "name_taken", "last_admin", "permission_denied", "reauth_required"),
         *("wrong_password", "rate_limited", "locked_out", "user_not_found", *_MISSING),

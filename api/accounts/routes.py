@@ -27,13 +27,28 @@ from api.accounts.bodies import (
     TokenBody,
 )
 from api.accounts.service import WS_TICKET_LIFE, Accounts, CameWith, Login
-from api.accounts.views import page, session_view, token_view
+from api.accounts.views import session_view, token_view
 from api.config import Settings
 from api.describe import Doc
-from api.http import Unprocessable, json_answer, json_body, parse_body, remote_address
+from api.http import (
+    MAX_BODY_BYTES,
+    Unprocessable,
+    json_answer,
+    json_body,
+    page_of,
+    parse_body,
+    remote_address,
+)
+from api.uploads import multipart
 from api.v1 import SESSION_COOKIE, V1, caller, check_origin
 
 _FORM_TYPE = "application/x-www-form-urlencoded"
+_MULTIPART_TYPE = "multipart/form-data"
+_LOGIN_FORM = {
+    "type": "object",
+    "required": ["username", "password"],
+    "properties": {"username": {"type": "string"}, "password": {"type": "string"}},
+}
 _MAX_FORM_FIELDS = 20
 #: Says that somebody has logged in there before, and nothing else.
 DEVICE_COOKIE = "device"
@@ -58,13 +73,7 @@ _LOGIN = Doc(
     summary="Log in; sets the cookie `session` too",
     answer=TokenPairAnswer,
     body=LoginBody,
-    form={
-        _FORM_TYPE: {
-            "type": "object",
-            "required": ["username", "password"],
-            "properties": {"username": {"type": "string"}, "password": {"type": "string"}},
-        }
-    },
+    form={_FORM_TYPE: _LOGIN_FORM, _MULTIPART_TYPE: _LOGIN_FORM},
     problems=("not_authenticated", "rate_limited", "locked_out", "csrf_failed"),
 )
 _CONFIRM = Doc(
@@ -226,7 +235,7 @@ class AccountRoutes:
     async def tokens(self) -> Response:
         """The caller's tokens, without their secrets."""
         rows = await self._accounts.list_tokens(caller())
-        return page([token_view(row) for row in rows])
+        return page_of([token_view(row) for row in rows])
 
     async def create_token(self) -> Response:
         """A token; the only answer that holds its secret."""
@@ -247,7 +256,7 @@ class AccountRoutes:
         """The caller's open sessions."""
         by = caller()
         rows = await self._accounts.list_sessions(by)
-        return page([session_view(row, by.credential_id) for row in rows])
+        return page_of([session_view(row, by.credential_id) for row in rows])
 
     async def revoke_session(self, session_id: int) -> Response:
         """End one session at once."""
@@ -282,7 +291,11 @@ class AccountRoutes:
 
 
 async def _login_body() -> LoginBody:
-    """The login as JSON or as a form. Raises `Unprocessable`."""
+    """The login as JSON or as a form of either kind. Raises `Unprocessable`, `Invalid`."""
+    if request.mimetype == _MULTIPART_TYPE:
+        parts = await multipart(request, MAX_BODY_BYTES)
+        texts = {part.name: await part.read_text() async for part in parts}
+        return parse_body(LoginBody, orjson.dumps(texts))
     if request.mimetype != _FORM_TYPE:
         return await json_body(LoginBody)
     raw = await request.get_data()

@@ -7,13 +7,7 @@ from quart import Response
 from api.accounts.models import Credential, User
 from api.accounts.service import OrganizationView
 from api.clock import iso
-from api.http import json_answer, paging
-
-
-def page(rows: list[dict[str, Any]]) -> Response:
-    """*rows* cut to the page that the query asks for."""
-    skip, limit = paging()
-    return counted(rows[skip : skip + limit], len(rows))
+from api.http import json_answer
 
 
 def counted(rows: list[dict[str, Any]], total: int) -> Response:

@@ -55,6 +55,13 @@ class Presence:
         seen = self._seen.get(bridge_id)
         return seen is not None and seen.gone_at is None
 
+    def last_there(self, bridge_id: int, now: float) -> float | None:
+        """When the room was there last: *now* while a link stands; None: not since the start."""
+        seen = self._seen.get(bridge_id)
+        if seen is None:
+            return None
+        return now if seen.gone_at is None else seen.gone_at
+
     def outdated(self, bridge_id: int, epoch: int) -> bool:
         """A newer link than that of *epoch* is known."""
         seen = self._seen.get(bridge_id)

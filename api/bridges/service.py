@@ -292,6 +292,10 @@ class Bridges:
         """From memory: connected, or away for less than the grace."""
         return self._presence.online(bridge_id, self._clock.monotonic())
 
+    def last_there(self, bridge_id: int) -> float | None:
+        """The monotonic second in which the room was there last; None: not since the start."""
+        return self._presence.last_there(bridge_id, self._clock.monotonic())
+
     async def report_lapsed(self) -> None:
         """Tell of rooms whose grace ran out; call it every second or so."""
         lapsed = self._presence.lapsed(self._clock.monotonic())

@@ -76,6 +76,7 @@ REASONS = Doc(
     summary="Reasons for a failure to choose from",
     answer=list[answers.FailureReason],
     right="jobs.read",
+    paged=True,
 )
 UPDATE = Doc(
     summary="Change a waiting job",

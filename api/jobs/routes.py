@@ -5,7 +5,7 @@ from typing import Any
 from quart import Response, request
 
 from api.clock import iso
-from api.http import id_query, json_answer, json_body, paging
+from api.http import id_query, json_answer, json_body, page_of, paging
 from api.jobs import bodies, docs
 from api.jobs.forms import FAILURE_REASONS, JobFilter, NewJob, parse_status
 from api.jobs.queue import planned_end
@@ -73,7 +73,7 @@ class JobRoutes:
     async def failure_reasons(self) -> Response:
         """What a failed job may have failed of."""
         caller().require("jobs.read")
-        return json_answer([{"value": v, "label": text} for v, text in FAILURE_REASONS.items()])
+        return page_of([{"value": v, "label": text} for v, text in FAILURE_REASONS.items()])
 
     async def _answer(self, job: Job, status: int = 200, **more: Any) -> Response:
         return json_answer({**await self._shown.one(job), **more}, status)

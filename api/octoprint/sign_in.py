@@ -17,7 +17,13 @@ from api.octoprint.body import is_true, json_or_form
 from api.octoprint.permissions import GROUPS_OF, GUESTS, permissions_of, user_document
 from api.octoprint.place import Place
 from api.octoprint.route import Route
-from api.octoprint.visitor import Visit, Visitors, check_own_origin, has_credential
+from api.octoprint.visitor import (
+    Visit,
+    Visitors,
+    check_own_origin,
+    given_key,
+    has_credential,
+)
 from api.octoprint.wire import answer, done
 from api.principal import Principal
 
@@ -111,8 +117,12 @@ class SignIn:
     async def _passive(self, root: str, place: Place, fields: Mapping[str, Any]) -> Response:
         await self._accounts.check_octoprint_limit(remote_address())
         form = {"apikey": fields["apikey"]} if isinstance(fields.get("apikey"), str) else {}
+        paired = cookies.CSRF_HEADER in request.headers
         try:
-            by = await self._visitors.caller(root, form)
+            if given_key(form) is None and not paired:  # asking who one is changes nothing
+                by = await self._visitors.session(place)
+            else:
+                by = await self._visitors.caller(root, form)
         except (NotAuthenticated, Invalid):
             return await self._recalled(place)
         mechanism = "password" if by.kind == "session" else "apikey"

@@ -33,7 +33,9 @@ LIST = Doc(
     query=(_STATUS, _TAG, _ACTIVE, _ORGANIZATION),
 )
 GET = Doc(summary="One printer", answer=PrinterAnswer, right="printers.read")
-TAGS = Doc(summary="Every tag that a printer has", answer=list[str], right="printers.read")
+TAGS = Doc(
+    summary="Every tag that a printer has", answer=list[str], right="printers.read", paged=True
+)
 LIVE_ALL = Doc(
     summary="What all printers do now",
     answer=list[answers.LiveStatus],
@@ -43,9 +45,10 @@ LIVE_ALL = Doc(
 LIVE = Doc(summary="What a printer does now", answer=answers.LiveStatus, right="printers.read")
 SAMPLES = Doc(
     summary="Its temperatures while it printed, one sample a minute, oldest first",
-    description="Kept for seven days.",
+    description="Kept for seven days. Without `limit` all of them.",
     answer=list[answers.Sample],
     right="printers.read",
+    paged=True,
     query=(_HOURS,),
 )
 CREATE = Doc(
@@ -89,7 +92,11 @@ BULK_UPDATE = Doc(
     dry_run=True,
 )
 SLOTS = Doc(
-    summary="What is loaded in its slots", answer=list[answers.SlotAnswer], right="printers.read"
+    summary="What is loaded in its slots",
+    description="Without `limit` all of them.",
+    answer=list[answers.SlotAnswer],
+    right="printers.read",
+    paged=True,
 )
 LOAD_SLOT = Doc(
     summary="Say what is loaded in a slot",

@@ -2,10 +2,12 @@
 
 An entry is good as long as its row is the same object (rows are replaced when they change) and its
 telemetry stamp is the same: nothing visible moved, its room is as online as it was, and it was last
-heard in the same second. The rest of an answer is joining bytes.
+heard in the same second. A page is good as long as its rows are the same objects and telemetry
+heard of no printer since; the rest of an answer is joining bytes.
 """
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -18,6 +20,8 @@ from api.printers.service import Printer, Printers
 from api.printers.view import Picture, Running, printer_fields
 
 Stamp = tuple[int, int | None, bool]
+Mark = tuple[int, ...]
+_PAGES = 32  # are remembered, of about a hundred kilobytes each
 
 
 class TelemetryRoom(Protocol):
@@ -27,7 +31,10 @@ class TelemetryRoom(Protocol):
         """What can be shown of a printer now."""
 
     def stamps(self, printers: Sequence[Any]) -> list[Stamp]:
-        """(visible changes, second last heard, online) of each: equal stamps, equal answers."""
+        """(visible changes, second last seen, online) of each: equal stamps, equal answers."""
+
+    def mark(self, rooms: Collection[int]) -> Mark:
+        """Equal marks, equal stamps of all printers that are in *rooms* or in none."""
 
     async def samples(self, by: Principal, printer_id: int, hours: int) -> Sequence[Any]:
         """Stored temperatures, oldest first."""
@@ -64,6 +71,17 @@ class _Entry:
     encoded: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """An answer, and what it was made of."""
+
+    rows: Sequence[Printer]
+    rooms: frozenset[int]
+    mark: Mark
+    body: bytes
+    total: int
+
+
 class Listing:
     """Printers as bytes."""
 
@@ -73,28 +91,41 @@ class Listing:
         self._jobs = jobs
         self._entries: dict[int, _Entry] = {}
         self._running: dict[int, tuple[str, Running]] = {}
+        self._pages: dict[tuple[object, ...], _Page] = {}
 
     async def many(self, by: Principal, which: Which, skip: int, limit: int) -> tuple[bytes, int]:
         """(a JSON array of a page of printers, how many there are)."""
         rows = await self._printers.list(by, which.organization_id)
+        key = (by.organization_id, by.printer_id, which, skip, limit)
+        page = self._pages.get(key)
+        if page is None or not self._is_current(page, rows):
+            page = await self._page(rows, which, skip, limit)
+            if len(self._pages) >= _PAGES:
+                self._pages.clear()
+            self._pages[key] = page
+        return page.body, page.total
+
+    def _is_current(self, page: _Page, rows: Sequence[Printer]) -> bool:
+        same = len(rows) == len(page.rows) and all(map(operator.is_, rows, page.rows))
+        return same and self._telemetry.mark(page.rooms) == page.mark
+
+    async def _page(self, rows: Sequence[Printer], which: Which, skip: int, limit: int) -> _Page:
+        rooms = frozenset(row.bridge_id for row in rows if row.bridge_id is not None)
+        mark = self._telemetry.mark(rooms)  # before anything is read: too old at worst
+        fitting = rows
         if which.active_only or which.tag is not None:
-            rows = [row for row in rows if which.takes(row)]
-        entries, found = self._entries, []
-        for row, stamp in zip(rows, self._telemetry.stamps(rows), strict=True):
-            entry = entries.get(row.id)
-            if entry is None or entry.row is not row or entry.stamp != stamp:
-                entry = await self._encode(row, stamp)
+            fitting = [row for row in rows if which.takes(row)]
+        found = []
+        for row, stamp in zip(fitting, self._telemetry.stamps(fitting), strict=True):
+            entry = await self._entry(row, stamp)
             if which.status is None or entry.status == which.status:
                 found.append(entry.encoded)
-        return b"[" + b",".join(found[skip : skip + limit]) + b"]", len(found)
+        body = b"[" + b",".join(found[skip : skip + limit]) + b"]"
+        return _Page(rows, rooms, mark, body, len(found))
 
     async def one(self, row: Printer) -> bytes:
         """One printer as a JSON object."""
-        stamp = self._telemetry.stamps([row])[0]
-        entry = self._entries.get(row.id)
-        if entry is None or entry.row is not row or entry.stamp != stamp:
-            entry = await self._encode(row, stamp)
-        return entry.encoded
+        return (await self._entry(row, self._telemetry.stamps([row])[0])).encoded
 
     async def running(self, row: Printer) -> Running | None:
         """The job that holds this printer; looked up once per grant."""
@@ -108,6 +139,12 @@ class Listing:
             known = (row.active_grant, Running(found[0].id, found[0].item_name))
             self._running[row.id] = known
         return known[1]
+
+    async def _entry(self, row: Printer, stamp: Stamp) -> _Entry:
+        entry = self._entries.get(row.id)
+        if entry is not None and entry.row is row and entry.stamp == stamp:
+            return entry
+        return await self._encode(row, stamp)
 
     async def _encode(self, row: Printer, stamp: Stamp) -> _Entry:
         picture = self._telemetry.view(row)

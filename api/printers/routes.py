@@ -6,7 +6,7 @@ from typing import Any
 from quart import Response, request
 
 from api.errors import Invalid
-from api.http import id_query, int_query, json_answer, json_body, paging, truthy
+from api.http import id_query, int_query, json_answer, json_body, page_of, paging, truthy
 from api.printers import docs, forms
 from api.printers.bodies import (
     BulkUpdateBody,
@@ -62,7 +62,7 @@ class PrinterRoutes:
     async def tags(self) -> Response:
         """Every tag in use."""
         rows: Sequence[Printer] = await self._printers.list(caller())
-        return json_answer(sorted({tag for row in rows for tag in row.tags}))
+        return page_of(sorted({tag for row in rows for tag in row.tags}))
 
     async def live_status(self, printer_id: int) -> Response:
         """What it does now."""
@@ -85,7 +85,7 @@ class PrinterRoutes:
         if not 1 <= hours <= docs.MAX_SAMPLE_HOURS:
             raise forms.refuse("hours", f"from 1 to {docs.MAX_SAMPLE_HOURS}, not {hours}")
         rows = await self._telemetry.samples(caller(), printer_id, hours)
-        return json_answer([sample_fields(row.temps, row.at) for row in rows])
+        return page_of([sample_fields(row.temps, row.at) for row in rows], is_whole=True)
 
     async def _readable(self, printer_id: int) -> Printer:
         caller().require("printers.read")
@@ -125,7 +125,7 @@ class PrinterRoutes:
 
     async def slots(self, printer_id: int) -> Response:
         """What is loaded."""
-        return json_answer(slot_fields(await self._readable(printer_id)))
+        return page_of(slot_fields(await self._readable(printer_id)), is_whole=True)
 
     async def load_slot(self, printer_id: int, slot_number: int) -> Response:
         """Something else is loaded."""

@@ -7,7 +7,7 @@ the bridge's configuration changes. Rows are written by `run()` in batches.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -24,10 +24,11 @@ from api.telemetry.history import KEEP_S, Reading
 from api.telemetry.models import LastLive, Sample
 from api.telemetry.slots import Slot, Slots
 from schemas.link import LiveSnap
-from schemas.printer import ACTIVE, Live
+from schemas.printer import ACTIVE, Live, PrinterState
 
 PRINTERS_KNOWN_S = 5.0  # how long "these printers are on this bridge" is believed
 STEP_S = 1.0
+SEEN_STEP_S = 30  # coarse, so that answers are not made anew for it each second; v1 asks for 90
 BATCH_ROWS = 200
 KEEP_SAMPLES = timedelta(days=7)
 SWEEP_EVERY_S = 3600.0
@@ -63,7 +64,7 @@ class PrintersRoom(Protocol):
         """One printer. Raises `NotFound`."""
 
 
-#: (visible changes, wall second in which it was last heard, whether its room is there).
+#: (visible changes, wall second in which it was last seen, whether its room is there).
 Stamp = tuple[int, int | None, bool]
 
 
@@ -92,6 +93,7 @@ class Telemetry:
         self._bus = bus
         self._ledger = ledger
         self._slots = Slots()
+        self._pulse = 0  # rises whenever anything was heard of any printer
         self._rooms: dict[int, tuple[float, frozenset[int]]] = {}
         self._swept_at = float("-inf")
         self._awaited: set[int] = set()  # printed when the API stopped, not heard of since
@@ -132,6 +134,7 @@ class Telemetry:
         return foreign
 
     def _put(self, slot: Slot, live: Live, now: float, wall_s: float) -> bool:
+        self._pulse += 1
         changes = slot.changes
         has_moved = slot.put(live, now, wall_s)
         if slot.changes != changes:
@@ -208,16 +211,28 @@ class Telemetry:
         """What an answer about each printer depends on: equal stamps, equal answers."""
         now = self._clock.monotonic()
         wall_s = self._clock.now().timestamp() - now
-        rooms: dict[int | None, bool] = {None: False}
+        rooms: dict[int | None, tuple[bool, int]] = {None: (False, 0)}
         stamps: list[Stamp] = []
         for printer in printers:
             slot = self._slots.of(printer.id, printer.organization_id, printer.bridge_id)
             room = slot.bridge_id
             if room not in rooms:
-                rooms[room] = room is not None and self._bridges.online(room)
-            heard_s = None if slot.live is None else int(wall_s + slot.heard_at)
-            stamps.append((slot.changes, heard_s, rooms[room]))
+                rooms[room] = self._room(room, wall_s)
+            online, there_s = rooms[room]
+            stamps.append((slot.changes, _seen_s(slot, wall_s, there_s), online))
         return stamps
+
+    def _room(self, bridge_id: int | None, wall_s: float) -> tuple[bool, int]:
+        """(whether it is online, when it was there last, in steps of `SEEN_STEP_S`; 0: unknown)."""
+        if bridge_id is None:
+            return False, 0
+        there = self._bridges.last_there(bridge_id)
+        there_s = 0 if there is None else int(wall_s + there)
+        return self._bridges.online(bridge_id), there_s - there_s % SEEN_STEP_S
+
+    def mark(self, rooms: Collection[int]) -> tuple[int, ...]:
+        """Equal marks, equal stamps of all printers that are in *rooms* or in none."""
+        return (self._pulse, *map(self._bridges.online, rooms))
 
     def version(self, printer_id: int) -> int:
         """A number that changes whenever something visible of the printer does (not its age)."""
@@ -270,6 +285,7 @@ class Telemetry:
             if live is not None:
                 wall_s = row.at.timestamp()
                 self._slots.take(row.printer_id, row.organization_id, live, heard_at, wall_s)
+        self._pulse += 1
         self._refreshed_at = wall - REFRESH_OVERLAP
 
     async def run(self) -> None:
@@ -331,6 +347,18 @@ class Telemetry:
                 slot.sampled_at = now
             async with self._ledger.change():
                 await Sample.bulk_create(rows)
+
+
+def _seen_s(slot: Slot, wall_s: float, there_s: int) -> int | None:
+    """The wall second in which the printer was last known to be as it is shown; None: never.
+
+    A room tells only of what changes: while it is there, no news of a printer whose port is open
+    is its last picture again.
+    """
+    if slot.live is None:
+        return None
+    heard_s = int(wall_s + slot.heard_at)
+    return heard_s if slot.live.state is PrinterState.OFFLINE else max(heard_s, there_s)
 
 
 def _live_of(row: LastLive) -> Live | None:

@@ -44,6 +44,9 @@ class FakeBridges:
     def online(self, bridge_id: int) -> bool:
         return self.is_online and bridge_id == BRIDGE
 
+    def last_there(self, bridge_id: int) -> float | None:
+        return None
+
     async def ports(self, by: Principal, bridge_id: int) -> Sequence[Port]:
         if bridge_id != BRIDGE:
             raise NotFound("no such bridge", code="bridge_not_found")

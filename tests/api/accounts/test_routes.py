@@ -1,5 +1,7 @@
 """The v1 routes of people, sessions and tokens, asked as clients ask (v1 1.1-1.5, 2.1)."""
 
+from typing import Any
+
 import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
@@ -31,14 +33,21 @@ async def test_first_hour(client: Client) -> None:
     )
 
 
-@pytest.mark.parametrize("how", ["json", "form", "oauth form"])
+@pytest.mark.parametrize("how", ["json", "form", "oauth form", "multipart form"])
 async def test_login_takes_json_and_form(client: Client, settings: Settings, how: str) -> None:
     """Both forms give the token pair and the cookie; the JWT has the claims of v1."""
     await set_up(client)
     fields = {"username": "admin", "password": PASSWORD}
     if how == "oauth form":
         fields |= {"grant_type": "password", "scope": ""}
-    given = {"json": fields} if how == "json" else {"form": fields}
+    given: dict[str, Any] = {"json": fields} if how == "json" else {"form": fields}
+    if how == "multipart form":  # what a browser's FormData sends
+        parts = [
+            f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'
+            for name, text in fields.items()
+        ]
+        headers = {"Content-Type": "multipart/form-data; boundary=x"}
+        given = {"data": f"{''.join(parts)}--x--\r\n", "headers": headers}
     answer = await client.post("/api/v1/auth/login", **given)
     body = await answer.get_json()
     assert answer.status_code == 200

@@ -47,6 +47,21 @@ async def test_a_remembered_browser_comes_back(farm: Farm) -> None:
     assert "name" not in again.json()
 
 
+async def test_a_passive_login_tells_a_session_who_it_is(farm: Farm) -> None:
+    """octoprint 0 and 2: a login needs no CSRF pair, but one that comes must fit."""
+    await log_in(farm)
+    path = f"{ALPHA}/api/login"
+    record = (await farm.http.post(path, json={"passive": True})).json()
+    assert record["name"] == "admin" and record["session"]
+    token = farm.http.cookies[f"csrf_token{SUFFIX}"]
+    headers = {"X-CSRF-Token": token}
+    record = (await farm.http.post(path, json={"passive": True}, headers=headers)).json()
+    assert record["name"] == "admin"
+    headers = {"X-CSRF-Token": "another"}
+    answer = await farm.http.post(path, json={"passive": True}, headers=headers)
+    assert answer.status_code == 400
+
+
 async def test_a_remembered_session_has_not_seen_the_password(farm: Farm) -> None:
     """octoprint 2: not fresh, so 403 on administration; it is no key either."""
     await log_in(farm, remember=True)

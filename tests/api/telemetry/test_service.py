@@ -246,3 +246,25 @@ async def test_half_an_hour_of_temperatures_is_kept_in_memory(farm: Farm, clock:
     clock.advance(1797)
     assert [each.at_s - start_s for each in farm.telemetry.history(farm.printer.id)] == [5.0]
     assert farm.telemetry.history(999) == []
+
+
+async def test_an_idle_printer_is_seen_as_long_as_its_room_is_there(farm: Farm) -> None:
+    """v1 2.3: online = seen within 90 s; rooms tell only of what changes. Never backwards."""
+    await farm.say(farm.live())
+    start = farm.telemetry.stamps([farm.printer])[0]
+    farm.clock.advance(300)
+    changes, seen_s, online = farm.telemetry.stamps([farm.printer])[0]
+    assert (changes, online) == (start[0], True)
+    now_s = int(farm.clock.now().timestamp())
+    assert seen_s is not None and 0 <= now_s - seen_s < 30
+    await farm.bridges.close_session(farm.bridge.id, farm.epoch)
+    farm.clock.advance(300)
+    assert farm.telemetry.stamps([farm.printer])[0] == (changes, seen_s, False)
+
+
+async def test_a_printer_whose_port_is_closed_is_not_seen(farm: Farm) -> None:
+    """The room being there does not make it be there."""
+    await farm.say(farm.live(PrinterState.OFFLINE))
+    first = farm.telemetry.stamps([farm.printer])[0]
+    farm.clock.advance(300)
+    assert farm.telemetry.stamps([farm.printer])[0] == first

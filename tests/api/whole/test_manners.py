@@ -1,5 +1,7 @@
 """What v1's clients count on in every call: dry runs, summaries, a full disk told apart."""
 
+from typing import get_origin
+
 import pytest
 
 from tests.api.whole.conftest import GCODE, Whole
@@ -60,3 +62,37 @@ async def test_a_full_disk_is_503_and_reading_goes_on(whole: Whole, path: str) -
     finally:
         await connection.execute_query("PRAGMA max_page_count = 1073741823")
     assert (await whole.ask("admin", "POST", path, json=body)).status_code == 201
+
+
+async def test_every_list_is_paged(whole: Whole) -> None:
+    """`skip` and `limit` on every list that is a bare array, with `X-Total-Count` (v1 0.4)."""
+    lists = [
+        route
+        for route in whole.application.v1.declared
+        if route.method == "GET" and get_origin(route.doc.answer) is list
+    ]
+    assert len(lists) > 20
+    for route in lists:
+        if route.path == "/events":  # goes by its cursor
+            continue
+        path = f"/api/v1{whole.path(route.path)}"
+        answer = await whole.ask("admin", "GET", path, params={"skip": 0, "limit": 1})
+        assert answer.status_code == 200, path
+        assert len(answer.json()) <= 1, path
+        assert int(answer.headers["X-Total-Count"]) >= len(answer.json()), path
+
+
+async def test_204_has_no_body_and_no_type_of_one(whole: Whole) -> None:
+    """v1 1.5: deletes answer an empty 204."""
+    job = (await whole.ask("admin", "POST", "/api/v1/jobs", json={"item_name": "j"})).json()
+    answer = await whole.ask("admin", "DELETE", f"/api/v1/jobs/{job['id']}")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert "Content-Type" not in answer.headers
+
+
+async def test_who_may_not_hears_so_before_what_is_wrong_with_the_body(whole: Whole) -> None:
+    """v1 1.4: 403 comes before 422, whatever was sent."""
+    for method, path in (("POST", "/printers"), ("POST", "/users"), ("POST", "/jobs/bulk")):
+        for body in ({}, [], {"name": 7}):
+            answer = await whole.ask("viewer", method, f"/api/v1{path}", json=body)
+            assert answer.status_code == 403, (path, body)
