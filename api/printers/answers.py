@@ -14,20 +14,23 @@ GcodeState = Literal["OFFLINE", "IDLE", "PREPARE", "RUNNING", "PAUSED", "FAILED"
 
 
 class SlotAnswer(Answer):
-    """What is loaded in one slot of a printer, as people said it."""
+    """What is loaded in one slot of a printer, as people said it.
+
+    Within a printer, what nobody has said is left out.
+    """
 
     id: int
     printer_id: int
     slot_number: int = Field(description="From 1")
     filament_type: str
-    color: str | None
-    color_hex: str | None
-    spoolman_spool_id: int | None
-    assigned_spool_id: int | None
-    spool_confirmed: bool | None
-    loaded_at: Instant | None
-    remaining: float | None = Field(description="Grams")
-    material_type: str | None
+    color: str | None = None
+    color_hex: str | None = None
+    spoolman_spool_id: int | None = None
+    assigned_spool_id: int | None = None
+    spool_confirmed: bool | None = None
+    loaded_at: Instant | None = None
+    remaining: float | None = Field(None, description="Grams")
+    material_type: str | None = None
 
 
 class ProfileAnswer(Answer):

@@ -150,12 +150,17 @@ def _settings(row: Printer) -> dict[str, Any]:
         "camera_url": row.camera_url,
         "tags": row.tags,
         "slot_count": row.slot_count,
-        "filament_slots": slots,
+        "filament_slots": [_said_of(slot) for slot in slots],
         "loaded_colors": [slot["color_hex"] for slot in slots if slot["color_hex"]],
         "sort_order": row.sort_order,
         "shared": row.shared,
         "org_id": row.organization_id,
     }
+
+
+def _said_of(slot: Mapping[str, Any]) -> dict[str, Any]:
+    """A slot without what nobody has said of it: it would be most of a list of printers."""
+    return {name: value for name, value in slot.items() if value is not None}
 
 
 def live_fields(picture: Picture, state: PrinterState) -> dict[str, Any]:

@@ -25,9 +25,7 @@ async def test_a_client_that_takes_nothing_loses_its_connection(
         send: Callable[[Any], Awaitable[None]],
     ) -> None:
         if scope["type"] == "lifespan":
-            for moment in ("startup", "shutdown"):
-                await receive()
-                await send({"type": f"lifespan.{moment}.complete"})
+            await _live(receive, send)
             return
         await receive()
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -64,3 +62,83 @@ def _drain(client: socket.socket) -> None:
     except ConnectionResetError:
         pass
     assert taken < 40_000_000
+
+
+async def test_an_answer_leaves_in_one_piece() -> None:
+    """Head and body come together; a head whose body takes its time does not wait for it."""
+    stop, go_on = asyncio.Event(), asyncio.Event()
+
+    async def application(
+        scope: dict[str, Any],
+        receive: Callable[[], Awaitable[Any]],
+        send: Callable[[Any], Awaitable[None]],
+    ) -> None:
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+            return
+        headers = [(b"content-length", b"5")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        if scope["path"] == "/slow":
+            await go_on.wait()
+        await send({"type": "http.response.body", "body": b"hello"})
+
+    listening = listen("127.0.0.1", 0)
+    port = listening.getsockname()[1]
+    config = server_config(listening)
+    server = asyncio.create_task(serve(application, config, shutdown_trigger=stop.wait))  # type: ignore[arg-type]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with asyncio.timeout(5):
+        for _ in range(3):  # on one connection
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await reader.read(4096)).endswith(b"\r\n\r\nhello")
+        writer.write(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await reader.read(4096)).endswith(b"\r\n\r\n")
+        go_on.set()
+        assert await reader.read(4096) == b"hello"
+    writer.close()
+    stop.set()
+    await server
+
+
+async def test_a_connection_that_asks_for_nothing_is_let_go() -> None:
+    """After the keep-alive time since its last answer, not since it was opened."""
+    stop = asyncio.Event()
+    listening = listen("127.0.0.1", 0)
+    port = listening.getsockname()[1]
+    config = server_config(listening)
+    config.keep_alive_timeout = 0.3
+    server = asyncio.create_task(serve(_hello, config, shutdown_trigger=stop.wait))  # type: ignore[arg-type]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(5):
+        for _ in range(3):
+            await asyncio.sleep(0.15)
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await reader.read(4096)).endswith(b"hello")
+        answered = loop.time()
+        assert await reader.read() == b""
+    assert loop.time() - answered > 0.2
+    writer.close()
+    stop.set()
+    await server
+
+
+async def _live(
+    receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
+) -> None:
+    for moment in ("startup", "shutdown"):
+        await receive()
+        await send({"type": f"lifespan.{moment}.complete"})
+
+
+async def _hello(
+    scope: dict[str, Any],
+    receive: Callable[[], Awaitable[Any]],
+    send: Callable[[Any], Awaitable[None]],
+) -> None:
+    if scope["type"] == "lifespan":
+        await _live(receive, send)
+        return
+    headers = [(b"content-length", b"5")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"hello"})
