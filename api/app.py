@@ -21,8 +21,11 @@ from tortoise.exceptions import BaseORMException, DBConnectionError, Operational
 from werkzeug.exceptions import HTTPException
 
 from api.accounts.farm_routes import FarmRoutes
+from api.accounts.personal_routes import PersonalRoutes
 from api.accounts.routes import AccountRoutes
 from api.accounts.service import Accounts
+from api.alerts.routes import AlertRoutes
+from api.alerts.service import Alerts
 from api.audit.routes import AuditRoutes
 from api.audit.service import Audit
 from api.bridges.routes import BridgeRoutes
@@ -45,6 +48,8 @@ from api.files.direct import DirectUploads
 from api.files.orphans import brooms
 from api.files.service import Files
 from api.http import MAX_BODY_BYTES, json_answer
+from api.idempotency.requests import IdempotentRequests
+from api.idempotency.service import Idempotency
 from api.jobs.approval import Approval
 from api.jobs.approval_routes import ApprovalRoutes
 from api.jobs.routes import JobRoutes
@@ -54,12 +59,16 @@ from api.link.handler import LinkHandler
 from api.link.routes import LinkRoutes
 from api.link.socket import LinkEndpoint
 from api.logs import identified
+from api.maintenance.routes import MaintenanceRoutes
+from api.maintenance.service import Maintenance
 from api.metrics import MetricsRoutes, RequestMetrics
 from api.models_library.direct_routes import DirectUploadRoutes
 from api.models_library.routes import LibraryRoutes
 from api.models_library.service import Library
 from api.octoprint.face import OctoPrintFace
 from api.octoprint.keys import OctoPrintKeyRoutes
+from api.orders.routes import OrderRoutes
+from api.orders.service import Orders
 from api.pairing.routes import PairingRoutes
 from api.pairing.service import Pairing
 from api.pools.routes import PoolRoutes
@@ -73,6 +82,8 @@ from api.reports.routes import ReportRoutes
 from api.reports.service import Reports
 from api.scheduler.service import Scheduler
 from api.spec.routes import SpecRoutes
+from api.spools.routes import SpoolRoutes
+from api.spools.service import Spools
 from api.status import StatusRoutes
 from api.storage import Storage, open_storage
 from api.storage.sweeping import sweep_hourly
@@ -106,6 +117,10 @@ class Rooms:
     commands: Commands
     telemetry: Telemetry
     jobs: Jobs
+    spools: Spools
+    maintenance: Maintenance
+    orders: Orders
+    alerts: Alerts
     scheduler: Scheduler
     reports: Reports
     feed: Feed
@@ -143,6 +158,11 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
         commands=commands,
         telemetry=telemetry,
         jobs=jobs,
+        # They follow each other in this order: what spools say is worth an alert.
+        spools=Spools(printers, jobs, library, files, ledger=ledger, clock=clock),
+        maintenance=Maintenance(printers, ledger, clock),
+        orders=Orders(jobs, library, ledger, clock),
+        alerts=Alerts(accounts, jobs, ledger, clock),
         scheduler=Scheduler(jobs, printers, pools, commands, bus),
         reports=Reports(printers, jobs, library, clock),
         feed=Feed(History(ledger), printers, telemetry, bus=bus, clock=clock, settings=settings),
@@ -176,6 +196,8 @@ class Application:
         self.quart = _Quart("gantry", static_folder=None)
         self.quart.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
         self.v1 = V1(self.quart, self.rooms.accounts)
+        idempotency = Idempotency(self.rooms.ledger, self.clock)
+        self.v1.replay_with(IdempotentRequests(idempotency))
         self.octoprint = _register(self.quart, self.v1, self.rooms, settings, self.readiness)
         metrics = MetricsRoutes(self.rooms.reports, self.rooms.telemetry, self.requests)
         metrics.register(self.v1)
@@ -298,7 +320,9 @@ def _register(
 ) -> OctoPrintFace:
     AccountRoutes(rooms.accounts, settings).register(v1)
     FarmRoutes(rooms.accounts).register(v1)
-    AuditRoutes(Audit()).register(v1)
+    audit = Audit()
+    AuditRoutes(audit).register(v1)
+    PersonalRoutes(rooms.accounts, rooms.jobs.submitted_by, audit.of_person).register(v1)
     BridgeRoutes(rooms.bridges).register(v1)
     PairingRoutes(rooms.pairing, settings).register(v1, quart)
     LinkRoutes(rooms.bridges, rooms.files, settings.link_url).register(quart)
@@ -311,6 +335,10 @@ def _register(
     EventRoutes(rooms.feed).register(v1)
     jobs = Shown(rooms.jobs, rooms.printers, rooms.pools, rooms.telemetry, rooms.library)
     JobRoutes(rooms.jobs, jobs).register(v1)
+    SpoolRoutes(rooms.spools).register(v1)
+    AlertRoutes(rooms.alerts, rooms.printers, rooms.jobs).register(v1)
+    MaintenanceRoutes(rooms.maintenance).register(v1)
+    OrderRoutes(rooms.orders, rooms.library).register(v1)
     ApprovalRoutes(Approval(rooms.accounts)).register(v1)
     ReportRoutes(
         rooms.reports, rooms.printers, rooms.jobs, rooms.library, rooms.telemetry

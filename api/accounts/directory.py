@@ -46,6 +46,10 @@ class Directory(Sessions):
             raise NotFound("User not found", code="user_not_found")
         return found
 
+    async def members(self, organization_id: int) -> list[User]:
+        """The active people of an organization. For the farm itself."""
+        return list(await User.filter(organization_id=organization_id, is_active=True))
+
     async def organization_of(self, username: str) -> int | None:
         """Where a person of this name is; None for nobody. For the farm itself."""
         found = await User.get_or_none(username=username[:MAX_USERNAME])
@@ -117,17 +121,22 @@ class Directory(Sessions):
 
         Raises `NotFound`, `Invalid` (oneself, last_admin), `Forbidden` for a superadmin.
         """
+        user = await self._removable(by, user_id)
+        async with self._ledger.change() as change:
+            await keep_an_admin(by, user)
+            await self._credentials.revoke_in(change, user_id=user.id)
+            await Organization.filter(owner_id=user.id).update(owner_id=None)
+            await User.filter(id=user.id).delete()
+            change.note(by, "user.deleted", ("user", user.id), username=user.username)
+
+    async def _removable(self, by: Principal, user_id: int) -> User:
+        """The person, when *by* may take them away from here."""
         by.require("users.admin")
         user = await self.user(by, user_id)
         if user.id == by.user_id:
             raise Invalid("Nobody deletes themselves: another admin can.")
         _check_rank(by, user)
-        async with self._ledger.change() as change:
-            await _keep_an_admin(by, user)
-            await self._credentials.revoke_in(change, user_id=user.id)
-            await Organization.filter(owner_id=user.id).update(owner_id=None)
-            await User.filter(id=user.id).delete()
-            change.note(by, "user.deleted", ("user", user.id), username=user.username)
+        return user
 
     async def _changeable(self, by: Principal, user_id: int, wish: UserChange) -> User:
         """The person, when *by* may wish for that."""
@@ -187,7 +196,7 @@ class Directory(Sessions):
         self, change: Change, by: Principal, user: User, changed: dict[str, Any]
     ) -> None:
         if changed.keys() & {"role", "is_active", "organization_id", "is_superadmin"}:
-            await _keep_an_admin(by, user)
+            await keep_an_admin(by, user)
         if "username" in changed:
             await _check_free(changed["username"])
         if not changed or not await User.filter(id=user.id).update(**changed):
@@ -228,7 +237,7 @@ def _differs(user: User, wish: UserChange) -> bool:
     return any(wished is not None and wished != now for wished, now in pairs)
 
 
-async def _keep_an_admin(by: Principal, user: User) -> None:
+async def keep_an_admin(by: Principal, user: User) -> None:
     """Within a change: somebody else must be left. Raises `Invalid` (last_admin).
 
     The asker must be one of them, so of two admins who remove each other at once one fails.

@@ -98,6 +98,10 @@ def _state(event: Event) -> Data:
     }
 
 
+def _alert(event: Event) -> Data:
+    return {**event.data, "printer_id": event.printer_id, "job_id": event.job_id}
+
+
 #: kind of an event -> (type on the wire, its data)
 TYPES: dict[str, tuple[str, Callable[[Event], Data]]] = {
     "job.started": ("job_started", _started),
@@ -108,6 +112,7 @@ TYPES: dict[str, tuple[str, Callable[[Event], Data]]] = {
     "job.grant": ("job_dispatch_event", _sent),
     "job.not_started": ("job_dispatch_event", _sent),
     "printer.state": ("printer.state_changed", _state),
+    "alert.new": ("alert_new", _alert),
 }
 
 

@@ -101,8 +101,9 @@ async def _fingerprint() -> str:
     query = sorted(request.args.items(multi=True))
     dry = truthy(request.headers.get("X-Dry-Run"))
     head = orjson.dumps([request.method, request.path, query, dry])
-    body = _canonical(await request.get_data(as_text=False))
-    return hashlib.sha256(head + b"\n" + body).hexdigest()
+    body = await request.get_data()
+    raw = body if isinstance(body, bytes) else body.encode()
+    return hashlib.sha256(head + b"\n" + _canonical(raw)).hexdigest()
 
 
 def _canonical(body: bytes) -> bytes:

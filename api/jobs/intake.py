@@ -18,6 +18,9 @@ from api.principal import Principal
 from api.printers.service import Printers
 from schemas.jobs import JOB_WAITING, JobState
 
+#: Of a job's details what also goes for the same job again; what it was made for does not.
+_REPEATED = ("required_tags", "target_type", "target_filter", "model_revision_id")
+
 
 class SlicedFile(Protocol):
     """What jobs need of a print file."""
@@ -109,7 +112,7 @@ class Intake:
             filament_type=old.filament_type,
             colors_required=old.colors_required,
             notes=old.notes,
-            details=old.details,
+            details={k: v for k, v in old.details.items() if k in _REPEATED},
             source=old.source,
         )
         return await self.create(by, new, repeats=old.id)

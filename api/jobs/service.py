@@ -30,7 +30,7 @@ from api.jobs.records import Records
 from api.pools.service import Pool, Pools
 from api.principal import Principal
 from api.printers.service import Printer, Printers
-from schemas.jobs import AttemptEvent, JobEvent
+from schemas.jobs import AttemptEvent, JobEvent, JobState
 from schemas.link import AttemptFact
 
 __all__ = ["Attempt", "Job", "JobFilter", "Jobs", "NewJob"]
@@ -96,9 +96,25 @@ class Jobs:
             raise missing(job_id)
         return job
 
+    async def submitted_by(self, by: Principal, user_id: int) -> Sequence[Job]:
+        """All jobs that a person made where *by* may look, oldest first."""
+        by.require("jobs.read")
+        return await self._theirs(by).filter(created_by=user_id).order_by("id")
+
     async def find(self, job_id: int) -> Job | None:
         """The job, whosever it is; None when there is none. For the farm itself."""
         return await Job.filter(id=job_id, deleted_at=None).first()
+
+    async def of_source(self, source: str, job_ids: Collection[int]) -> Sequence[Job]:
+        """Those of these jobs that came from *source*. For the farm itself."""
+        return await Job.filter(id__in=sorted(job_ids), source=source) if job_ids else []
+
+    async def states(self, job_ids: Collection[int]) -> Mapping[int, JobState]:
+        """How these jobs stand, whosever they are; deleted ones are left out."""
+        if not job_ids:
+            return {}
+        rows = Job.filter(id__in=sorted(job_ids), deleted_at=None).only("id", "state")
+        return {job.id: JobState(job.state) for job in await rows}
 
     async def names(self, job_ids: Collection[int]) -> Mapping[int, str]:
         """The names of these jobs, whosever they are; the caller has been let see the ids."""

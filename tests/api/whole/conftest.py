@@ -17,6 +17,7 @@ from api.app import Application
 from api.clock import SystemClock
 from api.config import Settings
 from api.db import open_database
+from api.events.service import Happened
 from api.principal import Principal, Role
 from tests.fakes import databases
 
@@ -153,8 +154,14 @@ async def _own(whole: Whole, admin: Principal) -> None:
         key = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
         bridge = await rooms.bridges.create(change, 1, "room", key)
     [session] = await accounts.list_sessions(admin)
+    whole.ids.update(await _store(make, printer["id"], file["model_id"]))
+    async with rooms.ledger.change() as change:
+        failed = Happened(1, "job.failed", printer["id"], job["id"], data={"item_name": "part"})
+        change.record(failed)
+    [alert] = (await whole.ask("admin", "GET", "/api/v1/alerts?alert_type=print_failed")).json()
     whole.ids.update(
         {
+            "alert_id": str(alert["id"]),
             "printer_id": str(printer["id"]),
             "file_id": str(file["id"]),
             "upload_id": "0" * 64 + "-9",
@@ -187,6 +194,28 @@ async def _own(whole: Whole, admin: Principal) -> None:
     )
     for name, row in (("bound", printer), ("bound elsewhere", other)):
         whole.secrets[name] = await accounts.create_octoprint_key(admin, row["id"], name)
+
+
+async def _store(make: Any, printer_id: int, model_id: int) -> dict[str, str]:
+    """What is in the store room and on order."""
+    filament = await make("/filaments", json={"brand": "Acme", "name": "Black"})
+    spool = await make("/spools", json={"filament_id": filament["id"]})
+    task = await make("/maintenance/tasks", json={"name": "Oil it", "interval_print_hours": 100})
+    log = {"task_id": task["id"], "printer_id": printer_id}
+    product = {"name": "Vase", "components": [{"model_id": model_id}]}
+    made = await make("/products", json=product)
+    order = await make("/orders", json={"items": [{"product_id": made["id"]}]})
+    return {
+        "filament_id": str(filament["id"]),
+        "spool_id": str(spool["id"]),
+        "qr_code": spool["qr_code"],
+        "task_id": str(task["id"]),
+        "log_id": str((await make("/maintenance/logs", json=log))["id"]),
+        "product_id": str(made["id"]),
+        "component_id": str(made["components"][0]["id"]),
+        "order_id": str(order["id"]),
+        "item_id": str(order["items"][0]["id"]),
+    }
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -34,6 +34,11 @@ V1: dict[tuple[str, str], str] = {
     ("POST", "/users"): "admin",
     ("PATCH", "/users/<int:user_id>"): "admin",
     ("DELETE", "/users/<int:user_id>"): "admin",
+    ("GET", "/auth/me/theme"): "viewer",
+    ("PUT", "/auth/me/theme"): "viewer",
+    ("GET", "/users/<int:user_id>/export"): "admin",
+    ("DELETE", "/users/<int:user_id>/erase"): "admin",
+    ("POST", "/users/import"): "admin",
     ("POST", "/auth/reauthenticate"): "viewer",
     ("POST", "/auth/change-password"): "viewer",
     ("POST", "/auth/ws-token"): "viewer",
@@ -146,14 +151,70 @@ V1: dict[tuple[str, str], str] = {
     ("GET", "/print-jobs"): "viewer",
     ("GET", "/print-jobs/stats"): "viewer",
     ("GET", "/export/jobs"): "operator",
+    ("GET", "/filaments"): "viewer",
+    ("GET", "/filament-library"): "viewer",
+    ("POST", "/filaments"): "operator",
+    ("GET", "/filaments/<int:filament_id>"): "viewer",
+    ("PATCH", "/filaments/<int:filament_id>"): "operator",
+    ("DELETE", "/filaments/<int:filament_id>"): "operator",
+    ("GET", "/spools"): "viewer",
+    ("POST", "/spools"): "operator",
+    ("GET", "/spools/low-stock"): "viewer",
+    ("GET", "/spools/lookup/<qr_code>"): "viewer",
+    ("POST", "/spools/scan-assign"): "operator",
+    ("GET", "/spools/<int:spool_id>"): "viewer",
+    ("PATCH", "/spools/<int:spool_id>"): "operator",
+    ("DELETE", "/spools/<int:spool_id>"): "operator",
+    ("POST", "/spools/<int:spool_id>/load"): "operator",
+    ("POST", "/spools/<int:spool_id>/unload"): "operator",
+    ("POST", "/spools/<int:spool_id>/use"): "operator",
+    ("PATCH", "/spools/<int:spool_id>/use"): "operator",
+    ("POST", "/spools/<int:spool_id>/weigh"): "operator",
+    ("POST", "/filament-slots"): "operator",
+    ("GET", "/alerts"): "viewer",
+    ("GET", "/alerts/unread-count"): "viewer",
+    ("GET", "/alerts/summary"): "viewer",
+    ("POST", "/alerts/mark-all-read"): "viewer",
+    ("PATCH", "/alerts/<int:alert_id>/read"): "viewer",
+    ("PATCH", "/alerts/<int:alert_id>/dismiss"): "viewer",
+    ("GET", "/maintenance/tasks"): "viewer",
+    ("POST", "/maintenance/tasks"): "operator",
+    ("PATCH", "/maintenance/tasks/<int:task_id>"): "operator",
+    ("DELETE", "/maintenance/tasks/<int:task_id>"): "admin",
+    ("GET", "/maintenance/logs"): "viewer",
+    ("POST", "/maintenance/logs"): "operator",
+    ("DELETE", "/maintenance/logs/<int:log_id>"): "admin",
+    ("GET", "/maintenance/status"): "viewer",
+    ("POST", "/maintenance/seed-defaults"): "admin",
+    ("GET", "/orders"): "viewer",
+    ("POST", "/orders"): "operator",
+    ("GET", "/orders/<int:order_id>"): "viewer",
+    ("PATCH", "/orders/<int:order_id>"): "admin",
+    ("DELETE", "/orders/<int:order_id>"): "operator",
+    ("POST", "/orders/<int:order_id>/items"): "operator",
+    ("PATCH", "/orders/<int:order_id>/items/<int:item_id>"): "admin",
+    ("DELETE", "/orders/<int:order_id>/items/<int:item_id>"): "operator",
+    ("POST", "/orders/<int:order_id>/schedule"): "operator",
+    ("PATCH", "/orders/<int:order_id>/ship"): "operator",
+    ("GET", "/products"): "viewer",
+    ("POST", "/products"): "operator",
+    ("GET", "/products/<int:product_id>"): "viewer",
+    ("PATCH", "/products/<int:product_id>"): "operator",
+    ("DELETE", "/products/<int:product_id>"): "operator",
+    ("POST", "/products/<int:product_id>/components"): "operator",
+    ("DELETE", "/products/<int:product_id>/components/<int:component_id>"): "operator",
     ("GET", "/version"): "public",
     ("GET", "/health"): "public",
     ("GET", "/health/ready"): "public",
 }
 
+#: Rooms that are about the whole farm.
+BEYOND_A_PRINTER = ("/spools", "/filament", "/alerts", "/maintenance", "/orders", "/products")
+
 #: What reaches beyond one printer: never for a key that is bound to one, whoever owns it.
 FARM = {
     *(route for route, role in V1.items() if role in ("admin", "superadmin")),
+    *(route for route in V1 if route[1].startswith(BEYOND_A_PRINTER)),
     ("POST", "/auth/reauthenticate"),
     ("POST", "/auth/change-password"),
     ("GET", "/groups"),
@@ -207,6 +268,19 @@ BODIES: dict[tuple[str, str], Any] = {
         "scheduled_start": "2026-11-21T16:30:00Z",
     },
     ("PATCH", "/jobs/<int:job_id>/failure"): {"fail_reason": "clog"},
+    ("POST", "/filaments"): {"brand": "A", "name": "B"},
+    ("POST", "/spools"): {"filament_id": 987654},
+    ("POST", "/spools/scan-assign"): {"qr_code": "SPL-0", "printer_id": 987654, "slot": 1},
+    ("POST", "/spools/<int:spool_id>/load"): {"printer_id": 987654, "slot_number": 1},
+    ("POST", "/spools/<int:spool_id>/use"): {"grams": 1},
+    ("PATCH", "/spools/<int:spool_id>/use"): {"grams": 1},
+    ("POST", "/spools/<int:spool_id>/weigh"): {"gross_weight_g": 300},
+    ("POST", "/filament-slots"): {"spool_id": 987654, "printer_id": 987654},
+    ("POST", "/maintenance/tasks"): {"name": "Look at it"},
+    ("POST", "/maintenance/logs"): {"task_id": 987654},
+    ("POST", "/orders/<int:order_id>/items"): {"product_id": 987654},
+    ("POST", "/products"): {"name": "Vase"},
+    ("POST", "/products/<int:product_id>/components"): {"model_id": 987654},
 }
 
 #: Routes of agents, which prove themselves otherwise, and pages for everybody.
@@ -413,7 +487,9 @@ async def test_another_organization_finds_nothing(whole: Whole) -> None:
                 continue
             assert (status, code) == (404, code), route
             assert code is not None and code.endswith("not_found"), route
-    for path in ("/printers", "/printers/tags", "/jobs", "/print-files", "/models", "/bridges"):
+    lists = ("/printers", "/printers/tags", "/jobs", "/print-files", "/models", "/bridges")
+    rooms = ("/spools", "/filaments", "/alerts", "/maintenance/tasks", "/maintenance/logs")
+    for path in (*lists, *rooms, "/orders", "/products"):
         assert (await whole.ask("foreigner", "GET", f"/api/v1{path}")).json() == [], path
     for field in ("printer_id", "print_file_id", "model_id"):
         body = {"item_name": "x", field: int(whole.ids[field.replace("print_file", "file")])}

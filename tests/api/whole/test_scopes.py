@@ -14,8 +14,17 @@ AGENTS = {
     "agent:read": {
         *(("GET", "/printers"), ("GET", "/printers/<int:printer_id>"), ("GET", "/jobs")),
         ("GET", "/jobs/<int:job_id>"),
+        *(("GET", "/alerts"), ("GET", "/spools"), ("GET", "/filament-library")),
+        *(("GET", "/maintenance/tasks"), ("GET", "/orders")),
     },
     "agent:write": {
+        *(("GET", "/alerts"), ("GET", "/spools"), ("GET", "/filament-library")),
+        *(("GET", "/maintenance/tasks"), ("GET", "/orders")),
+        ("PATCH", "/alerts/<int:alert_id>/read"),
+        ("PATCH", "/alerts/<int:alert_id>/dismiss"),
+        ("POST", "/maintenance/logs"),
+        *((method, "/spools/<int:spool_id>/use") for method in ("POST", "PATCH")),
+        ("POST", "/filament-slots"),
         *(("GET", "/printers"), ("GET", "/jobs"), ("POST", "/jobs")),
         ("POST", "/printers/<int:printer_id>/pause"),
         ("POST", "/printers/<int:printer_id>/resume"),

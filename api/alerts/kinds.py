@@ -1,0 +1,174 @@
+"""Which events people are alerted to, how urgently, and whom (v1 contract, 2.7 and 4.1). Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from api.events.service import Happened
+from schemas.jobs import JobState
+from schemas.printer import PrinterState
+
+
+class Severity(StrEnum):
+    """How urgent."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class AlertType(StrEnum):
+    """What it is about: the contract's types that the farm has a source for, and ours."""
+
+    PRINT_COMPLETE = "print_complete"
+    PRINT_FAILED = "print_failed"
+    PRINTER_ERROR = "printer_error"
+    SPOOL_LOW = "spool_low"
+    MAINTENANCE_OVERDUE = "maintenance_overdue"
+    JOB_SUBMITTED = "job_submitted"
+    JOB_APPROVED = "job_approved"
+    JOB_REJECTED = "job_rejected"
+    BRIDGE_OFFLINE = "bridge_offline"
+
+
+class Audience(StrEnum):
+    """Who is told."""
+
+    STAFF = "staff"  # operators and admins
+    OWNER = "owner"  # who asked for the job
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """An alert that nobody has got yet. *message*: what a person can do with."""
+
+    alert_type: AlertType
+    severity: Severity
+    audience: Audience
+    title: str
+    message: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+def _item(event: Happened) -> str:
+    return str(event.data.get("item_name") or f"Job {event.job_id}")
+
+
+def _failed(event: Happened) -> Draft:
+    return Draft(
+        alert_type=AlertType.PRINT_FAILED,
+        severity=Severity.CRITICAL,
+        audience=Audience.BOTH,
+        title=f"{_item(event)} failed",
+        message=event.data.get("reason") or None,
+    )
+
+
+def _complete(event: Happened) -> Draft:
+    return Draft(
+        alert_type=AlertType.PRINT_COMPLETE,
+        severity=Severity.INFO,
+        audience=Audience.OWNER,
+        title=f"{_item(event)} is done",
+    )
+
+
+def _error(event: Happened) -> Draft | None:
+    if event.data.get("state") not in (PrinterState.ERROR, PrinterState.HALTED):
+        return None
+    return Draft(
+        alert_type=AlertType.PRINTER_ERROR,
+        severity=Severity.CRITICAL,
+        audience=Audience.STAFF,
+        title=f"{event.data.get('name')} reports {event.data.get('state')}",
+        message=event.data.get("reason") or None,
+    )
+
+
+def _spool(event: Happened) -> Draft:
+    empty = event.kind == "inventory.spool_empty"
+    left_g = event.data.get("remaining_grams")
+    return Draft(
+        alert_type=AlertType.SPOOL_LOW,
+        severity=Severity.CRITICAL if empty else Severity.WARNING,
+        audience=Audience.STAFF,
+        title=f"Spool {event.data.get('qr_code')} " + ("is empty" if empty else "runs low"),
+        message=None if empty else f"{left_g:g} g are left.",
+        details={"remaining_grams": left_g, "threshold": event.data.get("threshold")},
+    )
+
+
+def _maintenance(event: Happened) -> Draft:
+    return Draft(
+        alert_type=AlertType.MAINTENANCE_OVERDUE,
+        severity=Severity.WARNING,
+        audience=Audience.STAFF,
+        title=f"{event.data.get('task_name')} is due on {event.data.get('printer_name')}",
+        details={"task_id": event.data.get("task_id")},
+    )
+
+
+def _created(event: Happened) -> Draft | None:
+    return _submitted(event) if event.data.get("status") == JobState.SUBMITTED else None
+
+
+def _submitted(event: Happened) -> Draft:
+    return Draft(
+        alert_type=AlertType.JOB_SUBMITTED,
+        severity=Severity.INFO,
+        audience=Audience.STAFF,
+        title=f"{_item(event)} waits for approval",
+    )
+
+
+def _approved(event: Happened) -> Draft:
+    return Draft(
+        alert_type=AlertType.JOB_APPROVED,
+        severity=Severity.INFO,
+        audience=Audience.OWNER,
+        title=f"{_item(event)} was approved",
+    )
+
+
+def _rejected(event: Happened) -> Draft:
+    return Draft(
+        alert_type=AlertType.JOB_REJECTED,
+        severity=Severity.WARNING,
+        audience=Audience.OWNER,
+        title=f"{_item(event)} was rejected",
+        message=event.data.get("reason") or None,
+    )
+
+
+def _bridge(event: Happened) -> Draft:
+    return Draft(
+        alert_type=AlertType.BRIDGE_OFFLINE,
+        severity=Severity.WARNING,
+        audience=Audience.STAFF,
+        title=f"Room {event.data.get('name')} cannot be reached",
+        message="Its printers go on printing; they cannot be seen or told anything.",
+        details={"bridge_id": event.data.get("bridge_id")},
+    )
+
+
+DRAFTS: dict[str, Callable[[Happened], Draft | None]] = {
+    "job.failed": _failed,
+    "job.completed": _complete,
+    "job.created": _created,
+    "job.resubmit": _submitted,
+    "job.approve": _approved,
+    "job.reject": _rejected,
+    "printer.state": _error,
+    "inventory.spool_low": _spool,
+    "inventory.spool_empty": _spool,
+    "maintenance.overdue": _maintenance,
+    "bridge.offline": _bridge,
+}
+
+
+def draft_of(event: Happened) -> Draft | None:
+    """The alert that *event* is worth; None for most."""
+    make = DRAFTS.get(event.kind)
+    return None if make is None else make(event)
