@@ -34,8 +34,11 @@ class Dialect:
     pattern: str
     #: A line of its boot text that no other family says, ignoring case; blank: none.
     banner: str = ""
-    #: Most lines in flight on a link that loses no bytes.
+    #: Most lines in flight: its command queue.
     window: int = 4
+    #: More of them on a link with flow control. They wait in the receive ring, and leave room
+    #: there for a stop.
+    spare: int = 0
     #: Most bytes in flight on a UART: its receive ring less one.
     rx_bytes: int = 127
     #: It asks for a damaged or missing line again. Where it does not, a lost `ok` is undecidable.
@@ -80,6 +83,7 @@ class Dialect:
 MARLIN = Dialect(
     name="marlin",
     pattern=r"marlin",
+    spare=2,
     banner=r"^(echo: ?)?marlin (bugfix-)?2",
     tells_count=True,
 )
@@ -88,6 +92,7 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="prusa-buddy",
         pattern=r"prusa-firmware-buddy",
+        spare=2,
         assumed=frozenset({"AUTOREPORT_TEMP"}),
         own_filament_change=True,
     ),
@@ -179,6 +184,7 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="marlin-1.1",
         pattern=r"marlin (bugfix-)?1\.",
+        spare=2,
         banner=r"^(echo: ?)?marlin (bugfix-)?1\.1",
     ),
     Dialect(

@@ -58,7 +58,8 @@ class Stream:
         """Speak as *dialect* from now on. *fixed*: a person chose the window, it never widens."""
         self.dialect = dialect
         self._fixed = fixed
-        self._window.bound(dialect.window)
+        spare = dialect.spare if self._lossless and not fixed else 0
+        self._window.bound(dialect.window + spare)
 
     def reset(self, now: float) -> None:
         """The firmware has begun again: numbers start at 1, nothing is in flight."""

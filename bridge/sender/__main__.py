@@ -2,18 +2,13 @@
 
 import argparse
 import gc
-import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 from bridge.errors import ControlError, LockHeld
 from bridge.sender.service import serve
 from bridge.sender.standalone import Exit, Order, print_file
 from schemas.printer import Profile
-
-#: Wanted priority; needs root, CAP_SYS_NICE or systemd's LimitNICE, else it stays as it is.
-NICE = -10
 
 _EPILOG = """\
 exit codes: 0 printed and the motion queue has drained; 1 the print failed; 2 wrong arguments;
@@ -47,12 +42,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _hurry() -> None:
-    """Go before other programs where the system allows that: a late line is a blob on a part."""
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, NICE)
-
-
 def _serve(socket: Path, printer: int, state_dir: str | None) -> int:
     try:
         serve(socket, printer, Path(state_dir) if state_dir else socket.parent)
@@ -69,7 +58,6 @@ def main(arguments: list[str] | None = None) -> int:
     """Run as asked; the exit code."""
     parser = _parser()
     asked = parser.parse_args(arguments)
-    _hurry()
     gc.collect()
     gc.freeze()
     if asked.port and asked.file:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from bridge.gcode.happenings import Happening
 from bridge.sender.device import Device
+from bridge.sender.priority import Priority
 
 Handler = Callable[[int, float], None]
 #: However quiet it is, timers are looked at so often.
@@ -36,6 +37,8 @@ class Loop:
     def __init__(self, device: Device) -> None:
         self.signals: list[int] = []
         self._device = device
+        self._caught: set[int] = set()
+        self._priority = Priority()
         self._poll = select.poll()
         self._handlers: dict[int, Handler] = {}
         self._port_fd: int | None = None
@@ -47,6 +50,7 @@ class Loop:
     def catch(self, *numbers: int) -> None:
         """Put these signals into `signals` instead of dying of them."""
         signal.set_wakeup_fd(self._wake[1], warn_on_full_buffer=False)
+        self._caught.update(numbers)
         for number in numbers:
             signal.signal(number, lambda *_: None)
 
@@ -98,6 +102,7 @@ class Loop:
         """Timers and happenings; when to come back."""
         device = self._device
         device.tick(now)
+        self._priority.follow(device.job is not None and not device.busy)
         later = owner.tick(now)
         for happening in device.events():
             owner.happened(happening, now)
@@ -122,4 +127,4 @@ class Loop:
         self._port_fd, self._port_mask = fd, mask
 
     def _signalled(self, _mask: int, _now: float) -> None:
-        self.signals += os.read(self._wake[0], 64)
+        self.signals += [one for one in os.read(self._wake[0], 64) if one in self._caught]

@@ -11,9 +11,10 @@ from typing import TextIO
 from bridge.errors import JobFileError
 from bridge.gcode.happenings import AttemptMoved, Happening, StateMoved, Warned
 from bridge.gcode.run import JobFacts
-from bridge.sender.device import Device
+from bridge.sender.device import Device, OpenPort
 from bridge.sender.jobfile import JobFile
 from bridge.sender.loop import Loop
+from bridge.serial.port import SerialPort
 from schemas.jobs import ATTEMPT_OVER, AttemptState
 from schemas.printer import PrinterConfig, PrinterState, Profile, Progress
 
@@ -52,7 +53,7 @@ class Order:
 class Standalone:
     """The owner of the device while one file prints."""
 
-    def __init__(self, order: Order, out: TextIO) -> None:
+    def __init__(self, order: Order, out: TextIO, open_port: OpenPort = SerialPort) -> None:
         profile = Profile(max_nozzle_c=order.max_nozzle_c, max_bed_c=order.max_bed_c)
         config = PrinterConfig(
             id=0, slug="", name=order.port, port_id=order.port, baud=order.baud, profile=profile
@@ -60,7 +61,7 @@ class Standalone:
         self._order = order
         self._out = out
         self._bar = out.isatty()
-        self._device = Device(config)
+        self._device = Device(config, open_port=open_port)
         self._loop = Loop(self._device)
         self._next_line = 0.0
         self._exit: Exit | None = None

@@ -1,17 +1,17 @@
 """Many senders at once, and a stop in the thick of it.
 
 `crowd`: printers that take 500 lines/s each, all in one process; what counts is the gap between two
-lines as the printers see it, also when another printer floods its host with noise.
+lines as the printers see it, also when another printer floods its host with noise. It is measured
+while all of them print: their planners stand until the last has its first move, and nothing counts
+once one of them is done.
 `stop_ms`: from the control socket to the wire, past a full queue and a port that takes nothing.
 """
 
 import argparse
-import hashlib
 import json
 import os
 import pty
 import select
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,18 +20,9 @@ import tty
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from bridge.control.framing import encode, from_sender_reader
-from bridge.control.messages import (
-    Adopt,
-    Configure,
-    JobSpec,
-    Outcome,
-    RemoteStop,
-    Start,
-    Status,
-    ToSender,
-)
-from infra.bench.sender import SEGMENT_S, Wire, text
+from bridge.control.messages import Configure, RemoteStop, Start
+from infra.bench.sender import SEGMENT_S, Wire, board_clock, text
+from infra.bench.serving import Owner, job_of
 from schemas.printer import PrinterConfig, PrinterState
 
 _READ_BYTES = 65536
@@ -52,6 +43,7 @@ class Printer:
         self._wire = Wire("planner2ms")
         self._due: list[float] = []
         self.gaps: list[float] = []
+        self.moves = 0
         self._last = 0.0
 
     def due(self) -> float:
@@ -64,6 +56,12 @@ class Printer:
         if ready:
             del self._due[:ready]
             os.write(self.master, b"ok\n" * ready)
+
+    def stand(self, now: float) -> None:
+        """Nothing moves yet: what has come counts from *now*."""
+        self._wire = Wire("planner2ms")
+        self._due = self._wire.answers(b"\n" * len(self._due), now)
+        self.gaps, self._last = [], now
 
     def read(self, now: float) -> bool:
         """Take lines; False when the host has gone."""
@@ -80,6 +78,7 @@ class Printer:
         if not moves:
             os.write(self.master, b"ok\n" * data.removeprefix(b"\n").count(b"\n"))
             return True
+        self.moves += moves
         if self._last:
             self.gaps += [now - self._last] + [0.0] * (moves - 1)
         self._last = now
@@ -114,24 +113,53 @@ class Flood(Printer):
         return True
 
 
-def be_printers(count: int, floods: int) -> None:
-    """Be *count* printers until their hosts have gone, and *floods* mad ones; print the gaps."""
-    printers = [Printer() for _ in range(count)]
-    mad = [Flood() for _ in range(floods)]
-    print(json.dumps([printer.path for printer in [*printers, *mad]]), flush=True)
-    everybody = {printer.master: printer for printer in [*printers, *mad]}
-    living = {printer.master: printer for printer in printers}
-    while living:
-        now = time.perf_counter()
-        for printer in everybody.values():
-            printer.answer(now)
-        wait_s = max(0.0, min(min(p.due() for p in everybody.values()) - now, 1.0))
-        for fd in select.select(list(everybody), [], [], wait_s)[0]:
-            if not everybody[fd].read(time.perf_counter()):
-                del living[fd], everybody[fd]
-    gaps = sorted(gap for printer in printers for gap in printer.gaps)
-    lines = sum(len(printer.gaps) for printer in printers)
-    print(json.dumps({"p99": gaps[int(len(gaps) * 0.99)], "lines": lines}), flush=True)
+class Hall:
+    """All printers, from the first move of the last one to the last move of the first one."""
+
+    def __init__(self, count: int, floods: int, lines: int) -> None:
+        self._clock = board_clock()
+        self._lines = lines
+        self.printers = [Printer() for _ in range(count)]
+        self._mad = [Flood() for _ in range(floods)]
+        self._all = {one.master: one for one in [*self.printers, *self._mad]}
+        self._gaps: list[float] = []
+        self._began = self._ended = 0.0
+
+    @property
+    def paths(self) -> list[str]:
+        """Where hosts find them."""
+        return [printer.path for printer in self._all.values()]
+
+    def live(self) -> None:
+        """Until the hosts of all but the mad ones have gone."""
+        left = {printer.master for printer in self.printers}
+        while left:
+            now = self._clock()
+            self._follow(now)
+            for printer in self._all.values():
+                if self._began or not printer.moves:
+                    printer.answer(now)
+            due = min(one.due() for one in self._all.values() if self._began or not one.moves)
+            for fd in select.select(list(self._all), [], [], max(0.0, min(due - now, 0.5)))[0]:
+                if not self._all[fd].read(self._clock()):
+                    left.discard(fd)
+                    del self._all[fd]
+
+    def figures(self) -> dict[str, float]:
+        """p99 of the gaps in s, lines/s of each printer."""
+        gaps = sorted(self._gaps)
+        rate = len(gaps) / len(self.printers) / (self._ended - self._began)
+        return {"p99": gaps[int(len(gaps) * 0.99)], "rate": rate}
+
+    def _follow(self, now: float) -> None:
+        """Begin when all have a move, end when one has its last."""
+        if not self._began and all(printer.moves for printer in self.printers):
+            self._began = now
+            for printer in self.printers:
+                printer.stand(now)
+        if not self._ended and any(one.moves >= self._lines for one in self.printers):
+            self._ended = now
+            self._gaps = [gap for printer in self.printers for gap in printer.gaps]
 
 
 def crowd(count: int, lines: int, *, floods: int = 0) -> tuple[float, float]:
@@ -143,34 +171,28 @@ def crowd(count: int, lines: int, *, floods: int = 0) -> tuple[float, float]:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         file = directory / "f.gcode"
         file.write_text("".join(f"{text(index)}\n" for index in range(lines)), "ascii")
+        options = ["--printers", str(count), "--floods", str(floods), "--lines", str(lines)]
         printers = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "infra.bench.crowd"),
-                *("--printers", str(count), "--floods", str(floods)),
-            ],
-            stdout=subprocess.PIPE,
-            text=True,
+            [sys.executable, "-m", "infra.bench.crowd", *options], stdout=subprocess.PIPE, text=True
         )
+        stack.callback(printers.wait)
         stack.callback(printers.kill)
         assert printers.stdout is not None
-        paths = json.loads(printers.stdout.readline())
-        began = time.perf_counter()
         senders = [
             subprocess.Popen(
                 _sender("--port", path, "--baud", "115200", "--file", str(file)),
                 stderr=subprocess.DEVNULL,
             )
-            for path in paths
+            for path in json.loads(printers.stdout.readline())
         ]
-        for sender in senders[count:]:
+        for sender in senders:
             stack.callback(sender.wait)
             stack.callback(sender.kill)
         for sender in senders[:count]:
             if sender.wait(_PATIENCE_S + lines * SEGMENT_S * 4) != 0:
                 raise RuntimeError("a sender did not print its file")
-        seconds = time.perf_counter() - began
         seen = json.loads(printers.stdout.readline())
-        return seen["p99"] * 1000, seen["lines"] / count / seconds
+        return seen["p99"] * 1000, seen["rate"]
 
 
 def _sender(*arguments: str) -> list[str]:
@@ -178,47 +200,6 @@ def _sender(*arguments: str) -> list[str]:
 
 
 # --- the stop --------------------------------------------------------------------------------
-
-
-class Owner:
-    """An agent's end of a sender's control socket."""
-
-    def __init__(self, path: Path) -> None:
-        end = time.monotonic() + _PATIENCE_S
-        while True:
-            self._socket = socket.socket(socket.AF_UNIX)
-            try:
-                self._socket.connect(str(path))
-                break
-            except OSError:
-                self._socket.close()
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.02)
-        self._reader = from_sender_reader()
-        self.send(Adopt(epoch=1, agent_pid=os.getpid(), live_interval_s=0.05))
-
-    def send(self, message: ToSender) -> None:
-        """Say something."""
-        self._socket.sendall(encode(message))
-
-    def answered(self, token: str) -> None:
-        """Wait for the outcome of *token*."""
-        while True:
-            for message in self._reader.feed(self._socket.recv(_READ_BYTES)):
-                if isinstance(message, Outcome) and message.id == token:
-                    return
-
-    def reached(self, state: PrinterState) -> None:
-        """Wait until the printer is in *state*."""
-        while True:
-            for message in self._reader.feed(self._socket.recv(_READ_BYTES)):
-                if isinstance(message, Status) and message.live.state is state:
-                    return
-
-    def close(self) -> None:
-        """Hang up."""
-        self._socket.close()
 
 
 def stop_ms() -> float:
@@ -245,16 +226,8 @@ def stop_ms() -> float:
         owner.send(Configure(id="c", config=config, device=path))
         _talk_until_operational(owner, master)
         os.close(slave)
-        job = JobSpec(
-            grant="G",
-            job=1,
-            file_name="f",
-            path=str(file),
-            sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
-            size_bytes=file.stat().st_size,
-        )
         os.set_blocking(master, True)
-        owner.send(Start(id="s", job=job))
+        owner.send(Start(id="s", job=job_of(file)))
         owner.answered("s")
         time.sleep(0.3)  # the window is out; nobody reads it
         began = time.perf_counter()
@@ -286,8 +259,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m infra.bench.crowd", description=__doc__)
     parser.add_argument("--printers", type=int, required=True)
     parser.add_argument("--floods", type=int, default=0)
+    parser.add_argument("--lines", type=int, required=True)
     asked = parser.parse_args()
-    be_printers(asked.printers, asked.floods)
+    hall = Hall(asked.printers, asked.floods, asked.lines)
+    print(json.dumps(hall.paths), flush=True)
+    hall.live()
+    print(json.dumps(hall.figures()), flush=True)
 
 
 if __name__ == "__main__":
