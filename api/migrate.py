@@ -3,6 +3,11 @@
 exit status: 0 the tables are up to date (now or already), 1 a migration failed, 2 wrong arguments
 or settings, 5 the database cannot be opened or written. Two runs at once are safe: the second
 waits for the first and finds nothing to do.
+
+Processes of the version before may go on while a migration runs if it only adds (expand); what
+they still use is taken away by the version after (contract). The exception is said in CHANGELOG:
+`0002` moves the names of files, so processes of the first release are stopped before it. A process
+never starts on tables of a later version than its own.
 """
 
 import argparse
@@ -72,26 +77,62 @@ async def _apply(connection: BaseDBAsyncClient, settings: Settings) -> list[str]
             return []
         try:
             await _executor(connection, settings).migrate(direction="forward")
-        except BaseORMException as error:
-            raise MigrationFailed(f"{missing[0]} or a later migration failed: {error}") from error
+        except _trouble(settings) as error:
+            why = _explained(settings, error)
+            raise MigrationFailed(f"{missing[0]} or a later migration failed: {why}") from error
         return missing
 
 
 async def _missing(connection: BaseDBAsyncClient, settings: Settings) -> list[str]:
     try:
         await connection.execute_query("SELECT 1")
-        return [step.migration.name for step in await _executor(connection, settings).plan()]
+        await _check_server(connection, settings)
+        executor = _executor(connection, settings)
+        missing = [step.migration.name for step in await executor.plan()]
+        await _check_not_later(executor, settings)
     except _trouble(settings) as error:
-        raise DatabaseUnusable(f"cannot use the database {place(settings)}: {error}") from error
+        raise _unusable(settings, _explained(settings, error)) from error
+    return missing
+
+
+async def _check_server(connection: BaseDBAsyncClient, settings: Settings) -> None:
+    if not settings.uses_postgres:
+        return
+    from api.postgres_trouble import too_old
+
+    _, rows = await connection.execute_query("SHOW server_version_num")
+    if (why := too_old(int(rows[0][0]))) is not None:
+        raise _unusable(settings, why)
+
+
+async def _check_not_later(executor: MigrationExecutor, settings: Settings) -> None:
+    known = {(key.app_label, key.name) for key in executor.loader.graph.nodes}
+    applied = await executor.recorder.applied_migrations()
+    later = sorted(key.name for key in applied if (key.app_label, key.name) not in known)
+    if later:
+        raise _unusable(settings, f"its tables are of a later version ({later[-1]}); start that")
+
+
+def _unusable(settings: Settings, why: str) -> DatabaseUnusable:
+    setting = " (GANTRY_DATABASE_URL)" if settings.database_url else ""
+    return DatabaseUnusable(f"cannot use the database {place(settings)}{setting}: {why}")
+
+
+def _explained(settings: Settings, error: Exception) -> str:
+    if not settings.uses_postgres:
+        return str(error)
+    from api.postgres_trouble import explained
+
+    return explained(error)
 
 
 def _trouble(settings: Settings) -> tuple[type[Exception], ...]:
     """What opening a database raises; not everything goes through Tortoise's own errors."""
-    if urlsplit(settings.database).scheme == "sqlite":
+    if not settings.uses_postgres:
         return BaseORMException, OSError, sqlite3.Error
-    import asyncpg
+    from api.postgres_trouble import kinds
 
-    return BaseORMException, OSError, asyncpg.PostgresError
+    return kinds()
 
 
 def _executor(connection: BaseDBAsyncClient, settings: Settings) -> MigrationExecutor:

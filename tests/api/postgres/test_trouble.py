@@ -1,7 +1,10 @@
 """A PostgreSQL that takes no changes, or cannot be used at all."""
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
+import asyncpg
 import pytest
 from tortoise.exceptions import OperationalError
 
@@ -9,7 +12,7 @@ from api.accounts.models import Organization
 from api.config import Settings
 from api.db import DatabaseUnusable
 from api.events.service import Happened, Ledger
-from api.migrate import pending
+from api.migrate import MigrationFailed, migrate, pending
 from api.readiness import READ_ONLY, Readiness
 from tests.api.postgres.conftest import Database
 
@@ -46,3 +49,87 @@ async def test_a_database_that_is_not_there_is_named(
     with pytest.raises(DatabaseUnusable, match="no_such_database") as raised:
         await pending(replace(settings, database_url=url))
     assert "s3cret" not in str(raised.value)
+
+
+@pytest.fixture
+async def guest(database: Database) -> AsyncIterator[str]:
+    """The name of a user that may log in and nothing else."""
+    await database.server.run("CREATE ROLE guest LOGIN PASSWORD 'gu3st-pass'")
+    yield "guest"
+    await database.server.run("DROP OWNED BY guest", database=database.name)
+    await database.server.run("DROP ROLE guest")
+
+
+async def _refusal(settings: Settings, url: str) -> str:
+    with pytest.raises((DatabaseUnusable, MigrationFailed)) as raised:
+        await migrate(replace(settings, database_url=url))
+    text = str(raised.value)
+    assert "\n" not in text and "s3cret" not in text and "gu3st-pass" not in text
+    return text
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("postgres:@", "nobody:s3cret@"), "does not take this user and password"),
+        (("/postgres?", "/missing?"), "there is no such database"),
+        (("host=", "host=/nowhere/at-all&x="), "nobody answers there"),
+    ],
+)
+async def test_what_is_wrong_with_a_url_is_one_line(
+    database: Database, settings: Settings, change: tuple[str, str], words: str
+) -> None:
+    """The setting, what is wrong and what to do; no password, no trace."""
+    url = database.server.url("postgres").replace(*change)
+    text = await _refusal(settings, url)
+    assert words in text and "GANTRY_DATABASE_URL" in text
+
+
+async def test_a_user_without_rights_is_told_so(
+    database: Database, settings: Settings, guest: str
+) -> None:
+    """The migration says what the user needs."""
+    name = await database.server.new_database()
+    url = database.server.url(name).replace("postgres:@", f"{guest}:gu3st-pass@")
+    assert "lacks rights" in await _refusal(settings, url)
+
+
+async def test_a_server_that_is_too_old_is_refused(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is asked that it does not know."""
+    monkeypatch.setattr("api.postgres_trouble.OLDEST", 99)
+    assert "needs 99 or newer" in await _refusal(settings, database.url)
+
+
+async def test_a_standby_decides_nothing(database: Database, settings: Settings) -> None:
+    """`target_session_attrs` is the primary unless somebody says otherwise."""
+    url = database.url + ("&" if "?" in database.url else "?") + "target_session_attrs=standby"
+    assert "GANTRY_DATABASE_URL" in await _refusal(settings, url)
+
+
+async def test_a_full_disk_is_503_and_over_when_there_is_room(
+    database: Database, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reads go on, the change fails whole, and the next one works (safety R25)."""
+    full = True
+    real = asyncpg.Connection.execute
+
+    async def execute(self: asyncpg.Connection, query: str, *values: object, **more: Any) -> Any:
+        if full and query.startswith(("INSERT", "UPDATE")):
+            raise asyncpg.DiskFullError('could not extend file "base/1/2": No space left on device')
+        return await real(self, query, *values, **more)
+
+    async def happen(kind: str) -> None:
+        async with ledger.change(1) as change:
+            await Organization.filter(id=1).update(name=kind)
+            change.record(Happened(organization_id=1, kind=kind))
+
+    monkeypatch.setattr(asyncpg.Connection, "execute", execute)
+    with pytest.raises(OperationalError, match="No space left"):
+        await happen("lost")
+    assert await Organization.all().count() == 1
+    assert await ledger.read(1, 0, 9) == []
+    full = False
+    await happen("kept")
+    assert [event.kind for event in await ledger.read(1, 0, 9)] == ["kept"]
