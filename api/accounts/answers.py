@@ -1,6 +1,6 @@
 """What the routes of the room answer (v1 1.2, 1.3, 2.1, 2.2)."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -149,6 +149,61 @@ class UserDeletedAnswer(Answer):
     """That the person was removed."""
 
     status: Literal["deleted"]
+
+
+class UserErasedAnswer(Answer):
+    """That nobody can tell any more who it was."""
+
+    status: Literal["erased"]
+    message: str
+
+
+class ImportFault(Answer):
+    """A row that was not taken."""
+
+    row: int = Field(description="Of the file; the first person is in row 2")
+    reason: str
+
+
+class ImportAnswer(Answer):
+    """What became of a list of people."""
+
+    created: int
+    skipped: int = Field(description="Names that are taken")
+    errors: list[ImportFault]
+
+
+class SubmittedJob(Answer):
+    """A job that a person made."""
+
+    id: int
+    item_name: str
+    status: str
+    created_at: Instant
+
+
+class Act(Answer):
+    """Something that a person did."""
+
+    timestamp: Instant
+    action: str
+    entity_type: str
+    entity_id: str
+    ip_address: str
+
+
+class ExportAnswer(Answer):
+    """What is kept of a person."""
+
+    exported_at: Instant
+    user: UserAnswer
+    jobs_submitted: list[SubmittedJob]
+    audit_log_entries: list[Act] = Field(description="The last 1000, newest first")
+    active_sessions: list[SessionAnswer]
+    api_tokens: list[TokenAnswer]
+    settings: dict[str, Any] = Field(description="What clients keep for them, the theme included")
+    alert_preferences: list[Any] = Field(description="Which alerts they asked for")
+    quota_usage: None = Field(description="People have no quotas here")
 
 
 class OrganizationAnswer(Answer):

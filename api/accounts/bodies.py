@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, RootModel, StringConstraints
 
 from api.http import Body, RowId
 from api.principal import Role
@@ -10,6 +10,7 @@ from api.principal import Role
 _Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 _Link = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=500)]
 _RoleName = Annotated[str, Field(json_schema_extra={"enum": [str(role) for role in Role]})]
+_Name = Annotated[str, StringConstraints(min_length=1, max_length=50)]
 _Short = Annotated[str, StringConstraints(max_length=100)]
 
 
@@ -111,3 +112,7 @@ class OrganizationSettingsBody(Body):
     webhook_type: _Short | None = None
     branding_app_name: _Short | None = None
     branding_logo_url: _Link | None = None
+
+
+class ThemeBody(RootModel[dict[_Name, str | bool | int | float | None]]):
+    """How a dashboard looks, in the dashboard's own words; kept as it is, whole."""

@@ -7,6 +7,7 @@ Each noun has its module; `Accounts` is all of them.
 from api.accounts.first_hour import FirstHour, SetupState
 from api.accounts.office import FIRST_ORGANIZATION
 from api.accounts.organizations import Organizations, OrganizationView
+from api.accounts.personal import Imported, Kept, Personal
 from api.accounts.remembered import Remembered, Remembrance
 from api.accounts.sessions import WS_TICKET_LIFE, CameWith, Login
 from api.accounts.tokens import MAX_EXPIRES_DAYS, AppKey, Tokens
@@ -18,6 +19,8 @@ __all__ = [
     "Accounts",
     "AppKey",
     "CameWith",
+    "Imported",
+    "Kept",
     "Login",
     "OrganizationView",
     "Remembrance",
@@ -25,5 +28,5 @@ __all__ = [
 ]
 
 
-class Accounts(FirstHour, Remembered, Tokens, Organizations):
+class Accounts(FirstHour, Remembered, Tokens, Personal, Organizations):
     """Who is who."""

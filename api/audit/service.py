@@ -12,6 +12,8 @@ from api.principal import Principal
 
 __all__ = ["Audit", "AuditEntry", "Wanted"]
 
+MAX_OF_PERSON = 1000
+
 
 class Audit:
     """What has been done."""
@@ -22,6 +24,16 @@ class Audit:
         """A page of entries, newest first, and how many there are. Raises `Forbidden`."""
         seen = _seen_by(by, wanted)
         return await trail.find(seen, skip, limit), await trail.count(seen)
+
+    async def of_person(self, by: Principal, user_id: int) -> list[AuditEntry]:
+        """The last `MAX_OF_PERSON` acts of a person, newest first: their own, or an admin's to see.
+
+        Raises `Forbidden`.
+        """
+        by.require("self.read" if user_id == by.user_id else "audit.read")
+        house = None if by.is_superadmin else by.organization_id
+        wanted = Wanted(organization_id=house, user_id=user_id)
+        return await trail.find(wanted, 0, MAX_OF_PERSON)
 
     def walk(self, by: Principal, wanted: Wanted) -> AsyncIterator[list[AuditEntry]]:
         """All entries, newest first, some at a time. Raises `Forbidden` at once."""

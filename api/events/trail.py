@@ -20,6 +20,7 @@ class Wanted:
     organization_id: int | None = None
     entity_type: str | None = None
     action: str | None = None
+    user_id: int | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -29,6 +30,7 @@ def _rows(wanted: Wanted) -> QuerySet[AuditEntry]:
         "organization_id": wanted.organization_id,
         "entity_type": wanted.entity_type,
         "action": wanted.action,
+        "user_id": wanted.user_id,
         "at__gte": wanted.since,
         "at__lt": wanted.until,
     }
