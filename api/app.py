@@ -201,7 +201,7 @@ class Application:
         self.octoprint = _register(self.quart, self.v1, self.rooms, settings, self.readiness)
         metrics = MetricsRoutes(self.rooms.reports, self.rooms.telemetry, self.requests)
         metrics.register(self.v1)
-        _register_errors(self.quart, self.octoprint)
+        _register_errors(self.quart, self.octoprint, self.readiness)
         self.handler = LinkHandler(self.rooms, self.clock, settings)
         self.link = LinkEndpoint(self.handler, self.bus, self.clock)
         self.dashboards = FeedEndpoint(
@@ -351,13 +351,14 @@ def _register(
     return face
 
 
-def _register_errors(quart: Quart, octoprint: OctoPrintFace) -> None:
+def _register_errors(quart: Quart, octoprint: OctoPrintFace, readiness: Readiness) -> None:
     @quart.errorhandler(HTTPException)
     async def refused(error: HTTPException) -> Response:
         return octoprint.refusal(request.path, error) or http_answer(error)
 
     async def unavailable(error: Exception) -> Response:
         _log.error("%s %s: the database: %s", request.method, request.path, error)
+        readiness.failed(error)
         problem = Unavailable(
             "The database cannot be used at the moment; its disk may be full.",
             code="storage_unavailable",

@@ -6,6 +6,7 @@ The words are for anybody, so they name the setting to look at and nothing of wh
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from tortoise.connection import get_connection
@@ -14,9 +15,12 @@ from tortoise.exceptions import BaseORMException
 from api.db import has_other_writers
 
 ANSWER_S = 2.0  # whoever takes longer for nothing is of no use
+FULL_S = 15.0  # nothing but a write shows a full disk: so long after one failed it counts as full
+_DISK_FULL = "53100"  # SQLSTATE
 
 DATABASE = "the database does not answer (GANTRY_DATABASE_URL)"
 READ_ONLY = "the database takes no changes (GANTRY_DATABASE_URL)"
+FULL = "the disk of the database is full (GANTRY_DATABASE_URL, GANTRY_DATA_DIR)"
 STORAGE = "the file storage does not answer (GANTRY_STORAGE_URL)"
 STOPPING = "this process is about to stop"
 
@@ -30,7 +34,13 @@ class Readiness:
 
     def __init__(self, storage: Check | None = None) -> None:
         self._storage = storage
+        self._full_until = 0.0
         self.is_stopping = False
+
+    def failed(self, error: BaseException) -> None:
+        """A request could not be served because of the database."""
+        if _is_full(error):
+            self._full_until = time.monotonic() + FULL_S
 
     async def problems(self) -> list[str]:
         """Why requests should go elsewhere; empty: they can be served here."""
@@ -48,7 +58,16 @@ class Readiness:
             return DATABASE
         if has_other_writers() and not await _works(_ask_for_changes, "database"):
             return READ_ONLY
-        return None
+        return FULL if time.monotonic() < self._full_until else None
+
+
+def _is_full(error: BaseException) -> bool:
+    cause: BaseException | None = error
+    while cause is not None:
+        if getattr(cause, "sqlstate", "") == _DISK_FULL or "disk is full" in str(cause):
+            return True
+        cause = cause.__cause__
+    return False
 
 
 async def _ask() -> None:

@@ -13,7 +13,7 @@ from api.config import Settings
 from api.db import DatabaseUnusable
 from api.events.service import Happened, Ledger
 from api.migrate import MigrationFailed, migrate, pending
-from api.readiness import READ_ONLY, Readiness
+from api.readiness import FULL, READ_ONLY, Readiness
 from tests.api.postgres.conftest import Database
 
 
@@ -126,10 +126,16 @@ async def test_a_full_disk_is_503_and_over_when_there_is_room(
             change.record(Happened(organization_id=1, kind=kind))
 
     monkeypatch.setattr(asyncpg.Connection, "execute", execute)
-    with pytest.raises(OperationalError, match="No space left"):
+    with pytest.raises(OperationalError, match="No space left") as raised:
         await happen("lost")
     assert await Organization.all().count() == 1
     assert await ledger.read(1, 0, 9) == []
+    readiness = Readiness()
+    readiness.failed(raised.value)
+    assert await readiness.problems() == [FULL]
     full = False
     await happen("kept")
+    monkeypatch.setattr("api.readiness.FULL_S", 0.0)
+    readiness.failed(raised.value)
+    assert await readiness.problems() == []
     assert [event.kind for event in await ledger.read(1, 0, 9)] == ["kept"]
