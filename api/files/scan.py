@@ -6,7 +6,6 @@ Temperatures and refused codes come from `schemas.gcode`, the parser of the gate
 """
 
 import re
-from collections import deque
 from typing import Any
 
 import msgspec
@@ -41,16 +40,15 @@ class Scan:
         self._seen = _NOTHING_SEEN  # its ceilings are the hottest targets so far
         self._refused: list[dict[str, Any]] = []
         self._head = bytearray()
-        self._tail: deque[bytes] = deque()
-        self._tail_bytes = 0
+        self._tail = b""
 
-    def feed(self, chunk: bytes) -> None:
-        """Look at the next bytes."""
-        self._binary = self._binary or b"\0" in chunk
+    def feed(self, chunk: bytes | memoryview) -> None:
+        """Look at the next bytes; nothing of *chunk* itself is kept."""
+        data = self._carry + chunk
+        self._binary = self._binary or data.find(b"\0", len(self._carry)) >= 0
         if len(self._head) < COMMENT_BYTES:
             self._head += chunk
-        self._keep_tail(chunk)
-        data = self._carry + chunk
+        self._tail = (self._tail + chunk[-COMMENT_BYTES:])[-COMMENT_BYTES:]
         end = data.rfind(b"\n") + 1
         self._carry = data[end:]
         if len(self._carry) > MAX_CARRY_BYTES:  # no firmware takes such a line
@@ -78,12 +76,6 @@ class Scan:
         if self._refused:
             facts["refused"] = self._refused
         return facts
-
-    def _keep_tail(self, chunk: bytes) -> None:
-        self._tail.append(chunk)
-        self._tail_bytes += len(chunk)
-        while self._tail_bytes - len(self._tail[0]) >= COMMENT_BYTES:
-            self._tail_bytes -= len(self._tail.popleft())
 
     def _look(self, batch: bytes) -> None:
         if not self._commands:
@@ -115,8 +107,7 @@ class Scan:
     def _comments(self) -> str:
         """The comments of head and tail, without the pictures."""
         head = bytes(self._head[:COMMENT_BYTES])
-        tail = b"".join(self._tail)[-COMMENT_BYTES:]
-        found = [*_COMMENT.findall(head), *_COMMENT.findall(tail)]
+        found = [*_COMMENT.findall(head), *_COMMENT.findall(self._tail)]
         return b"\n".join(line.rstrip(b"\r") for line in found).decode("utf-8", "replace")
 
 

@@ -145,7 +145,6 @@ class Files:
                 found = await Blob.get_or_none(**same)
                 return found or await Blob.create(
                     **same,
-                    sha1=written.sha1,
                     size_bytes=written.size_bytes,
                     storage_key=key,
                     facts=facts,

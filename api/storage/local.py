@@ -2,7 +2,7 @@
 
 A draft lies in `drafts/` of the same file system, is flushed to the disk and then renamed, so that
 no reader ever sees half a file and what was acknowledged survives a power cut. Disk work happens in
-threads, a megabyte at a time.
+threads, a megabyte at a time: one buffer is hashed, written and looked at while another is filled.
 """
 
 import asyncio
@@ -24,7 +24,6 @@ from api.storage.protocol import Offer, Watch, Written
 
 BATCH_BYTES = 1024 * 1024  # a hop to a thread costs as much as hashing 100 KB
 READ_BYTES = 256 * 1024
-_MANY = 256  # chunks of a batch: so small that one piece is better
 ABANDONED_S = 24 * 3600.0  # a draft older than this belongs to a process that died
 _KEY = re.compile(r"[a-z0-9-]+(?:/[a-z0-9-]+)*")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -129,34 +128,34 @@ class LocalDraft:
         self._watch = watch
         self._file = path.open("xb", buffering=0)
         self._busy = threading.Lock()  # a cancelled write still runs in its thread
-        self._batch: list[bytes] = []
-        self._batch_bytes = 0
+        self._filling = memoryview(bytearray(BATCH_BYTES))
+        self._filled_bytes = 0
+        self._spare: memoryview | None = None  # made when one buffer is not enough
         self._writing: asyncio.Future[None] | None = None
         self._error: OSError | None = None
         self._size_bytes = 0
         self._sha256 = hashlib.sha256()
-        self._sha1 = hashlib.sha1(usedforsecurity=False)
 
     async def write(self, chunk: bytes) -> None:
         """Add *chunk*. Raises `Unavailable` when the disk is full.
 
         One batch is written while the next is gathered; who comes faster than the disk waits.
         """
-        self._batch.append(chunk)
-        self._batch_bytes += len(chunk)
-        if self._batch_bytes >= BATCH_BYTES:
-            await self._hand_over()
+        left = memoryview(chunk)
+        while left:
+            end = min(self._filled_bytes + len(left), BATCH_BYTES)
+            taken = end - self._filled_bytes
+            self._filling[self._filled_bytes : end] = left[:taken]
+            self._filled_bytes, left = end, left[taken:]
+            if end == BATCH_BYTES:
+                await self._hand_over()
 
     async def finish(self) -> Written:
         """Everything is on the disk. Raises `Unavailable`."""
         await self._hand_over()
         await self._written()
         await self._in_thread(self._sync)
-        return Written(
-            size_bytes=self._size_bytes,
-            sha256=self._sha256.hexdigest(),
-            sha1=self._sha1.hexdigest(),
-        )
+        return Written(size_bytes=self._size_bytes, sha256=self._sha256.hexdigest())
 
     async def keep(self, folder: str) -> str:
         """Rename it to its content's name under *folder*; the key. Raises `Unavailable`."""
@@ -188,9 +187,12 @@ class LocalDraft:
 
     async def _hand_over(self) -> None:
         await self._written()
-        batch, self._batch, self._batch_bytes = self._batch, [], 0
+        full = self._filling
+        self._filling = self._spare or memoryview(bytearray(BATCH_BYTES))
+        self._spare = full
         loop = asyncio.get_running_loop()
-        self._writing = loop.run_in_executor(None, self._flush, batch)
+        self._writing = loop.run_in_executor(None, self._flush, full[: self._filled_bytes])
+        self._filled_bytes = 0
 
     async def _written(self) -> None:
         """What was handed over is in the file. Raises `Unavailable` when it is not."""
@@ -200,24 +202,20 @@ class LocalDraft:
         if self._error is not None:
             raise _unavailable(self._error)
 
-    def _flush(self, chunks: list[bytes]) -> None:
-        """Chunk by chunk: a batch in one piece would be new memory every time, page by page."""
+    def _flush(self, batch: memoryview) -> None:
         with self._busy:
             try:
-                for chunk in chunks if len(chunks) < _MANY else [b"".join(chunks)]:
-                    self._sha256.update(chunk)
-                    self._sha1.update(chunk)
-                    self._write_whole(chunk)
-                    if self._watch is not None:
-                        self._watch(chunk)
+                self._sha256.update(batch)
+                self._write_whole(batch)
+                if self._watch is not None:
+                    self._watch(batch)
             except OSError as error:
                 self._error = error
 
-    def _write_whole(self, chunk: bytes) -> None:
-        view = memoryview(chunk)
-        while view:
-            view = view[self._file.write(view) :]
-        self._size_bytes += len(chunk)
+    def _write_whole(self, batch: memoryview) -> None:
+        self._size_bytes += len(batch)
+        while batch:
+            batch = batch[self._file.write(batch) :]
 
     def _sync(self) -> None:
         os.fsync(self._file.fileno())

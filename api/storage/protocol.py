@@ -7,16 +7,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-Watch = Callable[[bytes], None]
+Watch = Callable[[bytes | memoryview], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """A draft that is completely written: its length and its digests in hexadecimal."""
+    """A draft that is completely written: its length and its digest in hexadecimal."""
 
     size_bytes: int
     sha256: str
-    sha1: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +47,7 @@ class Storage(Protocol):
         """A new draft; leaving the context without `keep` removes every trace of it.
 
         *watch* gets every byte in order, about a megabyte at a time, in a thread while the next
-        come; it has had all when `finish` returns.
+        come; it has had all when `finish` returns. What it gets is used again: it takes copies.
         """
 
     async def exists(self, key: str) -> bool:

@@ -238,7 +238,6 @@ class S3Draft:
         self._small = b""
         self._size_bytes = 0
         self._sha256 = hashlib.sha256()
-        self._sha1 = hashlib.sha1(usedforsecurity=False)
 
     async def write(self, chunk: bytes) -> None:
         """Add *chunk*; one part goes up while the next is gathered. Raises `Unavailable`."""
@@ -264,11 +263,7 @@ class S3Draft:
                 MultipartUpload=parts,
             )
             self._is_complete = True
-        return Written(
-            size_bytes=self._size_bytes,
-            sha256=self._sha256.hexdigest(),
-            sha1=self._sha1.hexdigest(),
-        )
+        return Written(size_bytes=self._size_bytes, sha256=self._sha256.hexdigest())
 
     async def keep(self, folder: str) -> str:
         """Put it under its content's name; the key. Raises `Unavailable`."""
@@ -322,7 +317,6 @@ class S3Draft:
 
     def _digest(self, part: bytes) -> None:
         self._sha256.update(part)
-        self._sha1.update(part)
         self._size_bytes += len(part)
         if self._watch is not None:
             self._watch(part)
