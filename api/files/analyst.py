@@ -6,6 +6,7 @@ costs time. One worker a process; it is stopped when it takes longer than a file
 The slicer's own word counts first: the duration is simulated only for files that do not say it.
 """
 
+import asyncio
 import logging
 from datetime import timedelta
 from typing import Any
@@ -28,6 +29,7 @@ WAITING = "files.analysis"  # rung when a file waits
 LOOK_EVERY_S = 60.0  # for what other processes left behind
 BASE_S = 60.0  # that any file may take
 BYTES_PER_S = 500_000  # that the slowest machine should manage
+SETTLE_S = 1.0  # after an upload: a print that it asks for begins first
 REST_S = 5.0  # after a failure
 MAX_NAMES = 200  # that are told of one file
 
@@ -50,8 +52,8 @@ class Analyst:
         with self._bus.listen(WAITING) as waiting:
             wait_s: float | None = 0.0
             while True:
-                if wait_s:
-                    await waiting.wait(wait_s)
+                if wait_s and await waiting.wait(wait_s):
+                    await asyncio.sleep(SETTLE_S)
                 try:
                     while await self.step():
                         pass

@@ -18,6 +18,7 @@ from api.errors import Problem
 from api.events.service import Ledger, asked_from
 from api.feed.service import Feed
 from api.feed.sockets import Sockets
+from api.files.analyst import Analyst
 from api.files.service import Files
 from api.http import remote_address
 from api.jobs.service import Jobs
@@ -49,6 +50,7 @@ from api.octoprint.push_stage import Stages
 from api.octoprint.route import Route
 from api.octoprint.settings import SettingsFace
 from api.octoprint.sign_in import SignIn
+from api.octoprint.thumbnails import Thumbnails
 from api.octoprint.upload import Upload
 from api.octoprint.visitor import Visit, Visitors, require
 from api.octoprint.wire import answer, plain, refuse
@@ -90,6 +92,10 @@ class Rooms(Protocol):
     @property
     def files(self) -> Files:
         """Files."""
+
+    @property
+    def analyst(self) -> Analyst:
+        """Who analyses files."""
 
     @property
     def jobs(self) -> Jobs:
@@ -145,7 +151,8 @@ class OctoPrintFace:
             *Access(rooms.accounts, self._visitors).routes(),
             *files.routes(),
             *upload.routes(),
-            *FileCommands(rooms.files, files, jobs, hot).routes(),
+            *FileCommands(rooms.files, rooms.analyst, files, jobs, hot).routes(),
+            *Thumbnails(rooms.files).routes(),
             *Downloads(rooms.files).routes(),
             *Control(rooms.jobs, orders, hot, pools, store).routes(),
             *connection.routes(),

@@ -6,6 +6,7 @@ from typing import Any
 from quart import Response
 
 from api.errors import Conflict, Invalid, NotFound
+from api.files.analyst import Analyst
 from api.files.names import clean_path, extension, join
 from api.files.service import Files, TreeName
 from api.octoprint.body import json_object
@@ -27,8 +28,11 @@ Handle = Callable[[Visit, str, Body], Awaitable[Response]]
 class FileCommands:
     """What can be done with one file or folder."""
 
-    def __init__(self, files: Files, store: FileStore, jobs: JobFace, hot: HotReads) -> None:
+    def __init__(
+        self, files: Files, analyst: Analyst, store: FileStore, jobs: JobFace, hot: HotReads
+    ) -> None:
         self._files = files
+        self._analyst = analyst
         self._store = store
         self._jobs = jobs
         self._hot = hot
@@ -85,9 +89,13 @@ class FileCommands:
         return done()
 
     async def _analysed(self, visit: Visit, path: str, body: Body) -> Response:
-        """A file is analysed as it comes in: there is nothing left to do."""
+        """Have it analysed once more, as it was after its upload."""
         del body
-        await self._files.name(visit.by, visit.tree, path)
+        row = await self._files.name(visit.by, visit.tree, path)
+        if row.blob_id is None:
+            raise Invalid(f"{row.path} is a folder.", code="unsupported_media_type")
+        blob = await self._files.blob(row.organization_id, row.blob_id)
+        await self._analyst.again(visit.by, blob)
         return done()
 
     async def _impossible(self, visit: Visit, path: str, body: Body) -> Response:

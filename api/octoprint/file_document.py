@@ -6,14 +6,22 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from api.octoprint.job_document import filament_document
+from api.jobs.outcomes import Outcome
+from api.octoprint.file_facts import (
+    analysis_document,
+    folder_prints,
+    prints_document,
+    statistics_document,
+    thumbnail_fields,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
     """One name in a printer's tree. A folder has no size of its own.
 
-    *facts* is what reading the file told; *sha1* "" until that is known.
+    *facts* is what reading the file told, *moves* what following its moves did; *sha1* "" until
+    that is known; *outcome* how its prints here went, None when there were none.
     """
 
     path: str
@@ -25,6 +33,8 @@ class Named:
     user: str | None = None
     userdata: Any = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    moves: Mapping[str, Any] = field(default_factory=dict)
+    outcome: Outcome | None = None
 
     @property
     def name(self) -> str:
@@ -87,22 +97,15 @@ def file_entry(named: Named, base: str) -> dict[str, Any]:
         found["user"] = named.user
     if named.userdata is not None:
         found["userdata"] = named.userdata
-    analysis = _analysis(named.facts)
+    analysis = analysis_document(named.facts, named.moves)
     if analysis:
         found["gcodeAnalysis"] = analysis
-    return found
-
-
-def _analysis(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What reading the file told; {} when that is nothing, `_empty` for a file without lines."""
-    if facts.get("lines") == 0:
-        return {"_empty": True}
-    found: dict[str, Any] = {}
-    if facts.get("estimated_s") is not None:
-        found["estimatedPrintTime"] = facts["estimated_s"]
-    filament = filament_document(facts)
-    if filament is not None:
-        found["filament"] = filament
+    if named.outcome is not None:
+        found["prints"] = prints_document(named.outcome)
+        statistics = statistics_document(named.outcome)
+        if statistics:
+            found["statistics"] = statistics
+    found.update(thumbnail_fields(named.path, named.facts, int(named.uploaded_at.timestamp())))
     return found
 
 
@@ -124,14 +127,17 @@ class _Tree:
         self._base = base
         self._below: dict[str, list[Named]] = {}
         self._sizes: dict[str, int] = {}
+        self._outcomes: dict[str, list[Outcome]] = {}
         for named in sorted(names, key=lambda each: each.path):
             self._below.setdefault(named.parent, []).append(named)
-            self._add_size(named)
+            self._count(named)
 
-    def _add_size(self, named: Named) -> None:
+    def _count(self, named: Named) -> None:
         folder = named.parent
         while folder:
             self._sizes[folder] = self._sizes.get(folder, 0) + named.size_bytes
+            if named.outcome is not None:
+                self._outcomes.setdefault(folder, []).append(named.outcome)
             folder = folder.rpartition("/")[0]
 
     def children(self, folder: str, *, recursive: bool) -> list[dict[str, Any]]:
@@ -143,10 +149,12 @@ class _Tree:
         ]
 
     def folder(self, named: Named, *, recursive: bool) -> dict[str, Any]:
-        return {
+        found = {
             **_common(named, self._base),
             "type": "folder",
             "typePath": ["folder"],
             "size": self._sizes.get(named.path, 0),
             "children": self.children(named.path, recursive=True) if recursive else [],
         }
+        prints = folder_prints(self._outcomes.get(named.path, ()))
+        return found if prints is None else {**found, "prints": prints}

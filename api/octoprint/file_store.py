@@ -4,7 +4,7 @@ Uploads are in `api.octoprint.upload`; what a name may be is decided by the file
 """
 
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from api.errors import Conflict, Invalid, NotFound
 from api.files.names import clean_name, clean_path, join
 from api.files.service import Blob, Files, TreeName
 from api.http import truthy
+from api.jobs.outcomes import Outcome, outcomes
 from api.octoprint.body import json_object
 from api.octoprint.file_document import Named, entry, listing
 from api.octoprint.hot import HotReads
@@ -99,8 +100,14 @@ class FileStore:
     async def _with_facts(self, visit: Visit, rows: Sequence[TreeName]) -> list[Named]:
         blobs = await self._files.blobs_of(visit.by, list(rows))
         users = await self._user_names(visit, {row.user_id for row in rows if row.user_id})
+        ended = await outcomes(
+            blobs,
+            printer_id=visit.tree.printer_id,
+            pool_id=visit.pool.id if visit.pool is not None else None,
+        )
         return [
-            _named(row, blobs.get(row.blob_id or 0), users.get(row.user_id or 0)) for row in rows
+            _named(row, blobs.get(row.blob_id or 0), users.get(row.user_id or 0), ended)
+            for row in rows
         ]
 
     async def _user_names(self, visit: Visit, ids: set[int]) -> dict[int, str]:
@@ -181,7 +188,9 @@ class FileStore:
         return found
 
 
-def _named(row: TreeName, blob: Blob | None, user: str | None) -> Named:
+def _named(
+    row: TreeName, blob: Blob | None, user: str | None, ended: Mapping[int, Outcome]
+) -> Named:
     return Named(
         path=row.path,
         display=row.display,
@@ -192,6 +201,8 @@ def _named(row: TreeName, blob: Blob | None, user: str | None) -> Named:
         user=user,
         userdata=row.userdata,
         facts=blob.facts if blob else {},
+        moves=(blob.analysis or {}) if blob else {},
+        outcome=ended.get(blob.id) if blob else None,
     )
 
 

@@ -13,6 +13,7 @@ import msgspec
 from api.accounts.service import Accounts
 from api.errors import NotFound
 from api.files.service import Files, Tree
+from api.jobs.outcomes import Outcome, outcomes
 from api.jobs.service import Attempt, Job, Jobs
 from api.octoprint.job_document import (
     JobFile,
@@ -153,6 +154,7 @@ class HotReads:
             uploaded_at=named.uploaded_at if named is not None and same else blob.created_at,
             user=await self._user(printer, job.created_by),
             facts=blob.facts,
+            outcome=await self._outcome(printer, blob.id),
         )
 
     async def _named(self, printer: Printer, path: str) -> JobFile | None:
@@ -171,7 +173,11 @@ class HotReads:
             uploaded_at=row.uploaded_at,
             user=await self._user(printer, row.user_id),
             facts=blob.facts,
+            outcome=await self._outcome(printer, blob.id),
         )
+
+    async def _outcome(self, printer: Printer, blob_id: int) -> Outcome | None:
+        return (await outcomes([blob_id], printer_id=printer.id)).get(blob_id)
 
     async def _user(self, printer: Printer, user_id: int | None) -> str | None:
         if user_id is None:

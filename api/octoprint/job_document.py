@@ -1,16 +1,14 @@
 """`/api/job`: the selected file and how far its print is (OctoPrint contract, section 5). Pure."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from api.jobs.outcomes import Outcome
+from api.octoprint.file_facts import filament_document
 from api.octoprint.states import LOOKS
 from schemas.printer import PrinterState, Progress
-
-#: G-code tells lengths only; volumes are of the filament that these printers take.
-FILAMENT_DIAMETER_MM = 1.75
 
 _NO_PROGRESS = {
     "completion": None,
@@ -23,7 +21,10 @@ _NO_PROGRESS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFile:
-    """The file of a job: *facts* is what reading it told (`estimated_s`, `filament_mm`)."""
+    """The file of a job: *facts* is what reading it told (`estimated_s`, `filament_mm`).
+
+    *outcome*: how its prints here went; None when there were none.
+    """
 
     blob_id: int
     name: str
@@ -33,21 +34,13 @@ class JobFile:
     uploaded_at: datetime
     user: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
-
-
-def filament_document(facts: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Length in mm and volume in cm³ by tool; None when the file does not tell."""
-    lengths = facts.get("filament_mm") or []
-    area_mm2 = math.pi * (FILAMENT_DIAMETER_MM / 2) ** 2
-    return {
-        f"tool{number}": {"length": length, "volume": round(length * area_mm2 / 1000, 4)}
-        for number, length in enumerate(lengths)
-    } or None
+    outcome: Outcome | None = None
 
 
 def origin_of(facts: Mapping[str, Any]) -> str:
     """Where the remaining time comes from: the sender mixes the slicer's word with the pace."""
-    return "linear" if facts.get("estimated_s") is None else "mixed-analysis"
+    is_stated = facts.get("estimated_s") is not None and not facts.get("is_simulated")
+    return "mixed-analysis" if is_stated else "linear"
 
 
 def progress_document(progress: Progress | None, origin: str = "linear") -> dict[str, Any]:
@@ -106,8 +99,8 @@ def _file_part(file: JobFile | None, *, ever_selected: bool) -> dict[str, Any]:
                 "date": int(file.uploaded_at.timestamp()),
             },
             "estimatedPrintTime": file.facts.get("estimated_s"),
-            "averagePrintTime": None,
-            "lastPrintTime": None,
+            "averagePrintTime": file.outcome.average_s if file.outcome else None,
+            "lastPrintTime": file.outcome.last_s if file.outcome else None,
             "filament": filament_document(file.facts),
             "user": file.user,
         }

@@ -53,4 +53,4 @@ class OctoPrintKeyRoutes:
         printer = await self._printers.get(caller(), printer_id)
         secret = await self._accounts.create_octoprint_key(caller(), printer.id, body.name)
         answer = {"api_key": secret, "printer_id": printer.id, "name": body.name[:100]}
-        return json_answer(answer, 201)
+        return json_answer(answer, 201, {"Cache-Control": "no-store"})

@@ -93,8 +93,16 @@ def _started(event: Event, scene: Scene) -> list[Message]:
     return [("PrintStarted", scene.file)]
 
 
+def _counted(scene: Scene) -> list[Message]:
+    """The file's `prints` and `statistics` are other ones now."""
+    if scene.file is None:
+        return []
+    return [("MetadataStatisticsUpdated", {"storage": "local", "path": scene.file["path"]})]
+
+
 def _done(event: Event, scene: Scene) -> list[Message]:
-    return [("PrintDone", {**(scene.file or {}), "time": event.data.get("duration_s")})]
+    done = ("PrintDone", {**(scene.file or {}), "time": event.data.get("duration_s")})
+    return [done, *_counted(scene)]
 
 
 def _ended(event: Event, scene: Scene, reason: str) -> dict[str, Any]:
@@ -105,7 +113,7 @@ def _ended(event: Event, scene: Scene, reason: str) -> dict[str, Any]:
 def _failed(event: Event, scene: Scene) -> list[Message]:
     if event.data.get("duration_s") is None:
         return []  # it never began
-    return [("PrintFailed", _ended(event, scene, "error"))]
+    return [("PrintFailed", _ended(event, scene, "error")), *_counted(scene)]
 
 
 def _cancelled(event: Event, scene: Scene) -> list[Message]:
@@ -113,7 +121,7 @@ def _cancelled(event: Event, scene: Scene) -> list[Message]:
         return []
     payload = _ended(event, scene, "cancelled")
     cancelled = {key: value for key, value in payload.items() if key != "reason"}
-    return [("PrintCancelled", cancelled), ("PrintFailed", payload)]
+    return [("PrintCancelled", cancelled), ("PrintFailed", payload), *_counted(scene)]
 
 
 # Files.
@@ -141,6 +149,13 @@ def _uploaded(event: Event, scene: Scene) -> list[Message]:
     flags = dict.fromkeys(("select", "print", "effective_select", "effective_print"), False)
     upload = {**_where(event.data["path"]), "target": "local", **flags}
     return [*_file("add")(event, scene), ("Upload", upload)]
+
+
+def _analysis(name: str) -> Callable[[Event, Scene], list[Message]]:
+    def messages(event: Event, scene: Scene) -> list[Message]:
+        return [(name, {"storage": "local", "path": event.data["path"]})]
+
+    return messages
 
 
 def _folder(name: str) -> Callable[[Event, Scene], list[Message]]:
@@ -174,6 +189,8 @@ MESSAGES: dict[str, Callable[[Event, Scene], list[Message]]] = {
     "file.added": _uploaded,
     "file.removed": _file("remove"),
     "file.moved": _moved("FileMoved"),
+    "file.analysing": _analysis("MetadataAnalysisStarted"),
+    "file.analysed": _analysis("MetadataAnalysisFinished"),
     "folder.added": _folder("FolderAdded"),
     "folder.removed": _folder("FolderRemoved"),
     "folder.moved": _moved("FolderMoved"),

@@ -36,6 +36,7 @@ from tests.fakes.room import FakeRoom, Machine
 
 BASE = "http://farm.local:5000"
 PASSWORD = "Correct-horse-7"
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 GCODE = b"; made by hand\nG28\nM104 S200\nG1 X10 F600\nG1 X20\nM84\n"
 
 
@@ -120,6 +121,7 @@ async def world(
     url = await databases.url_for_application(directory, engine)
     settings = Settings(data_dir=directory, database_url=url, trusted_proxies="127.0.0.1")
     application = Application(settings)
+    application.rooms.accounts._passwords._hasher = CHEAP  # what a hash costs is no question here
     # In tasks of their own: what a fixture sets in its context holds for other rooms' tests too.
     await asyncio.create_task(_migrate(application))
     await asyncio.create_task(application.startup())
@@ -142,8 +144,6 @@ async def _fill(application: Application) -> World:
     application.database.__enter__()
     rooms = application.rooms
     admin = (await rooms.accounts.setup("admin", "a@b.example", PASSWORD, "test")).principal
-    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
-    await User.all().update(password_hash=cheap)
     viewer = await rooms.accounts.create_user(
         admin,
         NewUser(username="guest", email="g@b.example", password=PASSWORD, role=Role.VIEWER),
