@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 CONNECT_S = 10.0
 #: A transfer without a byte for this long is dead.
 SILENCE_S = 30.0
-CHUNK_BYTES = 256 * 1024
 _FATAL = frozenset({403, 404, 410})
 
 
@@ -48,7 +47,8 @@ class BulkSource:
             # The API may send us to its file store; httpx keeps the token from other hosts.
             request = self._http().stream("GET", url, headers=headers, follow_redirects=True)
             async with request as answer:
-                yield Part(_start(answer), answer.aiter_bytes(CHUNK_BYTES))
+                # As it comes: what is gathered first is lost with the connection.
+                yield Part(_start(answer), answer.aiter_bytes())
         except httpx.HTTPError as error:
             raise TransferError(f"the transfer broke off: {error!r}") from error
 
@@ -78,6 +78,10 @@ def _start(answer: "httpx.Response") -> int:
         if first.isdigit():
             return int(first)
         raise TransferError(f"an unusable Content-Range: {content_range[:60]!r}", retriable=False)
+    if answer.history:
+        # Whatever the store says: the next try asks the API, and gets a new address. This one may
+        # have been too old, for example.
+        raise TransferError(f"the file storage answered {answer.status_code} for this file")
     raise TransferError(
         f"the API answered {answer.status_code} for this file",
         retriable=answer.status_code not in _FATAL,
