@@ -23,7 +23,7 @@ from werkzeug.exceptions import HTTPException
 from api.accounts.farm_routes import FarmRoutes
 from api.accounts.personal_routes import PersonalRoutes
 from api.accounts.routes import AccountRoutes
-from api.accounts.service import Accounts
+from api.accounts.service import FIRST_ORGANIZATION, Accounts
 from api.alerts.routes import AlertRoutes
 from api.alerts.service import Alerts
 from api.audit.routes import AuditRoutes
@@ -32,6 +32,7 @@ from api.bridges.routes import BridgeRoutes
 from api.bridges.service import Bridges
 from api.bus import Bus, SharedBus, open_bus
 from api.clock import Clock, SystemClock
+from api.commands.machine import Machine
 from api.commands.service import Commands
 from api.config import Settings
 from api.db import open_database, persistently
@@ -50,6 +51,7 @@ from api.files.service import Files
 from api.http import MAX_BODY_BYTES, json_answer
 from api.idempotency.requests import IdempotentRequests
 from api.idempotency.service import Idempotency
+from api.instance.routes import InstanceRoutes
 from api.jobs.approval import Approval
 from api.jobs.approval_routes import ApprovalRoutes
 from api.jobs.routes import JobRoutes
@@ -320,6 +322,7 @@ def _register(
 ) -> OctoPrintFace:
     AccountRoutes(rooms.accounts, settings).register(v1)
     FarmRoutes(rooms.accounts).register(v1)
+    InstanceRoutes(rooms.accounts, FIRST_ORGANIZATION).register(v1)
     audit = Audit()
     AuditRoutes(audit).register(v1)
     PersonalRoutes(rooms.accounts, rooms.jobs.submitted_by, audit.of_person).register(v1)
@@ -327,7 +330,8 @@ def _register(
     PairingRoutes(rooms.pairing, settings).register(v1, quart)
     LinkRoutes(rooms.bridges, rooms.files, settings.link_url).register(quart)
     PrinterRoutes(rooms.printers, rooms.telemetry, rooms.jobs).register(v1)
-    ControlRoutes(rooms.printers, rooms.jobs).register(v1)
+    machine = Machine(rooms.printers, rooms.commands, rooms.jobs.control, rooms.telemetry)
+    ControlRoutes(rooms.printers, rooms.jobs, machine, rooms.telemetry).register(v1)
     PoolRoutes(rooms.pools, rooms.printers).register(v1)
     LibraryRoutes(rooms.library, rooms.files, settings).register(v1)
     direct = DirectUploads(rooms.storage, rooms.files, settings)

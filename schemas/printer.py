@@ -163,6 +163,25 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     max_chamber_c: float = 60.0
 
 
+#: How a printer's firmware speaks: found out from its own words, or one of the bridge's rows.
+DIALECTS = (
+    "auto",
+    "marlin",
+    "marlin-1.0",
+    "marlin-1.1",
+    "prusa",
+    "prusa-buddy",
+    "reprapfirmware",
+    "repetier",
+    "smoothie",
+    "klipper",
+    "malyan",
+    "chitu",
+    "teacup",
+    "sprinter",
+)
+
+
 class PlatePolicy(StrEnum):
     """When a plate counts as clear (DESIGN section 7, Plate)."""
 

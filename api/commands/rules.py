@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from api.errors import Conflict, Invalid
-from schemas.commands import ARGS, VERBS, Args, NoArgs, TemperatureArgs, Verb
+from schemas.commands import ARGS, CARD_PRINT, VERBS, Args, NoArgs, TemperatureArgs, Verb
+from schemas.printer import ACTIVE
 
 #: So many commands may wait for one printer; more are refused, a stop always passes.
 MAX_WAITING = 64
@@ -44,6 +45,11 @@ def deadline(verb: Verb, now: datetime) -> datetime | None:
     """When an undelivered command dies; None: never."""
     ttl_ms = VERBS[verb].ttl_ms
     return None if ttl_ms is None else now + timedelta(milliseconds=ttl_ms)
+
+
+def card_print(state: str) -> str | None:
+    """What a printer that no attempt holds prints in *state*: from its card, or nothing."""
+    return CARD_PRINT if state in ACTIVE else None
 
 
 def check_grant(verb: Verb, grant: str | None, name: str) -> None:

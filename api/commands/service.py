@@ -119,7 +119,7 @@ class Commands:
         rules.check_args(verb, args)
         bridge_id = self._reachable_bridge(printer, verb)
         if VERBS[verb].needs_grant:
-            grant = grant or printer.active_grant
+            grant = grant or printer.active_grant or rules.card_print(printer.state)
             rules.check_grant(verb, grant, printer.name)
         await self._check_latch(printer, verb)
         if VERBS[verb].coalesces:

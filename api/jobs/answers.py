@@ -16,6 +16,20 @@ class Named(Answer):
     name: str
 
 
+class StreamQuality(Answer):
+    """How steadily the lines of one attempt reached the printer; worst at its longest gap."""
+
+    score: int = Field(description="0 to 100")
+    starved_s: float = Field(description="Seconds without anything left to do")
+    gaps: int
+    resends: int
+    latency_p50_ms: float
+    latency_p99_ms: float
+    worst_gap_ms: float
+    worst_line: int | None
+    worst_layer: int | None
+
+
 class JobAnswer(Answer):
     """A job: prints of a file that somebody asked for."""
 
@@ -66,6 +80,9 @@ class JobAnswer(Answer):
     waiting_for: str | None = Field(description="What a job that does not print waits for")
     progress: float | None = Field(description="Of the current print, percent; null: unknown")
     attempt: int | None = Field(description="Which start of its current print this is, from 1")
+    stream_quality: StreamQuality | None = Field(
+        description="How steadily the lines of the latest attempt reached the printer"
+    )
     cancel_requested: bool = Field(description="Told to end, its printer has not ended yet")
 
 

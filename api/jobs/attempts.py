@@ -207,6 +207,8 @@ class Attempts:
             _log.warning("bridge %s reports %s of unknown %s", bridge.id, fact.event, fact.grant)
             return None
         progress = msgspec.to_builtins(fact.progress) if fact.progress is not None else None
+        if fact.quality is not None:
+            attempt.quality = msgspec.to_builtins(fact.quality)
         stepped = await self.step(change, attempt, fact.event, fact.reason, progress=progress)
         return attempt if stepped else None
 

@@ -11,7 +11,9 @@ from api.jobs.models import Attempt, Job
 from api.jobs.moves import job_row, move_job, note, wrong_state
 from api.principal import Principal
 from api.printers.service import Printer, Printers
+from schemas.commands import Verb
 from schemas.jobs import JOB_OVER, JOB_RUNNING, AttemptEvent, JobEvent, JobState
+from schemas.printer import ACTIVE
 
 CANCEL_WAIT_S = 1.0
 
@@ -71,16 +73,28 @@ class Endings:
         async with self._ledger.change() as change:
             printer = await self._printers.locked(change, printer_id)
             attempt = await _attempt_of(printer.active_grant)
+            command: Command | None
             if attempt is None:
-                raise Conflict(
-                    f"Nothing is printing on {printer.name}, so there is nothing to stop.",
-                    code="invalid_state_transition",
-                )
-            job = await job_row(attempt.job_id)
-            command = await self._cancel_in(change, by, job, force=False)
-            change.note(by, "printer.stop", ("printer", printer_id), job_id=job.id)
-        await self._settle_cancel(by, job.id, command)
+                command = await self._cancel_card(change, by, printer)
+            else:
+                job = await job_row(attempt.job_id)
+                command = await self._cancel_in(change, by, job, force=False)
+                change.note(by, "printer.stop", ("printer", printer_id), job_id=job.id)
+        if attempt is not None:
+            await self._settle_cancel(by, attempt.job_id, command)
+        elif command is not None:
+            check_outcome(await self._commands.wait(command.id, CANCEL_WAIT_S), printer.name)
         return await self._printers.get(by, printer_id)
+
+    async def _cancel_card(self, change: Change, by: Principal, printer: Printer) -> Command:
+        """End what the printer prints from its own card."""
+        if printer.bridge_id is None or printer.state not in ACTIVE:
+            raise Conflict(
+                f"Nothing is printing on {printer.name}, so there is nothing to stop.",
+                code="invalid_state_transition",
+            )
+        change.note(by, "printer.stop", ("printer", printer.id))
+        return await self._commands.issue_in(change, by, printer, Verb.CANCEL)
 
     async def _cancel_in(
         self, change: Change, by: Principal, job: Job, *, force: bool

@@ -78,6 +78,7 @@ class Print(Model):
 class Attempt(Model):
     """One start of a print. *grant* is the ULID that a bridge may consume once.
 
+    *quality* is how steadily its lines reached the printer (`schemas.printer.Quality`).
     *cancel_asked_at*: somebody wants it to end; if it then does not start, its job is cancelled.
     """
 
@@ -93,6 +94,7 @@ class Attempt(Model):
     state = fields.CharField(max_length=16, default="granted")
     reason = fields.CharField(max_length=300, default="")
     progress: Any = fields.JSONField(null=True)
+    quality: Any = fields.JSONField(null=True)
     cancel_asked_at = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField()
     started_at = fields.DatetimeField(null=True)

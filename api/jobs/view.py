@@ -124,6 +124,7 @@ def job_fields(job: Job, around: Around, model_name: str | None) -> dict[str, An
         "progress": _progress(state, attempt, around.live_progress),
         "attempt": attempt.number if attempt else None,
         "cancel_requested": _cancel_requested(state, attempt),
+        "stream_quality": attempt.quality if attempt else None,
     }
 
 

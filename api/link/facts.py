@@ -19,6 +19,7 @@ from schemas.link import (
     AlarmFact,
     AttemptFact,
     Body,
+    CardFact,
     CommandFact,
     Fact,
     FactAck,
@@ -143,16 +144,24 @@ class FactRecorder:
                 await self._rooms.commands.record(work.change, work.bridge, body)
             case AttemptFact():
                 await self._rooms.jobs.record_attempt(work.change, work.bridge, body)
-            case PrinterFact():
-                await self._rooms.printers.record_state(work.change, body)
-            case FirmwareFact():
-                await self._firmware(work, body)
+            case PrinterFact() | FirmwareFact() | CardFact():
+                await self._printer(work, body)
             case PortsFact():
                 await self._rooms.bridges.record_ports(work.change, work.bridge, body.ports)
             case AlarmFact():
                 _alarm(work, body)
             case GapFact():
                 _tell(work, "bridge.facts_lost", what=body.what[:64], count=body.count)
+
+    async def _printer(self, work: _Batch, fact: PrinterFact | FirmwareFact | CardFact) -> None:
+        printers = self._rooms.printers
+        match fact:
+            case PrinterFact():
+                await printers.record_state(work.change, fact)
+            case CardFact():
+                await printers.record_card(work.change, fact)
+            case FirmwareFact():
+                await self._firmware(work, fact)
 
     async def _firmware(self, work: _Batch, fact: FirmwareFact) -> None:
         firmware = {

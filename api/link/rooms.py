@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeVar
 from api.bridges.service import Bridge, Bridges
 from api.events.service import Change, Ledger
 from api.telemetry.service import OnBridge, Telemetry
-from schemas.link import AttemptFact, CommandFact, PrinterFact
+from schemas.link import AttemptFact, CardFact, CommandFact, PrinterFact
 from schemas.printer import PrinterConfig
 
 
@@ -84,6 +84,9 @@ class PrintersRoom(Protocol):
 
     async def record_state(self, change: Change, fact: PrinterFact) -> object:
         """A printer's state moved."""
+
+    async def record_card(self, change: Change, fact: CardFact) -> None:
+        """What is on its own card."""
 
     async def record_firmware(
         self, change: Change, printer_id: int, firmware: Mapping[str, Any]

@@ -557,6 +557,11 @@ class Migration(migrations.Migration):
             bases=["Model"],
         ),
         ops.AddField(
+            model_name="Attempt",
+            name="quality",
+            field=fields.JSONField(null=True, encoder=JSON_DUMPS, decoder=loads),
+        ),
+        ops.AddField(
             model_name="Blob",
             name="analysing_until",
             field=fields.DatetimeField(null=True, auto_now=False, auto_now_add=False),
@@ -660,7 +665,19 @@ class Migration(migrations.Migration):
         ),
         ops.AddField(
             model_name="Printer",
+            name="card",
+            field=fields.JSONField(null=True, encoder=JSON_DUMPS, decoder=loads),
+        ),
+        ops.AddField(
+            model_name="Printer",
             name="details",
+            field=fields.JSONField(
+                default=dict, db_default="{}", encoder=JSON_DUMPS, decoder=loads
+            ),
+        ),
+        ops.AddField(
+            model_name="Printer",
+            name="serial",
             field=fields.JSONField(
                 default=dict, db_default="{}", encoder=JSON_DUMPS, decoder=loads
             ),

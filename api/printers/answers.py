@@ -50,6 +50,44 @@ class ProfileAnswer(Answer):
     max_chamber_c: float
 
 
+class SerialAnswer(Answer):
+    """How its bridge talks to it, as far as people have set it; the rest is the bridge's own."""
+
+    window_lines: int | None = None
+    rx_bytes: int | None = Field(None, description="Bytes")
+    reset_on_open: Literal["auto", "never", "always"] | None = None
+    heat_lease_s: float | None = Field(None, description="Seconds; 0: heat never ends by itself")
+    pause_heat_s: float | None = Field(None, description="Seconds; 0: for ever")
+    cancel_policy: Literal["drain", "quick_stop"] | None = None
+    resume_lift_s: float | None = Field(None, description="Seconds")
+    resume_limit_s: float | None = Field(None, description="Seconds")
+
+
+class PromptAnswer(Answer):
+    """What the printer asks a person; answered by the number of a choice, from 0."""
+
+    text: str
+    choices: list[str]
+
+
+StopReach = Literal["at_once", "in_turn", "unknown"]
+FanSpeed = Annotated[int | None, Field(description="Percent; null: not known")]
+Stale = Annotated[bool, Field(description="No temperature was heard for several reports")]
+HeatLease = Annotated[
+    float | None, Field(description="Seconds until heat without a job is switched off; null: none")
+]
+PositionKnown = Annotated[
+    bool | None, Field(description="false: home it before anything else moves")
+]
+Reach = Annotated[
+    StopReach | None,
+    Field(
+        description="Whether its firmware obeys M112 at once (EMERGENCY_PARSER) or in turn, when "
+        "it has done what it is at; null: not connected"
+    ),
+]
+
+
 class PrinterAnswer(Answer):
     """A printer: what people have set, and what it reports."""
 
@@ -67,6 +105,7 @@ class PrinterAnswer(Answer):
     dialect: str
     profile: ProfileAnswer
     scripts: dict[str, str] = Field(description="G-code around a print, by name")
+    serial: SerialAnswer
     plate_policy: PlatePolicy
     bed_x_mm: float | None
     bed_y_mm: float | None
@@ -107,7 +146,12 @@ class PrinterAnswer(Answer):
     has_api_key: bool
     hms_errors: str | None
     lights_on: bool | None
-    fan_speed: int | None
+    fan_speed: FanSpeed
+    temps_stale: Stale
+    heat_lease_s: HeatLease
+    prompt: PromptAnswer | None = Field(description="What it asks a person")
+    position_known: PositionKnown
+    stop_reach: Reach
     nozzle_type: str | None
     camera_discovered: bool | None
     timelapse_enabled: bool
@@ -131,11 +175,25 @@ class LiveStatus(Answer):
     layer: int | None
     total_layers: int | None
     time_remaining: int | None = Field(description="Minutes")
+    time_left_s: float | None = Field(description="Seconds, estimated")
+    file_name: str | None = Field(description="Of the running print, also from its SD card")
     bed_temp: Celsius
     bed_target: Celsius
     nozzle_temp: Celsius
     nozzle_target: Celsius
     wifi_signal: None
+    z_mm: float | None = Field(description="Height of the nozzle, mm")
+    feedrate_mm_s: float | None = Field(description="As the file asks, before speed_percent")
+    speed_percent: int | None = Field(description="M220")
+    flow_percent: int | None = Field(description="M221")
+    resends: int | None = Field(description="Lines asked for again since it was connected")
+    from_card: bool = Field(description="What prints comes from the printer's own SD card")
+    fan_speed: FanSpeed
+    temps_stale: Stale
+    heat_lease_s: HeatLease
+    prompt: PromptAnswer | None
+    position_known: PositionKnown
+    stop_reach: Reach
     age_s: float | None = Field(description="Seconds since it was heard; null: never")
 
 
@@ -159,6 +217,40 @@ class Told(Answer):
     state: str = Field(description="IDLE, RUNNING, or the state's own name in capitals")
     queue_hold: str | None
     next_actions: list[NextAction]
+
+
+class Stopped(Told):
+    """A printer was told to stop."""
+
+    obeys_at_once: bool | None = Field(
+        description="true: the firmware acts on M112 at once; false: only when it has done what it "
+        "is at, so a power switch may be needed; null: nobody knows"
+    )
+    advice: str = Field(description="The same for the person who stands there")
+
+
+class HeatKept(Told):
+    """The heat of a printer lasts longer."""
+
+    heat_lease_s: HeatLease
+
+
+class CardFileAnswer(Answer):
+    """A file on a printer's own card."""
+
+    name: str = Field(description="As the printer takes it")
+    size_bytes: int | None
+    long_name: str | None
+
+
+class CardAnswer(Answer):
+    """What is on a printer's own SD card, as it said last."""
+
+    printer_id: int
+    ready: bool = Field(description="A card is in the slot of a connected printer")
+    listed_at: Instant | None = Field(description="null: never; ask with the action list")
+    files: list[CardFileAnswer]
+    unlisted: int = Field(description="Files beyond the list")
 
 
 class Reordered(Answer):

@@ -9,6 +9,7 @@ from api.printers.filaments import FilamentType
 from api.printers.forms import DETAILS, PrinterCreate
 from api.printers.slots import MAX_SLOTS
 from api.printers.upkeep import MAX_TAGS, BulkAction
+from schemas.commands import CardAction
 from schemas.printer import PlatePolicy
 
 Short = Annotated[str, StringConstraints(max_length=100)]
@@ -18,6 +19,7 @@ Tags = Annotated[
 ]
 Baud = Annotated[int, Field(ge=0, le=4_000_000)]
 Millimetres = Annotated[float, Field(gt=0, le=5000)]
+Seconds = Annotated[float, Field(ge=0, le=86_400)]
 Nozzle = Annotated[float, Field(gt=0, le=5, description="mm")]
 PrinterIds = Annotated[list[RowId], Field(max_length=500)]
 
@@ -49,6 +51,60 @@ class SlotCreateBody(SlotBody):
     slot_number: Annotated[int, Field(ge=1, le=16)]
 
 
+class SerialBody(Body):
+    """How its bridge talks to it; only what is there is changed."""
+
+    window_lines: (
+        Annotated[int, Field(ge=0, le=64, description="Lines in flight; 0: as its dialect has it")]
+        | None
+    ) = None
+    rx_bytes: (
+        Annotated[
+            int,
+            Field(
+                ge=0, le=65_536, description="Its receive buffer, bytes; 0: as its dialect has it"
+            ),
+        ]
+        | None
+    ) = None
+    reset_on_open: (
+        Annotated[
+            Literal["auto", "never", "always"],
+            Field(description="Whether opening its port resets the board (DTR)"),
+        ]
+        | None
+    ) = None
+    heat_lease_s: (
+        Annotated[
+            Seconds, Field(description="Heat without a job ends after so many seconds; 0: never")
+        ]
+        | None
+    ) = None
+    pause_heat_s: (
+        Annotated[
+            Seconds,
+            Field(description="A paused print keeps its nozzle hot so many seconds; 0: for ever"),
+        ]
+        | None
+    ) = None
+    cancel_policy: (
+        Annotated[
+            Literal["drain", "quick_stop"],
+            Field(description="quick_stop: M410 where it is obeyed at once; loses the position"),
+        ]
+        | None
+    ) = None
+    resume_lift_s: (
+        Annotated[
+            Seconds, Field(description="After a longer gap the nozzle is lifted before going on")
+        ]
+        | None
+    ) = None
+    resume_limit_s: (
+        Annotated[Seconds, Field(description="After a longer gap a person decides")] | None
+    ) = None
+
+
 class PrinterBody(Body):
     """What both making and changing a printer take."""
 
@@ -57,7 +113,17 @@ class PrinterBody(Body):
     camera_url: Annotated[str, StringConstraints(max_length=500)] | None = None
     api_type: Annotated[str, StringConstraints(max_length=32)] | None = None
     profile: dict[str, Any] | None = None
-    scripts: dict[str, str] | None = None
+    scripts: (
+        Annotated[
+            dict[str, str],
+            Field(
+                description="G-code by occasion: on_connect, before_print, after_print, on_pause, "
+                "on_resume, on_cancel, on_error. {placeholders} as in {last_position.z + 5}"
+            ),
+        ]
+        | None
+    ) = None
+    serial: SerialBody | None = None
     plate_policy: PlatePolicy | None = None
     port_id: Annotated[str, StringConstraints(max_length=300)] | None = None
     bed_x_mm: Millimetres | None = None
@@ -80,6 +146,12 @@ class PrinterBody(Body):
         beside = {inside: getattr(self, name) for name, inside in self.IN_PROFILE.items()}
         said = {name: value for name, value in beside.items() if value is not None}
         return {**said, **(self.profile or {})} or None
+
+    def serial_options(self) -> dict[str, Any] | None:
+        """What was said of the serial line; None when nothing was."""
+        if self.serial is None:
+            return None
+        return self.serial.model_dump(exclude_unset=True, exclude_none=True) or None
 
     def details(self) -> dict[str, Any]:
         """The fields that were sent and decide nothing."""
@@ -111,6 +183,7 @@ class PrinterCreateBody(PrinterBody):
             dialect=self.dialect,
             profile=self.whole_profile() or {},
             scripts=self.scripts or {},
+            serial=self.serial_options() or {},
             plate_policy=self.plate_policy,
             api_type=self.api_type,
             model=self.model,
@@ -145,10 +218,14 @@ class PrinterUpdateBody(PrinterBody):
 
     def values(self) -> dict[str, Any]:
         """The fields that were sent, as the service takes them."""
-        elsewhere = {"profile", *self.IN_PROFILE, *DETAILS}
+        elsewhere = {"profile", "serial", *self.IN_PROFILE, *DETAILS}
         sent = self.model_dump(exclude_unset=True, exclude=elsewhere)
         kept = {k: v for k, v in sent.items() if v is not None or k in self.NULLABLE}
-        more = {"profile": self.whole_profile(), "details": self.details() or None}
+        more = {
+            "profile": self.whole_profile(),
+            "serial": self.serial_options(),
+            "details": self.details() or None,
+        }
         return kept | {name: value for name, value in more.items() if value is not None}
 
 
@@ -164,6 +241,19 @@ class BulkUpdateBody(Body):
     printer_ids: PrinterIds
     action: BulkAction
     tag: Annotated[str, StringConstraints(min_length=1, max_length=50)] | None = None
+
+
+class PromptBody(Body):
+    """``POST /printers/{id}/prompt``: the number of a button, from 0."""
+
+    choice: Annotated[int, Field(ge=0, le=15)]
+
+
+class CardBody(Body):
+    """``POST /printers/{id}/sd``: *name* as the printer's list has it, where a file is meant."""
+
+    action: CardAction
+    name: Annotated[str, StringConstraints(max_length=200)] = ""
 
 
 class SpeedBody(Body):

@@ -1,19 +1,19 @@
 """v1 routes that tell printers what to do (v1 contract, 2.3): each answers what was reported."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from quart import Response
 
 from api.http import json_answer, json_body
 from api.principal import Principal
 from api.printers import docs, forms
-from api.printers.bodies import FanBody, SpeedBody
+from api.printers.bodies import CardBody, FanBody, PromptBody, SpeedBody
 from api.printers.next_actions import after_printer
 from api.printers.service import Printer, Printers
-from api.printers.view import answered_state
+from api.printers.view import Picture, answered_state, card_fields, care_fields
 from api.v1 import V1, caller
-from schemas.commands import Verb
+from schemas.commands import CardAction, Verb
 
 #: The contract's speed levels, in percent.
 LEVELS = {1: 50, 2: 100, 3: 124, 4: 166}
@@ -42,12 +42,57 @@ class JobsRoom(Protocol):
         """End the print with the cancel script."""
 
 
+class StoppedRow(Protocol):
+    """How a stop went."""
+
+    @property
+    def printer(self) -> Printer:
+        """The printer as it then is."""
+
+    @property
+    def obeys_at_once(self) -> bool | None:
+        """Whether its firmware acts on M112 at once; None: nobody knows."""
+
+    @property
+    def advice(self) -> str:
+        """The same for a person."""
+
+
+class MachineRoom(Protocol):
+    """What people do at the machine."""
+
+    async def remote_stop(self, by: Principal, printer_id: int) -> StoppedRow:
+        """M112, and what that can do."""
+
+    async def answer_prompt(self, by: Principal, printer_id: int, choice: int) -> Printer:
+        """Answer its question."""
+
+    async def renew_heat(self, by: Principal, printer_id: int) -> Printer:
+        """Keep its heat."""
+
+    async def card(
+        self, by: Principal, printer_id: int, action: CardAction, name: str = ""
+    ) -> Printer:
+        """Something with its card."""
+
+
+class TelemetryRoom(Protocol):
+    """What printers report."""
+
+    def view(self, printer: Printer) -> Picture:
+        """What can be shown of a printer now."""
+
+
 class ControlRoutes:
     """``/printers/{id}/…``: pause, stop, plate, queue, speed."""
 
-    def __init__(self, printers: Printers, jobs: JobsRoom) -> None:
+    def __init__(
+        self, printers: Printers, jobs: JobsRoom, machine: MachineRoom, telemetry: TelemetryRoom
+    ) -> None:
         self._printers = printers
         self._jobs = jobs
+        self._machine = machine
+        self._telemetry = telemetry
 
     def register(self, v1: V1) -> None:
         """Declare the routes."""
@@ -56,6 +101,10 @@ class ControlRoutes:
         v1.add("POST", f"{one}/resume", self.resume, docs.RESUME)
         v1.add("POST", f"{one}/stop", self.stop, docs.STOP)
         v1.add("POST", f"{one}/remote-stop", self.remote_stop, docs.REMOTE_STOP)
+        v1.add("POST", f"{one}/prompt", self.prompt, docs.PROMPT)
+        v1.add("POST", f"{one}/heat-lease", self.heat_lease, docs.HEAT_LEASE)
+        v1.add("GET", f"{one}/sd-files", self.sd_files, docs.SD_FILES)
+        v1.add("POST", f"{one}/sd", self.sd, docs.SD)
         v1.add("POST", f"{one}/reset-stop", self.reset_stop, docs.RESET_STOP)
         v1.add("POST", f"{one}/connect", self.connect, docs.CONNECT)
         v1.add("POST", f"{one}/disconnect", self.disconnect, docs.DISCONNECT)
@@ -80,8 +129,41 @@ class ControlRoutes:
         return _told(row, f"{row.name} reports {row.state}")
 
     async def remote_stop(self, printer_id: int) -> Response:
-        """M112 at once."""
-        return await self._tell(printer_id, Verb.REMOTE_STOP)
+        """M112 at once, and what that can do."""
+        stopped = await self._machine.remote_stop(caller(), printer_id)
+        row = stopped.printer
+        return _told(
+            row,
+            f"{row.name} reports {row.state}",
+            obeys_at_once=stopped.obeys_at_once,
+            advice=stopped.advice,
+        )
+
+    async def prompt(self, printer_id: int) -> Response:
+        """The answer to its question."""
+        await self._printers.get(caller(), printer_id)  # 404 comes before 422
+        body = await json_body(PromptBody)
+        row = await self._machine.answer_prompt(caller(), printer_id, body.choice)
+        return _told(row, f"Answered {body.choice}")
+
+    async def heat_lease(self, printer_id: int) -> Response:
+        """Its heat lasts longer."""
+        row = await self._machine.renew_heat(caller(), printer_id)
+        left_s = care_fields(self._telemetry.view(row))["heat_lease_s"]
+        return _told(row, "The heat is kept for another lease", heat_lease_s=left_s)
+
+    async def sd_files(self, printer_id: int) -> Response:
+        """What is on its card."""
+        caller().require("printers.read")
+        row = await self._printers.get(caller(), printer_id)
+        return json_answer(card_fields(row, self._telemetry.view(row)))
+
+    async def sd(self, printer_id: int) -> Response:
+        """Something with its card."""
+        await self._printers.get(caller(), printer_id)
+        body = await json_body(CardBody)
+        row = await self._machine.card(caller(), printer_id, body.action, body.name)
+        return _told(row, f"{row.name} reports {row.state}")
 
     async def reset_stop(self, printer_id: int) -> Response:
         """Let a stopped printer work again."""
@@ -133,7 +215,7 @@ class ControlRoutes:
         return _told(row, f"{row.name} reports {row.state}")
 
 
-def _told(row: Printer, message: str) -> Response:
+def _told(row: Printer, message: str, **more: Any) -> Response:
     return json_answer(
         {
             "success": True,
@@ -142,5 +224,6 @@ def _told(row: Printer, message: str) -> Response:
             "state": answered_state(row),
             "queue_hold": row.queue_hold or None,
             "next_actions": after_printer(row.id),
+            **more,
         }
     )

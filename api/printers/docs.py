@@ -1,5 +1,6 @@
 """What the printer routes say of themselves in the specification."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
@@ -121,11 +122,34 @@ def _told(summary: str, right: str, *problems: str, description: str = "") -> Do
 PAUSE = _told("Pause the print", "prints.control")
 RESUME = _told("Go on with the print", "prints.control")
 STOP = _told("End the print with the cancel script", "printers.control")
-REMOTE_STOP = _told(
-    "Remote stop: M112 at once",
-    "printers.stop",
+REMOTE_STOP = replace(
+    _told("Remote stop: M112 at once", "printers.stop"),
+    answer=answers.Stopped,
     description="Passes everything that is queued. It is not an emergency stop: keep a physical "
-    "switch within reach. Latched until reset-stop.",
+    "switch within reach; the answer says whether the firmware can obey at once. Latched until "
+    "reset-stop.",
+)
+PROMPT = replace(
+    _told("Answer what the printer asks (M876)", "printers.control"),
+    body=bodies.PromptBody,
+    description="The question and its choices are in `prompt` of the printer.",
+)
+HEAT_LEASE = replace(
+    _told("Keep the heat on for another lease", "printers.control"),
+    answer=answers.HeatKept,
+    description="Heat that no job needs is switched off when its lease (serial.heat_lease_s) ends.",
+)
+SD_FILES = Doc(
+    summary="What is on the printer's own SD card",
+    description="As the printer listed it last; the action `list` asks again.",
+    answer=answers.CardAnswer,
+    right="printers.read",
+)
+SD = replace(
+    _told("Do something with the printer's own SD card", "printers.control", "plate_not_clear"),
+    body=bodies.CardBody,
+    description="mount and list read it, release lets it be taken out; select, start and delete "
+    "mean the file *name*. What prints from it is paused, resumed and stopped as any print.",
 )
 RESET_STOP = _told("Let a stopped printer work again", "printers.control")
 CONNECT = _told("Open its port", "printers.control")

@@ -35,9 +35,10 @@ def new_row(by: Principal, new: PrinterCreate, now: datetime) -> Printer:
         bridge_id=new.bridge_id,
         port_id=new.port_id,
         baud=new.baud,
-        dialect=new.dialect,
+        dialect=forms.parse_dialect(new.dialect),
         profile=msgspec.to_builtins(forms.parse_profile(new.profile)),
         scripts=forms.parse_scripts(new.scripts),
+        serial=dict(new.serial),
         plate_policy=policy,
         created_at=now,
         updated_at=now,
@@ -54,6 +55,10 @@ def parse_update(row: Printer, wanted: Mapping[str, Any]) -> dict[str, Any]:
         parsed["profile"] = msgspec.to_builtins(forms.parse_profile(parsed["profile"] or {}, base))
     if "scripts" in parsed:
         parsed["scripts"] = forms.parse_scripts(parsed["scripts"] or {})
+    if "dialect" in parsed:
+        parsed["dialect"] = forms.parse_dialect(parsed["dialect"])
+    if "serial" in parsed:
+        parsed["serial"] = {**row.serial, **parsed["serial"]}
     if "plate_policy" in parsed:
         parsed["plate_policy"] = forms.parse_policy(parsed["plate_policy"], row.port_id)
     if "details" in parsed:
@@ -73,6 +78,7 @@ def config(row: Printer) -> PrinterConfig:
         enabled=row.is_active,
         profile=msgspec.convert(row.profile, Profile),
         scripts=row.scripts,
+        **row.serial,
     )
 
 

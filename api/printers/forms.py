@@ -13,7 +13,7 @@ import msgspec
 
 from api.errors import Invalid
 from schemas.gcode.scripts import ScriptError, check
-from schemas.printer import PlatePolicy, Profile
+from schemas.printer import DIALECTS, PlatePolicy, Profile
 
 #: Highest ceilings that a profile may claim, in °C: above them no hobby hardware is safe.
 HIGHEST_C = {"max_nozzle_c": 500.0, "max_bed_c": 200.0, "max_chamber_c": 150.0}
@@ -31,7 +31,9 @@ MAX_SLUG = 96
 VIRTUAL = "virtual:"
 
 #: Fields of a printer that its bridge works by: changing one makes a new desired version.
-BRIDGE_FIELDS = frozenset({"name", "is_active", "port_id", "baud", "dialect", "profile", "scripts"})
+BRIDGE_FIELDS = frozenset(
+    {"name", "is_active", "port_id", "baud", "dialect", "profile", "scripts", "serial"}
+)
 #: Fields that may not change under a running print.
 QUIET_FIELDS = BRIDGE_FIELDS - {"name"}
 #: Fields that an update may set; everything else in it is ignored.
@@ -68,6 +70,7 @@ class PrinterCreate:
     dialect: str = "auto"
     profile: Mapping[str, Any] = field(default_factory=dict)
     scripts: Mapping[str, str] = field(default_factory=dict)
+    serial: Mapping[str, Any] = field(default_factory=dict)
     plate_policy: str | None = None
     api_type: str | None = None
     model: str | None = None
@@ -116,11 +119,20 @@ def parse_scripts(scripts: Mapping[str, str]) -> dict[str, str]:
     try:
         check(scripts, _HOTTEST)
     except ScriptError as error:
-        raise refuse(f"scripts.{error.name}", str(error)) from None
+        refusal = refuse(f"scripts.{error.name}", str(error))
+        refusal.extra["line"] = error.line
+        raise refusal from None
     for name, text in scripts.items():
         if len(text) > MAX_SCRIPT_CHARS:
             raise refuse(f"scripts.{name}", f"longer than {MAX_SCRIPT_CHARS} characters")
     return dict(scripts)
+
+
+def parse_dialect(value: str) -> str:
+    """A dialect that bridges know. Raises `Invalid`."""
+    if value not in DIALECTS:
+        raise refuse("dialect", f"one of {', '.join(DIALECTS)}, not {value!r}")
+    return value
 
 
 def parse_policy(value: str | None, port_id: str | None) -> PlatePolicy:

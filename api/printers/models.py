@@ -13,7 +13,8 @@ class Printer(Model):
     conditional updates only. *plate_state* is clear, occupied or unknown; unknown means no.
     *queue_hold* is why the queue waits for a person, empty when it runs.
     *selected_file* is the file that the OctoPrint face has selected. *slots* is what is loaded, by
-    slot. *details* holds dialect fields that decide nothing.
+    slot. *details* holds dialect fields that decide nothing. *serial* is how its bridge talks to it
+    (fields of `PrinterConfig`), *card* what its own SD card said last (None: nothing yet).
     """
 
     id = fields.IntField(primary_key=True)
@@ -50,6 +51,8 @@ class Printer(Model):
     print_count = fields.IntField(default=0)
     last_error: Any = fields.JSONField(null=True)
     details: Any = fields.JSONField(default=dict, db_default="{}")
+    serial: Any = fields.JSONField(default=dict, db_default="{}")
+    card: Any = fields.JSONField(null=True)
     sort_order = fields.IntField(default=0)
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()

@@ -7,7 +7,7 @@ last print and consumed once; *unknown* means no.
 from enum import StrEnum
 
 from schemas.jobs import AttemptState
-from schemas.printer import PlatePolicy
+from schemas.printer import ACTIVE, PlatePolicy
 
 
 class PlateState(StrEnum):
@@ -45,6 +45,11 @@ def plate_after(policy: str) -> PlateState:
     """What the plate is after a print, however it ended."""
     self_clearing = PlatePolicy(policy) is PlatePolicy.SELF_CLEARING
     return PlateState.CLEAR if self_clearing else PlateState.OCCUPIED
+
+
+def from_card(before: str, now: str, grant: str | None) -> bool:
+    """Whether a print that nobody here has started begins: from the printer's own card."""
+    return grant is None and now in ACTIVE and before not in ACTIVE
 
 
 def why_not(name: str, plate: str) -> str:

@@ -22,12 +22,13 @@ from api.printers.checks import busy, check_quiet, check_startable
 from api.printers.drafts import config, event, new_row, parse_update, tell
 from api.printers.forms import PrinterCreate
 from api.printers.models import Printer, Slug
+from api.printers.reported import Reported
 from api.printers.rows import STRUCTURE, PrinterRows, bell
 from api.printers.upkeep import Upkeep
 from schemas.jobs import AttemptState
+from schemas.link import CardFact, PrinterFact
 from schemas.link import Port as LinkPort
-from schemas.link import PrinterFact
-from schemas.printer import PrinterConfig, PrinterState, Profile
+from schemas.printer import PrinterConfig, Profile
 
 __all__ = ["Printer", "PrinterCreate", "Printers"]
 
@@ -58,6 +59,7 @@ class Printers:
         self._clock = clock
         self._rows = PrinterRows(bus)
         self.upkeep = Upkeep(self, ledger, clock)
+        self._reported = Reported(self, clock)
         self._delete_hooks: list[DeleteHook] = []
 
     def when_deleted(self, hook: DeleteHook) -> None:
@@ -300,29 +302,17 @@ class Printers:
 
     async def record_state(self, change: Change, fact: PrinterFact) -> Printer | None:
         """A bridge reported this printer's state. None when there is no such printer (any more)."""
-        row = await Printer.filter(id=fact.printer, deleted_at=None).first()
-        if row is None or (row.state == fact.state and row.state_reason == fact.reason):
-            return row
-        before, row.state = row.state, fact.state
-        row.state_reason = fact.reason[:300]
-        row.state_at = self._clock.now()
-        if fact.state in (PrinterState.ERROR, PrinterState.HALTED):
-            at = row.state_at.isoformat()
-            row.last_error = {"code": fact.state, "message": row.state_reason, "at": at}
-        await self.save(change, row, "state", "state_reason", "state_at", "last_error")
-        told = {"state": row.state, "old_state": before, "reason": row.state_reason}
-        change.record(event(row, "printer.state", None, **told))
-        change.wake("scheduler")
-        return row
+        return await self._reported.state(change, fact)
 
     async def record_firmware(
         self, change: Change, printer_id: int, firmware: Mapping[str, Any]
     ) -> None:
         """What the printer says of itself; of a printer that is gone it is dropped."""
-        row = await Printer.filter(id=printer_id, deleted_at=None).first()
-        if row is not None and row.firmware != firmware:
-            row.firmware = dict(firmware)
-            await self.save(change, row, "firmware")
+        await self._reported.firmware(change, printer_id, firmware)
+
+    async def record_card(self, change: Change, fact: CardFact) -> None:
+        """What is on the printer's own card; of a printer that is gone it is dropped."""
+        await self._reported.card(change, fact)
 
     async def hold_in(self, change: Change, printer_id: int, reason: str) -> None:
         """The printer's queue waits for a person from now on."""

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from api.clock import iso
 from api.printers.models import Printer
 from api.printers.slots import slot_fields
-from schemas.printer import ACTIVE, Live, PrinterState, Progress, Temperature
+from schemas.printer import ACTIVE, CONNECTED, Live, PrinterState, Progress, Temperature
 
 _S = PrinterState
 
@@ -96,6 +96,7 @@ def printer_fields(
         "queue_hold": row.queue_hold or None,
         "current_job_id": running.job_id if running else None,
         **live_fields(picture, state),
+        **care_fields(picture),
         "last_seen": last_seen,
         "last_error_code": error.get("code"),
         "last_error_message": error.get("message"),
@@ -118,7 +119,6 @@ _NEVER_TOLD: dict[str, Any] = {
     "has_api_key": False,
     "hms_errors": None,
     "lights_on": None,
-    "fan_speed": None,
     "camera_discovered": None,
     "hours_since_maintenance": None,
     "prints_since_maintenance": None,
@@ -143,6 +143,7 @@ def _settings(row: Printer) -> dict[str, Any]:
         "dialect": row.dialect,
         "profile": row.profile,
         "scripts": row.scripts,
+        "serial": row.serial,
         "plate_policy": row.plate_policy,
         "bed_x_mm": row.profile.get("width_mm"),
         "bed_y_mm": row.profile.get("depth_mm"),
@@ -181,6 +182,62 @@ def live_fields(picture: Picture, state: PrinterState) -> dict[str, Any]:
     }
 
 
+def care_fields(picture: Picture) -> dict[str, Any]:
+    """What a person should know before touching the machine; None where nobody knows."""
+    live = picture.live if picture.online else None
+    if live is None:
+        return dict(_UNHEARD)
+    prompt = live.prompt
+    return {
+        "fan_speed": live.fan_percent,
+        "temps_stale": live.temps_stale,
+        "heat_lease_s": live.heat_lease_s,
+        "prompt": None if prompt is None else {"text": prompt.text, "choices": prompt.buttons},
+        "position_known": live.position_known if live.state in CONNECTED else None,
+        "stop_reach": live.stop_reach,
+    }
+
+
+_UNHEARD: dict[str, Any] = {
+    "fan_speed": None,
+    "temps_stale": True,
+    "heat_lease_s": None,
+    "prompt": None,
+    "position_known": None,
+    "stop_reach": None,
+}
+
+
+def motion_fields(picture: Picture) -> dict[str, Any]:
+    """Where and how fast it moves; None where nobody knows."""
+    live = picture.live if picture.online else None
+    return {
+        "z_mm": live.z_mm if live else None,
+        "feedrate_mm_s": live.feedrate_mm_s if live else None,
+        "speed_percent": live.feed_percent if live else None,
+        "flow_percent": live.flow_percent if live else None,
+        "resends": live.resends if live else None,
+        "from_card": bool(live and live.state in ACTIVE and live.grant is None),
+    }
+
+
+def card_fields(row: Printer, picture: Picture) -> dict[str, Any]:
+    """``GET /printers/{id}/sd-files``: the card as the printer has told it last."""
+    card = row.card or {}
+    live = picture.live if picture.online else None
+    connected = live is not None and live.state in CONNECTED
+    return {
+        "printer_id": row.id,
+        "ready": connected and card.get("present") is True,
+        "listed_at": card.get("listed_at"),
+        "files": [
+            {"name": name, "size_bytes": size_bytes, "long_name": long_name}
+            for name, size_bytes, long_name in card.get("files", ())
+        ],
+        "unlisted": card.get("unlisted", 0),
+    }
+
+
 def _percent(progress: Progress | None) -> float | None:
     return round(progress.completion, 1) if progress else None
 
@@ -202,11 +259,15 @@ def live_status(row: Printer, picture: Picture, running: Running | None) -> dict
         "layer": fields["current_layer"],
         "total_layers": fields["total_layers"],
         "time_remaining": None if left_s is None else round(left_s / 60),  # minutes
+        "time_left_s": left_s,
+        "file_name": picture.live.file_name if picture.live and state in ACTIVE else None,
         "bed_temp": fields["bed_temp"],
         "bed_target": fields["bed_target_temp"],
         "nozzle_temp": fields["nozzle_temp"],
         "nozzle_target": fields["nozzle_target_temp"],
         "wifi_signal": None,
+        **motion_fields(picture),
+        **care_fields(picture),
         "age_s": picture.age_s,
     }
 

@@ -7,6 +7,7 @@ from quart.typing import TestClientProtocol
 
 from api.bridges.models import Bridge
 from api.bridges.service import Bridges
+from api.commands.machine import Machine
 from api.errors import NotAuthenticated
 from api.jobs.routes import JobRoutes
 from api.jobs.show import Shown
@@ -33,7 +34,8 @@ class FarmApp:
         self.quart = Quart("farm", static_folder=None)
         self.v1 = V1(self.quart, self)
         PrinterRoutes(farm.printers, self.telemetry, farm.jobs).register(self.v1)
-        ControlRoutes(farm.printers, farm.jobs).register(self.v1)
+        machine = Machine(farm.printers, farm.commands, farm.jobs.control, self.telemetry)
+        ControlRoutes(farm.printers, farm.jobs, machine, self.telemetry).register(self.v1)
         shown = Shown(farm.jobs, farm.printers, farm.pools, self.telemetry, farm.library)
         JobRoutes(farm.jobs, shown).register(self.v1)
         self.client: TestClientProtocol = self.quart.test_client()

@@ -1,0 +1,140 @@
+"""What people do at the machine itself, over both faces: stop it, answer it, warm it, its card.
+
+Everything is one command that a bridge answers; what is returned is what the printer reported.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from api.commands.control import SEND_WAIT_S, Control, check_outcome
+from api.commands.models import Command
+from api.commands.service import Commands
+from api.errors import Conflict, Invalid
+from api.events.rehearsal import would
+from api.principal import Principal
+from api.printers.checks import check_startable
+from api.printers.service import Printer, Printers
+from api.printers.view import Picture
+from schemas.commands import (
+    CARD_FILE_ACTIONS,
+    Args,
+    CardAction,
+    CardArgs,
+    CommandState,
+    TemperatureArgs,
+    Verb,
+)
+from schemas.printer import ACTIVE
+
+#: A card may be slow to find a file, and slower to list many.
+CARD_WAIT_S = 5.0
+OUTCOME_WAIT_S = 0.5
+#: How a stop ended (the code of its command) -> whether the firmware obeys at once.
+_OBEYS: dict[str, bool | None] = {"at_once": True, "in_turn": False}
+_NOTHING_KNOWN = (
+    "The stop is latched. Nobody knows whether the firmware obeys M112 at once: if the machine "
+    "does not stop now, use its power switch."
+)
+
+
+class TelemetryRoom(Protocol):
+    """What printers report."""
+
+    def view(self, printer: Printer) -> Picture:
+        """What can be shown of a printer now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A printer that was told to stop. *obeys_at_once* None: nobody knows; *advice*: in words."""
+
+    printer: Printer
+    obeys_at_once: bool | None
+    advice: str
+
+
+class Machine:
+    """The machine behind a printer."""
+
+    def __init__(
+        self, printers: Printers, commands: Commands, control: Control, telemetry: TelemetryRoom
+    ) -> None:
+        self._printers = printers
+        self._commands = commands
+        self._control = control
+        self._telemetry = telemetry
+
+    async def remote_stop(self, by: Principal, printer_id: int) -> Stopped:
+        """M112 at once, and what that can do with this firmware. Raises as `Control.tell`."""
+        printer = await self._control.tell(by, printer_id, Verb.REMOTE_STOP)
+        newest = Command.filter(printer_id=printer_id, verb=Verb.REMOTE_STOP).order_by("-seq")
+        command = await newest.first()
+        if command is None:
+            return Stopped(printer, None, _NOTHING_KNOWN)
+        command = await self._commands.wait(command.id, OUTCOME_WAIT_S)
+        done = command.state == CommandState.DONE
+        known = _OBEYS.get(command.code) if done else None
+        return Stopped(printer, known, (done and command.reason) or _NOTHING_KNOWN)
+
+    async def answer_prompt(self, by: Principal, printer_id: int, choice: int) -> Printer:
+        """Answer the printer's question with button *choice*, from 0.
+
+        Raises `Conflict` when it asks nothing, `Invalid` when it offers no such choice.
+        """
+        by.require("printers.control")
+        printer = await self._printers.get(by, printer_id)
+        live = self._telemetry.view(printer).live
+        prompt = live.prompt if live is not None else None
+        if prompt is None:
+            raise Conflict(f"{printer.name} asks nothing now.", code="invalid_state_transition")
+        if prompt.buttons and choice >= len(prompt.buttons):
+            offered = ", ".join(f"{at}: {label}" for at, label in enumerate(prompt.buttons))
+            raise Invalid(
+                f"choice: {printer.name} offers {offered}, not {choice}.",
+                code="validation_failed",
+                field="choice",
+            )
+        return await self._control.send(by, printer_id, [f"M876 S{choice}"])
+
+    async def renew_heat(self, by: Principal, printer_id: int) -> Printer:
+        """Keep heat that no job needs for another lease."""
+        by.require("printers.control")
+        printer = await self._printers.get(by, printer_id)
+        await self._tell(by, printer, Verb.TEMPERATURE, TemperatureArgs(targets_c={}), SEND_WAIT_S)
+        return await self._printers.get(by, printer_id)
+
+    async def card(
+        self, by: Principal, printer_id: int, action: CardAction, name: str = ""
+    ) -> Printer:
+        """Do something with the printer's card; *name* where the action means a file.
+
+        A start keeps the rule of the plate. Raises `Conflict` when that or the printer refuses.
+        """
+        by.require("printers.control")
+        printer = await self._printers.get(by, printer_id)
+        if (action in CARD_FILE_ACTIONS) != bool(name):
+            wants = "needs" if action in CARD_FILE_ACTIONS else "takes no"
+            raise Invalid(f"name: {action} {wants} file", code="validation_failed", field="name")
+        if action is CardAction.START:
+            check_startable(printer, explicit=True)
+        would(f"sd_{action}", printer_id=printer_id, name=name)
+        told = await self._tell(by, printer, Verb.CARD, CardArgs(action, name), CARD_WAIT_S)
+        if action is CardAction.START:
+            await self._reported(by, told)
+        return await self._printers.get(by, printer_id)
+
+    async def _tell(
+        self, by: Principal, printer: Printer, verb: Verb, args: Args, wait_s: float
+    ) -> Command:
+        command = await self._commands.issue(by, printer, verb, args)
+        command = await self._commands.wait(command.id, wait_s)
+        check_outcome(command, printer.name)
+        return command
+
+    async def _reported(self, by: Principal, told: Command) -> None:
+        """Wait a moment for the printer to report that it prints."""
+
+        async def prints() -> bool:
+            return (await self._printers.get(by, told.printer_id)).state in ACTIVE
+
+        await self._commands.settle(told, prints, SEND_WAIT_S)

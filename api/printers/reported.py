@@ -1,0 +1,75 @@
+"""What bridges report of a printer, as columns of its row (room link contract, "Facts")."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from api.clock import Clock, iso
+from api.events.service import Change
+from api.printers import plate
+from api.printers.drafts import event
+from api.printers.models import Printer
+from schemas.link import CardFact, PrinterFact
+from schemas.printer import PrinterState
+
+
+class Rows(Protocol):
+    """What this needs of the printers."""
+
+    async def save(self, change: Change, row: Printer, *names: str) -> None:
+        """Write these columns, and tell who holds the row in memory."""
+
+
+class Reported:
+    """Takes reports; of a printer that is gone they are dropped."""
+
+    def __init__(self, rows: Rows, clock: Clock) -> None:
+        self._rows = rows
+        self._clock = clock
+
+    async def state(self, change: Change, fact: PrinterFact) -> Printer | None:
+        """The printer's state. None when there is no such printer (any more)."""
+        row = await _row(fact.printer)
+        if row is None or (row.state == fact.state and row.state_reason == fact.reason):
+            return row
+        before, row.state = row.state, fact.state
+        row.state_reason = fact.reason[:300]
+        row.state_at = self._clock.now()
+        names = ["state", "state_reason", "state_at", "last_error"]
+        if fact.state in (PrinterState.ERROR, PrinterState.HALTED):
+            at = row.state_at.isoformat()
+            row.last_error = {"code": fact.state, "message": row.state_reason, "at": at}
+        if plate.from_card(before, fact.state, row.active_grant):
+            row.plate_state, row.plate_claim = plate.plate_after(row.plate_policy), ""
+            names += ["plate_state", "plate_claim"]
+        await self._rows.save(change, row, *names)
+        told = {"state": row.state, "old_state": before, "reason": row.state_reason}
+        change.record(event(row, "printer.state", None, **told))
+        change.wake("scheduler")
+        return row
+
+    async def firmware(self, change: Change, printer_id: int, firmware: Mapping[str, Any]) -> None:
+        """What the printer says of itself."""
+        row = await _row(printer_id)
+        if row is not None and row.firmware != firmware:
+            row.firmware = dict(firmware)
+            await self._rows.save(change, row, "firmware")
+
+    async def card(self, change: Change, fact: CardFact) -> None:
+        """What is on its own card."""
+        row = await _row(fact.printer)
+        if row is None:
+            return
+        row.card = {
+            "present": fact.present,
+            "files": [msgspec.to_builtins(file) for file in fact.files],
+            "unlisted": fact.unlisted,
+            "listed_at": iso(self._clock.now()),
+        }
+        await self._rows.save(change, row, "card")
+        change.record(event(row, "printer.card", None, present=fact.present))
+
+
+async def _row(printer_id: int) -> Printer | None:
+    return await Printer.filter(id=printer_id, deleted_at=None).first()
