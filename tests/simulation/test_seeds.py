@@ -1,0 +1,65 @@
+"""Bad days by the hundred: whatever happens to line, processes, disks and clocks, I1-I12 hold."""
+
+import pytest
+
+from api.config import Settings
+from tests.simulation.checker import check
+from tests.simulation.rows import Rows
+from tests.simulation.world import run_seed
+
+CHUNKS = 20
+SEEDS_PER_CHUNK = 25
+SOAK_CHUNKS = 100
+SOAK_SEEDS_PER_CHUNK = 100
+#: Days that have found a defect once; see each line.
+REGRESSIONS: dict[int, str] = {}
+
+
+def _assert_seed(seed: int, rows: Rows, settings: Settings, *, show: bool = False) -> None:
+    outcome = run_seed(seed, rows, settings)
+    wrong = check(outcome.history, outcome.longest_frame_s) + outcome.failures
+    if show:
+        print(outcome.history)
+    again = f"python -m pytest tests/simulation --sim-seed {seed}"
+    assert not wrong, "\n".join([f"seed {seed}; again with: {again}", *wrong[:20]])
+
+
+@pytest.mark.seeded
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_invariants_hold_on_any_bad_day(chunk: int, rows: Rows, settings: Settings) -> None:
+    """Safety R01-R14, R18, R23, R33, R37, R54, R56 and M10-M16: 500 seeds of random faults."""
+    for seed in range(chunk * SEEDS_PER_CHUNK, (chunk + 1) * SEEDS_PER_CHUNK):
+        _assert_seed(seed, rows, settings)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("chunk", range(SOAK_CHUNKS))
+def test_invariants_hold_on_ten_thousand_bad_days(
+    chunk: int, rows: Rows, settings: Settings
+) -> None:
+    """Link acceptance (a), (b): 10 000 seeds, other ones than the quick run's."""
+    first = 1_000_000 + chunk * SOAK_SEEDS_PER_CHUNK
+    for seed in range(first, first + SOAK_SEEDS_PER_CHUNK):
+        _assert_seed(seed, rows, settings)
+
+
+@pytest.mark.parametrize("seed", REGRESSIONS)
+def test_a_day_that_found_a_defect_once_is_fine_now(
+    seed: int, rows: Rows, settings: Settings
+) -> None:
+    """Each seed of the list has failed before its defect was repaired."""
+    _assert_seed(seed, rows, settings)
+
+
+def test_one_seed(pytestconfig: pytest.Config, rows: Rows, settings: Settings) -> None:
+    """`--sim-seed N`, with its whole history when it fails; without the option the first day."""
+    wanted = pytestconfig.getoption("--sim-seed", None)
+    _assert_seed(int(wanted or 0), rows, settings, show=wanted is not None)
+
+
+def test_the_same_seed_is_the_same_day(rows: Rows, settings: Settings) -> None:
+    """A failing seed can be looked at again: times and events repeat exactly."""
+    days = [run_seed(7, rows, settings).history.entries for _ in range(2)]
+    shapes = [[(e.at, e.who, e.what, sorted(e.data)) for e in day] for day in days]
+    assert shapes[0] == shapes[1]

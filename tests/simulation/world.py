@@ -1,0 +1,203 @@
+"""One seed from its beginning to its end: a farm, a bad day, healing, and proof that all works."""
+
+import asyncio
+import random
+from dataclasses import dataclass
+
+from api.commands.models import Command
+from api.config import Settings
+from api.jobs.models import Attempt, Job
+from api.printers.models import Printer
+from schemas.commands import COMMAND_OVER
+from schemas.jobs import ATTEMPT_OVER, JOB_RUNNING, JobState
+from schemas.printer import PrinterState
+from tests.simulation.farm import Farm
+from tests.simulation.faults import Faults
+from tests.simulation.history import History
+from tests.simulation.machines import Machine, Machines, Plate
+from tests.simulation.network import Weather
+from tests.simulation.people import People
+from tests.simulation.room import Room
+from tests.simulation.rows import Rows
+from tests.simulation.time import VirtualLoop
+
+POLICIES = ("self_clearing", "start_confirms", "confirm")
+#: Processes that die are started again after so long.
+RESTART_S = 1.0
+#: After the last fault everything is in order again within this time.
+SETTLE_S = 180.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a seed has shown. *virtual_s*: how long its day was."""
+
+    history: History
+    failures: list[str]
+    virtual_s: float
+    longest_frame_s: float
+
+
+class World:
+    """Everything of one seed."""
+
+    def __init__(self, seed: str, rows: Rows, settings: Settings) -> None:
+        self.seed = seed
+        self.rng = random.Random(f"{seed} world")
+        self.history = History()
+        self.history.now = lambda: asyncio.get_running_loop().time()
+        self.rows = rows
+        rows.begin(self.history, random.Random(f"{seed} rows"))
+        self.policies = [POLICIES[0], self.rng.choice(POLICIES[1:])]
+        self.weather = Weather()
+        self.machines = Machines(
+            *(
+                Machine(
+                    number,
+                    self.history,
+                    random.Random(f"{seed} machine {number}"),
+                    Plate(policy == "self_clearing"),
+                )
+                for number, policy in enumerate(self.policies, start=1)
+            )
+        )
+        self.farm = Farm(rows, self.history, self.weather, settings, seed)
+        self.room = Room(self.farm, self.machines, self.history, seed)
+        self.people = People(self.farm, self.machines, self.history, seed)
+        self.faults = Faults(self.farm, self.room, self.machines, self.history, seed)
+
+    async def run(self) -> None:
+        """The whole day."""
+        await self.farm.found(self.policies)
+        await self.farm.start()
+        self.room.start()
+        supervisor = asyncio.create_task(self._supervise())
+        try:
+            await self._day()
+        finally:
+            supervisor.cancel()
+            await self._close()
+
+    async def _day(self) -> None:
+        await self._until(self._operational, 60.0, "the farm did not come up")
+        day = (
+            self.people.live(self.rng.randrange(6, 16), self.rng.choice((0.5, 3.0, 10.0))),
+            self.faults.happen(self.rng.randrange(1, 6), self.rng.choice((1.0, 10.0, 30.0))),
+        )
+        await asyncio.gather(*day)
+        self.faults.heal()
+        await self._until(self._settled, SETTLE_S, "not settled after healing")
+        await self._usable()
+        await self._until(self._settled, SETTLE_S, "not settled at the end")
+        await self._final()
+
+    async def _close(self) -> None:
+        for life in (self.farm.life, self.room.life):
+            if life is not None:
+                life.kill()
+        await self.farm.bury()
+        await self.room.bury()
+        for machine in self.machines.machines.values():
+            machine.die()
+
+    async def _supervise(self) -> None:
+        """Start what has died, as systemd does."""
+        while True:
+            await asyncio.sleep(RESTART_S)
+            if self.farm.life is not None and not self.farm.life.alive:
+                await self.farm.bury()
+                await self.farm.start()
+            if self.room.life is not None and not self.room.life.alive:
+                await self.room.bury()
+                self.room.start()
+            self._look()
+
+    def _look(self) -> None:
+        """Which combination of states the farm is in."""
+        machines = self.machines.machines.values()
+        parts = [(each.state, each.run.state if each.run else None) for each in machines]
+        lives = [bool(life and life.alive) for life in (self.farm.life, self.room.life)]
+        self.history.states.add((*parts, *lives, self.weather.down, len(self.farm.wires)))
+
+    async def _until(self, reached: object, limit_s: float, complaint: str) -> None:
+        ends = asyncio.get_running_loop().time() + limit_s
+        why = "?"
+        while asyncio.get_running_loop().time() < ends:
+            why = await reached()  # type: ignore[operator]
+            if not why:
+                return
+            await asyncio.sleep(1.0)
+        self.history.add("end", "stuck", complaint=complaint, why=why)
+
+    async def _operational(self) -> str:
+        for row in await Printer.all():
+            if row.state != PrinterState.OPERATIONAL:
+                return f"printer {row.id} is {row.state}"
+        return ""
+
+    async def _settled(self) -> str:
+        """Why the farm is not at rest yet; people resume what stands paused."""
+        for command in await Command.exclude(state__in=tuple(COMMAND_OVER)):
+            return f"command {command.id} {command.verb} is {command.state}"
+        for attempt in await Attempt.exclude(state__in=tuple(ATTEMPT_OVER)):
+            if attempt.state == "paused":
+                await self.people.resume(attempt.printer_id)
+            return f"attempt {attempt.grant} is {attempt.state}"
+        for job in await Job.filter(state__in=tuple(JOB_RUNNING)):
+            return f"job {job.id} is {job.state}"
+        for machine in self.machines.machines.values():
+            row = await Printer.get(id=machine.number)
+            if row.state != machine.state:
+                return f"printer {row.id} is {machine.state}, the farm says {row.state}"
+        held = self.room.disk.raw.execute("SELECT count(*) FROM facts").fetchone()[0]
+        return f"{held} facts wait" if held else ""
+
+    async def _usable(self) -> None:
+        """Every printer prints again, with no more than a person can do from a page."""
+        await Job.filter(state__in=("pending", "waiting_plate_clear")).update(state="cancelled")
+        for number in self.machines.machines:
+            await self._until(lambda n=number: self._print(n), SETTLE_S, "a printer is not usable")
+
+    async def _print(self, number: int) -> str:
+        row = await Printer.get(id=number)
+        if row.state != PrinterState.OPERATIONAL:
+            await self.people.recover(number)
+            return f"printer {number} is {row.state}"
+        answer = await self.people.clear(number)
+        if answer == "ok":
+            answer = await self.people.start_now(number)
+        if answer != "ok":
+            return f"printer {number} does not start: {answer}"
+        job = await Job.filter(printer_id=number).order_by("-id").first()
+        assert job is not None
+        for _ in range(60):
+            await asyncio.sleep(1.0)
+            job = await Job.get(id=job.id)
+            if job.state in (JobState.COMPLETED, JobState.FAILED):
+                return ""
+        return f"printer {number}: its job is {job.state} ({job.reason})"
+
+    async def _final(self) -> None:
+        """What the rows say at the end."""
+        for command in await Command.all():
+            verb, grant = command.verb, command.grant
+            data = {"verb": verb, "state": command.state, "code": command.code, "grant": grant}
+            self.history.add("end", "command", id=command.id, **data)
+        for attempt in await Attempt.all():
+            self.history.add("end", "attempt", grant=attempt.grant, state=attempt.state)
+        for row in await Printer.all():
+            self.history.add("end", "printer", id=row.id, state=row.state, name=row.name)
+
+
+def run_seed(seed: int | str, rows: Rows, settings: Settings) -> Outcome:
+    """Everything that happens under *seed*."""
+    loop = VirtualLoop(random.Random(f"{seed} loop"))
+    asyncio.set_event_loop(loop)
+    try:
+        world = World(str(seed), rows, settings)
+        with world.room.opened_disk():
+            loop.run_until_complete(world.run())
+        return Outcome(world.history, loop.failures, loop.time(), world.weather.longest_s)
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
