@@ -21,7 +21,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from bridge.control.messages import Configure, RemoteStop, Start
-from infra.bench.sender import SEGMENT_S, Wire, board_clock, text
+from infra.bench.board import SEGMENT_S, Wire, board_clock
+from infra.bench.sender import text
 from infra.bench.serving import Owner, job_of
 from schemas.printer import PrinterConfig, PrinterState
 

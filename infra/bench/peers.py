@@ -42,7 +42,6 @@ plugin.plugin_manager(init=True, plugin_folders=[], plugin_entry_points=[])
 from octoprint.events import eventManager
 from octoprint.printer.profile import PrinterProfileManager
 from octoprint.util.comm import MachineCom
-from octoprint.util.comm import PrintingFileInformation  # noqa: F401 - says early what is missing
 port, file = sys.argv[1:]
 eventManager()
 class Deaf:
@@ -50,6 +49,7 @@ class Deaf:
         return lambda *a, **k: None
 profiles = PrinterProfileManager()
 comm = MachineCom(port, 115200, callbackObject=Deaf(), printerProfileManager=profiles)
+comm.start()
 while not comm.isOperational():
     time.sleep(0.05)
 comm.selectFile(file, False)
@@ -79,17 +79,23 @@ def ready() -> list[str]:
         venv.create(home, with_pip=True)
     usable = []
     for host, packages in PACKAGES.items():
-        mark = home / f"{host}.py"
+        mark = home / f"{host}.installed"
         if not mark.exists():
             install = [str(python), "-m", "pip", "install", "--quiet", *packages]
             if subprocess.run(install, check=False).returncode != 0:
                 print(f"{host} cannot be installed here and is left out", file=sys.stderr)
                 continue
-            mark.write_text(_PROGRAMS[host], "utf-8")
+            mark.touch()
+        _program(host).write_text(_PROGRAMS[host], "utf-8")
         usable.append(host)
     return usable
 
 
 def command(host: str, port: str, file: Path) -> list[str]:
     """How *host* prints *file* at *port*."""
-    return [str(directory() / "bin" / "python"), str(directory() / f"{host}.py"), port, str(file)]
+    return [str(directory() / "bin" / "python"), str(_program(host)), port, str(file)]
+
+
+def _program(host: str) -> Path:
+    """What drives *host*; it must not be called like a package that it imports."""
+    return directory() / f"drive_{host}.py"

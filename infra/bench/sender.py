@@ -18,25 +18,22 @@ much faster. Figures of different runs do not compare; the ratio to `window4` of
 import argparse
 import json
 import os
-import pty
 import select
 import subprocess
 import sys
 import tempfile
 import time
-import tty
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import xor
 from pathlib import Path
 
-from bridge.sender.quality import waited_for_cpu
 from bridge.sender.standalone import Order, Standalone
 from bridge.serial.port import SerialPort
 from infra.bench import peers
+from infra.bench.board import BAUD, OK, respond
 from infra.bench.table import Figure, show
 from schemas.printer import Profile
 
@@ -50,14 +47,6 @@ GOALS = {
 HOSTS = ("sender", "window4", "window1")
 #: The sender once more, in one scenario only.
 SERVED = "served"
-_BITS_PER_BYTE = 10
-_BAUD = 115_200
-_RING_BYTES = 127
-_LATENCY_S = 0.001
-_OK = b"ok\n"
-PLANNER_BLOCKS, SEGMENT_S, _PLANNER_LATENCY_S = 16, 0.002, 0.0003
-#: Above the sender's.
-BOARD_PRIORITY = 10
 HOGS = 3
 #: A host that has not finished by then has failed.
 PATIENCE_S = 300.0
@@ -79,109 +68,6 @@ def text(index: int) -> str:
     return f"G1 X{100 + index % 90}.123 Y{100 + index % 97}.456 E.{10000 + index % 9000}"
 
 
-# --- the device ------------------------------------------------------------------------------
-
-
-class Wire:
-    """When an answer leaves, by scenario."""
-
-    def __init__(self, scenario: str) -> None:
-        self._scenario = scenario
-        self._free_at = 0.0
-        self._ends: deque[float] = deque(maxlen=PLANNER_BLOCKS)
-        self._ring: deque[tuple[float, int]] = deque()
-        self.starvations = self.lost_bytes = 0
-
-    def answers(self, data: bytes, now: float) -> list[float]:
-        """The moments at which the lines in *data* are answered."""
-        lines = data.count(b"\n")
-        if self._scenario == "free":
-            return [now] * lines
-        if self._scenario == "latency1ms":
-            return [now + _LATENCY_S] * lines
-        if self._scenario == "planner2ms":
-            return [self._planned(now) for _ in range(lines)]
-        return list(self._carried(data, now))
-
-    def _carried(self, data: bytes, now: float) -> Iterator[float]:
-        """When the lines of *data* are answered that come over a slow wire, into a small ring.
-
-        The ring holds, at worst, every byte whose answer the host has not seen.
-        """
-        ring = self._ring
-        while ring and ring[0][0] <= now:
-            ring.popleft()
-        held = sum(size for _, size in ring) + len(data)
-        self.lost_bytes += max(0, held - _RING_BYTES)
-        for line in data.splitlines(keepends=True):
-            self._free_at = max(now, self._free_at) + len(line) * _BITS_PER_BYTE / _BAUD
-            answered_at = self._free_at + len(_OK) * _BITS_PER_BYTE / _BAUD
-            ring.append((answered_at, len(line)))
-            if line.endswith(b"\n"):
-                yield answered_at
-
-    def _planned(self, now: float) -> float:
-        """When a move that comes now has its place in the planner."""
-        ends = self._ends
-        full = len(ends) == PLANNER_BLOCKS
-        place = max(now, ends[0]) if full else now
-        if full and now > ends[-1]:
-            self.starvations += 1
-        ends.append(max(now, ends[-1] if ends else now) + SEGMENT_S)
-        return place + _PLANNER_LATENCY_S
-
-
-def board_clock() -> Callable[[], float]:
-    """Be scheduled like a board, as far as that is allowed; seconds without waits for a CPU."""
-    with suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(BOARD_PRIORITY))
-    waited_s = waited_for_cpu()
-    return lambda: time.perf_counter() - waited_s()
-
-
-def respond(scenario: str) -> None:
-    """Be the device: print the pty's path, answer until it is hung up, print what was seen."""
-    clock = board_clock()
-    master, slave = pty.openpty()
-    tty.setraw(slave)
-    print(os.ttyname(slave), flush=True)
-    wire = Wire(scenario)
-    due: deque[float] = deque()
-    seen, first, last = 0, 0.0, 0.0
-    while True:
-        now = clock()
-        ready = 0
-        while due and due[0] <= now:
-            due.popleft()
-            ready += 1
-        if ready:
-            os.write(master, _OK * ready)
-            last = time.perf_counter()
-        wait = max(0.0, due[0] - now) if due else None
-        if not select.select([master], [], [], wait)[0]:
-            continue
-        try:
-            data = os.read(master, 65536)
-        except OSError:
-            break
-        if slave >= 0:
-            os.close(slave)  # from now on the end of the host is the end of the line
-            slave = -1
-        now = clock()
-        data = data.removeprefix(b"\n")
-        if b" G1 " in data:
-            first = first or time.perf_counter()
-            seen += data.count(b" G1 ")
-        due.extend(wire.answers(data, now))
-    result = {
-        "lines": seen,
-        "seconds": last - first,
-        "starvations": wire.starvations,
-        "lost_bytes": wire.lost_bytes,
-    }
-    print(json.dumps(result), flush=True)
-
-
 # --- the hosts -------------------------------------------------------------------------------
 
 
@@ -201,7 +87,7 @@ def bare_loop(port: str, count: int, window: int) -> None:
             os.write(fd, b"".join(lines[sent:end]))
             sent = end
         poll.poll()
-        acked += os.read(fd, 65536).count(_OK)
+        acked += os.read(fd, 65536).count(OK)
 
 
 class Uart(SerialPort):
@@ -217,7 +103,7 @@ def print_on_uart(port: str, file: str) -> None:
     profile = Profile()
     order = Order(
         port=port,
-        baud=_BAUD,
+        baud=BAUD,
         file=file,
         max_nozzle_c=profile.max_nozzle_c,
         max_bed_c=profile.max_bed_c,
@@ -233,7 +119,7 @@ def command(host: str, scenario: str, port: str, file: Path, count: int) -> list
         role = [sys.executable, "-m", "infra.bench.sender", "--role", "uart"]
         return [*role, "--port", port, "--file", str(file)]
     if host == "sender":
-        options = ["--port", port, "--baud", str(_BAUD), "--file", str(file), "--exit-when-done"]
+        options = ["--port", port, "--baud", str(BAUD), "--file", str(file), "--exit-when-done"]
         return [sys.executable, "-m", "bridge.sender", *options]
     if host in peers.PACKAGES:
         return peers.command(host, port, file)
@@ -268,7 +154,9 @@ def measure(host: str, scenario: str, count: int, file: Path) -> Result:
         time.sleep(0.02)
     process.returncode = os.waitstatus_to_exitcode(status)
     complaint = process.stderr.read().decode() if process.stderr else ""
-    seen = json.loads(responder.communicate(timeout=30)[0])
+    if process.returncode != 0:
+        responder.kill()  # a host that has not opened the port leaves it waiting
+    seen = json.loads(responder.communicate(timeout=30)[0] or '{"lines": 0}')
     if process.returncode != 0 or seen["lines"] < count:
         raise RuntimeError(f"{host} printed {seen['lines']} of {count} lines: {complaint.strip()}")
     cpu_s = usage.ru_utime + usage.ru_stime
@@ -307,7 +195,7 @@ def figures_of(
     if scenario == "free":
         hosts = (*hosts, SERVED)
     with hogs(HOGS if scenario == "planner2ms" else 0):
-        results = {host: measure(host, scenario, count, file) for host in hosts}
+        results = dict(_measured(hosts, scenario, count, file))
     bare, ours = results["window4"], results["sender"]
     if scenario == "planner2ms":
         return [
@@ -339,6 +227,19 @@ def figures_of(
         for host in ("sender", SERVED):
             figures += _costs(host, results[host], bare)
     return figures
+
+
+def _measured(
+    hosts: Sequence[str], scenario: str, count: int, file: Path
+) -> Iterator[tuple[str, Result]]:
+    """Every host's result; without those of other people's hosts that did not come through."""
+    for host in hosts:
+        try:
+            yield host, measure(host, scenario, count, file)
+        except RuntimeError as error:
+            if host not in peers.PACKAGES:
+                raise
+            print(f"{scenario}: {error}", file=sys.stderr)
 
 
 def _costs(host: str, own: Result, bare: Result) -> list[Figure]:
