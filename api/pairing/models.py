@@ -41,3 +41,16 @@ class EnrolmentToken(Model):
 
     class Meta:
         table = "enrolment_token"
+
+
+class PairingTry(Model):
+    """Somebody asked for a code or guessed one. Kept for minutes."""
+
+    id = fields.IntField(primary_key=True)
+    kind = fields.CharField(max_length=16)
+    key = fields.CharField(max_length=64)
+    at = fields.DatetimeField(db_index=True)
+
+    class Meta:
+        table = "pairing_try"
+        indexes = (("kind", "key", "at"),)

@@ -189,7 +189,8 @@ class PairingRoutes:
         """A new one; the only time its secret is shown."""
         body = await json_body(TokenBody)
         row, secret = await self._pairing.create_token(caller(), body.name, body.uses, body.hours)
-        return json_answer({**_token_view(row), "token": secret}, 201)
+        shown = {**_token_view(row), "token": secret}
+        return json_answer(shown, 201, {"Cache-Control": "no-store"})
 
     async def delete_token(self, token_id: int) -> Response:
         """Void it."""

@@ -17,8 +17,9 @@ from api.bridges.service import Bridge, Bridges
 from api.clock import Clock
 from api.errors import Conflict, Forbidden, Invalid, NotFound, Problem, TooMany
 from api.events.service import Change, Happened, Ledger
-from api.pairing.codes import Tries, new_user_code, typed
-from api.pairing.models import EnrolmentToken, PairingRequest
+from api.pairing.codes import new_user_code, typed
+from api.pairing.models import EnrolmentToken, PairingRequest, PairingTry
+from api.pairing.tries import Tries
 from api.principal import Principal, system
 
 __all__ = ["Asking", "EnrolmentToken", "Pairing", "PairingRequest", "Started"]
@@ -61,9 +62,9 @@ class Pairing:
         self._bridges = bridges
         self._ledger = ledger
         self._clock = clock
-        self._starts = Tries(30, 60.0)  # by address
-        self._guesses = Tries(10, 60.0)  # wrong codes and tokens, by address
-        self._bad_proofs = Tries(MAX_BAD_PROOFS, CODE_S)  # by pairing request
+        minute = timedelta(minutes=1)  # by address
+        self._starts = Tries("start", 30, minute, ledger=ledger, clock=clock)
+        self._guesses = Tries("guess", 10, minute, ledger=ledger, clock=clock)
 
     # The agent's side.
 
@@ -73,10 +74,9 @@ class Pairing:
         Raises `Invalid` for what is no key, `TooMany`.
         """
         key = _key(asking)
-        self._limit(self._starts, remote)
-        self._starts.count(remote, self._clock.monotonic())
         now, device_code, user_code = self._clock.now(), secrets.token_urlsafe(32), new_user_code()
         async with self._ledger.change():
+            await self._starts.begin_in(remote)
             await PairingRequest.filter(public_key=key, state="pending").delete()
             await PairingRequest.filter(expires_at__lt=now).delete()
             if await PairingRequest.all().count() >= MAX_OPEN:
@@ -133,17 +133,17 @@ class Pairing:
         return request
 
     async def _bad_proof(self, request: PairingRequest) -> None:
-        key, now = str(request.id), self._clock.monotonic()
-        self._bad_proofs.count(key, now)
-        if self._bad_proofs.wait_s(key, now):
-            async with self._ledger.change():
+        key = str(request.id)
+        async with self._ledger.change():
+            await PairingTry.create(kind="proof", key=key, at=self._clock.now())
+            if await PairingTry.filter(kind="proof", key=key).count() >= MAX_BAD_PROOFS:
                 await PairingRequest.filter(id=request.id).update(state="denied")
         raise Problem("The signature is not of the key that asked.", code="access_denied")
 
     async def enrol(self, asking: Asking, token: str, signature: str, remote: str) -> Bridge:
         """A bridge by an enrolment token. Raises `Forbidden`, `Invalid`, `Conflict`, `TooMany`."""
         key = _key(asking)
-        self._limit(self._guesses, remote)
+        guess = await self._guesses.begin(remote)
         if not proves(key, signature, b"gantry-enrol-v1\n" + token.encode()):
             raise Forbidden("The signature is not of the key that asks.", code="access_denied")
         async with self._ledger.change() as change:
@@ -154,8 +154,8 @@ class Pairing:
                 row = await EnrolmentToken.get(sha256=digest(token))
                 bridge = await self._bridges.create(change, row.organization_id, asking.room, key)
                 _note_paired(change, bridge)
+                await guess.delete()
                 return bridge
-        self._guesses.count(remote, self._clock.monotonic())
         raise Forbidden("This enrolment token is not valid.", code="access_denied")
 
     # The admin's side.
@@ -166,7 +166,7 @@ class Pairing:
         Raises `NotFound` for a wrong, expired or another organization's code, `TooMany`.
         """
         by.require("bridges.admin")
-        self._limit(self._guesses, remote)
+        guess = await self._guesses.begin(remote)
         code = typed(user_code)
         request = None if code is None else await PairingRequest.get_or_none(user_code=code)
         if (
@@ -174,8 +174,8 @@ class Pairing:
             or request.expires_at <= self._clock.now()
             or request.organization_id not in (None, by.organization_id)
         ):
-            self._guesses.count(remote, self._clock.monotonic())
             raise NotFound("No bridge waits with this code. Codes live ten minutes.")
+        await self._guesses.succeeded(guess)
         return request
 
     async def decide(
@@ -244,11 +244,6 @@ class Pairing:
                 raise NotFound("Enrolment token not found")
             change.record(_event(by, "enrolment_token.deleted", {"id": token_id}))
             change.note(by, "enrolment_token.deleted", ("enrolment_token", token_id))
-
-    def _limit(self, tries: Tries, remote: str) -> None:
-        wait_s = tries.wait_s(remote, self._clock.monotonic())
-        if wait_s:
-            raise TooMany("Too many tries from this address.", retry_after_s=int(wait_s) + 1)
 
 
 def _key(asking: Asking) -> str:

@@ -1,5 +1,7 @@
 """Pairing: device codes (RFC 8628) with proof of key, and enrolment tokens."""
 
+import asyncio
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from api.bridges.models import Bridge
 from api.bridges.service import Bridges
 from api.errors import Conflict, Forbidden, Invalid, NotFound, Problem, TooMany
+from api.events.service import Ledger
 from api.pairing.models import PairingRequest
 from api.pairing.service import MAX_BAD_PROOFS, MAX_OPEN, Asking, Pairing, Started
 from api.principal import Principal, Role
@@ -152,6 +155,35 @@ async def test_guessing_codes_is_throttled(
         await pairing.look(admin, started.user_code, HERE)
     clock.advance(60)
     await pairing.look(admin, started.user_code, HERE)
+
+
+async def test_another_process_and_a_restart_count_the_same_tries(
+    pairing: Pairing,
+    asking: Asking,
+    admin: Principal,
+    bridges: Bridges,
+    ledger: Ledger,
+    clock: FakeClock,
+) -> None:
+    """Who is slowed down by one process is not let in by the next (safety S57)."""
+    started = await pairing.begin(asking, HERE)
+    for _ in range(10):
+        with pytest.raises(NotFound):
+            await Pairing(bridges, ledger, clock).look(admin, "AAAA-AAAA", HERE)
+    with pytest.raises(TooMany):
+        await Pairing(bridges, ledger, clock).look(admin, started.user_code, HERE)
+    found = await pairing.look(admin, started.user_code, "198.51.100.9")
+    assert found.state == "pending"
+
+
+async def test_guesses_at_the_same_moment_are_all_counted(
+    pairing: Pairing, admin: Principal
+) -> None:
+    """A burst gets no more tries than a row of them; right ones are not counted."""
+    answers = await asyncio.gather(
+        *(pairing.look(admin, "AAAA-AAAA", HERE) for _ in range(20)), return_exceptions=True
+    )
+    assert Counter(type(each) for each in answers) == {NotFound: 10, TooMany: 10}
 
 
 async def test_codes_are_not_made_without_end(pairing: Pairing, asking: Asking) -> None:
