@@ -163,7 +163,8 @@ def _operation_id(route: V1Route) -> str:
 
 def _description(doc: Doc) -> str:
     right = f"Needs the right `{doc.right}`." if doc.right else ""
-    return "\n\n".join(part for part in (doc.description, right) if part)
+    dry = "`X-Dry-Run: true` answers 200 with what it would do." if doc.dry_run else ""
+    return "\n\n".join(part for part in (doc.description, right, dry) if part)
 
 
 def _templated(path: str) -> str:

@@ -96,7 +96,11 @@ def codes_of(route: V1Route, doc: Doc) -> set[str]:
         missing = {f"{name}_not_found" for name in _ID.findall(route.path)}
         codes |= {"not_found", *(missing & PROBLEMS.keys())}
     if route.method not in _SAFE:
-        codes |= {"dry_run_unsupported", "csrf_failed"}
+        codes.add("csrf_failed")
+        if not doc.dry_run:
+            codes.add("dry_run_unsupported")
+        if not route.public:
+            codes |= {code for code in PROBLEMS if code.startswith("idempotency_")}
     if doc.body is not None or doc.form is not None:
         codes.add("too_large")
     return codes

@@ -32,7 +32,16 @@ stable, `detail` is for a person; where a body or query does not fit (422), `det
 what is wrong. There is no limit to the rate of ordinary use; logins and codes that are tried too
 often get 429 with `Retry-After`.
 
-`X-Dry-Run: true` on a route without a dry run answers 501 and changes nothing.
+## Asking twice, and asking first
+`Idempotency-Key` (1 to 255 characters, a new one for each thing to be done) on anything but `GET`:
+said again within 24 hours, the same request is not carried out again but answered as before, with
+`X-Idempotent-Replay: true`. Another request with the same key gets 409 `idempotency_conflict`; a
+first one that is still running `idempotency_in_progress`. Refusals free the key. Secrets are never
+kept, so the second `POST /tokens` gets `idempotency_uncacheable_success`. Forms with files take
+none (415).
+
+`X-Dry-Run: true` answers 200 `{"dry_run": true, "would_execute", "next_actions", "notes"}`, or the
+refusal that the call would get, and changes nothing. Routes without a dry run answer 501.
 
 ## What happens, as it happens
 The websocket `/ws` (and `/api/v1/ws`) sends JSON objects `{"type", "data"}`: `printer_telemetry`,

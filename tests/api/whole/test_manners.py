@@ -1,4 +1,4 @@
-"""What v1's clients count on in every call: dry runs, summaries, a full disk told apart."""
+"""What v1's clients count on in every call: refusals, summaries, a full disk told apart."""
 
 from typing import get_origin
 
@@ -10,16 +10,15 @@ from tests.fakes import databases
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_a_dry_run_does_nothing(whole: Whole) -> None:
+async def test_what_has_no_dry_run_says_so(whole: Whole) -> None:
     """501 dry_run_unsupported instead of the real thing (v1 1.7); reading ignores the header."""
     before = await whole.rows()
     dry = {"X-Dry-Run": "true"}
     for method, path in (
-        *(("POST", "/api/v1/jobs"), ("POST", "/api/v1/printers/1/queue/hold")),
+        *(("POST", "/api/v1/printers"), ("POST", "/api/v1/models")),
         *(("DELETE", "/api/v1/printers/1"), ("PATCH", "/api/v1/printers/1")),
     ):
-        body = {"item_name": "j", "name": "n"}
-        answer = await whole.ask("admin", method, path, headers=dry, json=body)
+        answer = await whole.ask("admin", method, path, headers=dry, json={"name": "n"})
         assert answer.status_code == 501, path
         assert answer.json()["error"]["code"] == "dry_run_unsupported"
     assert (await whole.ask("admin", "GET", "/api/v1/jobs", headers=dry)).status_code == 200
