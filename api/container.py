@@ -23,7 +23,7 @@ from hypercorn.asyncio import run as hypercorn_run
 from hypercorn.asyncio import serve
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.config import Config
-from hypercorn.events import Event, RawData, Updated
+from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol import h11, ws_stream
 from hypercorn.protocol.events import StreamClosed
 from hypercorn.protocol.ws_stream import WSStream
@@ -49,6 +49,7 @@ BACKLOG = 2048
 GRACEFUL_S = 3.0
 KEEP_ALIVE_S = 30.0
 KEEP_ALIVE_REQUESTS = 1_000_000
+READ_BYTES = 256 * 1024  # at a time: what a read costs does not depend on how much it brings
 STALLED_S = 30.0  # a client that takes no byte of an answer for this long is gone
 MAX_MESSAGE_BYTES = 256 * 1024  # of a websocket, before it is refused by the server itself
 
@@ -301,7 +302,11 @@ class _PromptServer(TCPServer):
         return self._idle_since + self.config.keep_alive_timeout - self.loop.time()
 
     async def _read_data(self) -> None:
-        await super()._read_data()
+        with suppress(OSError):
+            while not self.reader.at_eof():
+                data = await self.reader.read(READ_BYTES)
+                await self.protocol.handle(RawData(data))
+        await self.protocol.handle(Closed())
         await self.idle_task.stop()
 
 

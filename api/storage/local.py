@@ -14,7 +14,7 @@ import secrets
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -24,6 +24,7 @@ from api.storage.protocol import Offer, Watch, Written
 
 BATCH_BYTES = 1024 * 1024  # a hop to a thread costs as much as hashing 100 KB
 READ_BYTES = 256 * 1024
+SETTLE_BYTES = 8 * BATCH_BYTES  # are flushed to the disk while more come, so that the end is near
 ABANDONED_S = 24 * 3600.0  # a draft older than this belongs to a process that died
 _KEY = re.compile(r"[a-z0-9-]+(?:/[a-z0-9-]+)*")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -132,6 +133,8 @@ class LocalDraft:
         self._filled_bytes = 0
         self._spare: memoryview | None = None  # made when one buffer is not enough
         self._writing: asyncio.Future[None] | None = None
+        self._settling: asyncio.Future[None] | None = None
+        self._settled_bytes = 0  # or on their way
         self._error: OSError | None = None
         self._size_bytes = 0
         self._sha256 = hashlib.sha256()
@@ -166,8 +169,9 @@ class LocalDraft:
 
     async def discard(self) -> None:
         """Close it, and remove it where it was not kept."""
-        if self._writing is not None:
-            await asyncio.wait([self._writing])
+        underway = [each for each in (self._writing, self._settling) if each is not None]
+        if underway:
+            await asyncio.wait(underway)
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
@@ -193,6 +197,9 @@ class LocalDraft:
         loop = asyncio.get_running_loop()
         self._writing = loop.run_in_executor(None, self._flush, full[: self._filled_bytes])
         self._filled_bytes = 0
+        if self._size_bytes - self._settled_bytes >= SETTLE_BYTES and not self._is_settling():
+            self._settled_bytes = self._size_bytes
+            self._settling = loop.run_in_executor(None, self._settle)
 
     async def _written(self) -> None:
         """What was handed over is in the file. Raises `Unavailable` when it is not."""
@@ -216,6 +223,14 @@ class LocalDraft:
         self._size_bytes += len(batch)
         while batch:
             batch = batch[self._file.write(batch) :]
+
+    def _is_settling(self) -> bool:
+        return self._settling is not None and not self._settling.done()
+
+    def _settle(self) -> None:
+        """Beside the next writes; what goes wrong here is said by the flush at the end."""
+        with suppress(OSError):
+            os.fdatasync(self._file.fileno())
 
     def _sync(self) -> None:
         os.fsync(self._file.fileno())
