@@ -67,6 +67,7 @@ class Commands:
     ) -> None:
         self.plugged_at: str | None = None
         self.autoconnect = False
+        self._asked = False  # a person did, for the connection that is being made
         self._device = device
         self._lifecycle = lifecycle
         self._answer = answer
@@ -119,6 +120,11 @@ class Commands:
             self._connecting = []
             for token in waiting:
                 self._finish(token, Verdict.FAILED, "connect_failed", reason)
+
+    def was_asked(self) -> bool:
+        """Whether a person has asked for the connection that has just been made; once."""
+        asked, self._asked = self._asked, False
+        return asked
 
     def used(self, grant: str) -> None:
         """The attempt *grant* has been started, here or in an earlier life."""
@@ -197,6 +203,7 @@ class Commands:
         if state in CONNECTED:
             return True
         self._connecting.append(token)
+        self._asked = True
         self.autoconnect = self._device.printer.config.enabled
         if state is not _S.CONNECTING:
             self._device.open(self.plugged_at, now)

@@ -39,6 +39,7 @@ from bridge.gcode.happenings import (
 from bridge.sender import comeback, memory
 from bridge.sender.adoption import Adoption
 from bridge.sender.blackbox import BlackBox
+from bridge.sender.board import KnownBoard
 from bridge.sender.commands import Commands
 from bridge.sender.device import Device
 from bridge.sender.eventlog import EventLog
@@ -70,6 +71,7 @@ class Service:
         self._memory_path = state_path(socket)
         self._box = BlackBox(state_dir / "blackbox" / f"printer-{printer}")
         self._box_problem: str | None = None
+        self._board = KnownBoard(state_dir / "boards" / f"printer-{printer}.json")
         self._journal = _journal_at(lines_path(socket))
         self._device = Device(
             PrinterConfig(id=printer, slug="", name="", port_id="", enabled=False),
@@ -128,6 +130,7 @@ class Service:
                 self._fact(
                     Firmware(name=name, uuid=uuid, machine=machine, capabilities=capabilities), now
                 )
+                self._recognise(uuid, now)
             case CardListed():
                 self._fact(_card_seen(happening), now)
             case OrderDone(token=token) | OrderLost(token=token) if token == _COOL:
@@ -177,6 +180,19 @@ class Service:
         if moved.state is _S.HALTED or moved.previous is _S.HALTED:
             halted = moved.reason if moved.state is _S.HALTED else None
             self._save(Memory(halted=halted, running=self._memory.running))
+
+    def _recognise(self, uuid: str | None, now: float) -> None:
+        """A board that is not this printer's is let go before a line of a job reaches it."""
+        printer, asked = self._device.printer, self._commands.was_asked()
+        try:
+            problem = self._board.stranger(printer.config.port_id, uuid, asked=asked)
+        except OSError as error:
+            _complain(f"cannot keep which board this printer has: {error}")
+            return
+        if problem is not None:
+            self._commands.autoconnect = False
+            self._fact(Alarm(code="wrong_printer", text=problem), now)
+            printer.lost(problem, now)
 
     def _attempt_moved(self, moved: AttemptMoved, now: float) -> None:
         self._fact(

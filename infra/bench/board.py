@@ -1,8 +1,8 @@
 """The board that the benchmark's hosts print to: a minimal responder on a pty, in its own process.
 
-It answers every line with `ok` when its scenario says so, see `infra.bench.sender`. A board does not
-compete for this computer: it runs in real time where that is allowed, and its clock stands still
-while it waits for a CPU.
+It answers every line with `ok` when its scenario says so, see `infra.bench.sender`. A board does
+not compete for this computer: it runs in real time where that is allowed, and its clock stands
+still while it waits for a CPU.
 """
 
 import json

@@ -2,8 +2,8 @@
 
     python -m infra.bench.serving PORT FILE
 
-prints FILE and ends, and leaves what it has written beside FILE. The process is the sender's own, so
-that what it costs can be measured; its owner is a child that looks at nothing but the end.
+prints FILE and ends, and leaves what it has written beside FILE. The process is the sender's own,
+so that what it costs can be measured; its owner is a child that looks at nothing but the end.
 """
 
 import hashlib

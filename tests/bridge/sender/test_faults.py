@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.control.messages import Configure, SetTargets, Status, Verdict
+from bridge.control.messages import Configure, Connect, SetTargets, Status, Verdict
 from schemas.jobs import AttemptState
 from schemas.printer import PrinterConfig, PrinterState
 from tests.fakes.owner import CUBE, Owner, Processes, commands_of
@@ -124,6 +124,26 @@ def test_a_printer_comes_back_under_another_name(processes: Processes) -> None:
     owner.listen(1.0)
     late = printer.printed()
     assert late[-2:] == [b"M104 S0", b"M140 S0"]
+
+
+def test_another_printer_at_the_same_port_gets_no_job(processes: Processes) -> None:
+    """safety M18: told, not connected, also by the sender's next life, until a person says so."""
+    printer = processes.simulator("--speed", "0", name="mine")
+    sender = processes.sender()
+    owner = processes.owner(sender, 1)
+    owner.connect(printer.link)
+    sender.kill()
+    stranger = processes.simulator("--speed", "0", name="yours")
+    owner = processes.owner(processes.sender(), 2)
+    config = PrinterConfig(id=7, slug="p", name="p", port_id="path:x")
+    owner.ask(Configure(id="swapped", config=config, device=str(stranger.link)))
+    assert "another board" in owner.alarm("wrong_printer").text
+    owner.state(_S.ERROR)
+    assert owner.start().code == "printer_not_operational"
+    assert stranger.printed() == []
+    assert owner.ask(Connect(id="mine now")).verdict is Verdict.DONE
+    owner.start()
+    owner.attempt(_A.COMPLETED)
 
 
 def test_heat_without_a_job_does_not_outlive_a_killed_sender(processes: Processes) -> None:
