@@ -197,7 +197,7 @@ class Application:
         self.readiness = Readiness(self.rooms.storage.check)
         self.quart = _Quart("gantry", static_folder=None)
         self.quart.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-        self.v1 = V1(self.quart, self.rooms.accounts)
+        self.v1 = V1(self.quart, self.rooms.accounts, settings.public_url)
         idempotency = Idempotency(self.rooms.ledger, self.clock)
         self.v1.replay_with(IdempotentRequests(idempotency))
         self.octoprint = _register(self.quart, self.v1, self.rooms, settings, self.readiness)

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from quart import Quart, Response, g, request
 from werkzeug.exceptions import HTTPException
@@ -19,12 +18,15 @@ from api.describe import Doc
 from api.dry_run import rehearsed
 from api.errors import Forbidden, NotAuthenticated, NotFound, Problem
 from api.events.service import asked_from
+from api.hosts import OwnHosts
 from api.http import MAX_ID, Unprocessable, check_query, json_answer, remote_address, truthy
 from api.principal import Principal
 
 PREFIXES = ("/api/v1", "/api")
 SESSION_COOKIE = "session"
 SAFE = ("GET", "HEAD", "OPTIONS")
+#: Whoever watches over this process may not know its name.
+_ANY_HOST = ("/health", "/health/ready")
 _NO_CONTENT = 204
 
 #: The dialect's headers; what shows pages sets its own policy.
@@ -77,8 +79,10 @@ class V1Route:
 class V1:
     """Where rooms declare their v1 routes."""
 
-    def __init__(self, app: Quart, authenticator: Authenticator) -> None:
+    def __init__(self, app: Quart, authenticator: Authenticator, public_url: str = "") -> None:
+        """*public_url*: what the server is called, if it was told (`api.hosts`)."""
         self._app = app
+        self._hosts = OwnHosts(public_url)
         self.authenticator = authenticator
         self._replays: Replays | None = None
         self.declared: list[V1Route] = []
@@ -117,6 +121,7 @@ class V1:
         async def answered(**parameters: Any) -> Response:
             asked_from.set(remote_address())
             try:
+                self._check_host()
                 if not public:
                     g.principal = await self.authenticate()
                     if doc.right is not None:  # nobody learns more before who may not ask at all
@@ -135,6 +140,15 @@ class V1:
 
         return view
 
+    def _check_host(self) -> None:
+        """Raises `Problem` for a request that was meant for another server (safety S06)."""
+        if not self._hosts.take(request.host) and not request.path.endswith(_ANY_HOST):
+            raise Problem(
+                "This server has another name; it answers at its public address "
+                "(GANTRY_PUBLIC_URL).",
+                code="bad_request",
+            )
+
     async def authenticate(self) -> Principal:
         """The caller of this request. Raises `NotAuthenticated` or `Forbidden` (foreign origin)."""
         explicit = explicit_secret()
@@ -144,7 +158,7 @@ class V1:
         if len(cookies) != 1 or not cookies[0]:
             raise NotAuthenticated("Not authenticated")
         if request.method not in SAFE:
-            check_origin()
+            check_origin(self._hosts)
         return await self.authenticator.authenticate(cookies[0])
 
 
@@ -181,13 +195,13 @@ def explicit_secret() -> str | None:
     return request.headers.get("X-API-Key")
 
 
-def check_origin() -> None:
+def check_origin(hosts: OwnHosts) -> None:
     """A cookie's unsafe request must come from our own pages. Raises `Forbidden`."""
     origin = request.headers.get("Origin")
     if origin is None:
         if request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none"):
             return
-    elif urlsplit(origin).netloc == request.host:
+    elif hosts.is_own_page(origin, request.host):
         return
     raise Forbidden("This request comes from another site.", code="csrf_failed")
 

@@ -30,6 +30,7 @@ from api.accounts.service import WS_TICKET_LIFE, Accounts, CameWith, Login
 from api.accounts.views import session_view, token_view
 from api.config import Settings
 from api.describe import Doc
+from api.hosts import OwnHosts
 from api.http import (
     MAX_BODY_BYTES,
     Unprocessable,
@@ -155,7 +156,7 @@ class AccountRoutes:
 
     async def setup_admin(self) -> Response:
         """Make the first admin; once, and not from another site."""
-        check_origin()
+        check_origin(OwnHosts(self._settings.public_url))
         body = await json_body(SetupBody)
         given = request.headers.get("X-Setup-Token", body.setup_token)
         await self._accounts.check_setup_token(given)
@@ -171,7 +172,7 @@ class AccountRoutes:
 
     async def login(self) -> Response:
         """A session for a name and a password, as JSON or as a form; not from another site."""
-        check_origin()
+        check_origin(OwnHosts(self._settings.public_url))
         body = await _login_body()
         agent = request.headers.get("User-Agent", "")
         cookies = request.cookies.getlist(SESSION_COOKIE)

@@ -23,7 +23,14 @@ from tests.fakes import databases
 
 BASE = "http://farm.local:5000"
 GCODE = b"; made by hand\nG28\nM104 S200\nG1 X10 F600\nG1 X20\nM84\n"
-TABLES_THAT_MOVE = ("credential", "login_attempt", "sqlite_sequence", "replica", "outbox")
+TABLES_THAT_MOVE = (
+    "credential",
+    "login_attempt",
+    "sqlite_sequence",
+    "replica",
+    "outbox",
+    "pairing_try",
+)
 
 
 @dataclass(frozen=True)
