@@ -10,11 +10,12 @@ from typing import Any
 from quart import Response, request
 
 from api.commands.control import AIMS
-from api.errors import Conflict, Invalid, NotFound
+from api.errors import Conflict, Invalid
 from api.http import truthy
 from api.jobs.service import Jobs
 from api.octoprint import moves
 from api.octoprint.body import json_object
+from api.octoprint.card_document import is_ready, state_text
 from api.octoprint.hot import HotReads
 from api.octoprint.orders import Orders
 from api.octoprint.pool_document import pool_printer_document
@@ -65,8 +66,6 @@ class Control:
             Route("POST", "/api/printer/printhead", self.head, move),
             Route("POST", "/api/printer/command", self.terminal, move),
             Route("GET", "/api/printer/command/custom", self.custom_controls, see),
-            Route("GET", "/api/printer/sd", self.card, see),
-            Route("POST", "/api/printer/sd", self.card, move),
             Route("GET", "/api/printer/error", self.error, see),
         )
 
@@ -84,7 +83,14 @@ class Control:
             return _not_operational()
         exclude = request.args.get("exclude", "").split(",")
         profile, offsets_c = self._profile(visit), await self._offsets(visit)
-        document = printer_document(live, profile, offsets_c, exclude)
+        document = printer_document(
+            live,
+            profile,
+            offsets_c,
+            exclude,
+            text=state_text(live),
+            sd_ready=is_ready(visit.printer, live),
+        )
         if "temperature" in document:
             self._add_history(visit, document["temperature"], heaters(profile))
         return answer(document)
@@ -143,11 +149,6 @@ class Control:
             return answer({"error": "", "reason": ""})
         text = live.error or visit.printer.state_reason or LOOKS[live.state].text
         return answer({"error": text, "reason": live.state, "consequence": "", "logs": []})
-
-    async def card(self, visit: Visit) -> Response:
-        """There is no card to print from."""
-        del visit
-        raise NotFound("SD support is disabled")
 
     # Moving and heating.
 

@@ -12,6 +12,7 @@ from quart import Quart, Response, request
 from werkzeug.exceptions import HTTPException
 
 from api.accounts.service import Accounts
+from api.commands.machine import Machine
 from api.commands.service import Commands
 from api.config import Settings
 from api.errors import Problem
@@ -42,12 +43,14 @@ from api.octoprint.orders import Orders
 from api.octoprint.pool_face import PoolFace
 from api.octoprint.preferences import PreferencesStore
 from api.octoprint.profiles import ProfileFace
+from api.octoprint.prompt import PromptFace
 from api.octoprint.push import Push, PushEndpoint, PushRooms
 from api.octoprint.push_http import PushRequests
 from api.octoprint.push_requests import OpenRequests
 from api.octoprint.push_routes import PushRoutes
 from api.octoprint.push_stage import Stages
 from api.octoprint.route import Route
+from api.octoprint.sdcard import SdCard
 from api.octoprint.settings import SettingsFace
 from api.octoprint.sign_in import SignIn
 from api.octoprint.thumbnails import Thumbnails
@@ -137,9 +140,11 @@ class OctoPrintFace:
         pools = PoolFace(rooms.pools, rooms.jobs, rooms.files, rooms.telemetry)
         profiles = ProfileFace(rooms.printers, pools, store)
         settings_face = SettingsFace(rooms.accounts, rooms.printers, rooms.pools, store, self._cors)
-        jobs = JobFace(rooms.jobs, orders, hot, pools)
+        machine = Machine(rooms.printers, rooms.commands, rooms.jobs.control, rooms.telemetry)
+        card = SdCard(machine, orders, hot)
+        jobs = JobFace(rooms.jobs, orders, hot, pools, card=card)
         data_dir = settings.data_dir.absolute()
-        files = FileStore(rooms.files, rooms.accounts, hot, pools, data_dir)
+        files = FileStore(rooms.files, rooms.accounts, hot, pools, card=card, data_dir=data_dir)
         upload = Upload(
             rooms.files, self._visitors, files, jobs, hot=hot, max_bytes=settings.max_upload_bytes
         )
@@ -151,10 +156,12 @@ class OctoPrintFace:
             *Access(rooms.accounts, self._visitors).routes(),
             *files.routes(),
             *upload.routes(),
-            *FileCommands(rooms.files, rooms.analyst, files, jobs, hot).routes(),
+            *FileCommands(rooms.files, rooms.analyst, files, jobs, hot=hot, card=card).routes(),
             *Thumbnails(rooms.files).routes(),
             *Downloads(rooms.files).routes(),
             *Control(rooms.jobs, orders, hot, pools, store).routes(),
+            *card.routes(),
+            *PromptFace(machine, orders).routes(),
             *connection.routes(),
             *settings_face.routes(),
             *profiles.routes(),

@@ -10,11 +10,13 @@ from api.files.analyst import Analyst
 from api.files.names import clean_path, extension, join
 from api.files.service import Files, TreeName
 from api.octoprint.body import json_object
+from api.octoprint.card_document import ORIGIN
 from api.octoprint.file_document import refs
 from api.octoprint.file_store import MACHINE_CODE, FileStore, check_local
 from api.octoprint.hot import HotReads
 from api.octoprint.job import JobFace
 from api.octoprint.route import Route
+from api.octoprint.sdcard import SdCard
 from api.octoprint.states import LOOKS
 from api.octoprint.visitor import Visit, require
 from api.octoprint.wire import answer, done, plain
@@ -29,8 +31,16 @@ class FileCommands:
     """What can be done with one file or folder."""
 
     def __init__(
-        self, files: Files, analyst: Analyst, store: FileStore, jobs: JobFace, hot: HotReads
+        self,
+        files: Files,
+        analyst: Analyst,
+        store: FileStore,
+        jobs: JobFace,
+        *,
+        hot: HotReads,
+        card: SdCard,
     ) -> None:
+        self._card = card
         self._files = files
         self._analyst = analyst
         self._store = store
@@ -55,6 +65,8 @@ class FileCommands:
     async def command(self, visit: Visit, origin: str, path: str) -> Response:
         """`POST /api/files/{origin}/{path}`."""
         body = await json_object()
+        if origin == ORIGIN:
+            return await self._card.file_command(visit, path, body)
         check_local(origin)
         command = body.get("command")
         if not isinstance(command, str) or command not in self._commands:

@@ -18,10 +18,12 @@ from api.files.service import Blob, Files, TreeName
 from api.http import truthy
 from api.jobs.outcomes import Outcome, outcomes
 from api.octoprint.body import json_object
+from api.octoprint.card_document import ORIGIN
 from api.octoprint.file_document import Named, entry, listing
 from api.octoprint.hot import HotReads
 from api.octoprint.pool_face import PoolFace
 from api.octoprint.route import Route
+from api.octoprint.sdcard import SdCard
 from api.octoprint.visitor import Visit
 from api.octoprint.wire import Validators, answer, done
 from api.principal import system
@@ -33,13 +35,21 @@ class FileStore:
     """What lies in a printer's tree."""
 
     def __init__(
-        self, files: Files, accounts: Accounts, hot: HotReads, pools: PoolFace, data_dir: Path
+        self,
+        files: Files,
+        accounts: Accounts,
+        hot: HotReads,
+        pools: PoolFace,
+        *,
+        card: SdCard,
+        data_dir: Path,
     ) -> None:
         self._files = files
         self._accounts = accounts
         self._hot = hot
         self._pools = pools
         self._data_dir = data_dir
+        self._card = card
         self._validators = Validators()
 
     def routes(self) -> tuple[Route, ...]:
@@ -56,21 +66,24 @@ class FileStore:
     # Looking.
 
     async def everything(self, visit: Visit) -> Response:
-        """`GET /api/files`: what is on the farm's disk; there is no card."""
-        return await self.origin(visit, "local")
+        """`GET /api/files`: what is on the farm's disk and on the printer's card."""
+        return await self._listed(visit, self._card.entries(visit))
 
     async def origin(self, visit: Visit, origin: str) -> Response:
-        """One place of files: local, or the card that is always empty."""
-        if origin == "sdcard":
-            return answer({"files": []})
+        """One place of files: local, or the card."""
+        if origin == ORIGIN:
+            return answer({"files": self._card.entries(visit)})
         check_local(origin)
+        return await self._listed(visit, [])
+
+    async def _listed(self, visit: Visit, more: list[dict[str, Any]]) -> Response:
         recursive = truthy(request.args.get("recursive"))
         base = visit.place.base
         names = await self._named(visit)
         files = listing(names, base, recursive=recursive)
         usage = shutil.disk_usage(self._data_dir)
         document = {
-            "files": _filtered(files, request.args.get("filter")),
+            "files": _filtered([*files, *more], request.args.get("filter")),
             "free": usage.free,
             "total": usage.total,
         }
@@ -78,6 +91,8 @@ class FileStore:
 
     async def one(self, visit: Visit, origin: str, path: str) -> Response:
         """One file or folder."""
+        if origin == ORIGIN:
+            return answer(self._card.entry(visit, path))
         check_local(origin)
         row = await self._files.name(visit.by, visit.tree, path)
         below = await self._files.names(visit.by, visit.tree, path) if row.is_folder else []
@@ -124,6 +139,8 @@ class FileStore:
 
     async def delete(self, visit: Visit, origin: str, path: str) -> Response:
         """Remove a name, a folder with all in it; not what is being printed."""
+        if origin == ORIGIN:
+            return await self._card.delete(visit, path)
         check_local(origin)
         row = await self._files.name(visit.by, visit.tree, path)
         await self.check_unused(visit, row.path)

@@ -15,6 +15,13 @@ from api.errors import NotFound
 from api.files.service import Files, Tree
 from api.jobs.outcomes import Outcome, outcomes
 from api.jobs.service import Attempt, Job, Jobs
+from api.octoprint.card_document import (
+    ORIGIN,
+    card_file,
+    is_ready,
+    prints_from_card,
+    state_text,
+)
 from api.octoprint.job_document import (
     JobFile,
     finished_document,
@@ -79,7 +86,15 @@ class HotReads:
                 profile = self.printers.profile(printer)
                 tree = Tree.of_printer(printer.id)
                 offsets_c = (await self.store.of(tree.key)).offsets_c
-                kept.printer = encode(printer_document(live, profile, offsets_c))
+                kept.printer = encode(
+                    printer_document(
+                        live,
+                        profile,
+                        offsets_c,
+                        text=state_text(live),
+                        sd_ready=is_ready(printer, live),
+                    )
+                )
             kept.has_printer = True
         return kept.printer
 
@@ -99,6 +114,8 @@ class HotReads:
 
     async def _job(self, printer: Printer) -> dict[str, Any]:
         live = picture(self.telemetry, printer)
+        if prints_from_card(live):
+            return self._card_job(printer, live)
         shown = await self.shown(printer)
         return job_document(
             live.state,
@@ -106,6 +123,18 @@ class HotReads:
             _progress(shown, live),
             ever_selected=printer.selected_file is not None or shown.attempt is not None,
             error=live.error,
+        )
+
+    @staticmethod
+    def _card_job(printer: Printer, live: Live) -> dict[str, Any]:
+        """What the printer prints from its own card."""
+        return job_document(
+            live.state,
+            card_file(printer, live.file_name) if live.file_name else None,
+            progress_document(live.progress),
+            ever_selected=True,
+            error=live.error,
+            text=state_text(live),
         )
 
     async def shown(self, printer: Printer) -> Shown:
@@ -125,16 +154,20 @@ class HotReads:
         file = await self._printed(printer, job)
         return Shown(file, job.file_path or None, attempt, is_running)
 
-    async def select(self, printer: Printer, path: str | None) -> None:
+    async def select(self, printer: Printer, path: str | None, origin: str = "local") -> None:
         """Remember *path* as selected until the next print; None: nothing is."""
         last = await self.jobs.last_on(printer.id)
         after = last[1].grant if last else None
         by = system(printer.organization_id)
-        await self.printers.select_file(by, printer.id, {"path": path, "after": after})
+        await self.printers.select_file(
+            by, printer.id, {"path": path, "after": after, "origin": origin}
+        )
 
     async def _selected(self, printer: Printer, selection: dict[str, Any] | None) -> JobFile | None:
         if not selection or not selection.get("path"):
             return None
+        if selection.get("origin") == ORIGIN:
+            return card_file(printer, selection["path"])
         return await self._named(printer, selection["path"])
 
     async def _printed(self, printer: Printer, job: Job) -> JobFile | None:
@@ -202,7 +235,7 @@ def _progress(shown: Shown, live: Live) -> dict[str, Any]:
         return progress_document(None)
     stored = _stored(attempt)
     seconds = stored.print_time_s if stored else _between(attempt.started_at, attempt.ended_at)
-    return finished_document(shown.file.size_bytes, seconds, origin)
+    return finished_document(shown.file.size_bytes or 0, seconds, origin)
 
 
 def _stored(attempt: Attempt) -> Progress | None:

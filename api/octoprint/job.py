@@ -10,11 +10,13 @@ from api.errors import Conflict, Invalid, Problem, Unavailable
 from api.files.service import Blob, TreeName
 from api.jobs.service import Job, Jobs, NewJob
 from api.octoprint.body import json_object
+from api.octoprint.card_document import ORIGIN
 from api.octoprint.hot import HotReads
 from api.octoprint.orders import Orders
 from api.octoprint.pool_document import pool_job_document
 from api.octoprint.pool_face import SOURCE, PoolFace
 from api.octoprint.route import Route
+from api.octoprint.sdcard import SdCard
 from api.octoprint.states import LOOKS
 from api.octoprint.visitor import Visit, require
 from api.octoprint.wire import answer, done
@@ -39,7 +41,10 @@ Body = dict[str, Any]
 class JobFace:
     """The job of one printer."""
 
-    def __init__(self, jobs: Jobs, orders: Orders, hot: HotReads, pools: PoolFace) -> None:
+    def __init__(
+        self, jobs: Jobs, orders: Orders, hot: HotReads, pools: PoolFace, *, card: SdCard
+    ) -> None:
+        self._card = card
         self._jobs = jobs
         self._pools = pools
         self._orders = orders
@@ -85,7 +90,9 @@ class JobFace:
         if LOOKS[self.live(visit).state].active:
             raise Conflict("Printer already has an active print job", code="printer_busy")
         shown = await self._hot.shown(visit.printer)
-        if shown.file is not None:
+        if shown.file is not None and shown.file.origin == ORIGIN:
+            await self._card.start(visit, shown.file.path)
+        elif shown.file is not None:
             new = _new_job(visit.printer.id, shown.file.path, shown.file.blob_id)
             await self._start_now(visit, new)
 

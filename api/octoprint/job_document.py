@@ -26,12 +26,13 @@ class JobFile:
     *outcome*: how its prints here went; None when there were none.
     """
 
-    blob_id: int
+    blob_id: int | None
     name: str
     path: str
     display: str
-    size_bytes: int
-    uploaded_at: datetime
+    size_bytes: int | None
+    uploaded_at: datetime | None
+    origin: str = "local"
     user: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     outcome: Outcome | None = None
@@ -75,12 +76,15 @@ def job_document(
     *,
     ever_selected: bool,
     error: str | None,
+    text: str | None = None,
 ) -> dict[str, Any]:
-    """`GET /api/job`. *ever_selected*: an empty selection looks different before the first one."""
+    """`GET /api/job`. *ever_selected*: an empty selection looks different before the first one.
+    *text* of the state, where it is another than usual.
+    """
     document = {
         "job": _file_part(file, ever_selected=ever_selected),
         "progress": progress,
-        "state": LOOKS[state].text,
+        "state": text or LOOKS[state].text,
     }
     if error:
         document["error"] = error
@@ -94,9 +98,9 @@ def _file_part(file: JobFile | None, *, ever_selected: bool) -> dict[str, Any]:
                 "name": file.name,
                 "path": file.path,
                 "display": file.display,
-                "origin": "local",
+                "origin": file.origin,
                 "size": file.size_bytes,
-                "date": int(file.uploaded_at.timestamp()),
+                "date": int(file.uploaded_at.timestamp()) if file.uploaded_at else None,
             },
             "estimatedPrintTime": file.facts.get("estimated_s"),
             "averagePrintTime": file.outcome.average_s if file.outcome else None,

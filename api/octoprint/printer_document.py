@@ -33,10 +33,13 @@ def temperatures(
     }
 
 
-def state_document(state: PrinterState, error: str | None) -> dict[str, Any]:
-    """`state`: text, flags, and the error text ("" for none)."""
+def state_document(
+    state: PrinterState, error: str | None, *, text: str | None = None, sd_ready: bool = False
+) -> dict[str, Any]:
+    """`state`: text (the usual one without *text*), flags, and the error text ("" for none)."""
     look = LOOKS[state]
-    return {"text": look.text, "flags": look.flags, "error": error or ""}
+    flags = {**look.flags, "sdReady": sd_ready}
+    return {"text": text or look.text, "flags": flags, "error": error or ""}
 
 
 def history_document(readings: Sequence[Reading], names: Sequence[str]) -> list[dict[str, Any]]:
@@ -60,12 +63,15 @@ def printer_document(
     profile: Profile,
     offsets_c: Mapping[str, float] | None = None,
     exclude: Collection[str] = (),
+    *,
+    text: str | None = None,
+    sd_ready: bool = False,
 ) -> dict[str, Any]:
     """`GET /api/printer` of an operational printer, without the keys in *exclude*."""
     document = {
         "temperature": temperatures(live, profile, offsets_c),
-        "sd": {"ready": False},
-        "state": state_document(live.state, live.error),
+        "sd": {"ready": sd_ready},
+        "state": state_document(live.state, live.error, text=text, sd_ready=sd_ready),
     }
     return {key: value for key, value in document.items() if key not in exclude}
 

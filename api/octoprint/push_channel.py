@@ -19,11 +19,12 @@ from api.errors import NotFound
 from api.events.history import Event
 from api.feed.hub import Hub
 from api.octoprint import push_document as document
+from api.octoprint.prompt import PLUGIN, prompt_message
 from api.octoprint.push_document import Picture
 from api.octoprint.push_stage import Stage
 from api.octoprint.push_words import MARKINGS, MESSAGES, Scene, file_payload, state_messages
 from api.octoprint.states import LOOKS
-from schemas.printer import PrinterState
+from schemas.printer import PrinterState, Prompt
 
 RING = 500  # messages that a client may be behind
 KEPT = 120  # temperatures that a throttled client may catch up on, and markings
@@ -51,6 +52,7 @@ class Message:
     kind: str
     printer_id: int | None
     text: str
+    is_plugin: bool = False  # then *name* is the plugin's
 
 
 class Tail:
@@ -221,9 +223,16 @@ class Channel:
             self.samples.put(document.temps_item(picture.temps, at_s))
         if picture.z_mm != old.z_mm:
             self._say("ZChange", "printer.z", {"new": picture.z_mm, "old": old.z_mm})
+        if picture.prompt != old.prompt:
+            self._ask(picture.prompt)
         if file_payload(picture) != file_payload(old):
             self._select(picture)
         return True
+
+    def _ask(self, prompt: Prompt | None) -> None:
+        text = document.plugin(PLUGIN, prompt_message(prompt))
+        kind, at = "printer.prompt", self._stage.printer_id
+        self._put(Message(PLUGIN, kind, at, text, is_plugin=True))
 
     def _select(self, picture: Picture) -> None:
         payload = file_payload(picture)
@@ -266,11 +275,14 @@ class Channel:
 
     def _say(self, name: str, kind: str, payload: Any) -> None:
         text = document.event(name, payload)
-        self._ring.append(Message(name, kind, self._stage.printer_id, text))
+        self._put(Message(name, kind, self._stage.printer_id, text))
         if name in MARKINGS:
             kind_of_marking, label = MARKINGS[name]
             at_s = int(self._clock.now().timestamp())
             self.markings.put({"type": kind_of_marking, "label": label, "time": at_s})
+
+    def _put(self, message: Message) -> None:
+        self._ring.append(message)
         if len(self._ring) > 2 * RING:
             self.start_place += RING
             del self._ring[:RING]

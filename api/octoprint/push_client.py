@@ -202,7 +202,9 @@ class PushClient:
         self._samples, self._markings = channel.samples.end, channel.markings.end
 
     def _hears(self, by: Principal, message: Message) -> bool:
-        wanted = self._wants.wants_event(message.name)
+        wants = self._wants
+        ask = wants.wants_plugin if message.is_plugin else wants.wants_event
+        wanted = ask(message.name)
         return wanted and hears(by, message.kind, message.printer_id)
 
     def _sees_state(self, by: Principal) -> bool:

@@ -15,7 +15,7 @@ from api import VERSION
 from api.octoprint.permissions import permissions_of
 from api.octoprint.sign_in import OCTOPRINT_VERSION
 from api.principal import Principal
-from schemas.printer import PrinterState, Temperature
+from schemas.printer import PrinterState, Prompt, Temperature
 
 #: Changes with the version, so that clients load again what they keep of this server.
 _PLUGIN_HASH = hashlib.sha256(f"gantry {VERSION}".encode()).hexdigest()[:32]
@@ -34,6 +34,7 @@ class Picture:
     z_mm: float | None = None
     resends: int = 0
     lines_sent: int = 0
+    prompt: Prompt | None = None
     port: str | None = None
     baud: int | None = None
 

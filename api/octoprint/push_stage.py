@@ -9,6 +9,7 @@ import orjson
 from api.errors import NotFound
 from api.events.history import Event
 from api.files.service import Tree
+from api.octoprint.card_document import is_ready, state_text
 from api.octoprint.hot import HotReads
 from api.octoprint.orders import picture
 from api.octoprint.pool_document import pool_job_document
@@ -20,7 +21,7 @@ from api.octoprint.visitor import Visit
 from api.pools.service import Pool, Pools
 from api.principal import system
 from api.printers.service import Printer
-from schemas.printer import Temperature
+from schemas.printer import Live, Temperature
 
 _UNKNOWN = Temperature(None, None)
 
@@ -75,11 +76,12 @@ class PrinterStage:
             temps = {name: live.temps.get(name, _UNKNOWN) for name in names}
         return Picture(
             state=live.state,
-            document={**job, "state": state_document(live.state, live.error)},
+            document={**job, "state": _state(row, live)},
             temps=temps,
             z_mm=live.z_mm,
             resends=live.resends,
             lines_sent=live.lines_sent,
+            prompt=live.prompt,
             port=live.port or row.port_id,
             baud=live.baud or row.baud or None,
         )
@@ -92,6 +94,11 @@ class PrinterStage:
         """The entries of `temps` of the last half hour, oldest first."""
         readings = self._hot.telemetry.history(self.printer_id)
         return [temps_item(each.temps, each.at_s) for each in readings]
+
+
+def _state(row: Printer, live: Live) -> dict[str, Any]:
+    text, ready = state_text(live), is_ready(row, live)
+    return state_document(live.state, live.error, text=text, sd_ready=ready)
 
 
 @dataclass(frozen=True, slots=True)

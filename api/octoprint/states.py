@@ -32,7 +32,7 @@ class Look:
 
     @property
     def flags(self) -> dict[str, bool]:
-        """All eleven flags; `sdReady` is always false, Gantry prints from the bridge's disk."""
+        """All eleven flags; `sdReady` is false here, it does not hang on the state."""
         return {flag: flag in self.true for flag in FLAGS}
 
     @property

@@ -14,10 +14,11 @@ import msgspec
 from api.app import Application
 from api.bridges.service import Bridge
 from api.link.handler import LinkHandler
-from schemas.commands import CommandState, Verb
+from schemas.commands import CARD_PRINT, CardAction, CommandState, Verb
 from schemas.jobs import AttemptEvent, AttemptState
 from schemas.link import (
     AttemptFact,
+    CardFact,
     Cmd,
     CmdGot,
     CommandFact,
@@ -33,7 +34,7 @@ from schemas.link import (
     Resume,
     Welcome,
 )
-from schemas.printer import Live, PrinterState, Progress, Temperature
+from schemas.printer import CardFile, Live, PrinterState, Progress, Prompt, Temperature
 
 _S, _E, _A = PrinterState, AttemptEvent, AttemptState
 JOURNAL = "journal-1"
@@ -50,6 +51,9 @@ class Machine:
     progress: Progress | None = None
     temps: dict[str, Temperature] = field(default_factory=dict)
     error: str | None = None
+    file_name: str | None = None
+    card: list[CardFile] = field(default_factory=list)
+    prompt: Prompt | None = None
 
     def live(self) -> Live:
         return Live(
@@ -59,6 +63,8 @@ class Machine:
             temps=self.temps,
             progress=self.progress,
             error=self.error,
+            file_name=self.file_name,
+            prompt=self.prompt,
             port="/dev/pts/7",
             baud=115200,
         )
@@ -179,6 +185,9 @@ class FakeRoom:
             return
         machine = self.machines[command.printer]
         done = CommandFact(id=command.id, state=CommandState.DONE)
+        if command.verb is Verb.CARD or command.expect.grant == CARD_PRINT:
+            await self._card(machine, command.verb, args, done)
+            return
         match command.verb:
             case Verb.START:
                 machine.grant, machine.size_bytes = args["grant"], args["size_bytes"]
@@ -204,6 +213,21 @@ class FakeRoom:
                 await self.report(machine, done)
             case _:
                 await self._say(done)
+
+    async def _card(
+        self, machine: Machine, verb: Verb, args: dict[str, Any], done: CommandFact
+    ) -> None:
+        """The card in the slot, and what is printed from it."""
+        action = args.get("action")
+        after = {Verb.PAUSE: _S.PAUSED, Verb.RESUME: _S.PRINTING, Verb.CANCEL: _S.OPERATIONAL}
+        machine.state = after.get(verb, machine.state)
+        if action == CardAction.START:
+            machine.state, machine.file_name = _S.PRINTING, args["name"]
+        elif action == CardAction.DELETE:
+            machine.card = [file for file in machine.card if file.name != args["name"]]
+        present = action != CardAction.RELEASE
+        fact = CardFact(printer=machine.id, present=present, files=machine.card if present else [])
+        await self.report(machine, *([fact] if verb is Verb.CARD else []), done)
 
     def _step(self, machine: Machine, event: AttemptEvent, state: AttemptState) -> AttemptFact:
         assert machine.grant is not None

@@ -42,8 +42,6 @@ ROWS: list[tuple[str, str, Any, int, Any]] = [
     ("POST", "/api/files/sdcard/a.gcode", {"command": "select"}, 404, None),
     ("POST", "/api/files/local/a.gcode", {"command": "slice", "slicer": "cura"}, 404, None),
     ("POST", "/api/files/local/a.gcode", {"command": "uploadSd"}, 404, None),
-    ("GET", "/api/printer/sd", None, 404, None),
-    ("POST", "/api/printer/sd", {"command": "init"}, 404, None),
     ("GET", "/api/printer/command/custom", None, 200, {"controls": []}),
 ]
 

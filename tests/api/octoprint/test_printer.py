@@ -203,8 +203,6 @@ async def test_a_chosen_baud_rate_becomes_the_printers(farm: Farm) -> None:
     assert (await farm.printer()).baud == 250000
 
 
-async def test_the_card_is_not_there(farm: Farm) -> None:
-    """SD support is off: 404; its file list is empty."""
-    assert (await farm.get("/api/printer/sd")).status_code == 404
-    assert (await farm.get("/api/files/sdcard")).json() == {"files": []}
+async def test_there_are_no_controls_of_ones_own(farm: Farm) -> None:
+    """None can be made."""
     assert (await farm.get("/api/printer/command/custom")).json() == {"controls": []}
