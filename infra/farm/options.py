@@ -42,6 +42,7 @@ class Options:
     bus_url: str | None
     demo_job: bool
     ready_file: Path | None
+    card: str = ""
 
     @property
     def url(self) -> str:
@@ -98,6 +99,7 @@ def parser() -> argparse.ArgumentParser:
     add("--port", type=_port, default=8000)
     add("--data", type=Path, default=Path("data"), metavar="DIR", help="everything is kept here")
     add("--printers", type=_count, default=2, metavar="N", help="simulated printers (default 2)")
+    add("--card", default="", metavar="NAME:BYTES,…", help="on each simulated printer's SD card")
     add("--speed", type=_speed, default=20.0, metavar="X", help="of simulated time; 0: no waiting")
     add(
         "--attach",
@@ -128,6 +130,7 @@ def parse(arguments: list[str] | None = None) -> Options:
         host=given.host,
         port=given.port,
         data=given.data.absolute(),
+        card=given.card,
         printers=given.printers,
         speed=given.speed,
         attach=tuple(given.attach),

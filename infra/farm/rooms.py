@@ -138,7 +138,8 @@ def write_bridge_config(options: Options) -> None:
     for name in simulated_names(options):
         log = quote(str(executed_log(options, name)), safe="/")
         # As most boards do: otherwise only their own reset button helps after a remote stop.
-        url = f"virtual://{name}?speed={options.speed:g}&reset_on_open=1&log={log}"
+        card = quote(options.card, safe=":,")
+        url = f"virtual://{name}?speed={options.speed:g}&reset_on_open=1&log={log}&card={card}"
         lines += ["[[simulate]]", f"url = {json.dumps(url)}", ""]
     for each in options.attach:
         lines += ["[[path]]", f"device = {json.dumps(each.device)}", ""]
