@@ -71,7 +71,7 @@ class PrinterRoutes:
     async def live_statuses(self) -> Response:
         """What all of them do now."""
         skip, limit = paging()
-        rows = await self._printers.list(caller())
+        rows = await self._printers.seen_by(caller())
         shown = [await self._live(row) for row in rows[skip : skip + limit]]
         return json_answer(shown, headers={"X-Total-Count": str(len(rows))})
 
@@ -89,7 +89,7 @@ class PrinterRoutes:
 
     async def _readable(self, printer_id: int) -> Printer:
         caller().require("printers.read")
-        return await self._printers.get(caller(), printer_id)
+        return await self._printers.look_at(caller(), printer_id)
 
     # Making and changing.
 

@@ -34,6 +34,7 @@ class Index:
         self.by_organization: dict[int, list[int]] = {}
         self.by_bridge: dict[int, list[int]] = {}
         self.by_slug: dict[str, int] = {}
+        self.shared = [row.id for row in self.by_id.values() if row.shared]
         for row in self.by_id.values():
             self.by_organization.setdefault(row.organization_id, []).append(row.id)
             self.by_slug[row.slug] = row.id
@@ -75,6 +76,13 @@ class PrinterRows:
         index = await self._current(known)
         index = await self._current(index.by_organization.get(organization_id, ()))
         return [index.by_id[each] for each in index.by_organization.get(organization_id, ())]
+
+    async def shared_by_others(self, organization_id: int) -> Sequence[Printer]:
+        """The printers that other organizations show to everybody."""
+        index = await self._current(self._index.shared)
+        index = await self._current(index.shared)
+        rows = [index.by_id[each] for each in index.shared]
+        return [row for row in rows if row.shared and row.organization_id != organization_id]
 
     async def of_bridge(self, bridge_id: int) -> Sequence[Printer]:
         """The printers on one bridge."""

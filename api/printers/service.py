@@ -75,6 +75,20 @@ class Printers:
         rows = await self._rows.of_organization(other or by.organization_id)
         return rows if by.printer_id is None else [row for row in rows if by.reaches(row.id)]
 
+    async def seen_by(self, by: Principal, organization_id: int | None = None) -> Sequence[Printer]:
+        """As `list`, and behind them what other organizations share, to look at only (v1 1.4)."""
+        rows = await self.list(by, organization_id)
+        if organization_id is not None or by.printer_id is not None:
+            return rows
+        return [*rows, *await self._rows.shared_by_others(by.organization_id)]
+
+    async def look_at(self, by: Principal, printer_id: int) -> Printer:
+        """One printer, to look at only: a shared one too. Raises `NotFound`."""
+        row = await self._rows.one(printer_id)
+        if row is not None and row.shared and by.printer_id is None:
+            return row
+        return self._theirs(by, row, f"number {printer_id}")
+
     async def get(self, by: Principal, printer_id: int) -> Printer:
         """One printer. Raises `NotFound` for what is not there or not the caller's."""
         return self._theirs(by, await self._rows.one(printer_id), f"number {printer_id}")
@@ -173,7 +187,7 @@ class Printers:
             await self._check_free(row)
             await self.save(change, row, *parsed)
             tell(change, by, row, "printer.updated", fields=sorted(parsed))
-            structure = bool(parsed.keys() & {"port_id", "sort_order"})
+            structure = bool(parsed.keys() & {"port_id", "sort_order", "shared"})
             desired = bool(parsed.keys() & forms.BRIDGE_FIELDS)
             await self.announce(change, row, structure=structure, desired=desired)
         return row

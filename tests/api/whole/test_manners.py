@@ -95,3 +95,25 @@ async def test_who_may_not_hears_so_before_what_is_wrong_with_the_body(whole: Wh
         for body in ({}, [], {"name": 7}):
             answer = await whole.ask("viewer", method, f"/api/v1{path}", json=body)
             assert answer.status_code == 403, (path, body)
+
+
+async def test_a_shared_printer_is_seen_by_others_and_stays_its_owners(whole: Whole) -> None:
+    """v1 1.4: people see their organization's rows and shared printers; the rest is 404."""
+    body = {"name": "For all to see", "shared": True}
+    printer = (await whole.ask("admin", "POST", "/api/v1/printers", json=body)).json()
+    one = f"/api/v1/printers/{printer['id']}"
+
+    async def listed() -> set[int]:
+        rows = (await whole.ask("foreigner", "GET", "/api/v1/printers")).json()
+        return {row["id"] for row in rows}
+
+    assert printer["id"] in await listed()
+    for path in (one, f"{one}/live-status", f"{one}/slots"):
+        assert (await whole.ask("foreigner", "GET", path)).status_code == 200, path
+    for method, path in (("PATCH", one), ("DELETE", one), ("POST", f"{one}/pause")):
+        answer = await whole.ask("foreigner", method, path, json={})
+        assert answer.status_code == 404, (method, path)
+    await whole.ask("admin", "PATCH", one, json={"shared": False})
+    assert printer["id"] not in await listed()
+    assert (await whole.ask("foreigner", "GET", one)).status_code == 404
+    assert (await whole.ask("admin", "DELETE", one)).status_code == 204
