@@ -19,6 +19,8 @@ from api.gateway.models import GatewaySocket
 
 Event = dict[str, Any]
 _TAKEN: Event = {"statusCode": 200}
+_NOT_OURS: Event = {"statusCode": 400}
+_KINDS = frozenset({"CONNECT", "MESSAGE", "DISCONNECT"})
 
 _log = logging.getLogger("gantry.gateway")
 
@@ -45,8 +47,11 @@ class GatewaySockets:
 
     async def take(self, event: Event) -> Event:
         """Deal with *event*; the answer counts for ``CONNECT`` only."""
-        context = event["requestContext"]
-        connection_id, kind = context["connectionId"], context["eventType"]
+        context = event.get("requestContext") or {}
+        connection_id, kind = context.get("connectionId"), context.get("eventType")
+        if not isinstance(connection_id, str) or not connection_id or kind not in _KINDS:
+            _log.warning("an event that is none of a WebSocket API is left alone")
+            return _NOT_OURS
         if kind == "CONNECT":
             return await self._connect(connection_id, event)
         socket = await GatewaySocket.get_or_none(connection_id=connection_id)
@@ -78,10 +83,14 @@ class GatewaySockets:
 
 
 def _scope(event: Event) -> dict[str, Any]:
-    """The upgrade of a ``$connect`` event as ASGI would show it."""
-    headers = [(name.encode(), value.encode()) for name, value in event["headers"].items()]
+    """The upgrade of a ``$connect`` event as ASGI would show it.
+
+    Who asks is said by the headers alone: what the event calls an authorizer is not looked at.
+    """
+    given: dict[str, str] = event.get("headers") or {}
+    headers = [(name.encode(), value.encode()) for name, value in given.items()]
     query = urlencode(event.get("queryStringParameters") or {})
-    address = event["requestContext"].get("identity", {}).get("sourceIp", "")
+    address = (event["requestContext"].get("identity") or {}).get("sourceIp") or ""
     return {
         "path": "/ws",
         "headers": headers,
