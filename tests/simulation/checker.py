@@ -65,6 +65,13 @@ def one_effect_per_command(history: History) -> Iterator[str]:
             yield f"command {command}: {what} {times} times"
 
 
+def one_entry_per_command(history: History) -> Iterator[str]:
+    """A command is new to the journal once."""
+    for command, times in Counter(e.a for e in history.of("disk", "command")).items():
+        if times > 1:
+            yield f"command {command} was new to the journal {times} times"
+
+
 def one_print_per_printer(history: History) -> Iterator[str]:
     """A printer has at most one attempt under way, and a job too."""
     open_on: dict[tuple[str, int], str] = {}
@@ -303,6 +310,7 @@ def all_is_well_in_the_end(history: History) -> Iterator[str]:
 RULES: tuple[Rule, ...] = (
     one_start_per_grant,
     one_effect_per_command,
+    one_entry_per_command,
     one_print_per_printer,
     journal_before_effect,
     right_job,

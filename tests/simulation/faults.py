@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from tests.simulation.farm import Farm
 from tests.simulation.history import History
@@ -10,7 +11,7 @@ from tests.simulation.machines import Machines
 from tests.simulation.network import Weather
 from tests.simulation.room import Room
 
-Fault = Callable[[], Awaitable[None]]
+Fault = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Faults:
@@ -44,6 +45,10 @@ class Faults:
             self.room_wall_jumps,
             self.files_fail,
         ]
+
+    def only(self, names: tuple[str, ...]) -> None:
+        """Let nothing else go wrong than these."""
+        self.kinds = [kind for kind in self.kinds if kind.__name__ in names]
 
     async def happen(self, count: int, pause_s: float) -> None:
         """*count* faults, one after another."""

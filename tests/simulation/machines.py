@@ -241,7 +241,10 @@ class Machine:
             if self.state not in CONNECTED:
                 raise Refusal("printer_not_operational")
             self._effect("gcode" if isinstance(message, Gcode) else "temperature", message.id)
-            self._later(0.2, self._answer, done)
+            if self.rng.random() < 0.03:
+                self.die()  # it has happened, and nobody will ever say so
+            else:
+                self._later(0.2, self._answer, done)
             return None
         return done
 
@@ -338,7 +341,9 @@ class Machine:
             self._stream()
 
     def _halt(self) -> None:
-        self.halted = True
+        self.halted = self.latches
+        if not self.latches:
+            return
         run = self.run
         if run is not None:
             begun = run.state is not AttemptState.GRANTED

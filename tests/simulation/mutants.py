@@ -28,16 +28,18 @@ from bridge.agent.work import PrinterWork
 from schemas.commands import CommandEvent
 from schemas.link import Cmd, CmdGot, FactAck, FactBatch
 from tests.simulation.machines import Machine
+from tests.simulation.world import Bias
 
 Plant = Callable[[], AbstractContextManager[Any]]
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """*plant* breaks the product; one of *caught_by* has to complain."""
+    """*plant* breaks the product; one of *caught_by* has to complain, on days of *bias*."""
 
     plant: Plant
     caught_by: tuple[str, ...]
+    bias: Bias | None = None
 
 
 def _ack_before_commit() -> AbstractContextManager[Any]:
@@ -217,19 +219,33 @@ MUTANTS: dict[str, Mutant] = {
     "delivered before journal": Mutant(_got_before_journal, ("got_after_journal",)),
     "deadline ignored": Mutant(_no_deadline, ("nothing_late",)),
     "grant consumed twice": Mutant(
-        _grant_used_twice, ("one_start_per_grant", "one_effect_per_command")
+        _grant_used_twice,
+        ("one_start_per_grant", "one_effect_per_command", "one_entry_per_command"),
+        Bias(("frames_twice", "cut", "kill_api", "kill_sender"), ("start_now", "queue", "clear")),
     ),
-    "old epochs heard": Mutant(_old_epochs_are_heard, ("fenced_epochs",)),
+    "old epochs heard": Mutant(
+        _old_epochs_are_heard, ("fenced_epochs",), Bias(("slow_line", "kill_agent"))
+    ),
     "plate claim reused": Mutant(_plate_stays_clear, ("clear_plate",)),
     "outbox backwards": Mutant(_outbox_backwards, ("all_is_well_in_the_end",)),
-    "old configuration wins": Mutant(_old_configuration_wins, ("desired_never_goes_back",)),
-    "stop not latched": Mutant(_stop_is_not_latched, ("latched_stop",)),
+    "old configuration wins": Mutant(
+        _old_configuration_wins, ("desired_never_goes_back",), Bias(("frames_twice",), ("rename",))
+    ),
+    "stop not latched": Mutant(
+        _stop_is_not_latched,
+        ("latched_stop",),
+        Bias(acts=("remote_stop", "gcode", "temperature", "start_now", "pause")),
+    ),
     "fact forgotten at sending": Mutant(_forgets_at_sending, ("facts_once_in_order",)),
     "command not sent again": Mutant(_sent_is_enough, ("all_is_well_in_the_end",)),
     "dead print forgotten": Mutant(_dead_prints_are_forgotten, ("all_is_well_in_the_end",)),
     "run again after a death": Mutant(
-        _runs_again_after_death, ("one_effect_per_command", "one_start_per_grant")
+        _runs_again_after_death,
+        ("one_effect_per_command", "one_start_per_grant"),
+        Bias(("kill_sender", "kill_agent"), ("gcode",)),
     ),
-    "outcome guessed": Mutant(_outcome_is_guessed, ("honest_commands", "states_never_go_back")),
+    "outcome guessed": Mutant(
+        _outcome_is_guessed, ("honest_commands",), Bias(("half_open", "partition"), ("gcode",))
+    ),
     "stop dropped": Mutant(_stop_without_a_sender_is_dropped, ("all_is_well_in_the_end",)),
 }

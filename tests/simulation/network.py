@@ -37,7 +37,7 @@ class _Pipe:
     def __init__(self, wire: "Wire", deliver: Callable[[str], None]) -> None:
         self._wire = wire
         self._deliver = deliver
-        self._last_at = 0.0
+        self.last_at = 0.0
         self.lossy = False
 
     def put(self, frame: str) -> None:
@@ -50,9 +50,9 @@ class _Pipe:
 
     def _later(self, frame: str, delay_s: float, *, keeps_order: bool = True) -> None:
         loop = asyncio.get_running_loop()
-        at = max(self._last_at + 1e-6, loop.time() + delay_s)
+        at = max(self.last_at + 1e-6, loop.time() + delay_s)
         if keeps_order:
-            self._last_at = at
+            self.last_at = at
         weather = self._wire.weather
         weather.longest_s = max(weather.longest_s, at - loop.time())
         loop.call_at(at, self._arrive, frame)
@@ -142,14 +142,18 @@ class Wire:
     def end_up(self) -> None:
         """The API will hear that the room has gone, if the line lets it."""
         if not self.up.lossy or self.is_cut:
-            delay_s = self.rng.uniform(0.0, 0.5) + self.weather.delay_s
-            asyncio.get_running_loop().call_later(delay_s, self._api_ends)
+            self._end(self.up, self._api_ends)
 
     def end_down(self) -> None:
         """The room will hear that the API has gone, if the line lets it."""
         if not self.down.lossy or self.is_cut:
-            delay_s = self.rng.uniform(0.05, 0.5) + self.weather.delay_s
-            asyncio.get_running_loop().call_later(delay_s, self._agent_ends)
+            self._end(self.down, self._agent_ends)
+
+    def _end(self, pipe: _Pipe, ended: Callable[[], None]) -> None:
+        """The end comes behind what is under way, if that comes at all."""
+        loop = asyncio.get_running_loop()
+        at = loop.time() + self.rng.uniform(0.02, 0.5) + self.weather.delay_s
+        loop.call_at(at if self.is_cut else max(at, pipe.last_at + 0.01), ended)
 
     def _to_api(self, frame: str) -> None:
         self._at_api.append({"type": "websocket.receive", "text": frame})

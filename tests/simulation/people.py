@@ -7,7 +7,7 @@ print is under way.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from api.errors import NotFound
@@ -21,7 +21,7 @@ from tests.simulation.farm import ADMIN, Farm
 from tests.simulation.history import History
 from tests.simulation.machines import Machine, Machines
 
-Act = Callable[[int], Awaitable[object]]
+Act = Callable[[int], Coroutine[Any, Any, object]]
 
 
 class People:
@@ -49,6 +49,10 @@ class People:
             (2, self.release),
             (2, self.rename),
         ]
+
+    def only(self, names: tuple[str, ...]) -> None:
+        """Let people do nothing else than these."""
+        self.acts = [(weight, act) for weight, act in self.acts if act.__name__ in names]
 
     async def live(self, acts: int, pause_s: float) -> None:
         """Do *acts* things, one every *pause_s* seconds or so; some at once."""

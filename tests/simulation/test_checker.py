@@ -15,7 +15,7 @@ MOST_SEEDS = 60
 def _first_catch(mutant: Mutant, rows: Rows, settings: Settings) -> int | None:
     for seed in range(MOST_SEEDS):
         with mutant.plant():
-            outcome = run_seed(seed, rows, settings)
+            outcome = run_seed(seed, rows, settings, mutant.bias)
         wrong = check(outcome.history, outcome.longest_frame_s)
         if any(text.startswith(mutant.caught_by) for text in wrong):
             return seed

@@ -38,10 +38,18 @@ class Outcome:
     longest_frame_s: float
 
 
+@dataclass(frozen=True)
+class Bias:
+    """A day on which only these faults happen and people do only this; empty: everything."""
+
+    faults: tuple[str, ...] = ()
+    acts: tuple[str, ...] = ()
+
+
 class World:
     """Everything of one seed."""
 
-    def __init__(self, seed: str, rows: Rows, settings: Settings) -> None:
+    def __init__(self, seed: str, rows: Rows, settings: Settings, bias: Bias) -> None:
         self.seed = seed
         self.rng = random.Random(f"{seed} world")
         self.history = History()
@@ -65,6 +73,10 @@ class World:
         self.room = Room(self.farm, self.machines, self.history, seed)
         self.people = People(self.farm, self.machines, self.history, seed)
         self.faults = Faults(self.farm, self.room, self.machines, self.history, seed)
+        if bias.faults:
+            self.faults.only(bias.faults)
+        if bias.acts:
+            self.people.only(bias.acts)
 
     async def run(self) -> None:
         """The whole day."""
@@ -189,12 +201,12 @@ class World:
             self.history.add("end", "printer", id=row.id, state=row.state, name=row.name)
 
 
-def run_seed(seed: int | str, rows: Rows, settings: Settings) -> Outcome:
+def run_seed(seed: int | str, rows: Rows, settings: Settings, bias: Bias | None = None) -> Outcome:
     """Everything that happens under *seed*."""
     loop = VirtualLoop(random.Random(f"{seed} loop"))
     asyncio.set_event_loop(loop)
     try:
-        world = World(str(seed), rows, settings)
+        world = World(str(seed), rows, settings, bias or Bias())
         with world.room.opened_disk():
             loop.run_until_complete(world.run())
         return Outcome(world.history, loop.failures, loop.time(), world.weather.longest_s)
