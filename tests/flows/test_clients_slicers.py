@@ -1,0 +1,228 @@
+"""What slicers' print hosts send, byte for byte over a socket, to a running farm.
+
+Each request stands here as the program writes it: its headers, their order, its boundary, the parts
+of its form. Versions: PrusaSlicer 2.9.2, SuperSlicer 2.5.59, OrcaSlicer 2.3.0 (all libcurl), Cura
+5.9 with its OctoPrint plug-in 3.7 and Simplify3D 5.1 (both Qt), curl 8.
+"""
+
+import json
+import socket
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.flows.conftest import DATA, Faces
+
+pytestmark = [pytest.mark.flow, pytest.mark.timeout(120)]
+
+CUBE = (DATA / "cube_small.gcode").read_bytes()
+BGCODE = (DATA / "vase_head.bgcode").read_bytes()
+
+Part = tuple[bytes, bytes]
+
+
+def field(name: str, value: bytes, media: bytes = b"") -> Part:
+    """A field of a form as libcurl (without a type) or Qt (with one) writes its head."""
+    head = b'Content-Disposition: form-data; name="%b"' % name.encode()
+    return head + (b"\r\nContent-Type: " + media if media else b""), value
+
+
+def upload(name: str, content: bytes) -> Part:
+    head = f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n'
+    return head.encode() + b"Content-Type: application/octet-stream", content
+
+
+@dataclass(frozen=True)
+class Slicer:
+    """How one program asks: *lines* of its requests, and the *boundary* of its forms."""
+
+    name: str
+    lines: tuple[str, ...]
+    boundary: str
+    parts: tuple[Part, ...]
+    filename: str
+    is_boundary_quoted: bool = False
+    expects_continue: bool = False
+
+
+CURL_BOUNDARY = "------------------------8e7d0bd4b6a3f1c2"
+QT_BOUNDARY = "boundary_.oOo._NDI4NzE5MzY0MTc2MjM5"
+PRUSA_FORM = (field("print", b"false"), field("path", b"slicers"))
+
+SLICERS = (
+    Slicer(
+        "PrusaSlicer",
+        ("User-Agent: PrusaSlicer/2.9.2", "Accept: */*", "X-Api-Key: {key}"),
+        CURL_BOUNDARY,
+        (*PRUSA_FORM, upload("Shape-Box_0.2mm_PLA_MK3S_5m.gcode", CUBE)),
+        "slicers/Shape-Box_0.2mm_PLA_MK3S_5m.gcode",
+    ),
+    Slicer(
+        "PrusaSlicer, binary G-code",
+        ("User-Agent: PrusaSlicer/2.9.2", "Accept: */*", "X-Api-Key: {key}"),
+        CURL_BOUNDARY,
+        (*PRUSA_FORM, upload("vase_0.2mm_PLA.bgcode", BGCODE)),
+        "slicers/vase_0.2mm_PLA.gcode",
+    ),
+    Slicer(
+        "SuperSlicer",
+        ("User-Agent: SuperSlicer/2.5.59", "Accept: */*", "X-Api-Key: {key}"),
+        CURL_BOUNDARY,
+        (*PRUSA_FORM, upload("part één.gcode", CUBE)),
+        "slicers/part één.gcode",
+        expects_continue=True,
+    ),
+    Slicer(
+        "OrcaSlicer",
+        ("User-Agent: OrcaSlicer/2.3.0", "Accept: */*", "X-Api-Key: {key}"),
+        CURL_BOUNDARY,
+        (*PRUSA_FORM, upload("Cube_PLA_5m52s.gcode", CUBE)),
+        "slicers/Cube_PLA_5m52s.gcode",
+    ),
+    Slicer(
+        "Cura",
+        (
+            "X-Api-Key: {key}",
+            "User-Agent: Cura/5.9.0 OctoPrintPlugin/3.7.3",
+            "Connection: Keep-Alive",
+            "Accept-Encoding: gzip, deflate",
+            "Accept-Language: en,*",
+        ),
+        QT_BOUNDARY,
+        (
+            field("path", b"//slicers", b"text/plain"),
+            field("print", b"false", b"text/plain"),
+            upload("CFFFP_cube.gcode", CUBE),
+        ),
+        "slicers/CFFFP_cube.gcode",
+        is_boundary_quoted=True,
+    ),
+    Slicer(
+        "Simplify3D",
+        (
+            "X-Api-Key: {key}",
+            "Connection: Keep-Alive",
+            "Accept-Encoding: gzip, deflate",
+            "Accept-Language: en-US,*",
+            "User-Agent: Mozilla/5.0",
+        ),
+        QT_BOUNDARY,
+        (upload("cube.gcode", CUBE), field("select", b"false"), field("print", b"false")),
+        "cube.gcode",
+        is_boundary_quoted=True,
+    ),
+    Slicer(
+        "curl -F",
+        ("User-Agent: curl/8.5.0", "Accept: */*", "X-Api-Key: {key}"),
+        CURL_BOUNDARY,
+        (upload("by curl.gcode", CUBE), field("print", b"false")),
+        "by curl.gcode",
+        expects_continue=True,
+    ),
+)
+
+
+class Wire:
+    """One connection."""
+
+    def __init__(self, url: str) -> None:
+        self.parts = urlsplit(url)
+        self._socket = socket.create_connection(
+            (self.parts.hostname or "", self.parts.port or 80), 30.0
+        )
+        self._file = self._socket.makefile("rb")
+
+    def say(self, data: bytes, at_a_time: int = 16_000) -> None:
+        for start in range(0, len(data), at_a_time):
+            self._socket.sendall(data[start : start + at_a_time])
+
+    def hear(self) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body of the next answer."""
+        status = int(self._file.readline().split()[1])
+        headers: dict[str, str] = {}
+        while line := self._file.readline().strip():
+            name, _, value = line.decode("latin-1").partition(":")
+            headers[name.lower()] = value.strip()
+        return status, headers, self._file.read(int(headers.get("content-length", 0)))
+
+    def close(self) -> None:
+        self._file.close()
+        self._socket.close()
+
+
+def request(wire: Wire, slicer: Slicer, method: str, path: str, key: str, *more: str) -> bytes:
+    lines = [
+        f"{method} {wire.parts.path}{path} HTTP/1.1",
+        f"Host: {wire.parts.netloc}",
+        *(line.format(key=key) for line in slicer.lines),
+        *more,
+    ]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def form(slicer: Slicer) -> bytes:
+    mark = b"--" + slicer.boundary.encode()
+    parts = (mark + b"\r\n" + head + b"\r\n\r\n" + body + b"\r\n" for head, body in slicer.parts)
+    return b"".join(parts) + mark + b"--\r\n"
+
+
+def send(faces: Faces, slicer: Slicer, key: str, root: str = "") -> tuple[int, dict[str, str], Any]:
+    """The upload, as *slicer* makes it: first its test of the connection, then the form."""
+    wire = Wire(root or faces.printer["octoprint_url"])
+    try:
+        wire.say(request(wire, slicer, "GET", "/api/version", key))
+        status, _, body = wire.hear()
+        if status == 200:
+            assert json.loads(body)["text"].startswith("OctoPrint")
+        data = form(slicer)
+        quote = '"' if slicer.is_boundary_quoted else ""
+        more = [
+            f"Content-Length: {len(data)}",
+            *(["Expect: 100-continue"] if slicer.expects_continue else []),
+            f"Content-Type: multipart/form-data; boundary={quote}{slicer.boundary}{quote}",
+        ]
+        wire.say(request(wire, slicer, "POST", "/api/files/local", key, *more))
+        if slicer.expects_continue:
+            status, headers, body = wire.hear()
+            if status != 100:
+                return status, headers, json.loads(body)
+        wire.say(data)
+        status, headers, body = wire.hear()
+        return status, headers, json.loads(body)
+    finally:
+        wire.close()
+
+
+@pytest.mark.parametrize("slicer", SLICERS, ids=lambda slicer: slicer.name)
+def test_its_upload_arrives(faces: Faces, slicer: Slicer) -> None:
+    """octoprint 6: 201, Location, the names; the file is there with what it told."""
+    status, headers, body = send(faces, slicer, faces.printer["octoprint_key"])
+    assert status == 201, body
+    local = body["files"]["local"]
+    assert local["path"] == slicer.filename
+    assert headers["location"] == local["refs"]["resource"]
+    assert (body["done"], body["effectivePrint"], body["effectiveSelect"]) == (True, False, False)
+    entry = faces.get_octoprint(f"/api/files/local/{slicer.filename}")
+    assert entry["gcodeAnalysis"]["estimatedPrintTime"] in (352, 5062)
+    assert entry["thumbnail"]
+
+
+@pytest.mark.parametrize("slicer", SLICERS, ids=lambda slicer: slicer.name)
+def test_its_user_reads_what_is_wrong(faces: Faces, slicer: Slicer) -> None:
+    """octoprint 1: `error` for a wrong key and for an unknown printer."""
+    status, _, body = send(faces, slicer, "x" * 43)
+    assert (status, "permission" in body["error"]) == (403, True)
+    url = f"{faces.farm.ready['url']}/octoprint/nobody"
+    status, _, body = send(faces, slicer, faces.farm.ready["token"], url)
+    assert (status, "no printer called" in body["error"]) == (404, True), body
+
+
+def test_its_user_reads_that_a_type_is_not_printed(faces: Faces) -> None:
+    """octoprint 6: 415 says what is taken."""
+    slicer = Slicer(
+        "PrusaSlicer", SLICERS[0].lines, CURL_BOUNDARY, (upload("part.stl", b"solid x\n"),), ""
+    )
+    status, _, body = send(faces, slicer, faces.printer["octoprint_key"])
+    assert (status, ".gcode" in body["error"]) == (415, True)
