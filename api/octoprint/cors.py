@@ -28,7 +28,10 @@ class Cors:
 
     async def preflight(self, root: str) -> Response:
         """`OPTIONS`: 200 without a body; with the headers where the setting is on."""
-        response = done(200)
+        return await self.allow(done(200), root)
+
+    async def allow(self, response: Response, root: str) -> Response:
+        """*response* with what a page of another site may do next, where the setting is on."""
         headers = request.headers
         asked = headers.get("Access-Control-Request-Method")
         if await self.mark(response, root) and asked is not None:

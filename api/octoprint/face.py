@@ -70,6 +70,7 @@ ROOT_AREAS = frozenset(
     }
 )
 ROOT_PATHS = ("/sockjs", "/plugin/", "/downloads/", "/login/", "/online.txt", SLUG_ROOT)
+SHARED = "/api/version"  # answered by v1 with the union of both dialects
 _WITH_FORM = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -159,7 +160,7 @@ class OctoPrintFace:
             *FileCommands(rooms.files, rooms.analyst, files, jobs, hot=hot, card=card).routes(),
             *Thumbnails(rooms.files).routes(),
             *Downloads(rooms.files).routes(),
-            *Control(rooms.jobs, orders, hot, pools, store).routes(),
+            *Control(machine, orders, hot, pools, store).routes(),
             *card.routes(),
             *PromptFace(machine, orders).routes(),
             *connection.routes(),
@@ -217,6 +218,16 @@ class OctoPrintFace:
                 quart.add_url_rule(
                     rule, f"octoprint OPTIONS {rule}", self._preflight, methods=["OPTIONS"]
                 )
+        quart.after_request(self._share)
+
+    async def _share(self, response: Response) -> Response:
+        """What v1 answers for both dialects is readable for the pages that OctoPrint's are."""
+        if request.path != SHARED or "Origin" not in request.headers:
+            return response
+        if request.method == "OPTIONS":
+            return await self._cors.allow(response, "")
+        await self._cors.mark(response, "")
+        return response
 
     def _view(self, route: Route) -> Callable[..., Awaitable[Response]]:
         async def view(slug: str = "", **parameters: Any) -> Response:

@@ -78,3 +78,20 @@ async def test_a_session_is_of_no_use_across_origins(open_farm: Farm) -> None:
     answer = await open_farm.http.post("/api/login", json=body, headers={"Origin": EVIL})
     assert answer.status_code == 403
     assert "allow-credentials" not in said(answer)
+
+
+async def test_the_version_of_both_dialects_is_readable_like_the_rest(open_farm: Farm) -> None:
+    """At the server's root `/api/version` is the first thing that a client asks."""
+    headers = {"Origin": EVIL, "X-Api-Key": open_farm.key}
+    answer = await open_farm.http.get("/api/version", headers=headers)
+    assert (answer.status_code, said(answer)) == (200, {"allow-origin": EVIL})
+    answer = await preflight(open_farm, "/api/version")
+    assert answer.status_code == 200
+    assert said(answer)["allow-headers"] == "X-Api-Key, Content-Type"
+
+
+async def test_off_the_version_of_both_dialects_says_nothing(farm: Farm) -> None:
+    """Nor does it say anything of v1's own routes, ever."""
+    for path in ("/api/version", "/api/v1/version"):
+        answer = await farm.http.get(path, headers={"Origin": EVIL, "X-Api-Key": farm.key})
+        assert (answer.status_code, said(answer)) == (200, {})
