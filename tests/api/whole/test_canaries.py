@@ -1,0 +1,146 @@
+"""Secrets of every kind, used everywhere: none of them comes out again (safety S44)."""
+
+import io
+import itertools
+import logging
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from api.logs import JsonLines
+from tests.api.whole.conftest import BASE, Whole
+from tests.fakes import databases
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+PASSWORD = "Correct-horse-7"
+MISTYPED = "Canary-of-a-typist-1"
+PATHS = (
+    *("/api/v1/printers", "/api/v1/printers/999999", "/api/v1/jobs?limit=x", "/api/v1/nowhere"),
+    *("/api/v1/audit-logs", "/api/v1/tokens", "/api/v1/sessions", "/api/v1/admin/sessions"),
+    *("/api/v1/metrics", "/api/v1/events", "/health", "/openapi.json", "/api/printer", "/api/job"),
+    *("/api/settings", "/api/access/users", "/api/files?recursive=true", "/plugin/appkeys/keys"),
+    *("/octoprint/{slug}/api/printer", "/octoprint/nowhere/api/version", "/sockjs/info"),
+)
+
+
+@dataclass(frozen=True)
+class Canaries:
+    """Secrets by their kind, and everything that was said while they were used."""
+
+    secrets: dict[str, str]
+    said: io.StringIO
+
+    def check(self, text: str, where: str) -> None:
+        for kind, secret in self.secrets.items():
+            assert secret not in text, f"the {kind} in {where}"
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """Everything that a container would log, as it writes it."""
+    said = io.StringIO()
+    handler = logging.StreamHandler(said)
+    handler.setFormatter(JsonLines())
+    handler.addFilter(lambda record: record.name != "httpx")  # who asks, not who answers
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    yield said
+    root.setLevel(level)
+    root.removeHandler(handler)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def canaries(whole: Whole, log: io.StringIO) -> AsyncIterator[Canaries]:
+    async def make(path: str, **body: object) -> dict[str, str]:
+        answer = await whole.ask("admin", "POST", f"/api/v1{path}", json=body)
+        assert answer.status_code in (200, 201), answer.text
+        made: dict[str, str] = answer.json()
+        return made
+
+    accounts = whole.application.rooms.accounts
+    me = await accounts.authenticate(whole.secrets["admin"] or "")
+    login = await whole.http.post(
+        "/api/v1/auth/login", json={"username": "admin", "password": PASSWORD}
+    )
+    whole.http.cookies.clear()
+    session = login.json()["access_token"]
+    token = (await make("/tokens", name="canary"))["token"]
+    ticket = await whole.http.post(
+        "/api/v1/auth/ws-token", headers={"Authorization": f"Bearer {session}"}
+    )
+    yield Canaries(
+        {
+            "token": token,
+            "session": session,
+            "key": await accounts.create_octoprint_key(me, int(whole.ids["printer_id"]), "canary"),
+            "ticket": ticket.json()["token"],
+            "enrolment token": (await make("/bridges/enrolment-tokens"))["token"],
+            "password": PASSWORD,
+            "mistyped password": MISTYPED,
+        },
+        log,
+    )
+
+
+def ways(secret: str) -> list[tuple[dict[str, str], dict[str, str]]]:
+    """Headers and query with the secret in them, rightly or not."""
+    return [
+        ({"X-Api-Key": secret}, {}),
+        ({"Authorization": f"Bearer {secret}"}, {}),
+        ({"Cookie": f"session={secret}"}, {}),
+        ({"Referer": f"{BASE}/?apikey={secret}"}, {}),
+        ({}, {"apikey": secret}),
+        ({}, {"token": secret}),
+    ]
+
+
+async def test_no_secret_comes_out_again(whole: Whole, canaries: Canaries) -> None:
+    """S44: not in answers, logs, rows, the audit trail or metrics."""
+    for kind, secret in canaries.secrets.items():
+        if kind == "password":
+            continue  # nobody sends it but to log in
+        for way, path in zip(itertools.cycle(ways(secret)), PATHS * 2, strict=False):
+            headers, query = way
+            place = path.replace("{slug}", whole.ids["slug"])
+            answer = await whole.http.get(place, headers=headers, params=query)
+            whole.http.cookies.clear()
+            canaries.check(shown(answer), f"the answer to {place} with {list(headers | query)}")
+    await mistype(whole, canaries)
+    logging.getLogger("gantry.test").warning("asked with ?apikey=%s", canaries.secrets["key"])
+    canaries.check(canaries.said.getvalue(), "the log")
+    canaries.check(await everything_kept(whole), "the rows")
+    for path in ("/api/v1/audit-logs?limit=500", "/api/v1/metrics"):
+        canaries.check((await whole.ask("admin", "GET", path)).text, path)
+
+
+async def mistype(whole: Whole, canaries: Canaries) -> None:
+    """The password where the name belongs, a wrong one, and one that is refused as it is."""
+    for body in (
+        {"username": MISTYPED, "password": "x"},
+        {"username": "admin", "password": MISTYPED},
+    ):
+        answer = await whole.http.post("/api/v1/auth/login", json=body)
+        canaries.check(shown(answer), "the answer to a login")
+    forms = ({"user": MISTYPED, "pass": "x"}, {"user": "admin", "pass": MISTYPED})
+    for body in forms:
+        canaries.check(shown(await whole.http.post("/api/login", json=body)), "a login")
+
+
+def shown(answer: httpx.Response) -> str:
+    return f"{answer.headers} {answer.text}"
+
+
+async def everything_kept(whole: Whole) -> str:
+    connection = whole.application.database.connections.get("default")
+    _, names = await connection.execute_query(databases.TABLES[connection.capabilities.dialect])
+    kept = []
+    for (name,) in names:
+        _, rows = await connection.execute_query(f'SELECT * FROM "{name}"')
+        kept.append(repr([tuple(row) for row in rows]))
+    return "\n".join(kept)
