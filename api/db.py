@@ -13,7 +13,7 @@ import random
 import sqlite3
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,11 @@ from urllib.parse import urlsplit
 from tortoise import Tortoise
 from tortoise.connection import get_connection
 from tortoise.context import TortoiseContext
-from tortoise.exceptions import DBConnectionError, OperationalError
+from tortoise.exceptions import (
+    DBConnectionError,
+    OperationalError,
+    TransactionManagementError,
+)
 from tortoise.transactions import in_transaction
 
 from api.config import Settings, load
@@ -211,6 +215,10 @@ class Transaction:
             if has_other_writers():
                 self.number = await client.lock(self._organization_id)
             begun = True
+        except TransactionManagementError as failed:
+            if isinstance(failed.__context__, sqlite3.OperationalError):  # SQLite's disk refused
+                raise OperationalError(failed) from failed
+            raise
         finally:
             if not begun and hasattr(self._context, "token"):  # it holds the connection
                 await self._context.__aexit__(*sys.exc_info())
@@ -224,10 +232,19 @@ class Transaction:
         try:
             await self._context.__aexit__(kind, error, trace)
         except sqlite3.OperationalError as failed:  # Tortoise does not translate a failed commit
+            await self._roll_back()
             raise OperationalError(failed) from failed
         call = _call.get()
         if kind is None and call is not None:
             call.has_committed = True
+
+    async def _roll_back(self) -> None:
+        """After a commit that the disk refused SQLite's transaction may still be open, and the next
+        one would commit it: what was answered with an error must not come true later, unannounced.
+        """
+        client: Any = get_connection("default")
+        with suppress(sqlite3.OperationalError):
+            await client._connection.rollback()
 
 
 async def open_database(settings: Settings, pool: Pool | None = None) -> TortoiseContext:

@@ -223,11 +223,15 @@ class Commands:
         return await rows.filter(created_at__lt=before).order_by("seq")
 
     def ttl_left_ms(self, command: Command) -> int | None:
-        """What is left of its life, 0 when it has passed; None: it never expires."""
-        if command.deadline_at is None:
+        """What is left of its life, 0 when it has passed; None: it never expires.
+
+        Never more than the whole of it: a wall clock that was set back makes nothing live longer.
+        """
+        whole_ms = VERBS[Verb(command.verb)].ttl_ms
+        if command.deadline_at is None or whole_ms is None:
             return None
         left = command.deadline_at - self._clock.now()
-        return max(0, int(left.total_seconds() * 1000))
+        return min(whole_ms, max(0, int(left.total_seconds() * 1000)))
 
     async def mark_sent(self, commands: Sequence[Command], epoch: int) -> None:
         """The link of *epoch* is about to carry *commands*; committed before the first byte."""

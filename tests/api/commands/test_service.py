@@ -139,6 +139,13 @@ async def test_unsent_command_expires_and_a_sent_one_asks_the_bridge(
     assert await states([sent, unsent]) == ["sent", "expired"]
     [again] = await farm.commands.pending(BRIDGE, epoch=2)
     assert (again.id, farm.commands.ttl_left_ms(again)) == (sent.id, 0)
+
+
+async def test_command_does_not_live_longer_when_the_wall_clock_is_set_back(farm: Farm) -> None:
+    """Safety M12, R37: an hour back is not an hour more to start something."""
+    command = await farm.commands.issue(farm.admin, await farm.printer(), Verb.CONNECT)
+    farm.clock.advance(-3600.0)
+    assert farm.commands.ttl_left_ms(command) == 30_000
     assert await farm.commands.expire_due() == 0
 
 
