@@ -156,6 +156,8 @@ def telemetry(row: Printer, view: LiveView) -> Data:
             "remaining_min": status["time_remaining"],
             "current_layer": status["layer"],
             "total_layers": status["total_layers"],
+            "fan_speed": status["fan_speed"],
+            "prompt": status["prompt"],
             "gcode_file": live.file_name if live else None,
         },
     }

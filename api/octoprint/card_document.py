@@ -25,6 +25,12 @@ def prints_from_card(live: Live) -> bool:
     return live.state in ACTIVE and live.grant is None
 
 
+def has_slot(printer: Printer) -> bool:
+    """Whether its firmware prints from a card: it has said so, or has told of one."""
+    capabilities = (printer.firmware or {}).get("capabilities") or {}
+    return printer.card is not None or bool(capabilities.get("SDCARD"))
+
+
 def is_ready(printer: Printer, live: Live) -> bool:
     """Whether a card is in the slot of a printer that answers."""
     present = (printer.card or {}).get("present") is True

@@ -10,9 +10,9 @@ from typing import Any
 from quart import Response, request
 
 from api.commands.control import AIMS
+from api.commands.machine import Machine
 from api.errors import Conflict, Invalid
 from api.http import truthy
-from api.jobs.service import Jobs
 from api.octoprint import moves
 from api.octoprint.body import json_object
 from api.octoprint.card_document import is_ready, state_text
@@ -37,6 +37,9 @@ from schemas.commands import Verb
 from schemas.printer import PrinterState, Profile
 
 NOT_OPERATIONAL = "Printer is not operational"
+#: OctoPrint answers a command without a body: what M112 can do with this firmware stands here.
+OBEYS = "X-Gantry-Obeys-At-Once"
+_OBEYS = {True: "true", False: "false", None: "unknown"}
 HISTORY = 300  # items, unless another limit is asked for
 
 
@@ -44,9 +47,14 @@ class Control:
     """The machine itself."""
 
     def __init__(
-        self, jobs: Jobs, orders: Orders, hot: HotReads, pools: PoolFace, store: PreferencesStore
+        self,
+        machine: Machine,
+        orders: Orders,
+        hot: HotReads,
+        pools: PoolFace,
+        store: PreferencesStore,
     ) -> None:
-        self._jobs = jobs
+        self._machine = machine
         self._orders = orders
         self._hot = hot
         self._pools = pools
@@ -226,9 +234,11 @@ class Control:
         if "script" in body:
             lines = moves.script_lines(body["script"], visit.printer.scripts)
         if moves.is_stop(lines):  # whatever state it is in
-            await self._jobs.control.tell(visit.by, visit.printer.id, Verb.REMOTE_STOP)
+            stopped = await self._machine.remote_stop(visit.by, visit.printer.id)
             await self._orders.shown(visit, AIMS[Verb.REMOTE_STOP].states)
-            return done()
+            response = done()
+            response.headers[OBEYS] = _OBEYS[stopped.obeys_at_once]
+            return response
         self._operational(visit)
         await self._orders.lines(visit, lines, self._profile(visit))
         return done()

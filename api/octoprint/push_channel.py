@@ -29,6 +29,9 @@ from schemas.printer import PrinterState, Prompt
 RING = 500  # messages that a client may be behind
 KEPT = 120  # temperatures that a throttled client may catch up on, and markings
 REST_S = 1.0  # after a failure
+REPEAT_S = (
+    5.0  # a printer of which nothing is new is shown again: apps take silence for a dead line
+)
 POOL_REST_S = 0.5  # a pool's queue is counted at most this often
 
 _log = logging.getLogger("gantry.push")
@@ -177,7 +180,12 @@ class Channel:
     async def run(self) -> None:
         """Look and tell until cancelled."""
         while True:
-            await self._bell.wait()
+            try:
+                async with asyncio.timeout(REPEAT_S):
+                    await self._bell.wait()
+            except TimeoutError:
+                self._repeat()
+                continue
             self._bell.clear()
             try:
                 await self.step()
@@ -187,6 +195,20 @@ class Channel:
                 await asyncio.sleep(REST_S)
             if self._stage.printer_id is None:
                 await asyncio.sleep(POOL_REST_S)
+
+    def _repeat(self) -> None:
+        """The same temperatures once more, as from a printer that reports them unasked."""
+        if not self._picture.temps:
+            return
+        self.version += 1
+        self._built.clear()
+        self._sample(self._picture)
+        for follower in tuple(self._followers):
+            follower.news()
+
+    def _sample(self, picture: Picture) -> None:
+        at_s = self._clock.now().timestamp()
+        self.samples.put(document.temps_item(picture.temps, at_s))
 
     async def step(self) -> None:
         """Take in what is new, and tell the clients."""
@@ -219,8 +241,7 @@ class Channel:
         self.version += 1
         self._built.clear()
         if picture.temps and picture.temps != old.temps:
-            at_s = self._clock.now().timestamp()
-            self.samples.put(document.temps_item(picture.temps, at_s))
+            self._sample(picture)
         if picture.z_mm != old.z_mm:
             self._say("ZChange", "printer.z", {"new": picture.z_mm, "old": old.z_mm})
         if picture.prompt != old.prompt:

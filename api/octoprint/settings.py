@@ -9,6 +9,7 @@ from quart import Response
 from api.accounts.service import Accounts
 from api.errors import Invalid
 from api.octoprint.body import json_object
+from api.octoprint.card_document import has_slot
 from api.octoprint.cors import SETTING, Cors
 from api.octoprint.preferences import PreferencesStore
 from api.octoprint.route import Route
@@ -108,6 +109,7 @@ class SettingsFace:
             stream_url=own if isinstance(at, Pool) else at.camera_url or "",
             scripts={} if isinstance(at, Pool) else at.scripts,
             allow_cross_origin=await self._cors.allowed(at.organization_id),
+            sd_support=isinstance(at, Printer) and has_slot(at),
             unique_id=str(uuid5(NAMESPACE_URL, f"gantry:{visit.tree.key}:{at.created_at}")),
         )
         return settings_document(shown, kept)

@@ -49,6 +49,7 @@ class Shown:
     scripts: Mapping[str, str]
     allow_cross_origin: bool
     unique_id: str
+    sd_support: bool = False
 
 
 @dataclass(slots=True)
@@ -67,6 +68,7 @@ def settings_document(shown: Shown, kept: Mapping[str, Any]) -> dict[str, Any]:
     document = _merged(_defaults(), kept)
     document["api"]["allowCrossOrigin"] = shown.allow_cross_origin
     document["appearance"]["name"] = shown.name
+    document["feature"]["sdSupport"] = shown.sd_support
     document["plugins"] = {
         "discovery": {"upnpUuid": shown.unique_id},
         "tracking": {"enabled": False, "unique_id": shown.unique_id},

@@ -284,4 +284,5 @@ def _sender(keeper: PrinterKeeper) -> statuses.SenderStatus:
         printer_state=picture.state.value if picture else None,
         error=picture.error if picture else None,
         firmware=picture.firmware if picture else None,
+        notes=statuses.notes_of(picture) if picture else [],
     )

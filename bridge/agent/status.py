@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from bridge.control.lock import is_held
+from schemas.printer import Live
 
 STATUS_FILE = "status.json"
 LOCK_FILE = "agent.lock"
@@ -63,6 +64,8 @@ class SenderStatus(msgspec.Struct, kw_only=True):
     printer_state: str | None = None
     error: str | None = None
     firmware: str | None = None
+    #: what somebody who goes there should know, a sentence each
+    notes: list[str] = []
 
 
 class SimulatorStatus(msgspec.Struct, kw_only=True):
@@ -131,4 +134,20 @@ def _sender_line(sender: SenderStatus) -> str:
         f"printer    {name}: {what}, process {sender.pid or '-'} ({origin}), "
         f"port {sender.port or '-'}"
     )
-    return f"{text}\n           {sender.error}" if sender.error else text
+    return "\n           ".join([text, *([sender.error] if sender.error else []), *sender.notes])
+
+
+def notes_of(live: Live) -> list[str]:
+    """What of *live* somebody who goes there should know."""
+    notes = []
+    if live.prompt is not None:
+        notes.append(f"it asks: {live.prompt.text} [{', '.join(live.prompt.buttons)}]")
+    if not live.position_known:
+        notes.append("nobody knows where its head is: home it before anything else moves")
+    if live.temps_stale:
+        notes.append("its temperatures are old: it reports none")
+    if live.stop_reach not in (None, "at_once"):
+        notes.append("a remote stop may not act at once: have its power switch in reach")
+    if live.heat_lease_s is not None:
+        notes.append(f"heated without a job, for {live.heat_lease_s:.0f} s more")
+    return notes

@@ -176,7 +176,7 @@ class CardPrint:
             self._standing.report(OrderDone(token))
         else:
             link.watch_card = True
-            link.stream.order([b"M24"], token)
+            link.stream.order([b"M24", b"M27"], token)  # seen before anything else starts
 
     def _begin(self, now: float) -> None:
         self.active = self._standing.link.watch_card = True

@@ -10,7 +10,7 @@ from api.octoprint import push_client
 from api.octoprint.push_channel import Channel
 from schemas.jobs import AttemptEvent, AttemptState
 from schemas.link import AttemptFact
-from schemas.printer import PrinterState, Temperature
+from schemas.printer import PrinterState, Prompt, Temperature
 from tests.api.octoprint.conftest import BASE, Farm
 from tests.fakes.live import LiveSocket
 
@@ -370,3 +370,22 @@ async def test_an_app_that_asks_for_a_key_is_told_to_who_may_grant(farm: Farm) -
         answer = await farm.post(decision, json={"decision": False})
         assert answer.status_code == 204
         assert (await app.hear("plugin"))["data"] == {"type": "end_request", "user_token": token}
+
+
+async def test_a_question_of_the_printer_is_a_message_of_its_plugin(farm: Farm) -> None:
+    """As OctoPrint's action_command_prompt: show with text and choices, then close."""
+    async with LiveSocket(farm.application, RAW) as socket:
+        await signed_in(farm, socket)
+        app = App(socket)
+        await app.hear("current")
+        farm.machine.prompt = Prompt("Filament out", ["Resume", "Stop"])
+        await farm.room.show(farm.machine)
+        shown = await app.hear("plugin")
+        farm.machine.prompt = None
+        await farm.room.show(farm.machine)
+        closed = await app.hear("plugin")
+    assert shown == {
+        "plugin": "action_command_prompt",
+        "data": {"action": "show", "text": "Filament out", "choices": ["Resume", "Stop"]},
+    }
+    assert closed == {"plugin": "action_command_prompt", "data": {"action": "close"}}

@@ -29,7 +29,9 @@ async def test_a_card_is_listed_when_it_is_asked_for(farm: Farm) -> None:
     """Nothing before; then names, sizes and links, beside the farm's own files too."""
     assert (await farm.get(SD)).json() == {"ready": False}
     assert (await farm.get("/api/files/sdcard")).json() == {"files": []}
+    assert (await farm.get("/api/settings")).json()["feature"]["sdSupport"] is False
     await with_card(farm)
+    assert (await farm.get("/api/settings")).json()["feature"]["sdSupport"] is True
     assert (await farm.get(SD)).json() == {"ready": True}
     shown = (await farm.get("/api/printer")).json()
     assert shown["sd"] == {"ready": True}

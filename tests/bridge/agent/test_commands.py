@@ -4,7 +4,7 @@ import pytest
 
 from bridge.agent.commands import CommandBook, CommandRow, Fetch, Finish, Hand, SenderView
 from bridge.control.messages import Verdict
-from schemas.commands import CommandState, TemperatureArgs, Verb
+from schemas.commands import CARD_PRINT, CommandState, TemperatureArgs, Verb
 from schemas.jobs import AttemptEvent
 from tests.fakes.rows import row, start_args
 
@@ -123,6 +123,17 @@ def test_job_verb_for_another_job_is_rejected(verb: Verb) -> None:
     """A late pause on another job is worse than none."""
     book = CommandBook()
     book.add(row(verb, grant="old"))
+    view = SenderView(boot="life-1", grant="new")
+    assert finished(book.next(0, view)) == (S.REJECTED, "wrong_job")
+
+
+@pytest.mark.parametrize("verb", [Verb.PAUSE, Verb.RESUME, Verb.CANCEL])
+def test_a_print_from_the_card_is_the_senders_to_judge(verb: Verb) -> None:
+    """Handed over while no attempt runs; beside one it means nothing."""
+    book = CommandBook()
+    book.add(row(verb, grant=CARD_PRINT))
+    assert isinstance(book.next(0, READY), Hand)
+    book.add(row(verb, grant=CARD_PRINT))
     view = SenderView(boot="life-1", grant="new")
     assert finished(book.next(0, view)) == (S.REJECTED, "wrong_job")
 

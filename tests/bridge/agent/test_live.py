@@ -4,7 +4,7 @@ import msgspec
 
 from bridge.agent.live import FULL_S, LiveSlots, moved
 from schemas.codec import MAX_FRAME_BYTES, encoded_size
-from schemas.printer import Live, PrinterState, Progress, Temperature
+from schemas.printer import Live, PrinterState, Progress, Prompt, Temperature
 
 IDLE = Live(printer=1, state=PrinterState.OPERATIONAL, temps={"tool0": Temperature(25.0, 0.0)})
 
@@ -106,3 +106,33 @@ def test_printer_that_left_is_forgotten() -> None:
     slots.forget(1)
     slots.greeted(1.0, 0.0)
     assert slots.take(0.0) is None
+
+
+def test_what_a_person_must_know_leaves() -> None:
+    """A question at once; fan, reach of a stop, lost place and stale heat with the interval."""
+    slots = LiveSlots()
+    slots.put(IDLE)
+    slots.greeted(1.0, 0.0)
+    slots.take(0.0)
+    assert slots.put(msgspec.structs.replace(IDLE, prompt=Prompt("Go on?", ["Yes"])))
+    for change in (
+        {"fan_percent": 30},
+        {"stop_reach": "in_turn"},
+        {"position_known": False},
+        {"temps_stale": True},
+        {"feedrate_mm_s": 60.0},
+    ):
+        assert moved(IDLE, msgspec.structs.replace(IDLE, **change)), change
+
+
+def test_a_lease_that_only_runs_down_is_told_now_and_then() -> None:
+    """Its beginning, end and renewal count; a second less does not."""
+
+    def lease(left_s: float | None) -> Live:
+        return msgspec.structs.replace(IDLE, heat_lease_s=left_s)
+
+    assert not moved(lease(900.0), lease(899.0))
+    assert moved(lease(900.0), lease(885.0))
+    assert moved(lease(500.0), lease(900.0))
+    assert moved(lease(None), lease(900.0))
+    assert moved(lease(3.0), lease(None))

@@ -2,11 +2,13 @@
 
 import pytest
 
-from bridge.gcode.happenings import OrderDone
+from bridge.errors import LocalProtocolError
+from bridge.gcode.happenings import CardListed, OrderDone, OrderLost
 from bridge.gcode.picture import picture
 from bridge.gcode.replies import parse
 from bridge.gcode.sdcard import MAX_FILES, Card, CardReply
 from bridge.gcode.status import Status
+from schemas.commands import CardAction
 from schemas.printer import CardFile, PrinterConfig, PrinterState
 from tests.fakes.host import Host
 
@@ -195,3 +197,67 @@ def test_an_open_file_that_does_not_run_is_no_print() -> None:
     """Some firmwares say `0/size` from the moment a file is selected."""
     host = with_card(b"SD printing byte 0/4000\n")
     assert state(host) is _S.OPERATIONAL
+
+
+def test_a_start_finds_the_file_first() -> None:
+    """M24 goes out behind `File opened` only, and the print is seen at once."""
+    host = with_card()
+    host.firmware.says |= {b"M23 NONE.GCO": b"open failed, File: NONE.GCO.\n"}
+    host.printer.card_print.do(CardAction.START, "NONE.GCO", "none")
+    host.go()
+    assert OrderLost("none", "the printer finds no 'NONE.GCO' on its card") in host.happened
+    assert b"M24" not in host.firmware.executed
+    host.printer.card_print.do(CardAction.START, "CUBE.GCO", "cube")
+    host.firmware.says[b"M27"] = b"SD printing byte 10/4000\n"
+    host.go()
+    assert OrderDone("cube") in host.happened
+    assert state(host) is _S.PRINTING
+    with pytest.raises(LocalProtocolError, match="not free"):
+        host.printer.card_print.do(CardAction.LIST, "", "busy")
+
+
+def test_a_list_that_was_asked_for_is_told_once() -> None:
+    """Mounting tells that the card is there, and what is on it; a delete lists it again."""
+    host = with_card()
+    host.firmware.says |= {
+        b"M21": b"echo:SD card ok\n",
+        b"M20": b"Begin file list\nA.GCO 12\nEnd file list\n",
+        b"M22": b"echo:SD card released\n",
+    }
+    host.printer.card_print.do(CardAction.MOUNT, "", "mount")
+    host.go()
+    listed = CardListed(True, (CardFile("A.GCO", 12),), 0)
+    told = [each for each in host.happened if isinstance(each, CardListed)]
+    assert told[-1] == listed
+    host.printer.card_print.do(CardAction.DELETE, "A.GCO", "delete")
+    host.go()
+    assert b"M30 A.GCO" in host.firmware.executed
+    host.printer.card_print.do(CardAction.RELEASE, "", "release")
+    host.go()
+    told = [each for each in host.happened if isinstance(each, CardListed)]
+    assert told[-1] == CardListed(False, (), 0)
+    assert {OrderDone("mount"), OrderDone("delete"), OrderDone("release")} <= set(
+        each for each in host.happened if isinstance(each, OrderDone)
+    )
+
+
+@pytest.mark.parametrize("name", [" ", "A*B.GCO", "A;M112", "A\nM112", "A" * 300])
+def test_no_command_hides_in_a_name(name: str) -> None:
+    """What cannot be a file's name reaches no printer."""
+    host = with_card()
+    sent = len(host.firmware.heard)
+    with pytest.raises(LocalProtocolError):
+        host.printer.card_print.do(CardAction.DELETE, name, "bad")
+    host.go()
+    assert len(host.firmware.heard) == sent
+
+
+def test_a_lost_port_ends_the_search_for_a_file() -> None:
+    """Who asked is told."""
+    host = with_card()
+    host.firmware.stuck.add(b"M23")
+    host.printer.card_print.do(CardAction.SELECT, "CUBE.GCO", "select")
+    host.go()
+    host.printer.lost("unplugged", host.now)
+    host.go()
+    assert OrderLost("select", "the connection was lost") in host.happened
