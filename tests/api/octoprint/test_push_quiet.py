@@ -15,7 +15,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Five seconds are long for a test."""
     monkeypatch.setattr(push_client, "THROTTLE_S", 0.01)
-    monkeypatch.setattr(push_channel, "REPEAT_S", 0.05)
+    monkeypatch.setattr(push_channel, "REPEAT_S", 0.005)
 
 
 async def test_an_idle_printer_goes_on_reporting_its_temperatures(farm: Farm) -> None:
