@@ -91,7 +91,9 @@ async def test_keys_of_different_people_have_nothing_to_do_with_each_other(whole
     for who in ("admin", "operator", "foreigner"):
         answer = await post(whole, key, {"item_name": "shared key"}, who=who)
         assert (answer.status_code, answer.headers.get(REPLAY)) == (201, None), who
+        job = answer.json()["id"]
     assert await jobs_named("shared key") == 3
+    assert (await whole.ask("foreigner", "DELETE", f"/api/v1/jobs/{job}")).status_code == 204
 
 
 async def test_what_is_refused_frees_the_key(whole: Whole) -> None:
