@@ -17,8 +17,10 @@ CREATE TABLE grants (
   consumed_at INTEGER NOT NULL
 );
 """
-#: A consumed grant is remembered far longer than any start can be late.
+#: A consumed grant is remembered far longer than any start can be late, and the newest ones
+#: whatever the wall clock says.
 KEEP_S = 90 * 86_400
+KEEP_NEWEST = 1000
 
 
 class Grants:
@@ -73,7 +75,9 @@ class Grants:
     def prune(self, wall_s: int) -> None:
         """Forget attempts that ended long ago."""
         rows = self._db.execute(
-            "SELECT id, state FROM grants WHERE consumed_at < ?", (wall_s - KEEP_S,)
+            "SELECT id, state FROM grants WHERE consumed_at < ?"
+            " AND rowid <= (SELECT max(rowid) FROM grants) - ?",
+            (wall_s - KEEP_S, KEEP_NEWEST),
         ).fetchall()
         ended = [(grant,) for grant, state in rows if AttemptState(state) in ATTEMPT_OVER]
         self._db.executemany("DELETE FROM grants WHERE id = ?", ended)

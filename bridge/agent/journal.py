@@ -27,8 +27,10 @@ from schemas.link import AlarmFact, AttemptFact, CommandFact, Fact, FactBody
 from schemas.printer import PrinterConfig
 from schemas.transitions import advance, can
 
-#: Ids of finished commands answer repeats for this long.
+#: Ids of finished commands answer repeats for this long, and the newest ones whatever the wall
+#: clock says: it may jump by weeks between a command and its repeat.
 KEEP_COMMANDS_S = 7 * 86_400
+KEEP_NEWEST = 1000
 _config_decoder = msgspec.json.Decoder(PrinterConfig)
 _encode = msgspec.json.encode
 
@@ -242,9 +244,10 @@ class Journal:
         over = tuple(COMMAND_OVER)
         with self._transaction():
             self._db.execute(
-                "DELETE FROM commands WHERE received_at < ? AND state IN "  # noqa: S608
+                "DELETE FROM commands WHERE received_at < ? AND rowid <= "  # noqa: S608
+                "(SELECT max(rowid) FROM commands) - ? AND state IN "
                 f"({','.join('?' * len(over))})",
-                (clock.wall_s - KEEP_COMMANDS_S, *over),
+                (clock.wall_s - KEEP_COMMANDS_S, KEEP_NEWEST, *over),
             )
             self._grants.prune(clock.wall_s)
 

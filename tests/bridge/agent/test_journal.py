@@ -9,7 +9,7 @@ import pytest
 from bridge.agent.commands import Finish, finish
 from bridge.agent.database import Clock
 from bridge.agent.errors import GrantConsumed, JournalError
-from bridge.agent.journal import KEEP_COMMANDS_S, Journal, open_or_replace
+from bridge.agent.journal import KEEP_COMMANDS_S, KEEP_NEWEST, Journal, open_or_replace
 from bridge.agent.outbox import BATCH_BYTES, BATCH_FACTS, SendWindow
 from bridge.control.messages import Alarm, AttemptChanged, Event, Firmware, StateChanged
 from schemas.commands import CommandState, Verb
@@ -244,13 +244,30 @@ def test_owner_generation_rises_even_without_the_file(quick_dir: Path, now: Cloc
 
 
 def test_old_commands_are_forgotten_and_open_ones_kept(journal: Journal, now: Clock) -> None:
-    """Ids of finished commands are kept for at least seven days."""
+    """Ids of finished commands are kept for at least seven days, and the newest for longer."""
     done, waiting = row(Verb.GCODE, "done"), row(Verb.GCODE, "open", seq=2)
     journal.accept([done, waiting], now)
     journal.finish(finish(done, CommandState.DONE), now)
+    newer = [row(Verb.GCODE, f"newer {seq}", seq=seq) for seq in range(3, KEEP_NEWEST + 2)]
+    journal.accept(newer, now)
     for age_s, fresh in ((KEEP_COMMANDS_S, []), (KEEP_COMMANDS_S + 1, ["done"])):
         journal.prune(msgspec.structs.replace(now, wall_s=now.wall_s + age_s))
         assert [c.id for c in journal.accept([done, waiting], now)] == fresh
+
+
+def test_wall_clock_that_jumps_makes_no_command_new(journal: Journal, now: Clock) -> None:
+    """Safety M12, R37: the API repeats what it was not told of; the clock was set meanwhile."""
+    start = row(Verb.START, "once")
+    start.sender_boot = "life"
+    journal.accept([start], now)
+    journal.start(start, now)
+    journal.finish(finish(start, CommandState.DONE), now)
+    journal.interrupt(start.printer, None, now)
+    jumped = msgspec.structs.replace(now, wall_s=now.wall_s + 400 * 86_400)
+    journal.prune(jumped)
+    assert journal.accept([row(Verb.START, "once")], jumped) == []
+    with pytest.raises(GrantConsumed):
+        journal.start(row(Verb.START, "again"), jumped)
 
 
 def test_renewed_journal_says_what_happened(journal: Journal, now: Clock) -> None:
