@@ -344,9 +344,7 @@ def _register(
     MaintenanceRoutes(rooms.maintenance).register(v1)
     OrderRoutes(rooms.orders, rooms.library).register(v1)
     ApprovalRoutes(Approval(rooms.accounts)).register(v1)
-    ReportRoutes(
-        rooms.reports, rooms.printers, rooms.jobs, rooms.library, rooms.telemetry
-    ).register(v1)
+    ReportRoutes(rooms.reports, rooms.printers, rooms.jobs, rooms.telemetry).register(v1)
     OctoPrintKeyRoutes(rooms.accounts, rooms.printers).register(v1)
     StatusRoutes(quart, readiness).register(v1)
     SpecRoutes(v1).register(quart)

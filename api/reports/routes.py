@@ -15,7 +15,6 @@ from api.jobs.answers import StatusWord
 from api.jobs.forms import parse_status
 from api.jobs.records import OUTCOMES, Run, RunFilter
 from api.jobs.service import Jobs
-from api.models_library.service import Library
 from api.principal import Principal
 from api.printers.service import Printers
 from api.reports import answers, csv, view
@@ -45,13 +44,11 @@ class ReportRoutes:
         reports: Reports,
         printers: Printers,
         jobs: Jobs,
-        library: Library,
         telemetry: TelemetryRoom,
     ) -> None:
         self._reports = reports
         self._printers = printers
         self._jobs = jobs
-        self._library = library
         self._telemetry = telemetry
 
     def register(self, v1: V1) -> None:
@@ -73,8 +70,7 @@ class ReportRoutes:
     async def analytics(self) -> Response:
         """The farm's work and its models' worth."""
         counts = await self._reports.counts(caller())
-        models, _ = await self._library.list_models(caller(), None, 0, 500)
-        return json_answer(view.analytics_view(counts, models))
+        return json_answer(view.analytics_view(counts, await self._reports.models(caller())))
 
     async def failures(self) -> Response:
         """What failed, and of what."""

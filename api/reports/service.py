@@ -14,7 +14,7 @@ from api.jobs.queue import expected_hours, planned_end
 from api.jobs.records import Run, RunFilter, Tally
 from api.jobs.service import Job, Jobs
 from api.models_library.service import Library
-from api.principal import Principal
+from api.principal import Principal, system
 from api.printers.service import Printer, Printers
 from schemas.jobs import JobState
 
@@ -23,6 +23,7 @@ UTILIZATION = timedelta(days=7)
 SEARCH_ROWS = 5
 SHORTEST_SEARCH, LONGEST_SEARCH = 2, 200
 MAX_TIMELINE_RUNS = 500
+MAX_MODELS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +68,28 @@ class Reports:
         self._clock = clock
 
     async def counts(self, by: Principal) -> Counts:
-        """Printers, jobs and models now, and how each printer has done."""
+        """Printers, jobs and models now, and how each printer has done.
+
+        Who may read reports need not be able to read what they are counted from.
+        """
         by.require("reports.read")
+        farm = system(by.organization_id)
         today = self._clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
         records = self._jobs.records
-        printers = await self._printers.list(by)
+        printers = await self._printers.list(farm)
         return Counts(
             printers=printers,
             jobs=dict(await records.jobs_by_state(by)),
             completed_today=await records.completed_since(by, today),
-            models=(await self._library.list_models(by, None, 0, 1))[1],
+            models=(await self._library.list_models(farm, None, 0, 1))[1],
             stats=await self._printer_stats(by, printers),
         )
+
+    async def models(self, by: Principal) -> Sequence[Any]:
+        """Rows of the library."""
+        by.require("reports.read")
+        farm = system(by.organization_id)
+        return (await self._library.list_models(farm, None, 0, MAX_MODELS))[0]
 
     async def _printer_stats(
         self, by: Principal, printers: Sequence[Printer]
@@ -128,7 +139,8 @@ class Reports:
     async def tallies(self, by: Principal) -> list[tuple[Printer, Tally]]:
         """How the runs of each printer ended, in display order."""
         tallies = await self._jobs.records.tallies(by)
-        return [(row, tallies.get(row.id, Tally())) for row in await self._printers.list(by)]
+        printers = await self._printers.list(system(by.organization_id))
+        return [(row, tallies.get(row.id, Tally())) for row in printers]
 
     async def timeline(
         self, by: Principal, start: datetime | None, days: int

@@ -41,7 +41,7 @@ def library(ledger: Ledger, clock: Clock, settings: Settings) -> Library:
 def app(farm: Farm, library: Library) -> FarmApp:
     app = FarmApp(farm)
     reports = Reports(farm.printers, farm.jobs, library, farm.clock)
-    ReportRoutes(reports, farm.printers, farm.jobs, library, app.telemetry).register(app.v1)
+    ReportRoutes(reports, farm.printers, farm.jobs, app.telemetry).register(app.v1)
     return app
 
 

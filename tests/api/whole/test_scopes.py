@@ -78,6 +78,19 @@ async def test_what_agents_need_is_open_to_agents(scoped: Whole, scope: str) -> 
         assert code not in ("scope_denied", "permission_denied"), (scope, route)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/stats", "/analytics", "/analytics/failures", "/analytics/time-accuracy"),
+        *("/print-jobs", "/print-jobs/stats", "/metrics"),
+    ],
+)
+async def test_reports_need_no_other_scope(scoped: Whole, path: str) -> None:
+    """`read:analytics` alone opens them: who counts need not read the rows (v1 1.3)."""
+    answer = await scoped.ask("read:analytics", "GET", f"/api/v1{path}")
+    assert answer.status_code == 200, answer.text
+
+
 async def test_the_table_of_rights_is_the_contracts(scoped: Whole) -> None:
     """The contract's own table; `read` and `write` open the same (v1 1.3, ours)."""
     for scope, routes in AGENTS.items():
