@@ -1,6 +1,7 @@
 """Where an OctoPrint lives as its client sees it: script root, links, cookies (contract, 1 and 2).
 
-A proxy's headers only shape links in the answer to the same client; nothing is decided by them.
+A proxy's headers shape links in the answers; those of anybody who is no proxy of ours have been
+taken away at the door (`api.proxies`).
 """
 
 import re

@@ -8,6 +8,7 @@ import sys
 AREAS = {
     "serial": ("serial",),
     "api": ("api", "upload", "login", "feed"),
+    "octoprint": ("octoprint",),
     "link": ("command",),
     "cloud": ("function", "cloud"),
 }

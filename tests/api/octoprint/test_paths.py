@@ -1,5 +1,6 @@
 """One `/api`, two dialects: who answers where, and how errors look (DESIGN 7; octoprint 1)."""
 
+import httpx
 import pytest
 
 from tests.api.octoprint.conftest import Farm
@@ -86,6 +87,24 @@ async def test_a_prefix_of_a_proxy_is_in_every_link(farm: Farm) -> None:
     assert answer.headers["location"] == f"{base}/api/files/local/a.gcode"
     download = answer.json()["files"]["local"]["refs"]["download"]
     assert download == f"{base}/downloads/files/local/a.gcode"
+
+
+async def test_only_our_proxies_may_shape_links(farm: Farm) -> None:
+    """octoprint 1; safety S05: the same headers of a stranger are nothing."""
+    headers = {
+        "X-Api-Key": farm.key,
+        "X-Script-Name": "/farm",
+        "X-Forwarded-Prefix": "/farm",
+        "X-Forwarded-Host": "evil.example",
+        "X-Forwarded-Port": "444",
+        "X-Forwarded-Proto": "https",
+        "X-Scheme": "https",
+    }
+    stranger = httpx.ASGITransport(farm.application, client=("203.0.113.9", 50000))
+    async with httpx.AsyncClient(transport=stranger, base_url="http://farm.local:5000") as http:
+        answer = await http.get("/octoprint/alpha/api/printerprofiles", headers=headers)
+    resource = answer.json()["profiles"]["_default"]["resource"]
+    assert resource == "http://farm.local:5000/octoprint/alpha/api/printerprofiles/_default"
 
 
 async def test_a_prefix_that_is_no_path_is_ignored(farm: Farm) -> None:
