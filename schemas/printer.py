@@ -49,6 +49,7 @@ class PrinterEvent(StrEnum):
     RESET = "reset"
     REGAIN = "regain"  # a print goes on exactly where the host before us died
     REGAIN_LIFTED = "regain_lifted"  # the same, after the nozzle was lifted off the part
+    REGAIN_PAUSED = "regain_paused"  # a paused print has its host back and stays paused
 
 
 _S, _E = PrinterState, PrinterEvent
@@ -60,6 +61,7 @@ PRINTER_TRANSITIONS: Table[PrinterState, PrinterEvent] = {
         _E.READY: _S.OPERATIONAL,
         _E.REGAIN: _S.PRINTING,
         _E.REGAIN_LIFTED: _S.RESUMING,
+        _E.REGAIN_PAUSED: _S.PAUSED,
         **_LOST,
     },
     _S.OPERATIONAL: {_E.JOB: _S.STARTING, **_LOST},

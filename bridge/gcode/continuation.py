@@ -20,7 +20,13 @@ _LIFT_MM, _LIFT_MM_MIN = 1.0, 600
 
 
 def reopen(
-    printer: Printer, facts: JobFacts, asking: Regain, known: Identified, *, lossless: bool
+    printer: Printer,
+    facts: JobFacts,
+    asking: Regain,
+    known: Identified,
+    *,
+    lossless: bool,
+    paused: bool = False,
 ) -> None:
     """The port is open again behind a host that died while it printed *facts*.
 
@@ -28,6 +34,8 @@ def reopen(
     """
     printer.run = Run(facts, Modal())
     printer.run.move(AttemptEvent.STARTED)
+    if paused:
+        printer.run.move(AttemptEvent.PAUSED)
     printer.step(PrinterEvent.OPEN, grant=facts.grant)
     printer.error = None
     printer.link = Connection(printer.config, lossless=lossless)
@@ -48,22 +56,22 @@ def skip(printer: Printer, prepared: Prepared, ordinal: int) -> None:
             printer.link.stream.feed(prepared.texts[done:], blocking=prepared.blocking)
 
 
-def go_on(printer: Printer, number: int, ordinal: int, now: float, *, lift: bool) -> None:
+def go_on(printer: Printer, number: int, ordinal: int, now: float, *, event: PrinterEvent) -> None:
     """The firmware has lines up to *number*, the last job line among them is *ordinal*: go on.
 
-    With *lift* nothing of the job is sent before `lift_off` has brought the nozzle back.
+    With `REGAIN_LIFTED` nothing of the job is sent before `lift_off` has brought the nozzle back,
+    with `REGAIN_PAUSED` nothing before it is resumed.
     """
     run, stream = printer.run, printer.link.stream
     assert run is not None
     stream.reset(now)
     stream.out.go_on(number, ordinal)
     stream.acked = number
-    if lift:
-        stream.hold()
-        printer.step(PrinterEvent.REGAIN_LIFTED, grant=run.facts.grant)
-    else:
+    if event is PrinterEvent.REGAIN:
         run.run_clock(now)
-        printer.step(PrinterEvent.REGAIN, grant=run.facts.grant)
+    else:
+        stream.hold()
+    printer.step(event, grant=run.facts.grant)
     printer.link.regained(now)
 
 

@@ -14,6 +14,14 @@ _COOLER_C = 0.5
 _HEAT = {"bed": (b"M140 S%g", b"M190 S%g"), "chamber": (b"M141 S%g", b"M191 S%g")}
 
 
+@dataclass(frozen=True, slots=True)
+class PausedAt:
+    """What no file tells of a pause: targets in degrees Celsius, the place if it is known."""
+
+    targets_c: dict[str, float]
+    position: Position | None
+
+
 @dataclass(slots=True)
 class Saved:
     """The state behind the last line before a pause. *position* None: nobody knows it.

@@ -9,7 +9,7 @@ back before the next line goes.
 from dataclasses import replace
 
 from bridge.gcode import pausing
-from bridge.gcode.pausing import Saved
+from bridge.gcode.pausing import PausedAt, Saved
 from bridge.gcode.prepare import HostPause, Prepared
 from bridge.gcode.prepare import Run as Lines
 from bridge.gcode.run import JobFacts, Run
@@ -138,6 +138,24 @@ class Printing:
         """Somebody sends commands of his own; at a pause they may move the head."""
         if self._saved is not None:
             self._saved.moved = True
+
+    @property
+    def paused_at(self) -> PausedAt | None:
+        """What a later life must know of this pause; None when it has not come to rest."""
+        saved, state = self._saved, self._standing.state
+        if saved is None or state is not _S.PAUSED:
+            return None
+        return PausedAt(saved.targets_c, saved.position)
+
+    def paused_before(self, kept: PausedAt, now: float) -> None:
+        """A life before this one has paused; the job's lines up to there were read again.
+
+        Somebody may have moved the head since, so it goes back to its place in any case.
+        """
+        at = self._standing
+        self._saved = Saved(at.modal_now(), kept.targets_c, kept.position, moved=True)
+        self._paused_at = now
+        at.ordered(at.script("on_pause", now))
 
     def comes_back(self, now: float) -> None:
         """The printer says that its own pause is over."""

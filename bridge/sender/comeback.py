@@ -22,6 +22,7 @@ from bridge.gcode.run import JobFacts
 from bridge.sender.jobfile import JobFile
 from bridge.sender.linejournal import LineJournal, Standing
 from bridge.sender.memory import Kept
+from schemas.printer import PrinterEvent, PrinterState
 
 #: Batches of the file that are read again before the port is looked at.
 _SLICE = 16
@@ -42,7 +43,8 @@ def problem_of(kept: Kept | None, standing: Standing | None, now: float) -> str 
     dialect = by_name(kept.config.dialect) or by_firmware(kept.firmware)
     if not dialect.tells_count or not re.search(dialect.pattern, kept.firmware, re.IGNORECASE):
         return f"nobody has seen that {kept.firmware or 'this firmware'} tells its line count"
-    if now - standing.beat_at > kept.config.resume_limit_s:
+    stands = standing.state is not PrinterState.PAUSED  # a pause may last
+    if stands and now - standing.beat_at > kept.config.resume_limit_s:
         return f"the print has stood for {now - standing.beat_at:.0f} s"
     if standing.highest <= 0:
         return "no line of it had been sent"
@@ -74,6 +76,10 @@ class Comeback:
         )
         #: job lines that are printed for certain
         self.ordinal = standing.ordinal_of(standing.lowest) or 0
+        #: the pause it is in, None while it prints
+        self.paused = kept.paused if standing.state is PrinterState.PAUSED else None
+        if self.paused is not None:  # everything sent before the pause was acknowledged
+            self.ordinal = standing.ordinal_of(standing.acked) or 0
         self.reason = ""
         self.gap_s = 0.0
         #: it stood so long that the nozzle is lifted off the part first
@@ -90,7 +96,8 @@ class Comeback:
             estimate_s=kept.estimate_s,
         )
         known = Identified(kept.firmware, kept.uuid, kept.machine, kept.capabilities)
-        reopen(printer, facts, self._asking, known, lossless=lossless)
+        paused = self.paused is not None
+        reopen(printer, facts, self._asking, known, lossless=lossless, paused=paused)
         assert printer.run is not None
         printer.run.printed_s = self._standing.printed_s
 
@@ -103,20 +110,25 @@ class Comeback:
                 self.reason = self._asking.reason
                 return False
         number = self._asking.number
-        objection = self._standing.objection(number, scripted=self._scripted)
+        paused = self.paused is not None
+        objection = self._standing.objection(number, scripted=self._scripted, paused=paused)
         if objection is not None:
             self.reason = objection
             return False
         self.ordinal = self._standing.ordinal_of(number) or 0
         self.gap_s = max(0.0, now - self._standing.beat_at)
-        self.lifts = self.gap_s > self.kept.config.resume_lift_s
-        go_on(printer, number, self.ordinal, now, lift=self.lifts)
+        self.lifts = not paused and self.gap_s > self.kept.config.resume_lift_s
+        event = PrinterEvent.REGAIN_LIFTED if self.lifts else PrinterEvent.REGAIN
+        event = PrinterEvent.REGAIN_PAUSED if paused else event
+        go_on(printer, number, self.ordinal, now, event=event)
         journal.begin(printer, self.ordinal)
         return True
 
     @property
     def text(self) -> str:
         """What a person is told when it goes on."""
+        if self.paused is not None:
+            return f"paused behind line {self.ordinal} of the file's commands, as it was"
         lifted = ", the nozzle was lifted off the part: look at it" if self.lifts else ""
         return (
             f"resumed at line {self.ordinal + 1} of the file's commands, gap {self.gap_s:.1f} s"

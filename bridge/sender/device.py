@@ -10,6 +10,7 @@ from bridge.errors import GateRefusal, JobFileError, PortError
 from bridge.gcode.continuation import lift_off, skip
 from bridge.gcode.greeting import GARBAGE_BYTES
 from bridge.gcode.happenings import Happening
+from bridge.gcode.pausing import PausedAt
 from bridge.gcode.picture import picture
 from bridge.gcode.prepare import Prepared
 from bridge.gcode.printer import Printer
@@ -64,6 +65,7 @@ class Device:
         self._rereading = False  # the file, up to where an earlier life died
         self._ordinal = 0  # job lines that an earlier life has printed
         self._lifts = False  # off the part, once the file is read again
+        self._pause: PausedAt | None = None  # to be taken up then
 
     # Public: the port.
 
@@ -142,6 +144,7 @@ class Device:
             machine=status.fields.get("MACHINE_TYPE"),
             capabilities=status.capabilities,
             host_boot=host_boot(),
+            paused=self.printer.printing.paused_at,
         )
 
     def come_back(self, kept: Kept, standing: Standing, now: float) -> None:
@@ -236,9 +239,10 @@ class Device:
         if self.job is not None and printer.run is None:
             self.job.close()
             self.job, self._rereading = None, False
-        elif printer.run is not None and self._comeback is None and now >= self._beat_at:
-            self._beat_at = now + BEAT_S
-            if self._journal is not None:
+        elif printer.run is not None and self._comeback is None and self._journal is not None:
+            self._journal.follow(printer)  # a pause may begin without a line that leaves
+            if now >= self._beat_at:
+                self._beat_at = now + BEAT_S
                 self._journal.beat(now, printer.run.elapsed_s(now))
 
     def deadline(self) -> float | None:
@@ -289,9 +293,15 @@ class Device:
         comeback = self._comeback
         ordinal = self._ordinal if comeback is None else comeback.ordinal
         self._rereading = not read_on(self.printer, job, self._ready, ordinal)
-        if self._lifts and not self._rereading:
-            self._lifts = False
+        if self._rereading or comeback is not None:
+            return
+        if self._ready:  # in the middle of this batch it stopped; its lines before count too
+            skip(self.printer, self._ready.popleft(), ordinal)
+        if self._pause is not None:
+            self.printer.printing.paused_before(self._pause, now)
+        elif self._lifts:
             lift_off(self.printer, now)
+        self._pause, self._lifts = None, False
 
     def _feed(self, job: JobFile) -> None:
         printer = self.printer
@@ -331,10 +341,14 @@ class Device:
         assert self._journal is not None
         if printer.state is not _S.CONNECTING:  # something else has ended it
             self._comeback = None
+        elif comeback.paused is not None and self._rereading:
+            return  # a resume must find what the lines before have left
         elif comeback.step(printer, self._journal, now):
             self._comeback, self._ordinal, self._rereading = None, comeback.ordinal, True
-            self._lifts = comeback.lifts
+            self._lifts, self._pause = comeback.lifts, comeback.paused
             printer.warn("resumed", comeback.text)
+            if self._pause is not None and self.job is not None:
+                self._prepare(self.job, now)
         elif comeback.reason:
             self._comeback = None
             self._drop_port()

@@ -86,16 +86,18 @@ class Standing:
         inserted, ordinal = known[-1]
         return ordinal + number - inserted
 
-    def objection(self, number: int, *, scripted: bool) -> str | None:
+    def objection(self, number: int, *, scripted: bool, paused: bool = False) -> str | None:
         """Why a print that was taken up to *number* cannot go on by itself; None: it can.
 
-        *scripted*: a script runs before the first line.
+        *scripted*: a script runs before the first line; *paused*: what was kept of a pause is here.
         """
         ordinal = self.ordinal_of(number)
         if ordinal is None:
             return f"nobody knows which line of the file number {number} was"
         match self.state:
             case PrinterState.PRINTING:
+                return None
+            case PrinterState.PAUSED if paused and ordinal == self.ordinal_of(self.acked):
                 return None
             case PrinterState.STARTING if ordinal > 0 or not scripted:
                 return None

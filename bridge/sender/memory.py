@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from bridge.control.messages import Event
+from bridge.gcode.pausing import PausedAt
 from schemas.printer import PrinterConfig
 
 
@@ -18,7 +19,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """What a later life needs to take up a print: its file, its port, what its firmware said.
 
     *identity* is that of the file (device, inode, size, time of change in ns); *host_boot* tells
-    one life of this machine from the next.
+    one life of this machine from the next; *paused*: what was kept when it paused.
     """
 
     grant: str
@@ -36,6 +37,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     machine: str | None
     capabilities: dict[str, bool]
     host_boot: str
+    paused: PausedAt | None = None
 
 
 class Running(msgspec.Struct, frozen=True):

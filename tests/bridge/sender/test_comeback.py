@@ -247,6 +247,7 @@ def test_states_between_lines_are_left_to_a_person() -> None:
     assert "nobody knows" in (standing.objection(3, scripted=False) or "")
     for state, number, scripted, fits in (
         (PrinterState.PAUSED, 45, False, False),
+        (PrinterState.RESUMING, 45, False, False),
         (PrinterState.CANCELLING, 45, False, False),
         (PrinterState.STARTING, 9, False, True),
         (PrinterState.STARTING, 9, True, False),
@@ -256,6 +257,36 @@ def test_states_between_lines_are_left_to_a_person() -> None:
     ):
         at = replace(standing, state=state)
         assert (at.objection(number, scripted=scripted) is None) is fits, (state, number)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_paused_print_is_paused_again_and_goes_on_exactly(seed: int, file: Path) -> None:
+    """A person pauses, the host dies, an hour later a person resumes: every line once."""
+    scripts = {"on_pause": "G91\nG1 Z5\nG90"}
+    config = msgspec.structs.replace(CONFIG, scripts=scripts)
+    bench = Bench(seed, file, config=config)
+    bench.start()
+    bench.run_until(lambda: len(bench.printed) > 20 + 17 * seed)
+    bench.host.printer.pause(bench.now)
+    bench.run_until(lambda: bench.host.printer.state is PrinterState.PAUSED)
+    before = len(bench.printed)
+    assert bench.kill_after(bench.random.randrange(20, 200))
+    bench.come_back(3600.0)
+    bench.run_until(lambda: bool(resumes(bench)))
+    assert bench.host.printer.state is PrinterState.PAUSED
+    assert "paused behind line" in resumes(bench)[0]
+    assert [line for line in bench.printed[before:] if line.startswith(b"G")] == []
+    bench.host.printer.resume(bench.now)
+    bench.run_until(bench.over)
+    assert bench.ending is _A.COMPLETED
+    pause = bench.printed.index(b"G1 Z5")
+    back = bench.printed[pause + 2 :]
+    place = next(at for at, line in enumerate(back) if line.startswith(b"G1 X"))
+    commands = commands_of(file)
+    done = pause - 1
+    assert bench.printed[:done] == commands[:done]
+    assert bench.printed[-(len(commands) - done) :] == commands[done:]
+    assert back[place].endswith(b"F6000")  # back to its place first
 
 
 def test_a_torn_record_is_as_if_it_had_not_been_written(file: Path) -> None:
