@@ -381,6 +381,8 @@ OCTOPRINT: dict[tuple[str, str], str | int] = {
     ("POST", "/api/setup/wizard"): "admin",
     ("GET", "/api/plugin/<plugin>"): "viewer",
     ("POST", "/api/plugin/<plugin>"): "viewer",
+    ("GET", "/api/plugin/action_command_prompt"): "viewer",
+    ("POST", "/api/plugin/action_command_prompt"): "operator",
     ("GET", "/plugin/logging/logs"): "admin",
     ("GET", "/api/logs"): "admin",
     ("GET", "/sockjs"): 200,
