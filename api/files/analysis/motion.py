@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain, compress
 from typing import Any
 
-from api.files.analysis.pace import Pace
+from api.files.analysis.pace import Pace, speed_mm_s
 
 MAX_CARRY_BYTES = 4096  # of a line that has no end yet; no firmware takes a longer one
 MAX_HEIGHTS = 50_000
@@ -69,7 +69,8 @@ class Motion:
         self._pace = Pace() if timed else None
         self._carry = b""
         self._at = [0.0, 0.0, 0.0]
-        self._e = self._feed = 0.0
+        self._e = 0.0
+        self._speed = speed_mm_s(0.0)
         self._is_relative = self._is_e_relative = False
         self._tool = 0
         self._extruded: dict[int, float] = {}
@@ -136,9 +137,9 @@ class Motion:
         if len(self._heights) < MAX_HEIGHTS:
             self._heights.update(compress(places[2], is_printing))
         if self._pace is not None:
-            f = self._feed
-            speeds = [f := float(text) if text else f for text in feeds]
-            self._feed = f
+            v = self._speed
+            speeds = [v := speed_mm_s(float(text)) if text else v for text in feeds]
+            self._speed = v
             self._pace.add(self._at, places, extruded, speeds)
         self._at = [values[-1] for values in places]
 

@@ -37,19 +37,18 @@ class Pace:
         start: Sequence[float],
         places: Sequence[Sequence[float]],
         extruded: Sequence[float],
-        feeds: Sequence[float],
+        speeds: Sequence[float],
     ) -> None:
-        """Moves from *start* to each of *places* (by axis), at *feeds* in mm/min (0: not said)."""
+        """Moves from *start* to each of *places* (by axis), at *speeds* in mm/s."""
         (x, y, z), a, sqrt = start, self._acceleration, math.sqrt
         (ax, ay, az), length, speed, enter = self._last, self._length_mm, self._speed, self._enter
         total_s = self._total_s
-        for nx, ny, nz, e, feed in zip(*places, extruded, feeds, strict=True):
+        for nx, ny, nz, e, next_speed in zip(*places, extruded, speeds, strict=True):
             bx, by, bz = nx - x, ny - y, nz - z
             x, y, z = nx, ny, nz
             next_length = sqrt(bx * bx + by * by + bz * bz) or abs(e)
             if next_length < _SHORTEST_MM:
                 continue
-            next_speed = _speed(feed)
             leave = 0.0
             if length:  # it ends with the speed of the corner to this one, if it gets to it
                 cosine = (ax * bx + ay * by + az * bz) / (length * next_length)
@@ -71,8 +70,8 @@ class Pace:
         return self._total_s
 
 
-def _speed(feed_mm_min: float) -> float:
-    """In mm/s, within what a printer does."""
+def speed_mm_s(feed_mm_min: float) -> float:
+    """What a feed rate means, within what a printer does; 0 and less: not said."""
     if not 0.0 < feed_mm_min <= MAX_FEED_MM_MIN:
         return (MAX_FEED_MM_MIN if feed_mm_min > 0.0 else DEFAULT_FEED_MM_MIN) / 60.0
     return feed_mm_min / 60.0

@@ -27,7 +27,7 @@ def to_png(data: bytes) -> bytes:
 
 
 def _pixels(data: bytes, count: int) -> list[bytes]:
-    """Red, green, blue and alpha of each pixel. Raises `IndexError` or `ValueError` when it ends."""
+    """Red, green, blue, alpha of each pixel. Raises `IndexError` or `ValueError` when it ends."""
     seen = [bytes(4)] * 64
     pixel = b"\0\0\0\xff"
     found: list[bytes] = []

@@ -1,6 +1,7 @@
 """Files are analysed after their upload, each once, by a process that may die."""
 
 import struct
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -111,6 +112,20 @@ async def test_binary_code_is_stored_as_text(files: Files, admin: Principal) -> 
     for broken, words in ((data[:-1], "cut off"), (b"GCDE" + bytes(50), "known here")):
         with pytest.raises(Invalid, match=words):
             await files.ingest(admin, chunks(broken), "hand.bgcode", must_be_gcode=True)
+
+
+async def test_a_bomb_of_binary_code_stops_at_the_limit(
+    ledger: Ledger, clock: FakeClock, settings: Settings, admin: Principal
+) -> None:
+    """Safety S34: what counts is what comes out, and nothing stays behind."""
+    small = Files(
+        open_storage(settings), ledger, clock, replace(settings, max_upload_bytes=100_000)
+    )
+    data = file(*[block(1, b"G28\n" * 10_000, 1)] * 50)
+    assert len(data) < 10_000
+    with pytest.raises(Invalid, match="larger"):
+        await small.ingest(admin, chunks(data), "bomb.bgcode", must_be_gcode=True)
+    assert [path for path in settings.blobs_dir.rglob("*") if path.is_file()] == []
 
 
 async def test_a_picture_for_a_screen_becomes_png(files: Files, admin: Principal) -> None:

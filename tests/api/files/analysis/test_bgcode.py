@@ -123,7 +123,7 @@ def test_what_is_wrong_is_said(data: bytes, words: str) -> None:
 
 
 def test_a_block_that_unpacks_to_more_than_it_says_is_refused() -> None:
-    """Safety S36: sizes are bounded before anything is unpacked."""
+    """Safety S34: sizes are bounded before anything is unpacked."""
     for compression in (1, 2):
         good = bytearray(block(1, bytes(500), compression))
         good[4:8] = struct.pack("<I", 100 if compression == 1 else 900_000)

@@ -52,6 +52,6 @@ def test_every_kind_of_pixel() -> None:
     ],
 )
 def test_what_is_no_picture_is_refused(data: bytes) -> None:
-    """Safety S36: sizes are looked at before a pixel is made."""
+    """Safety S34: sizes are looked at before a pixel is made."""
     with pytest.raises(qoi.Broken):
         qoi.to_png(data)
