@@ -28,7 +28,7 @@ async def test_an_idle_printer_goes_on_reporting_its_temperatures(farm: Farm) ->
         await app.hear("current")
         for _ in range(2):
             current = await app.hear("current")
-            assert [item["tool0"]["actual"] for item in current["temps"]] == [21.5]
+            assert {item["tool0"]["actual"] for item in current["temps"]} == {21.5}
 
 
 async def test_a_printer_that_is_away_reports_nothing(farm: Farm) -> None:
