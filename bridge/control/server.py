@@ -4,6 +4,7 @@ No event loop of its own: the owner of the poll loop asks for `fd` and calls in 
 """
 
 import contextlib
+import errno
 import os
 import socket
 from pathlib import Path
@@ -15,6 +16,8 @@ from bridge.errors import ControlError
 _READ_BYTES = 64 * 1024
 #: An owner that reads so slowly is not alive; its successor gets the events again.
 MAX_UNSENT_BYTES = 8 * 1024 * 1024
+#: No descriptors or memory for one connection more.
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Connection:
@@ -89,6 +92,8 @@ class Listener:
         finally:
             os.umask(before)
         self._socket.listen(8)
+        #: closed for a moment when there is no other descriptor left
+        self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
     @property
     def fd(self) -> int:
@@ -96,15 +101,28 @@ class Listener:
         return self._socket.fileno()
 
     def accept(self) -> Connection | None:
-        """The next peer, None when there is none."""
+        """The next peer; None when there is none, or when the system has no room for it."""
         try:
             peer, _ = self._socket.accept()
         except (BlockingIOError, ConnectionAbortedError):
+            return None
+        except OSError as error:
+            if error.errno not in _EXHAUSTED:
+                raise
+            self._turn_away()
             return None
         return Connection(peer)
 
     def close(self) -> None:
         """Stop listening and remove the socket file."""
         self._socket.close()
+        os.close(self._spare)
         with contextlib.suppress(FileNotFoundError):
             self.path.unlink()
+
+    def _turn_away(self) -> None:
+        """Let the next peer go: one that is left waiting would wake the loop for ever."""
+        os.close(self._spare)
+        with contextlib.suppress(OSError):
+            self._socket.accept()[0].close()
+        self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)

@@ -8,6 +8,7 @@ time, and no second way to it exists.
 import os
 import re
 from collections import deque
+from functools import cache
 from pathlib import Path
 
 from bridge.errors import JobFileError
@@ -29,8 +30,12 @@ _SLICE = 16
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
+@cache
 def host_boot() -> str:
-    """Which life of this machine it is: monotonic times of another one mean nothing."""
+    """Which life of this machine it is: monotonic times of another one mean nothing.
+
+    Read once, and early: in the middle of a print there may be no descriptor left for it.
+    """
     return _BOOT_ID.read_text("ascii").strip()
 
 

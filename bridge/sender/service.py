@@ -87,6 +87,7 @@ class Service:
         self._live_at = now
         self._shown = self._picture()
         self._reconnect_at = now
+        comeback.host_boot()
         self._inherit(left, now)
 
     def run(self) -> None:

@@ -2,8 +2,10 @@
 
 import os
 import pty
+import resource
 import shutil
 import signal
+import socket
 import threading
 import time
 import tty
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.control.messages import Configure, Connect, SetTargets, Status, Verdict
+from bridge.control.messages import Configure, Connect, RemoteStop, SetTargets, Status, Verdict
 from schemas.jobs import AttemptState
 from schemas.printer import PrinterConfig, PrinterState
 from tests.fakes.owner import CUBE, Owner, Processes, commands_of
@@ -144,6 +146,30 @@ def test_another_printer_at_the_same_port_gets_no_job(processes: Processes) -> N
     assert owner.ask(Connect(id="mine now")).verdict is Verdict.DONE
     owner.start()
     owner.attempt(_A.COMPLETED)
+
+
+def test_no_descriptor_left_is_a_refusal_and_no_end(processes: Processes) -> None:
+    """safety R55: nothing new can be opened; the print goes on, and a stop is obeyed."""
+    printer = processes.simulator("--speed", "100")
+    sender = processes.sender()
+    owner = processes.owner(sender, 1)
+    owner.connect(printer.link)
+    owner.start()
+    owner.state(_S.PRINTING)
+    pid = owner.adopted.pid
+    used = max(int(one.name) for one in Path(f"/proc/{pid}/fd").iterdir()) + 1
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (used, used))
+    with socket.socket(socket.AF_UNIX) as visitor:
+        visitor.connect(str(sender.path))
+        visitor.settimeout(20)
+        assert visitor.recv(1) == b""
+        owner.attempt(_A.COMPLETED)
+        printed_whole(owner, printer.printed())
+        owner.state(_S.OPERATIONAL)
+        owner.start(grant="G2")
+        assert owner.ask(RemoteStop(id="stop")).verdict is Verdict.DONE
+        owner.state(_S.HALTED)
+    assert sender.process.poll() is None
 
 
 def test_heat_without_a_job_does_not_outlive_a_killed_sender(processes: Processes) -> None:
