@@ -57,29 +57,28 @@ def log() -> Iterator[io.StringIO]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def canaries(whole: Whole, log: io.StringIO) -> AsyncIterator[Canaries]:
-    async def make(path: str, **body: object) -> dict[str, str]:
-        answer = await whole.ask("admin", "POST", f"/api/v1{path}", json=body)
-        assert answer.status_code in (200, 201), answer.text
-        made: dict[str, str] = answer.json()
-        return made
-
-    accounts = whole.application.rooms.accounts
-    me = await accounts.authenticate(whole.secrets["admin"] or "")
     login = await whole.http.post(
         "/api/v1/auth/login", json={"username": "admin", "password": PASSWORD}
     )
     whole.http.cookies.clear()
     session = login.json()["access_token"]
+    bearer = {"Authorization": f"Bearer {session}"}
+
+    async def make(path: str, **body: object) -> dict[str, str]:
+        answer = await whole.http.post(f"/api/v1{path}", json=body, headers=bearer)
+        assert answer.status_code in (200, 201), answer.text
+        made: dict[str, str] = answer.json()
+        return made
+
+    accounts = whole.application.rooms.accounts
+    me = await accounts.authenticate(session)
     token = (await make("/tokens", name="canary"))["token"]
-    ticket = await whole.http.post(
-        "/api/v1/auth/ws-token", headers={"Authorization": f"Bearer {session}"}
-    )
     yield Canaries(
         {
             "token": token,
             "session": session,
             "key": await accounts.create_octoprint_key(me, int(whole.ids["printer_id"]), "canary"),
-            "ticket": ticket.json()["token"],
+            "ticket": (await make("/auth/ws-token"))["token"],
             "enrolment token": (await make("/bridges/enrolment-tokens"))["token"],
             "password": PASSWORD,
             "mistyped password": MISTYPED,
