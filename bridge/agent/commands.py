@@ -32,7 +32,10 @@ UNKNOWN_KEPT = 100
 
 
 class CommandRow(msgspec.Struct, kw_only=True):
-    """One journalled command. *deadline_ms* is on the host's monotonic clock; None: never."""
+    """One journalled command. *deadline_ms* is on the host's monotonic clock; None: never.
+
+    *retried*: a sender that died had it too, so nobody can say any more that nothing happened.
+    """
 
     id: str
     seq: int
@@ -43,6 +46,7 @@ class CommandRow(msgspec.Struct, kw_only=True):
     deadline_ms: int | None = None
     state: CommandState = CommandState.DELIVERED
     sender_boot: str | None = None
+    retried: bool = False
 
     @property
     def grant(self) -> str | None:
@@ -93,6 +97,7 @@ class Fetch:
 Decision = Finish | Hand | Fetch
 
 _S = CommandState
+_UNTOUCHED = frozenset({_S.REJECTED, _S.EXPIRED, _S.SUPERSEDED})
 _NOT_STARTED = frozenset({_S.REJECTED, _S.EXPIRED, _S.FAILED, _S.SUPERSEDED})
 _OF_VERDICT = {
     Verdict.DONE: _S.DONE,
@@ -103,6 +108,9 @@ _OF_VERDICT = {
 
 def finish(row: CommandRow, state: CommandState, code: str = "", reason: str = "") -> Finish:
     """The end of *row*; a start that ends without effect says so for its attempt."""
+    if row.retried and state in _UNTOUCHED:
+        reason = f"a sender that died may have done it; then: {reason}"
+        return Finish(row, _S.UNKNOWN, code, reason)
     ends_start = row.verb is Verb.START and state in _NOT_STARTED
     return Finish(row, state, code, reason, AttemptEvent.NOT_STARTED if ends_start else None)
 
@@ -177,7 +185,7 @@ class CommandBook:
         for row in [row for row in self._rows.values() if row.state is _S.STARTED]:
             decision = _resolve(row, now_ms, view, reported)
             if decision is None:
-                row.state = _S.DELIVERED
+                row.state, row.retried = _S.DELIVERED, True
                 continue
             if isinstance(decision, Finish):
                 self._end(decision)
@@ -225,6 +233,10 @@ class CommandBook:
     def files(self) -> set[str]:
         """Hashes of the files that open starts need."""
         return {r.args.sha256 for r in self._rows.values() if isinstance(r.args, StartArgs)}
+
+    def without_outcome(self) -> int:
+        """How many commands nobody has said anything final about, not even `unknown`."""
+        return sum(row.state is not _S.UNKNOWN for row in self._rows.values())
 
     def __len__(self) -> int:
         return len(self._rows)

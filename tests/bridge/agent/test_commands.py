@@ -285,6 +285,21 @@ def test_new_sender_life_gets_repeatable_commands_again() -> None:
     assert command.sender_boot == "life-2"
 
 
+def test_what_a_dead_sender_had_is_never_said_not_to_have_happened() -> None:
+    """Link contract, "Command life": rejected and expired mean that nothing happened."""
+    view = SenderView(boot="life-2")
+    for late in (False, True):
+        book, command = left_over(Verb.TEMPERATURE, deadline_ms=10)
+        assert book.adopted(0, view, frozenset()) == []
+        if late:
+            assert finished(book.next(11, view)) == (S.UNKNOWN, "expired")
+        else:
+            assert book.next(0, view) == Hand(command)
+            end = book.outcome(command.id, Verdict.REJECTED, "printer_not_operational", "")
+            assert finished(end) == (S.UNKNOWN, "printer_not_operational")
+        assert book.without_outcome() == 0
+
+
 def test_put_back_command_is_handed_over_later() -> None:
     """A journal that refused loses nothing."""
     book = CommandBook()
