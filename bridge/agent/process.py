@@ -38,6 +38,7 @@ from bridge.agent.printers import PrinterKeeper, Tools
 from bridge.agent.senders import SenderHome
 from bridge.agent.simulators import Simulated, Simulators
 from bridge.agent.spool import Spool
+from bridge.agent.wallclock import WallClock
 from bridge.agent.work import Files
 from bridge.control.lock import Lock
 from bridge.control.paths import runtime_dir
@@ -112,6 +113,7 @@ class Agent:
         self._url = address.http
         self._started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._clock = host_clock()
+        self._wall = WallClock()
         journal, self._damage = open_or_replace(state_dir / "journal.sqlite3", self._clock().wall_s)
         boot_count, generation = journal.next_run(self._clock())
         self._journal = JournalThread(journal, self._clock)
@@ -159,6 +161,7 @@ class Agent:
         )
         link.insecure = self._options.insecure
         link.on_token = self._bulk.set_token
+        link.on_greeted = lambda welcome: self._wall.greeted(welcome.server_time, self._clock())
         return link
 
     async def open(self) -> None:
@@ -174,6 +177,7 @@ class Agent:
             ("ports", self._watch_ports),
             ("simulators", self._watch_simulators),
             ("status", self._write_status),
+            ("clock", self._watch_clock),
             ("pruning", self._prune),
         ):
             self._tasks.append(asyncio.create_task(_supervise(name, part), name=name))
@@ -215,6 +219,15 @@ class Agent:
             await self._journal.run(Journal.prune, self._journal.now())
             await asyncio.sleep(PRUNE_S)
 
+    async def _watch_clock(self) -> None:
+        while True:
+            alarm = self._wall.look(self._clock())
+            if alarm is not None:
+                log.warning("%s", alarm.text)
+                await self._journal.run(Journal.add_fact, alarm, self._journal.now())
+                self._facts_wait()
+            await asyncio.sleep(STATUS_S)
+
     async def _write_status(self) -> None:
         while True:
             status = await self._status()
@@ -243,6 +256,7 @@ class Agent:
                 last_heard_s=_age(self._link.heard_at(), now),
                 last_ack_s=_age(link.acked_at, now),
                 last_error=link.last_error,
+                clock_offset_s=self._wall.offset_s,
             ),
             outbox=statuses.OutboxStatus(
                 facts=waiting, bytes=size, oldest=oldest if waiting else None
@@ -284,5 +298,6 @@ def _sender(keeper: PrinterKeeper) -> statuses.SenderStatus:
         printer_state=picture.state.value if picture else None,
         error=picture.error if picture else None,
         firmware=picture.firmware if picture else None,
+        commands=keeper.work.open_commands(),
         notes=statuses.notes_of(picture) if picture else [],
     )

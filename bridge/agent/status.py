@@ -24,7 +24,7 @@ class AgentStatus(msgspec.Struct, kw_only=True):
 
 
 class LinkStatus(msgspec.Struct, kw_only=True):
-    """The link; ages in seconds, None: never."""
+    """The link; ages in seconds, None: never. *clock_offset_s*: the API's wall clock less ours."""
 
     state: str
     epoch: int
@@ -32,6 +32,7 @@ class LinkStatus(msgspec.Struct, kw_only=True):
     last_heard_s: float | None = None
     last_ack_s: float | None = None
     last_error: str | None = None
+    clock_offset_s: int | None = None
 
 
 class OutboxStatus(msgspec.Struct, kw_only=True):
@@ -52,7 +53,8 @@ class SpoolStatus(msgspec.Struct, kw_only=True):
 class SenderStatus(msgspec.Struct, kw_only=True):
     """One printer's sender; *adopted*: it was running before this agent.
 
-    *printer_state* and *error* are what the printer reported last, None without a report.
+    *printer_state* and *error* are what the printer reported last, None without a report;
+    *commands* are journalled and have no outcome yet.
     """
 
     printer: int
@@ -64,6 +66,7 @@ class SenderStatus(msgspec.Struct, kw_only=True):
     printer_state: str | None = None
     error: str | None = None
     firmware: str | None = None
+    commands: int = 0
     #: what somebody who goes there should know, a sentence each
     notes: list[str] = []
 
@@ -121,9 +124,15 @@ def lines(status: Status, running: bool) -> list[str]:
     ]
     if link.last_error:
         text.insert(2, f"           last error: {link.last_error}")
+    if link.clock_offset_s:
+        text.append(f"clock      {_offset(link.clock_offset_s)} the API's")
     text += [_sender_line(sender) for sender in status.senders]
     text += [f"simulator  {sim.name}: process {sim.pid or '-'}" for sim in status.simulators]
     return text
+
+
+def _offset(offset_s: int) -> str:
+    return f"{abs(offset_s)} s {'behind' if offset_s > 0 else 'ahead of'}"
 
 
 def _sender_line(sender: SenderStatus) -> str:
@@ -134,6 +143,8 @@ def _sender_line(sender: SenderStatus) -> str:
         f"printer    {name}: {what}, process {sender.pid or '-'} ({origin}), "
         f"port {sender.port or '-'}"
     )
+    if sender.commands:
+        text += f", {sender.commands} commands open"
     return "\n           ".join([text, *([sender.error] if sender.error else []), *sender.notes])
 
 

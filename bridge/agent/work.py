@@ -124,6 +124,10 @@ class PrinterWork:
         """Whether somebody asks for this printer's connection."""
         return self._book.wants_connect()
 
+    def open_commands(self) -> int:
+        """How many commands have no outcome yet."""
+        return self._book.without_outcome()
+
     def files(self) -> set[str]:
         """Hashes of the files that must stay in the spool."""
         return self._book.files() | ({self.last_file} if self.last_file else set())

@@ -156,7 +156,12 @@ def test_status_of_a_running_agent(state: Path, capsys: pytest.CaptureFixture[st
     known = status.Status(
         agent=status.AgentStatus(pid=7, version="0.1.0", started_at="2026-01-01"),
         link=status.LinkStatus(
-            state="open", epoch=3, url="https://farm", last_heard_s=2.0, last_error="before"
+            state="open",
+            epoch=3,
+            url="https://farm",
+            last_heard_s=2.0,
+            last_error="before",
+            clock_offset_s=-90,
         ),
         outbox=status.OutboxStatus(facts=4, bytes=99, oldest=1),
         spool=status.SpoolStatus(files=1, bytes=10),
@@ -170,6 +175,7 @@ def test_status_of_a_running_agent(state: Path, capsys: pytest.CaptureFixture[st
                 adopted=True,
                 printer_state="error",
                 error="/dev/x is in use",
+                commands=3,
             )
         ],
         simulators=[status.SimulatorStatus(name="sim1", pid=None, link="/run/sim1.port")],
@@ -187,6 +193,8 @@ def test_status_of_a_running_agent(state: Path, capsys: pytest.CaptureFixture[st
         "4 facts",
         "one: error; sender running, process 8 (adopted)",
         "\n           /dev/x is in use",
+        "90 s ahead of the API's",
+        "3 commands open",
         "sim1: process -",
     ):
         assert part in text

@@ -81,6 +81,7 @@ class LinkClient:
         self.insecure = False
         self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
         self.on_token: Callable[[BulkToken], None] = lambda bulk: None
+        self.on_greeted: Callable[[Welcome], None] = lambda welcome: None
         self.status = LinkStatus()
 
     def wake(self, *, facts: bool = False) -> None:
@@ -135,6 +136,7 @@ class LinkClient:
         self._session = welcome.session
         self.status.state, self.status.epoch = "open", welcome.epoch
         self.status.last_error = None
+        self.on_greeted(welcome)
         log.info("the link stands, epoch %d", welcome.epoch)
 
     def _acked(self) -> None:
