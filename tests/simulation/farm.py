@@ -234,7 +234,7 @@ class Farm:
                     await bridges.report_lapsed()
                 except OperationalError:
                     await asyncio.sleep(1.0)
-                await listener.wait(5.0)
+                await listener.wait(10.0)
 
     # What is asked of it.
 

@@ -51,12 +51,14 @@ class Faults:
         self.kinds = [kind for kind in self.kinds if kind.__name__ in names]
 
     async def happen(self, count: int, pause_s: float) -> None:
-        """*count* faults, one after another."""
+        """*count* faults; one may begin while another goes on."""
+        under_way = []
         for _ in range(count):
             await asyncio.sleep(self.rng.uniform(0.0, pause_s))
             fault = self.rng.choice(self.kinds)
             self.history.add("fault", fault.__name__)
-            await fault()
+            under_way.append(asyncio.create_task(fault()))
+        await asyncio.gather(*under_way)
 
     def heal(self) -> None:
         """Everything works from now on; what is dead is started again by its supervisor."""

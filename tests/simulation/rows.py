@@ -87,7 +87,8 @@ class Rows:
                 await asyncio.sleep(0)
                 life.check()
         name = work.__name__
-        if self.failing and self.rng.random() < self.failing and name != "rollback":
+        failing = self.failing if life is not None and name != "rollback" else 0.0
+        if failing and self.rng.random() < failing:
             raise sqlite3.OperationalError("disk I/O error")
         commits = name == "commit" and self.raw.in_transaction
         result = work(*args, **named)

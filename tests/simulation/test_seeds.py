@@ -11,8 +11,6 @@ CHUNKS = 20
 SEEDS_PER_CHUNK = 25
 SOAK_CHUNKS = 100
 SOAK_SEEDS_PER_CHUNK = 100
-#: Days that have found a defect once; see each line.
-REGRESSIONS: dict[int, str] = {}
 
 
 def _assert_seed(seed: int, rows: Rows, settings: Settings, *, show: bool = False) -> None:
@@ -42,14 +40,6 @@ def test_invariants_hold_on_ten_thousand_bad_days(
     first = 1_000_000 + chunk * SOAK_SEEDS_PER_CHUNK
     for seed in range(first, first + SOAK_SEEDS_PER_CHUNK):
         _assert_seed(seed, rows, settings)
-
-
-@pytest.mark.parametrize("seed", REGRESSIONS)
-def test_a_day_that_found_a_defect_once_is_fine_now(
-    seed: int, rows: Rows, settings: Settings
-) -> None:
-    """Each seed of the list has failed before its defect was repaired."""
-    _assert_seed(seed, rows, settings)
 
 
 def test_one_seed(pytestconfig: pytest.Config, rows: Rows, settings: Settings) -> None:

@@ -138,7 +138,7 @@ class World:
             why = await reached()  # type: ignore[operator]
             if not why:
                 return
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(2.0)
         self.history.add("end", "stuck", complaint=complaint, why=why)
 
     async def _operational(self) -> str:
