@@ -76,7 +76,10 @@ class Spools:
     async def by_code(self, by: Principal, qr_code: str) -> Spool:
         """The spool with this label. Raises `NotFound`."""
         by.require("spools.read")
-        row = await Spool.filter(organization_id=by.organization_id, qr_code=qr_code).first()
+        row = None
+        if qr_code.isascii() and qr_code.isprintable():  # what a label can hold, and a query
+            rows = Spool.filter(organization_id=by.organization_id, qr_code=qr_code)
+            row = await rows.first()
         if row is None:
             raise NotFound("There is no spool with this code.", code="spool_not_found")
         return row

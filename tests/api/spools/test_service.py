@@ -128,6 +128,15 @@ async def test_lists_are_filtered(store: Store) -> None:
         await store.spools.load(admin, old.id, printer.id, 1)
 
 
+async def test_a_label_finds_its_spool(store: Store) -> None:
+    """Its code and nothing else, whatever a scanner reads."""
+    spool = await store.spool()
+    assert (await store.spools.by_code(store.farm.admin, spool.qr_code)).id == spool.id
+    for code in ("SPL-0", "%", "", "\0", "\ud800", "ü"):
+        with pytest.raises(NotFound):
+            await store.spools.by_code(store.farm.admin, code)
+
+
 async def test_a_filament_with_spools_stays(store: Store) -> None:
     """409 filament_in_use; without spools it goes, and both are noted."""
     spool = await store.spool()
