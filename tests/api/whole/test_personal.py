@@ -20,7 +20,9 @@ async def _add(whole: Whole, name: str) -> int:
 
 async def _log_in(whole: Whole, name: str) -> httpx.Response:
     body = {"username": name, "password": PASSWORD}
-    return await whole.ask("nobody", "POST", "/api/v1/auth/login", json=body)
+    answer = await whole.ask("nobody", "POST", "/api/v1/auth/login", json=body)
+    whole.http.cookies.clear()  # whoever asks next is somebody else
+    return answer
 
 
 async def test_a_theme_is_given_back_as_it_was_put(whole: Whole) -> None:
