@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from api.octoprint.job_document import JobFile
 from api.octoprint.states import LOOKS
-from api.printers.models import Printer
+from api.printers.service import Printer
 from schemas.printer import ACTIVE, Live, PrinterState
 
 ORIGIN = "sdcard"

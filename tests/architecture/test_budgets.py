@@ -15,6 +15,7 @@ SUPERVISORS = {
     "api/app.py",
     "api/bridges/replicas.py",
     "api/events/outbox.py",
+    "api/files/analyst.py",
     "api/gateway/errands.py",
     "api/gateway/sockets.py",
     "api/postgres.py",  # raises everything again, as what it means
