@@ -327,6 +327,8 @@ OCTOPRINT: dict[tuple[str, str], str | int] = {
     ("POST", "/api/files/<origin>/<path:path>"): "viewer",
     ("DELETE", "/api/files/<origin>/<path:path>"): "operator",
     ("GET", "/downloads/files/local/<path:path>"): "viewer",
+    ("GET", "/plugin/prusaslicerthumbnails/thumbnail/<path:path>"): "viewer",
+    ("GET", "/plugin/UltimakerFormatPackage/thumbnail/<path:path>"): "viewer",
     ("GET", "/api/printer"): "viewer",
     ("GET", "/api/printer/tool"): "viewer",
     ("POST", "/api/printer/tool"): "operator",
