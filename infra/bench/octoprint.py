@@ -7,6 +7,7 @@ virtual environment. What two hundred push sockets cost is measured by `feed`.
 import asyncio
 import lzma
 import os
+import resource
 import secrets
 import socket
 import subprocess
@@ -143,17 +144,24 @@ async def _analysis() -> list[Figure]:
         file.write_bytes(text)
         for work, what in (("analyse", "time by the slicer"), ("timed", "time simulated")):
             late = asyncio.create_task(_latest_s())
-            started = time.perf_counter()
+            started, cpu_before_s = time.perf_counter(), _children_s()
             await read_file(work, file, 300.0)
-            seconds = time.perf_counter() - started
+            seconds, cpu_s = time.perf_counter() - started, _children_s() - cpu_before_s
             late.cancel()
             waited_s = (await asyncio.gather(late, return_exceptions=True))[0]
             megabytes = len(text) / 1e6
             name = f"analysis of {megabytes:.0f} MB, {what}"
             figures.append(Figure(name, megabytes / seconds, "MB/s", goal=">= 10 MB/s"))
+            figures.append(Figure("  per second of CPU (it stands back)", megabytes / cpu_s, "MB"))
             assert isinstance(waited_s, float)
             figures.append(Figure("  the event loop waits at most", waited_s * 1000, "ms"))
     return figures
+
+
+def _children_s() -> float:
+    """CPU seconds of the processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 async def _latest_s() -> float:
