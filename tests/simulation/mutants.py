@@ -217,7 +217,9 @@ MUTANTS: dict[str, Mutant] = {
     "ack before commit": Mutant(_ack_before_commit, ("ack_after_commit",)),
     "effect before journal": Mutant(_effect_before_journal, ("journal_before_effect",)),
     "delivered before journal": Mutant(_got_before_journal, ("got_after_journal",)),
-    "deadline ignored": Mutant(_no_deadline, ("nothing_late",)),
+    "deadline ignored": Mutant(
+        _no_deadline, ("nothing_late",), Bias(("half_open", "partition"), ("gcode", "temperature"))
+    ),
     "grant consumed twice": Mutant(
         _grant_used_twice,
         ("one_start_per_grant", "one_effect_per_command", "one_entry_per_command"),
