@@ -47,9 +47,7 @@ class Refused(RuntimeError):
     """The upload was not taken; the text is the answer."""
 
 
-def send(
-    facts: dict[str, Any], path: str, headers: list[str], size_mb: int
-) -> tuple[float, float]:
+def send(facts: dict[str, Any], path: str, headers: list[str], size_mb: int) -> tuple[float, float]:
     """(seconds until the answer, extra MB of resident memory at the highest)."""
     block = LINE * (1024 * 1024 // len(LINE))
     count = size_mb * 1024 * 1024 // len(block)

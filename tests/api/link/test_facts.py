@@ -251,7 +251,7 @@ async def test_a_database_in_trouble_skips_nothing(farm: Farm) -> None:
     facts = batch(state(farm, S.OPERATIONAL))
     connection = Printer._meta.db
     await connection.execute_script("ALTER TABLE printer RENAME TO away")
-    with pytest.raises(Exception, match="no such table|does not exist"):
+    with pytest.raises(Exception, match=r"no such table|does not exist"):
         await farm.handler.incoming(farm.bridge, farm.epoch, facts)
     await connection.execute_script("ALTER TABLE away RENAME TO printer")
     assert (await Bridge.get(id=farm.bridge.id)).fact_seq == 0

@@ -92,6 +92,7 @@ async def test_204_has_no_body_and_no_type_of_one(whole: Whole) -> None:
 async def test_who_may_not_hears_so_before_what_is_wrong_with_the_body(whole: Whole) -> None:
     """v1 1.4: 403 comes before 422, whatever was sent."""
     for method, path in (("POST", "/printers"), ("POST", "/users"), ("POST", "/jobs/bulk")):
+        body: object
         for body in ({}, [], {"name": 7}):
             answer = await whole.ask("viewer", method, f"/api/v1{path}", json=body)
             assert answer.status_code == 403, (path, body)
