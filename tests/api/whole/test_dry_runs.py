@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api.events.service import Happened
 from tests.api.whole.conftest import Whole
 from tests.api.whole.test_roles import BODIES, nothing
 
@@ -115,7 +116,10 @@ async def test_no_spool_alert_or_maintenance_is_touched(whole: Whole) -> None:
         "spool_filament_type": "PLA",
     }
     assert (await dry(whole, "POST", "/filament-slots", {**body, "ams_slot": 0})).status_code == 404
-    alert = "/alerts/<int:alert_id>"
+    async with whole.application.rooms.ledger.change() as change:
+        change.record(Happened(1, "job.failed", printer, data={"item_name": "not looked at yet"}))
+    [newest] = (await whole.ask("admin", "GET", "/api/v1/alerts?limit=1")).json()
+    alert = f"/alerts/{newest['id']}"
     found = (await would(whole, "PATCH", f"{alert}/read"))["would_execute"]
     assert (found["action"], found["from_is_read"]) == ("mark_alert_read", False)
     found = (await would(whole, "PATCH", f"{alert}/dismiss"))["would_execute"]
