@@ -77,7 +77,7 @@ class _Page:
 
     rows: Sequence[Printer]
     rooms: frozenset[int]
-    mark: Mark
+    heard: Mark
     body: bytes
     total: int
 
@@ -107,11 +107,12 @@ class Listing:
 
     def _is_current(self, page: _Page, rows: Sequence[Printer]) -> bool:
         same = len(rows) == len(page.rows) and all(map(operator.is_, rows, page.rows))
-        return same and self._telemetry.mark(page.rooms) == page.mark
+        heard = self._telemetry.mark(page.rooms)
+        return same and heard == page.heard
 
     async def _page(self, rows: Sequence[Printer], which: Which, skip: int, limit: int) -> _Page:
         rooms = frozenset(row.bridge_id for row in rows if row.bridge_id is not None)
-        mark = self._telemetry.mark(rooms)  # before anything is read: too old at worst
+        heard = self._telemetry.mark(rooms)  # before anything is read: too old at worst
         fitting = rows
         if which.active_only or which.tag is not None:
             fitting = [row for row in rows if which.takes(row)]
@@ -121,7 +122,7 @@ class Listing:
             if which.status is None or entry.status == which.status:
                 found.append(entry.encoded)
         body = b"[" + b",".join(found[skip : skip + limit]) + b"]"
-        return _Page(rows, rooms, mark, body, len(found))
+        return _Page(rows, rooms, heard, body, len(found))
 
     async def one(self, row: Printer) -> bytes:
         """One printer as a JSON object."""

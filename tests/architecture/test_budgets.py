@@ -17,6 +17,7 @@ SUPERVISORS = {
     "api/events/outbox.py",
     "api/files/analyst.py",
     "api/gateway/errands.py",
+    "api/idempotency/requests.py",  # gives the key back, and raises it again
     "api/gateway/sockets.py",
     "api/postgres.py",  # raises everything again, as what it means
     "api/feed/hub.py",

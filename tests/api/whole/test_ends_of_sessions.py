@@ -1,12 +1,13 @@
 """Every event that ends a session, at REST and at what is open (safety S12)."""
 
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import httpx
 import pytest
+import pytest_asyncio
 from argon2 import PasswordHasher
 
 from api.accounts.models import Credential, User
@@ -33,6 +34,13 @@ class Leaver:
 
     def bearer(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}
+
+
+@pytest_asyncio.fixture(loop_scope="session", autouse=True)
+async def nobody_stays(whole: Whole) -> AsyncIterator[None]:
+    """Some leavers are moved to the other organization, whose people others count."""
+    yield
+    await User.filter(username__startswith="leaver-").delete()
 
 
 async def arrive(whole: Whole) -> Leaver:
