@@ -32,8 +32,8 @@ architecture: $(VENV)/.dev ## budgets, names, and documents that must be true
 unit: $(VENV)/.dev ## the fast tests: no database, no process
 	$(PYTEST) -n 2 -m "not flow and not soak and not seeded" --ignore tests/api --ignore tests/architecture $(ARGS)
 
-seeded: $(VENV)/.dev ## a thousand seeded kills and cuts of the agent, in memory
-	$(PYTEST) -n 2 -m seeded tests/bridge $(ARGS)
+seeded: $(VENV)/.dev ## seeded kills, cuts and whole simulated days, in memory
+	$(PYTEST) -n 2 -m seeded tests/bridge tests/simulation $(ARGS)
 
 rooms: $(VENV)/.dev ## the tests of the API's rooms, each on its own database
 	$(PYTEST) -n 2 -m "not flow and not soak" tests/api $(ARGS)

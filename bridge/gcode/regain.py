@@ -4,10 +4,11 @@ Theory of operation. Marlin moves its line count only for a numbered line whose 
 are right. So a numbered `M105` far ahead of anything ever sent is refused, and the refusal tells
 the count: what it says has been or will be executed, what follows is ours to send.
 
-Answers that the dead host never read may still be on their way. `M118` lets the firmware say a word
-that nobody has said before: what comes behind it is an answer to us. Only then the count is asked
-for. A `start`, a count outside what the dead host can have sent, two numbers in one refusal that do
-not fit, a firmware that takes the impossible line: each means that nothing is certain.
+Answers that the dead host never read may still be on their way. A word that nobody has said before
+and that is no command is told back by the firmware as unknown: what comes behind it is an answer to
+us. Only then the count is asked for. A `start`, a count outside what the dead host can have sent,
+two numbers in one refusal that do not fit, a firmware that takes the impossible line: each means
+that nothing is certain.
 """
 
 import re
@@ -78,7 +79,9 @@ class Regain:
         self._left -= 1
         self._asked += 1
         self._stage = _Stage.WORD
-        return b"\nM118 %b\n" % self._mark().encode()
+        # No command, so that no part of it is one either: a host that dies while it writes `M118`
+        # may leave `M1`, and the printer waits for a person.
+        return b"\n%b\n" % self._mark().encode()
 
     def receive(self, reply: Reply, now: float, *, garbage: int = 0) -> None:
         """A reply arrived; *garbage* is nothing here: the baud rate is known."""
@@ -93,7 +96,9 @@ class Regain:
         match reply:
             case Start():
                 self._give_up("the printer has restarted")
-            case Text(text) if self._stage is _Stage.WORD and text.endswith(self._mark()):
+            case Text(text) | Failure(_, text) if (
+                self._stage is _Stage.WORD and self._mark() in text
+            ):
                 self._stage = _Stage.WORD_OK
             case Ack() if self._stage is _Stage.WORD_OK:
                 self._stage, self._next = _Stage.COUNT, now
