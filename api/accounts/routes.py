@@ -75,7 +75,7 @@ _LOGIN = Doc(
     answer=TokenPairAnswer,
     body=LoginBody,
     form={_FORM_TYPE: _LOGIN_FORM, _MULTIPART_TYPE: _LOGIN_FORM},
-    problems=("not_authenticated", "rate_limited", "locked_out", "csrf_failed"),
+    problems=("bad_request", "not_authenticated", "rate_limited", "locked_out", "csrf_failed"),
 )
 _CONFIRM = Doc(
     summary="Type the password again: for ten minutes the session may do what asks for that",
