@@ -58,10 +58,12 @@ def test_a_card_is_listed_printed_from_paused_and_cancelled(faces: Faces) -> Non
     eventually(lambda: faces.get_v1(at)["status"] == "printing", 10.0, "the way on")
     told(faces, "/stop")
     eventually(lambda: faces.get_v1(at)["status"] == "idle", 20.0, "the end")
-    executed = [line.split()[0] for line in faces.executed()]
-    assert [code for code in executed if code in ("M24", "M25", "M524")] == [
-        *("M24", "M25", "M24", "M524")
-    ]
+
+    def steered() -> list[str]:
+        codes = [line.split()[0] for line in faces.executed()]
+        return [code for code in codes if code in ("M24", "M25", "M524")]
+
+    eventually(lambda: steered() == ["M24", "M25", "M24", "M524"], 10.0, "the firmware's log")
 
 
 def test_heat_without_a_job_is_kept_by_renewing(faces: Faces) -> None:
