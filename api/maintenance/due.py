@@ -43,7 +43,7 @@ def applies(task: MaintenanceTask, printer: Printer) -> bool:
 
 def print_hours(printer: Printer) -> float:
     """What *printer* has printed so far, in hours."""
-    return round(float(printer.print_seconds) / 3600, 3)
+    return round(float(printer.print_seconds) / 3600, 6)
 
 
 def due_of(

@@ -18,7 +18,7 @@ PROBE_EVERY_S = 0.1
 
 
 class Replicas:
-    """The processes; each has a data directory of its own and shares only the database."""
+    """The processes; each has a data directory of its own and shares database and files."""
 
     def __init__(self, apis: list[ApiProcess], server: Server, database: str) -> None:
         self.apis = apis
@@ -49,6 +49,7 @@ def running_replicas(
         "GANTRY_DATABASE_URL": server.url(name),
         "GANTRY_SETUP_TOKEN": SETUP_TOKEN,
         "GANTRY_DRAIN_S": str(DRAIN_S),
+        "GANTRY_STORAGE_URL": f"file://{folder / 'files'}",
         **settings,
     }
     with ExitStack() as stack:

@@ -55,7 +55,9 @@ class Hall:
         self.http = httpx.AsyncClient(headers=headers, timeout=20, trust_env=False, limits=limits)
 
     def _api(self, number: int) -> Api:
-        return Api(self.server.url(self.name), self.folder / f"api{number}")
+        files = f"file://{self.folder / 'files'}"
+        url = self.server.url(self.name)
+        return Api(url, self.folder / f"api{number}", GANTRY_STORAGE_URL=files)
 
     async def post(self, path: str, body: Any) -> httpx.Response | None:
         """Ask the next process; None: it was just killed."""
