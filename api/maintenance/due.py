@@ -54,7 +54,7 @@ def due_of(
     """
     since = last.performed_at if last is not None else printer.created_at
     hours = print_hours(printer) - (last.print_hours_at_service if last is not None else 0.0)
-    hours = round(max(0.0, hours), 3)
+    hours = round(max(0.0, hours), 6)
     days = max(0, (now - since).days)
     percent = max(_percent(hours, task.interval_print_hours), _percent(days, task.interval_days))
     return Due(
