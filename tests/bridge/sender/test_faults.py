@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.control.messages import Configure, RemoteStop, SetTargets, Status, Verdict
+from bridge.control.messages import Configure, Connect, RemoteStop, SetTargets, Status, Verdict
 from schemas.jobs import AttemptState
 from schemas.printer import PrinterConfig, PrinterState
 from tests.fakes.owner import CUBE, Owner, Processes, commands_of
@@ -129,7 +129,7 @@ def test_a_printer_comes_back_under_another_name(processes: Processes) -> None:
 
 
 def test_another_printer_at_the_same_port_gets_no_job(processes: Processes) -> None:
-    """safety M18: told, not connected, also by the sender's next life."""
+    """safety M18: told, not connected, also by the sender's next life, until a person says so."""
     printer = processes.simulator("--speed", "0", name="mine")
     sender = processes.sender()
     owner = processes.owner(sender, 1)
@@ -143,6 +143,9 @@ def test_another_printer_at_the_same_port_gets_no_job(processes: Processes) -> N
     owner.state(_S.ERROR)
     assert owner.start().code == "printer_not_operational"
     assert stranger.printed() == []
+    assert owner.ask(Connect(id="mine now")).verdict is Verdict.DONE
+    owner.start()
+    owner.attempt(_A.COMPLETED)
 
 
 def test_no_descriptor_left_is_a_refusal_and_no_end(processes: Processes) -> None:
