@@ -86,6 +86,7 @@ class Loop:
             for fd, mask in ready:
                 if fd == self._port_fd:
                     device.readable(now)
+                    self._tell(owner, now)  # before a command meets a board nobody has recognised
                 else:
                     if handler := self._handlers.get(fd):  # none: closed by one before it
                         handler(mask, now)
@@ -103,15 +104,20 @@ class Loop:
         device = self._device
         device.tick(now)
         self._priority.follow(device.job is not None and not device.busy)
+        self._tell(owner, now)  # what a picture shows has been written down
         later = owner.tick(now)
-        for happening in device.events():
-            owner.happened(happening, now)
+        self._tell(owner, now)
         self._follow_port()
         due = now + _MAX_SLEEP_S
         for moment in (device.deadline(), later):
             if moment is not None:
                 due = min(due, moment)
         return due
+
+    def _tell(self, owner: Owner, now: float) -> None:
+        if self._device.printer.news:
+            for happening in self._device.events():
+                owner.happened(happening, now)
 
     def _follow_port(self) -> None:
         port = self._device.port

@@ -7,7 +7,7 @@ from tests.simulation.checker import check
 from tests.simulation.rows import Rows
 from tests.simulation.world import run_seed
 
-CHUNKS = 6
+CHUNKS = 20
 SEEDS_PER_CHUNK = 25
 SOAK_CHUNKS = 100
 SOAK_SEEDS_PER_CHUNK = 100
