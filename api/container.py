@@ -243,6 +243,7 @@ class _PromptServer(TCPServer):
     """
 
     _head = b""  # of an answer, until its first bytes follow or the loop turns
+    _is_gone = False  # the client; the protocol has been told
     _idle_since: float | None = None  # of the loop's clock; None while a request runs
 
     async def protocol_send(self, event: Event) -> None:
@@ -261,7 +262,7 @@ class _PromptServer(TCPServer):
         head, self._head = self._head, b""
         transport = self.writer.transport
         if transport.is_closing():
-            await self._patiently(RawData(data))  # which tells the protocol
+            await self._gone()
             return
         if head or data:
             transport.write(head + data if head else data)
@@ -272,6 +273,12 @@ class _PromptServer(TCPServer):
         head, self._head = self._head, b""
         if head and not self.writer.transport.is_closing():
             self.writer.transport.write(head)
+
+    async def _gone(self) -> None:
+        """Say once that nobody reads: writing on made a line of log for each of 100 000 pongs."""
+        if not self._is_gone:
+            self._is_gone = True
+            await self.protocol.handle(Closed())
 
     async def _patiently(self, event: Event) -> None:
         try:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import TracebackType
 
@@ -21,6 +22,7 @@ class ApiProcess:
         self.port = 0
         self.log = ""
         self.process: subprocess.Popen[str]
+        self._stderr = tempfile.TemporaryFile("w+", encoding="utf-8")  # a full pipe would stop it
 
     def __enter__(self) -> "ApiProcess":
         migration = [sys.executable, "-m", "api.migrate", "--data", str(self._data)]
@@ -41,22 +43,28 @@ class ApiProcess:
                 *self._arguments,
             ],
             pass_fds=[write],
-            stderr=subprocess.PIPE,
+            stderr=self._stderr,
             text=True,
         )
         os.close(write)
         with os.fdopen(read) as pipe:
             line = pipe.readline()
         if not line:
-            raise RuntimeError(self.process.communicate()[1])
+            self.process.wait(timeout=15)
+            raise RuntimeError(self._said())
         ready = json.loads(line)
         self.url, self.port = ready["url"], ready["port"]
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Stop it; its exit status. What it wrote on stderr is in *log*."""
         self.process.send_signal(how)
-        self.log += self.process.communicate(timeout=15)[1]
-        return self.process.returncode
+        status = self.process.wait(timeout=15)
+        self.log = self._said()
+        return status
+
+    def _said(self) -> str:
+        self._stderr.seek(0)
+        return self._stderr.read()
 
     def __exit__(
         self,
@@ -66,7 +74,8 @@ class ApiProcess:
     ) -> None:
         if self.process.poll() is None:
             self.process.kill()
-            self.process.communicate()
+            self.process.wait()
+        self._stderr.close()
 
     def admin(self) -> httpx.Client:
         """A client of a new admin."""
