@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from tortoise import Tortoise
+from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.connection import get_connection
 from tortoise.context import TortoiseContext
 from tortoise.exceptions import (
@@ -32,6 +33,7 @@ from tortoise.exceptions import (
 from tortoise.transactions import in_transaction
 
 from api.config import Settings, load
+from api.folders import make_writable
 
 MODELS = [
     "api.accounts.models",
@@ -256,6 +258,7 @@ async def open_database(settings: Settings, pool: Pool | None = None) -> Tortois
         statement_s=settings.statement_timeout_s,
         lock_s=settings.lock_timeout_s,
     )
+    EXECUTOR_CACHE.clear()  # statements are kept by table, in the words of the engine before
     return await Tortoise.init(config=tortoise_config(settings.database, pool))
 
 
@@ -263,10 +266,7 @@ def check_writable(settings: Settings) -> None:
     """Make the data directory. Raises `DatabaseUnusable` when it cannot be written."""
     directory = settings.data_dir.absolute()
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        probe = directory / ".writable"
-        probe.write_bytes(b"")
-        probe.unlink()
+        make_writable(directory)
         _check_file(directory / "gantry.sqlite3")
     except OSError as error:
         raise DatabaseUnusable(

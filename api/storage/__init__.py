@@ -4,6 +4,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from api.config import SettingError, Settings
+from api.folders import make_writable
 from api.storage.local import LocalStorage
 from api.storage.protocol import Draft, Offer, Storage, Written
 
@@ -41,10 +42,7 @@ def _object_store(url: str) -> Storage:
 
 def _usable(folder: Path) -> Path:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.write_bytes(b"")
-        probe.unlink()
+        make_writable(folder)
     except OSError as error:
         raise SettingError(
             f"GANTRY_STORAGE_URL: cannot write in {folder}: {error.strerror}. Name another folder, "

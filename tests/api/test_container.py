@@ -7,7 +7,6 @@ import socket
 import struct
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +33,11 @@ from schemas.link import (
 from schemas.printer import Live, PrinterState, Temperature
 from tests.fakes.calling import PORT, Agent
 from tests.fakes.processes import ApiProcess
+
+LOGIN_HEAD = (
+    b"POST /api/v1/auth/login HTTP/1.1\r\nHost: farm\r\nContent-Type: application/json\r\n"
+    b"Content-Length: %d\r\n\r\n"
+)
 
 
 def test_a_taken_port_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -213,12 +217,17 @@ async def test_a_stop_tells_bridges_first_and_finishes_requests(tmp_path: Path) 
         agent = Agent(api.url)
         await asyncio.to_thread(agent.pair, admin)
         await agent.connect()
-        slow = threading.Thread(target=admin.get, args=("/bridges",))
-        slow.start()
+        body = b'{"username": "admin", "password": "Correct-horse-9"}'
+        reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+        writer.write(LOGIN_HEAD % len(body) + body[:20])
+        await asyncio.sleep(0.2)
         stopped = asyncio.create_task(asyncio.to_thread(api.stop))
         assert await agent.close_code() == 1012
+        writer.write(body[20:])
+        answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 200 "), answer
+        writer.close()
         assert await stopped == 0
-        slow.join()
         assert '"level":"error"' not in api.log
         assert "gantry-pair" not in api.log
 

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from types import TracebackType
 
@@ -22,7 +21,8 @@ class ApiProcess:
         self.port = 0
         self.log = ""
         self.process: subprocess.Popen[str]
-        self._stderr = tempfile.TemporaryFile("w+", encoding="utf-8")  # a full pipe would stop it
+        # A file: a pipe that nobody reads would stop the process when it is full.
+        self._stderr = data.with_name(f"{data.name}.stderr")
 
     def __enter__(self) -> "ApiProcess":
         migration = [sys.executable, "-m", "api.migrate", "--data", str(self._data)]
@@ -33,19 +33,18 @@ class ApiProcess:
     def start(self) -> None:
         """Start it; returns when it listens."""
         read, write = os.pipe()
-        self.process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "api.container",
-                *("--port", str(self.port), "--data", str(self._data)),
-                *("--ready-fd", str(write)),
-                *self._arguments,
-            ],
-            pass_fds=[write],
-            stderr=self._stderr,
-            text=True,
-        )
+        with self._stderr.open("a", encoding="utf-8") as log:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "api.container"),
+                    *("--port", str(self.port), "--data", str(self._data)),
+                    *("--ready-fd", str(write)),
+                    *self._arguments,
+                ],
+                pass_fds=[write],
+                stderr=log,
+                text=True,
+            )
         os.close(write)
         with os.fdopen(read) as pipe:
             line = pipe.readline()
@@ -63,8 +62,7 @@ class ApiProcess:
         return status
 
     def _said(self) -> str:
-        self._stderr.seek(0)
-        return self._stderr.read()
+        return self._stderr.read_text(encoding="utf-8")
 
     def __exit__(
         self,
@@ -75,7 +73,6 @@ class ApiProcess:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        self._stderr.close()
 
     def admin(self) -> httpx.Client:
         """A client of a new admin."""

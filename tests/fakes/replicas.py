@@ -67,6 +67,7 @@ class Balancer:
         self._apis = apis
         self._ready: set[int] = set()
         self._turn = 0
+        self._serving: set[asyncio.Task[None]] = set()
         self.url = ""
 
     async def probe(self) -> None:
@@ -90,6 +91,9 @@ class Balancer:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
+        if (task := asyncio.current_task()) is not None:
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
         ready = sorted(self._ready)
         self._turn += 1
         if not ready:
@@ -102,8 +106,16 @@ class Balancer:
                 tasks.create_task(_pump(reader, out))
                 tasks.create_task(_pump(there, writer))
         finally:
-            writer.close()
-            out.close()
+            for end in (writer, out):
+                end.close()
+                with suppress(OSError):
+                    await end.wait_closed()
+
+    async def close(self) -> None:
+        """End the connections there are."""
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -130,3 +142,4 @@ async def balanced(replicas: Replicas) -> AsyncIterator[Balancer]:
         probing.cancel()
         server.close()
         await asyncio.gather(probing, return_exceptions=True)
+        await balancer.close()

@@ -160,6 +160,7 @@ def test_a_print_is_paused_and_resumed_only_for_real(mcp: Mcp, faces: Faces, mod
     assert mcp.call("get_printer", id=printer)["status"] == "paused"
     mcp.call("cancel_job", job_id=job)
     eventually(lambda: status_of(mcp, job) == "cancelled", 30.0, "cancelled")
+    faces.v1.post(f"/printers/{printer}/queue/release").raise_for_status()
 
 
 def test_spools_alerts_and_orders(mcp: Mcp, faces: Faces) -> None:
