@@ -5,18 +5,18 @@ connect: it asks for a nonce (one use, 60 s) and signs it. Every accepted hello 
 whoever speaks with an older one is not listened to.
 """
 
-import hmac
 import re
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import Enum
 
 import msgspec
 from tortoise.expressions import F
 from ulid import ULID
 
-from api.bridges import sightings
+from api.bridges import bulk_tokens, sightings
+from api.bridges.bulk_tokens import BulkTokens, by_uid
 from api.bridges.keys import canonical_key, digest, proves
 from api.bridges.models import Bridge, Nonce
 from api.bridges.positions import fact_position
@@ -32,10 +32,8 @@ from schemas.link import AUTH_SCHEME, BulkToken, FactAck, Hello, Port, signed_te
 
 __all__ = ["Bridge", "Bridges", "OpenedLink", "Standing"]
 
-UID_LENGTH = 26
 NONCE_S = 60
 MAX_NONCES = 100  # outstanding for one bridge; more is a loop or an attack
-BULK_TOKEN_S = 24 * 3600
 SEEN_EVERY_S = 60.0  # how often "last seen" is written for a room that is connected
 
 _CREDENTIALS = re.compile(
@@ -76,6 +74,7 @@ class Bridges:
         self._bus = bus
         self._presence = Presence(settings.bridge_grace_s)
         self.replicas = Replicas(self._presence, clock, bus)
+        self.tokens = BulkTokens(ledger, clock)
         self._seen_written: dict[int, float] = {}
 
     async def load(self) -> None:
@@ -184,7 +183,7 @@ class Bridges:
         Raises `TooMany` when the bridge has too many outstanding.
         """
         nonce = secrets.token_urlsafe(32)
-        if await _by_uid(uid) is None:
+        if await by_uid(uid) is None:
             return nonce
         now = self._clock.now()
         async with self._ledger.change():
@@ -202,7 +201,7 @@ class Bridges:
         if match is None:
             raise NotAuthenticated("The bridge did not say who it is.")
         uid, nonce, signature = match.groups()
-        bridge = await _by_uid(uid)
+        bridge = await by_uid(uid)
         if bridge is None or bridge.public_key.startswith("revoked "):
             raise NotAuthenticated("This bridge is not known here; pair it.")
         if not proves(bridge.public_key, signature, signed_text(uid, nonce)):
@@ -222,7 +221,7 @@ class Bridges:
     async def open_session(self, bridge: Bridge, hello: Hello) -> OpenedLink:
         """Accept *hello*: the epoch rises, an older link of this bridge is worth nothing now."""
         now = self._clock.now()
-        session, token = str(ULID()), _bulk_token(bridge)
+        session, token = str(ULID()), bulk_tokens.fresh(bridge)
         async with self._ledger.change() as change:
             row = await Bridge.get(id=bridge.id)
             position = fact_position(row.fact_journal, row.fact_seq, hello.resume)
@@ -242,7 +241,7 @@ class Bridges:
                 fact_journal=position.journal,
                 fact_seq=position.seq,
                 reported_version=0,
-                **_new_bulk(row, token, now),
+                **bulk_tokens.columns(row, token, now),
             )
             if position.lost:
                 facts = {"count": position.lost, "what": "facts"}
@@ -255,7 +254,7 @@ class Bridges:
             epoch=epoch,
             session=session,
             fact_ack=FactAck(journal_id=position.journal, seq=position.seq),
-            bulk=BulkToken(token=token, life_s=BULK_TOKEN_S),
+            bulk=BulkToken(token=token, life_s=bulk_tokens.BULK_TOKEN_S),
             desired_version=row.desired_version,
         )
 
@@ -337,56 +336,6 @@ class Bridges:
         """A port of the room came or went."""
         await Bridge.filter(id=bridge.id).update(ports=msgspec.to_builtins(ports))
         change.record(_happened(bridge, "bridge.ports", data={"count": len(ports)}))
-
-    # Tokens for file transfer.
-
-    def token_is_old(self, bridge: Bridge) -> bool:
-        """Whether half the life of *bridge*'s token is over."""
-        half = timedelta(seconds=BULK_TOKEN_S / 2)
-        ends = bridge.bulk_expires_at
-        return ends is None or ends - self._clock.now() <= half
-
-    async def renew_bulk_token(self, bridge: Bridge) -> BulkToken | None:
-        """A fresh token when half the life of *bridge*'s is over, else None."""
-        if not self.token_is_old(bridge):
-            return None
-        now = self._clock.now()
-        token = _bulk_token(bridge)
-        async with self._ledger.change():
-            row = await Bridge.get(id=bridge.id)
-            await Bridge.filter(id=bridge.id).update(**_new_bulk(row, token, now))
-        return BulkToken(token=token, life_s=BULK_TOKEN_S)
-
-    async def bridge_of_bulk_token(self, secret: str) -> Bridge:
-        """The bridge that may fetch files with *secret*. Raises `NotAuthenticated`."""
-        bridge = await _by_uid(secret.partition(".")[0])
-        if bridge is not None:
-            hashed, now = digest(secret), self._clock.now()
-            for kept, ends in (
-                (bridge.bulk_sha256, bridge.bulk_expires_at),
-                (bridge.previous_bulk_sha256, bridge.previous_bulk_expires_at),
-            ):
-                if hmac.compare_digest(kept, hashed) and ends is not None and now < ends:
-                    return bridge
-        raise NotAuthenticated("This file token is not valid; a new one comes with the next link.")
-
-
-async def _by_uid(uid: str) -> Bridge | None:
-    return await Bridge.get_or_none(uid=uid) if len(uid) <= UID_LENGTH else None
-
-
-def _bulk_token(bridge: Bridge) -> str:
-    return f"{bridge.uid}.{secrets.token_urlsafe(32)}"
-
-
-def _new_bulk(row: Bridge, token: str, now: datetime) -> dict[str, object]:
-    """The columns when *token* replaces the current one, which works on until its end."""
-    return {
-        "bulk_sha256": digest(token),
-        "bulk_expires_at": now + timedelta(seconds=BULK_TOKEN_S),
-        "previous_bulk_sha256": row.bulk_sha256,
-        "previous_bulk_expires_at": row.bulk_expires_at,
-    }
 
 
 def _happened(

@@ -114,7 +114,7 @@ class LinkHandler:
             printers = await self._rooms.printers.desired(bridge_id)
             bodies += desired_parts(desired_told, printers)
         bodies += await self._commands(bridge_id, epoch)
-        if (bulk := await self._rooms.bridges.renew_bulk_token(bridge)) is not None:
+        if (bulk := await self._rooms.bridges.tokens.renew(bridge)) is not None:
             bodies.append(Token(bulk=bulk))
         return Outgoing(standing, bodies, desired_told)
 
@@ -132,7 +132,7 @@ class LinkHandler:
 
     async def waits(self, bridge: Bridge) -> bool:
         """Whether a command or a fresh token may have to be carried to *bridge*."""
-        if self._rooms.bridges.token_is_old(bridge):
+        if self._rooms.bridges.tokens.is_old(bridge):
             return True
         return await self._rooms.commands.waits(bridge.id)
 

@@ -48,7 +48,7 @@ class LinkRoutes:
 
     async def file(self, sha256: str) -> Response:
         """A file of the bridge's organization, whole or from where a transfer broke off."""
-        bridge = await self._bridges.bridge_of_bulk_token(_bearer())
+        bridge = await self._bridges.tokens.owner(_bearer())
         if not _SHA256.fullmatch(sha256):
             raise NotFound("File not found", code="file_not_found")
         blob = await self._files.blob_by_sha256(bridge.organization_id, sha256)

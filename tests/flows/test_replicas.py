@@ -149,7 +149,8 @@ async def test_pictures_reach_every_process(clients: list[httpx.Client], room: R
     await room.agent.say(LiveSnap(printers=[live]))
     for client in clients[1:]:
         path = f"/printers/{room.printer_id}"
-        await until(lambda: "187.5" in client.get(path).text, 2)  # noqa: B023
+        await until(lambda: "187.5" in client.get(path).text, 10)  # noqa: B023
+        assert client.get(path).json()["nozzle_target_temp"] == 190.0
 
 
 async def test_a_revoked_token_dies_everywhere_within_five_seconds(

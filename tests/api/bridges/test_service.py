@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from api.accounts.models import Organization
+from api.bridges.bulk_tokens import BULK_TOKEN_S
 from api.bridges.keys import fingerprint
 from api.bridges.models import Bridge, Nonce
-from api.bridges.service import BULK_TOKEN_S, MAX_NONCES, Bridges, Standing
+from api.bridges.service import MAX_NONCES, Bridges, Standing
 from api.bus.local import LocalBus
 from api.config import Settings
 from api.errors import Conflict, Forbidden, Invalid, NotAuthenticated, NotFound, TooMany
@@ -128,7 +129,7 @@ async def test_pairing_again_keeps_the_bridge_and_fences_old_links(
     assert again.id == bridge.id
     assert (await bridges.standing(bridge.id, opened.epoch))[0] is Standing.REPLACED
     with pytest.raises(NotAuthenticated):
-        await bridges.bridge_of_bulk_token(opened.bulk.token)
+        await bridges.tokens.owner(opened.bulk.token)
 
 
 async def test_a_key_of_another_organization_is_refused(
@@ -245,16 +246,16 @@ async def test_file_tokens_are_renewed_before_they_end(
 ) -> None:
     """The old token works on beside the new one until its own end, and no longer."""
     first = (await bridges.open_session(bridge, hello_of(bridge.uid))).bulk.token
-    assert await bridges.renew_bulk_token(await Bridge.get(id=bridge.id)) is None
+    assert await bridges.tokens.renew(await Bridge.get(id=bridge.id)) is None
     clock.advance(BULK_TOKEN_S / 2 + 1)
-    second = await bridges.renew_bulk_token(await Bridge.get(id=bridge.id))
+    second = await bridges.tokens.renew(await Bridge.get(id=bridge.id))
     assert second is not None
     for secret in (first, second.token):
-        assert (await bridges.bridge_of_bulk_token(secret)).id == bridge.id
+        assert (await bridges.tokens.owner(secret)).id == bridge.id
     clock.advance(BULK_TOKEN_S / 2)
     with pytest.raises(NotAuthenticated):
-        await bridges.bridge_of_bulk_token(first)
-    assert (await bridges.bridge_of_bulk_token(second.token)).id == bridge.id
+        await bridges.tokens.owner(first)
+    assert (await bridges.tokens.owner(second.token)).id == bridge.id
 
 
 @pytest.mark.parametrize("secret", ["", "x", "01X.abc", "odin_" + "x" * 43])
@@ -263,9 +264,9 @@ async def test_what_is_no_file_token_is_refused(
 ) -> None:
     """Other secrets, and a bridge without any token yet, open no file (safety S43)."""
     with pytest.raises(NotAuthenticated):
-        await bridges.bridge_of_bulk_token(secret)
+        await bridges.tokens.owner(secret)
     with pytest.raises(NotAuthenticated):
-        await bridges.bridge_of_bulk_token(f"{bridge.uid}.x")
+        await bridges.tokens.owner(f"{bridge.uid}.x")
 
 
 async def test_signs_of_life_are_written_once_a_minute(

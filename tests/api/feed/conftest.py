@@ -22,8 +22,8 @@ from schemas.link import LiveSnap
 from schemas.printer import Live, PrinterState, Temperature
 from tests.api.conftest import FakeClock
 from tests.fakes.agents import AgentKey, hello_of
-from tests.fakes.live import LiveSocket
 from tests.fakes.rooms import PrinterRows, printer_row
+from tests.fakes.sockets import LiveSocket
 
 TOKEN = "odin_ofTheAdmin"
 JWT = "a.session.token"

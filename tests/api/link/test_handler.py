@@ -5,8 +5,9 @@ import logging
 import msgspec
 import pytest
 
+from api.bridges.bulk_tokens import BULK_TOKEN_S
 from api.bridges.models import Bridge
-from api.bridges.service import BULK_TOKEN_S, Standing
+from api.bridges.service import Standing
 from api.commands.models import Command
 from api.config import Settings
 from api.errors import NotAuthenticated

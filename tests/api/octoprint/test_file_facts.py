@@ -8,7 +8,7 @@ import pytest
 
 from tests.api.octoprint.conftest import GCODE, Farm
 from tests.api.octoprint.test_push import RAW, printing, signed_in
-from tests.fakes.live import LiveSocket
+from tests.fakes.sockets import LiveSocket
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -12,7 +12,7 @@ from schemas.jobs import AttemptEvent, AttemptState
 from schemas.link import AttemptFact
 from schemas.printer import PrinterState, Prompt, Temperature
 from tests.api.octoprint.conftest import BASE, Farm
-from tests.fakes.live import LiveSocket
+from tests.fakes.sockets import LiveSocket
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -86,7 +86,7 @@ async def test_who_has_not_signed_in_hears_only_connected(farm: Farm) -> None:
         assert connected["version"] == "1.11.8"
         assert connected["permissions"] == []
         await farm.room.report(farm.machine)
-        await socket.silence()
+        assert await socket.unheard() == []
 
 
 async def test_nobody_stays_without_signing_in(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +142,7 @@ async def test_odd_messages_are_ignored(farm: Farm, text: str) -> None:
         socket.write(text)
         farm.machine.state = _S.CONNECTING
         await farm.room.report(farm.machine)
-        await app.events("Connecting")
+        assert (await app.events("Connecting"))[-1][0] == "Connecting"
 
 
 async def test_a_print_is_told_in_the_recorded_order(farm: Farm) -> None:
@@ -220,7 +220,7 @@ async def test_subscribe_turns_everything_else_off(farm: Farm) -> None:
         while "event" not in (message := await socket.hear()):
             assert "current" in message
         assert message["event"]["type"] == "Upload"
-        await socket.silence()
+        assert await socket.unheard() == []
         app.say(subscribe={"state": {"logs": False}, "events": False})
         await app.hear("history")
 

@@ -6,7 +6,7 @@ from api.octoprint import push_channel, push_client
 from schemas.printer import PrinterState, Temperature
 from tests.api.octoprint.conftest import Farm
 from tests.api.octoprint.test_push import RAW, signed_in
-from tests.fakes.live import LiveSocket
+from tests.fakes.sockets import LiveSocket
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -38,4 +38,4 @@ async def test_a_printer_that_is_away_reports_nothing(farm: Farm) -> None:
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
         await app.hear("current")
-        await socket.silence()
+        assert await socket.unheard() == []

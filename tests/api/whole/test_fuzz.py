@@ -21,7 +21,7 @@ from api.accounts.models import Organization
 from api.clock import SystemClock
 from api.principal import Role
 from tests.api.whole.conftest import Whole, person
-from tests.api.whole.test_spec import hold
+from tests.api.whole.test_spec import held
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
@@ -78,7 +78,7 @@ async def test_no_500_and_nothing_undocumented(fuzzer: Whole, mode: GenerationMo
             answer = ask(case)
             assert answer.status_code != 500, (method, path, case.body, case.query, answer.text)
             if answer.status_code != 405:  # an id that is no id may be another route's word
-                hold(spec, method, path, answer)
+                held(spec, method, path, answer)
 
         with suppress(Unsatisfiable):  # a route that takes nothing cannot be asked wrongly
             one_route()
