@@ -9,13 +9,16 @@ import random
 import sqlite3
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 from unittest import mock
 
 import aiosqlite
+from pypika_tortoise.context import SqlContext
 from tortoise import Tortoise
 from tortoise.connection import get_connection
 from tortoise.context import TortoiseContext
+from tortoise.fields import data as data_fields
 
 from api.db import tortoise_config
 from tests.simulation.history import History
@@ -73,6 +76,12 @@ class Rows:
         self.pending.clear()
         if self.raw.in_transaction:
             self.raw.rollback()
+
+    async def read(self, query: str) -> list[Any]:
+        """What is committed, as the world itself sees it: quick, and no place to die."""
+        client: Any = get_connection("default")
+        async with client._lock:
+            return self.raw.execute(query).fetchall()
 
     def note(self, what: str, **data: Any) -> None:
         """Something that is true if the open transaction commits."""
@@ -143,6 +152,22 @@ class _Inline(aiosqlite.Connection):
             self._connection = None
 
 
+def _copied(context: SqlContext, **changes: Any) -> SqlContext:
+    copy = object.__new__(SqlContext)
+    copy.__dict__.update(context.__dict__, **changes)
+    return copy
+
+
+@contextmanager
+def _quickened() -> Iterator[None]:
+    """What Tortoise does slowly, the same way but quicker: an eighth of a seed's time."""
+    with (
+        mock.patch.object(data_fields, "parse_datetime", datetime.fromisoformat),
+        mock.patch.object(SqlContext, "copy", _copied),
+    ):
+        yield
+
+
 @contextmanager
 def opened_rows() -> Iterator[Rows]:
     """The database of a test process, with its schema, entered."""
@@ -164,7 +189,7 @@ def opened_rows() -> Iterator[Rows]:
             client._bound_loop = None  # each seed has a loop of its own
         return context
 
-    with mock.patch.object(aiosqlite, "connect", connect):
+    with mock.patch.object(aiosqlite, "connect", connect), _quickened():
         context = asyncio.run(prepare())
         with context:
             yield rows

@@ -42,12 +42,14 @@ def test_invariants_hold_on_ten_thousand_bad_days(
         _assert_seed(seed, rows, settings)
 
 
+@pytest.mark.seeded
 def test_one_seed(pytestconfig: pytest.Config, rows: Rows, settings: Settings) -> None:
     """`--sim-seed N`, with its whole history when it fails; without the option the first day."""
     wanted = pytestconfig.getoption("--sim-seed", None)
     _assert_seed(int(wanted or 0), rows, settings, show=wanted is not None)
 
 
+@pytest.mark.seeded
 def test_the_same_seed_is_the_same_day(rows: Rows, settings: Settings) -> None:
     """A failing seed can be looked at again: times and events repeat exactly."""
     days = [run_seed(7, rows, settings).history.entries for _ in range(2)]

@@ -9,7 +9,7 @@ from api.config import Settings
 from api.jobs.models import Attempt, Job
 from api.printers.models import Printer
 from schemas.commands import COMMAND_OVER
-from schemas.jobs import ATTEMPT_OVER, JOB_RUNNING, JobState
+from schemas.jobs import ATTEMPT_OVER, JOB_RUNNING, AttemptState, JobState
 from schemas.printer import PrinterState
 from tests.simulation.farm import Farm
 from tests.simulation.faults import Faults
@@ -142,25 +142,29 @@ class World:
         self.history.add("end", "stuck", complaint=complaint, why=why)
 
     async def _operational(self) -> str:
-        for row in await Printer.all():
-            if row.state != PrinterState.OPERATIONAL:
-                return f"printer {row.id} is {row.state}"
+        for number, state in await self.rows.read("SELECT id, state FROM printer"):
+            if state != PrinterState.OPERATIONAL:
+                return f"printer {number} is {state}"
         return ""
 
     async def _settled(self) -> str:
         """Why the farm is not at rest yet; people resume what stands paused."""
-        for command in await Command.exclude(state__in=tuple(COMMAND_OVER)):
-            return f"command {command.id} {command.verb} is {command.state}"
-        for attempt in await Attempt.exclude(state__in=tuple(ATTEMPT_OVER)):
-            if attempt.state == "paused":
-                await self.people.resume(attempt.printer_id)
-            return f"attempt {attempt.grant} is {attempt.state}"
-        for job in await Job.filter(state__in=tuple(JOB_RUNNING)):
-            return f"job {job.id} is {job.state}"
-        for machine in self.machines.machines.values():
-            row = await Printer.get(id=machine.number)
-            if row.state != machine.state:
-                return f"printer {row.id} is {machine.state}, the farm says {row.state}"
+        for command, verb, state in await self.rows.read("SELECT id, verb, state FROM command"):
+            if state not in COMMAND_OVER:
+                return f"command {command} {verb} is {state}"
+        attempts = 'SELECT "grant", printer_id, state FROM attempt'
+        for grant, number, state in await self.rows.read(attempts):
+            if state == AttemptState.PAUSED:
+                await self.people.resume(number)
+            if state not in ATTEMPT_OVER:
+                return f"attempt {grant} is {state}"
+        for job, state in await self.rows.read("SELECT id, state FROM job"):
+            if state in JOB_RUNNING:
+                return f"job {job} is {state}"
+        for number, state in await self.rows.read("SELECT id, state FROM printer"):
+            machine = self.machines.machines[number]
+            if state != machine.state:
+                return f"printer {number} is {machine.state}, the farm says {state}"
         held = self.room.disk.raw.execute("SELECT count(*) FROM facts").fetchone()[0]
         return f"{held} facts wait" if held else ""
 
@@ -184,10 +188,11 @@ class World:
         assert job is not None
         for _ in range(60):
             await asyncio.sleep(1.0)
-            job = await Job.get(id=job.id)
-            if job.state in (JobState.COMPLETED, JobState.FAILED):
+            query = f"SELECT state, reason FROM job WHERE id = {job.id}"
+            ((state, reason),) = await self.rows.read(query)
+            if state in (JobState.COMPLETED, JobState.FAILED):
                 return ""
-        return f"printer {number}: its job is {job.state} ({job.reason})"
+        return f"printer {number}: its job is {state} ({reason})"
 
     async def _final(self) -> None:
         """What the rows say at the end."""
