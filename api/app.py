@@ -20,6 +20,7 @@ from tortoise.context import TortoiseContext
 from tortoise.exceptions import BaseORMException, DBConnectionError, OperationalError
 from werkzeug.exceptions import HTTPException
 
+from api.accounts.factor_routes import SecondFactorRoutes
 from api.accounts.farm_routes import FarmRoutes
 from api.accounts.personal_routes import PersonalRoutes
 from api.accounts.routes import AccountRoutes
@@ -321,6 +322,7 @@ def _register(
     quart: Quart, v1: V1, rooms: Rooms, settings: Settings, readiness: Readiness
 ) -> OctoPrintFace:
     AccountRoutes(rooms.accounts, settings).register(v1)
+    SecondFactorRoutes(rooms.accounts, settings).register(v1)
     FarmRoutes(rooms.accounts).register(v1)
     InstanceRoutes(rooms.accounts, FIRST_ORGANIZATION).register(v1)
     audit = Audit()

@@ -37,6 +37,7 @@ from api.folders import make_writable
 
 MODELS = [
     "api.accounts.models",
+    "api.mail.models",
     "api.bridges.models",
     "api.pairing.models",
     "api.printers.models",

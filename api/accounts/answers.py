@@ -37,6 +37,34 @@ class TokenPairAnswer(Answer):
     token_type: Literal["bearer"]
 
 
+class LoginAnswer(TokenPairAnswer):
+    """A session; or, with `mfa_required`, what `POST /auth/mfa/verify` takes with a code."""
+
+    mfa_required: bool = Field(False, description="The token opens nothing without a code")
+
+
+class FactorAnswer(Answer):
+    """Whether the caller has a second factor."""
+
+    mfa_enabled: bool
+    recovery_codes_left: int
+
+
+class NewFactorAnswer(Answer):
+    """What an authenticator app needs; the only answer that holds it."""
+
+    secret: str = Field(description="Base 32, to be typed")
+    provisioning_uri: str = Field(description="otpauth://…, to be shown as a QR code")
+    qr_code: None = Field(description="Draw it from provisioning_uri")
+
+
+class FactorConfirmedAnswer(StatusAnswer):
+    """That codes are asked for from now on; the only answer that holds the recovery codes."""
+
+    mfa_enabled: Literal[True]
+    recovery_codes: list[str] = Field(description="Each stands for a code, once")
+
+
 class LogoutAnswer(Answer):
     """That the session is over."""
 

@@ -30,6 +30,18 @@ class LoginBody(Body):
     password: str
 
 
+class CodeBody(Body):
+    """A code of the second factor, or a recovery code."""
+
+    code: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class CodeOfLoginBody(CodeBody):
+    """The second half of a login."""
+
+    mfa_token: Annotated[str, Field(max_length=2048, description="The `access_token` of login")]
+
+
 class PasswordBody(Body):
     """The caller's password, again."""
 

@@ -31,7 +31,15 @@ _CACHE_ENTRIES = 10_000
 _USED_EVERY = timedelta(minutes=1)  # how exact last_used_at is
 
 _TICKET = CredentialKind.WS_TICKET
-_OPENERS = frozenset({_TICKET, CredentialKind.REMEMBER})  # they open something, nobody acts by them
+#: They open something; nobody acts by them.
+_OPENERS = frozenset(
+    {_TICKET, CredentialKind.REMEMBER, CredentialKind.HALF_LOGIN, CredentialKind.MAIL_TOKEN}
+)
+#: What lets somebody in as this person beside the tokens and keys that they made.
+_WAYS_IN = (
+    *(CredentialKind.SESSION, CredentialKind.REMEMBER),
+    *(CredentialKind.HALF_LOGIN, CredentialKind.MAIL_TOKEN),
+)
 
 _log = logging.getLogger("gantry.accounts")
 
@@ -122,6 +130,35 @@ class Credentials:
         self._wake(change, ids)
         return len(ids)
 
+    async def end_ways_in(self, change: Change, user_id: int, *, but: int = 0) -> None:
+        """End every session of a person and whatever would open one, but for the session *but*
+        and the browser that was remembered with it.
+        """
+        rows = Credential.filter(user_id=user_id, kind__in=_WAYS_IN, revoked_at=None)
+        ids = [
+            row.id
+            for row in await rows.only("id", "kind", "parent_id")
+            if but not in (row.id, row.parent_id)
+        ]
+        await self.revoke_in(change, id__in=ids)
+
+    async def take_once(self, kind: CredentialKind, secret: str) -> Credential:
+        """The row of an opener that is still good; `spend` it. Raises `NotAuthenticated`."""
+        if not keys.plausible(secret):
+            raise _nobody()
+        row = await Credential.get_or_none(prefix=keys.prefix_of(secret), kind=kind)
+        fits = row is not None and hmac.compare_digest(row.sha256, keys.digest(secret))
+        if row is None or not fits or self._over(row):
+            raise _nobody()
+        return row
+
+    async def spend(self, change: Change, row: Credential) -> None:
+        """Use an opener up, within *change*. Raises `NotAuthenticated` when somebody was first."""
+        del change  # proof that a transaction is open
+        unused = Credential.filter(id=row.id, revoked_at=None)
+        if not await unused.update(revoked_at=self._clock.now()):
+            raise _nobody()
+
     async def changed_in(self, change: Change, user_id: int) -> None:
         """Everybody who knows this person by a credential looks again after *change*."""
         rows = await Credential.filter(user_id=user_id, revoked_at=None).only("id")
@@ -133,14 +170,9 @@ class Credentials:
 
     async def take_ticket(self, secret: str) -> Principal:
         """Who asked for this one-shot ticket; it is used up. Raises `NotAuthenticated`."""
-        sha256 = keys.digest(secret)
-        row = await Credential.get_or_none(prefix=keys.prefix_of(secret), kind=_TICKET)
-        if row is None or not hmac.compare_digest(row.sha256, sha256) or self._over(row):
-            raise _nobody()
-        async with self._ledger.change():
-            used = Credential.filter(id=row.id, revoked_at=None)
-            if not await used.update(revoked_at=self._clock.now()):
-                raise _nobody()
+        row = await self.take_once(_TICKET, secret)
+        async with self._ledger.change() as change:
+            await self.spend(change, row)
         return await self.behind(row.parent_id or 0)
 
     async def ended_of(self, principals: Collection[Principal]) -> set[int]:

@@ -11,6 +11,7 @@ from typing import Any
 from tortoise.exceptions import IntegrityError
 
 from api.accounts import passwords
+from api.accounts.factor_rows import forget_second_factor
 from api.accounts.keys import CredentialKind
 from api.accounts.models import Organization, User
 from api.accounts.people import MAX_USERNAME, NewUser, UserChange, checked_email, checked_username
@@ -125,6 +126,7 @@ class Directory(Sessions):
         async with self._ledger.change() as change:
             await keep_an_admin(by, user)
             await self._credentials.revoke_in(change, user_id=user.id)
+            await forget_second_factor(user.id)
             await Organization.filter(owner_id=user.id).update(owner_id=None)
             await User.filter(id=user.id).delete()
             change.note(by, "user.deleted", ("user", user.id), username=user.username)
@@ -135,7 +137,7 @@ class Directory(Sessions):
         user = await self.user(by, user_id)
         if user.id == by.user_id:
             raise Invalid("Nobody deletes themselves: another admin can.")
-        _check_rank(by, user)
+        check_rank(by, user)
         return user
 
     async def _changeable(self, by: Principal, user_id: int, wish: UserChange) -> User:
@@ -143,7 +145,7 @@ class Directory(Sessions):
         mine = user_id == by.user_id
         by.require("self.write" if mine and not wish.of_standing else "users.admin")
         user = await self.user(by, user_id)
-        _check_rank(by, user)
+        check_rank(by, user)
         if mine and wish.of_standing and _differs(user, wish):
             raise Forbidden("Nobody changes their own role, organization or place: another admin.")
         if mine and wish.username is not None and wish.username != user.username:
@@ -204,9 +206,7 @@ class Directory(Sessions):
         if "organization_id" in changed:  # nothing that was given there reaches from here
             await self._credentials.revoke_in(change, user_id=user.id)
         elif changed.keys() - {"username", "email"}:
-            await self._credentials.revoke_in(
-                change, user_id=user.id, kind=CredentialKind.SESSION, id__not=by.credential_id
-            )
+            await self._credentials.end_ways_in(change, user.id, but=by.credential_id)
         await self._credentials.changed_in(change, user.id)
         for action, facts in _acts(user, changed):
             change.note(by, action, ("user", user.id), **facts)
@@ -221,7 +221,8 @@ class Directory(Sessions):
         return wanted
 
 
-def _check_rank(by: Principal, user: User) -> None:
+def check_rank(by: Principal, user: User) -> None:
+    """Raises `Forbidden` for a superadmin, unless *by* is one too."""
     if user.is_superadmin and not by.is_superadmin:
         raise Forbidden("Only a superadmin changes a superadmin.")
 

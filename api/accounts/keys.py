@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from joserfc import jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
 TOKEN_START = "odin_"  # noqa: S105  the public beginning of every token
@@ -35,6 +36,8 @@ class CredentialKind(StrEnum):
     APP_KEY = "app_key"
     REMEMBER = "remember"  # opens a session, once; a cookie of OctoPrint's login
     WS_TICKET = "ws_ticket"  # opens one websocket, within half a minute
+    HALF_LOGIN = "half_login"  # the password fitted; opens a session with the second factor, once
+    MAIL_TOKEN = "mail_token"  # noqa: S105  came by mail; sets a password, once
 
 
 def new_token() -> str:
@@ -115,6 +118,26 @@ class SessionTokens:
         ours = self._signature(f"device {user_id} {nonce}")
         fits = hmac.compare_digest(ours.encode(), signature.encode("utf-8", "replace"))
         return nonce if fits and len(nonce) <= _MAX_NONCE else None
+
+    def seal(self, text: str) -> str:
+        """*text* encrypted, for a row: who reads the database alone does not read it."""
+        from joserfc import jwe  # heavy, and needed for second factors only
+
+        return jwe.encrypt_compact({"alg": "dir", "enc": "A256GCM"}, text, self._sealing_key())
+
+    def unseal(self, sealed: str) -> str | None:
+        """What was sealed; None when it was sealed with another secret key."""
+        from joserfc import jwe
+
+        try:
+            plain = jwe.decrypt_compact(sealed, self._sealing_key()).plaintext
+        except (JoseError, ValueError):
+            return None
+        return None if plain is None else plain.decode()
+
+    def _sealing_key(self) -> OctKey:
+        raw = self._signing_key().raw_value
+        return OctKey.import_key(hmac.new(raw, b"seal", hashlib.sha256).digest())
 
     def _signature(self, said: str) -> str:
         key = self._signing_key().raw_value

@@ -92,3 +92,69 @@ class LoginAttempt(Model):
 
     class Meta:
         table = "login_attempt"
+
+
+class SecondFactor(Model):
+    """What a person proves themselves with beside the password.
+
+    *sealed*: its secret, encrypted. *confirmed_at* None: it has been shown but not used yet, so
+    nobody is asked for it. *last_step*: the newest time step whose code was taken.
+    """
+
+    id = fields.IntField(primary_key=True)
+    user_id = fields.IntField(unique=True)
+    sealed = fields.CharField(max_length=500)
+    confirmed_at = fields.DatetimeField(null=True)
+    last_step = fields.BigIntField(default=0, db_default=0)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "second_factor"
+
+
+class RecoveryCode(Model):
+    """A code that stands for the second factor, once. Only its SHA-256 is kept."""
+
+    id = fields.IntField(primary_key=True)
+    user_id = fields.IntField(db_index=True)
+    sha256 = fields.CharField(max_length=64)
+    used_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "recovery_code"
+
+
+class Quota(Model):
+    """How much a person (``user:5``) or an organization (``organization:1``) may use in a period.
+
+    None: as much as they like. Filament in grams, printing in hours; *storage_bytes* is of an
+    organization and has no period.
+    """
+
+    id = fields.IntField(primary_key=True)
+    organization_id = fields.IntField(db_index=True)
+    subject = fields.CharField(max_length=32, unique=True)
+    grams = fields.FloatField(null=True)
+    hours = fields.FloatField(null=True)
+    jobs = fields.IntField(null=True)
+    storage_bytes = fields.BigIntField(null=True)
+    period = fields.CharField(max_length=16, default="monthly")
+
+    class Meta:
+        table = "quota"
+
+
+class QuotaUse(Model):
+    """What somebody used on one day (UTC), so that any period is the sum of its days."""
+
+    id = fields.IntField(primary_key=True)
+    organization_id = fields.IntField()
+    subject = fields.CharField(max_length=32)
+    day = fields.DateField()
+    jobs = fields.IntField(default=0)
+    grams = fields.FloatField(default=0.0)
+    hours = fields.FloatField(default=0.0)
+
+    class Meta:
+        table = "quota_use"
+        unique_together = (("subject", "day"),)

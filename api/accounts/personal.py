@@ -12,6 +12,7 @@ from typing import Any
 
 from api.accounts import keys
 from api.accounts.directory import Directory, keep_an_admin
+from api.accounts.factor_rows import forget_second_factor
 from api.accounts.keys import CredentialKind
 from api.accounts.models import Credential, Organization, User
 from api.accounts.people import NewUser, checked_role
@@ -83,6 +84,7 @@ class Personal(Directory):
         async with self._ledger.change() as change:
             await keep_an_admin(by, user)
             await self._credentials.revoke_in(change, user_id=user.id)
+            await forget_second_factor(user.id)
             await Credential.filter(user_id=user.id).update(remote_address="", user_agent="")
             await Organization.filter(owner_id=user.id).update(owner_id=None)
             await User.filter(id=user.id).update(

@@ -7,6 +7,7 @@ from quart import Response, request
 
 from api.accounts.answers import (
     CapabilitiesAnswer,
+    LoginAnswer,
     LogoutAnswer,
     MeAnswer,
     NewTokenAnswer,
@@ -26,11 +27,11 @@ from api.accounts.bodies import (
     SetupBody,
     TokenBody,
 )
-from api.accounts.service import WS_TICKET_LIFE, Accounts, CameWith, Login
+from api.accounts.entrance import Entrance, secret_answer
+from api.accounts.service import WS_TICKET_LIFE, Accounts, SecondFactorAsked
 from api.accounts.views import session_view, token_view
 from api.config import Settings
 from api.describe import Doc
-from api.hosts import OwnHosts
 from api.http import (
     MAX_BODY_BYTES,
     Unprocessable,
@@ -41,7 +42,7 @@ from api.http import (
     remote_address,
 )
 from api.uploads import multipart
-from api.v1 import SESSION_COOKIE, V1, caller, check_origin
+from api.v1 import V1, caller
 
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _MULTIPART_TYPE = "multipart/form-data"
@@ -51,9 +52,6 @@ _LOGIN_FORM = {
     "properties": {"username": {"type": "string"}, "password": {"type": "string"}},
 }
 _MAX_FORM_FIELDS = 20
-#: Says that somebody has logged in there before, and nothing else.
-DEVICE_COOKIE = "device"
-DEVICE_COOKIE_S = 180 * 24 * 3600
 _FRESH = ("reauth_required",)
 _GUESSED = ("wrong_password", "rate_limited", "locked_out")
 
@@ -72,7 +70,7 @@ _COMPLETE = Doc(
 )
 _LOGIN = Doc(
     summary="Log in; sets the cookie `session` too",
-    answer=TokenPairAnswer,
+    answer=LoginAnswer,
     body=LoginBody,
     form={_FORM_TYPE: _LOGIN_FORM, _MULTIPART_TYPE: _LOGIN_FORM},
     problems=("bad_request", "not_authenticated", "rate_limited", "locked_out", "csrf_failed"),
@@ -113,6 +111,7 @@ class AccountRoutes:
     def __init__(self, accounts: Accounts, settings: Settings) -> None:
         self._accounts = accounts
         self._settings = settings
+        self._entrance = Entrance(accounts, settings)
 
     def register(self, v1: V1) -> None:
         """Declare the routes."""
@@ -156,14 +155,14 @@ class AccountRoutes:
 
     async def setup_admin(self) -> Response:
         """Make the first admin; once, and not from another site."""
-        check_origin(OwnHosts(self._settings.public_url))
+        self._entrance.check()
         body = await json_body(SetupBody)
         given = request.headers.get("X-Setup-Token", body.setup_token)
         await self._accounts.check_setup_token(given)
         login = await self._accounts.setup(
             body.username, body.email, body.password, remote_address()
         )
-        return self._logged_in(login)
+        return self._entrance.logged_in(login)
 
     async def setup_complete(self) -> Response:
         """Declare the set-up complete; once."""
@@ -172,27 +171,23 @@ class AccountRoutes:
 
     async def login(self) -> Response:
         """A session for a name and a password, as JSON or as a form; not from another site."""
-        check_origin(OwnHosts(self._settings.public_url))
+        self._entrance.check()
         body = await _login_body()
         agent = request.headers.get("User-Agent", "")
-        cookies = request.cookies.getlist(SESSION_COOKIE)
-        came_with = CameWith(
-            session=cookies[0] if len(cookies) == 1 else "",
-            device=request.cookies.get(DEVICE_COOKIE, ""),
-        )
-        login = await self._accounts.login(
-            body.username, body.password, remote_address(), agent, came_with
-        )
-        return self._logged_in(login)
+        came_with = self._entrance.came_with()
+        try:
+            login = await self._accounts.login(
+                body.username, body.password, remote_address(), agent, came_with
+            )
+        except SecondFactorAsked as asked:
+            half = {"access_token": asked.ticket, "token_type": "bearer", "mfa_required": True}
+            return secret_answer(half)
+        return self._entrance.logged_in(login)
 
     async def logout(self) -> Response:
         """End the session that asks, and its cookie."""
         await self._accounts.logout(caller())
-        answer = json_answer({"detail": "Logged out"})
-        answer.delete_cookie(
-            SESSION_COOKIE, path="/", secure=self._secure(), httponly=True, samesite="Strict"
-        )
-        return answer
+        return self._entrance.leave(json_answer({"detail": "Logged out"}))
 
     async def reauthenticate(self) -> Response:
         """The password again, for what is worth asking twice."""
@@ -212,7 +207,7 @@ class AccountRoutes:
         """A ticket for one websocket, so that no lasting secret is in its URL."""
         ticket = await self._accounts.ws_ticket(caller())
         seconds = int(WS_TICKET_LIFE.total_seconds())
-        return _secret({"token": ticket, "expires_in": seconds})
+        return secret_answer({"token": ticket, "expires_in": seconds})
 
     async def me(self) -> Response:
         """Who asks."""
@@ -246,7 +241,7 @@ class AccountRoutes:
         )
         view = token_view(row)
         del view["last_used_at"]
-        return _secret({**view, "token": secret})
+        return secret_answer({**view, "token": secret})
 
     async def revoke_token(self, token_id: int) -> Response:
         """End a token at once."""
@@ -269,27 +264,6 @@ class AccountRoutes:
         revoked = await self._accounts.revoke_other_sessions(caller())
         return json_answer({"status": "ok", "revoked": revoked})
 
-    def _logged_in(self, login: Login) -> Response:
-        answer = _secret({"access_token": login.token, "token_type": "bearer"})
-        mark = self._accounts.device_mark(login.principal)
-        for name, value, life_s in (
-            (SESSION_COOKIE, login.token, self._settings.session_hours * 3600),
-            (DEVICE_COOKIE, mark, DEVICE_COOKIE_S),
-        ):
-            answer.set_cookie(
-                name,
-                value,
-                max_age=life_s,
-                path="/",
-                secure=self._secure(),
-                httponly=True,
-                samesite="Strict",
-            )
-        return answer
-
-    def _secure(self) -> bool:
-        return request.is_secure or self._settings.public_url.startswith("https://")
-
 
 async def _login_body() -> LoginBody:
     """The login as JSON or as a form of either kind. Raises `Unprocessable`, `Invalid`."""
@@ -311,8 +285,3 @@ async def _login_body() -> LoginBody:
         raise Unprocessable([too_many]) from None
     given = {name: values[-1] for name, values in fields.items()}
     return parse_body(LoginBody, orjson.dumps(given))
-
-
-def _secret(data: dict[str, object]) -> Response:
-    """An answer that no cache may keep."""
-    return json_answer(data, headers={"Cache-Control": "no-store"})

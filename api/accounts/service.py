@@ -9,7 +9,8 @@ from api.accounts.office import FIRST_ORGANIZATION
 from api.accounts.organizations import Organizations, OrganizationView
 from api.accounts.personal import Imported, Kept, Personal
 from api.accounts.remembered import Remembered, Remembrance
-from api.accounts.sessions import WS_TICKET_LIFE, CameWith, Login
+from api.accounts.second_factor import SecondFactors
+from api.accounts.sessions import WS_TICKET_LIFE, CameWith, Login, SecondFactorAsked
 from api.accounts.tokens import MAX_EXPIRES_DAYS, AppKey, Tokens
 
 __all__ = [
@@ -24,9 +25,10 @@ __all__ = [
     "Login",
     "OrganizationView",
     "Remembrance",
+    "SecondFactorAsked",
     "SetupState",
 ]
 
 
-class Accounts(FirstHour, Remembered, Tokens, Personal, Organizations):
+class Accounts(FirstHour, Remembered, SecondFactors, Tokens, Personal, Organizations):
     """Who is who."""

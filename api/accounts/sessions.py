@@ -9,6 +9,7 @@ from tortoise.queryset import QuerySet
 
 from api.accounts import keys, passwords
 from api.accounts.credentials import ENDS, Grant, principal_of
+from api.accounts.factor_rows import confirmed_factor
 from api.accounts.keys import CredentialKind
 from api.accounts.models import Credential, User
 from api.accounts.office import FIRST_ORGANIZATION, Office
@@ -19,6 +20,7 @@ from api.events.service import Change
 from api.principal import Principal, system
 
 WS_TICKET_LIFE = timedelta(seconds=30)
+HALF_LOGIN_LIFE = timedelta(minutes=5)
 _KEEP_OLD_SESSIONS = timedelta(days=30)  # so that a device stays known for a while
 
 
@@ -47,6 +49,19 @@ class CameWith:
 NOTHING = CameWith()
 
 
+class SecondFactorAsked(NotAuthenticated):
+    """The password fitted; *ticket* and a code of the second factor open the session."""
+
+    default_code = "mfa_required"
+
+    def __init__(self, ticket: str) -> None:
+        super().__init__(
+            "This account has a second factor: log in with POST /api/v1/auth/login and its code, "
+            "or use an API key."
+        )
+        self.ticket = ticket
+
+
 class Sessions(Office):
     """Who is signed in."""
 
@@ -59,14 +74,13 @@ class Sessions(Office):
     ) -> Login:
         """Open a session. Raises `NotAuthenticated`, or `TooMany` after too many failures.
 
+        `SecondFactorAsked` when the person has a second factor: the password alone opens nothing.
         An unknown name takes as long, and reads the same, as a wrong password. Somebody on a device
         where they have logged in before is not locked out by what others do.
         """
         possible = len(username) <= MAX_USERNAME  # a row cannot even be asked for a longer one
         user = await User.get_or_none(username=username) if possible else None
-        device = self._session_tokens.device_of(came_with.device, user.id if user else 0)
-        known = user is not None and (device is not None or await self._has_been_here(user, remote))
-        place = remote if device is None else f"device {device}"
+        place, known = await self._place_of(user, remote, came_with)
         attempt = await self._throttle.begin(username, place, known_device=known)
         fits = await self._passwords.fits(password, user.password_hash if user else None)
         if user is None or not fits:
@@ -76,17 +90,45 @@ class Sessions(Office):
         if not user.is_active:
             await self._note_failure(user, username, "disabled")
             raise NotAuthenticated("Account disabled")
+        if await confirmed_factor(user.id) is not None:
+            raise SecondFactorAsked(await self._half_login(user, remote))
         async with self._ledger.change() as change:
-            now = self._clock.now()
-            same = User.filter(id=user.id, password_hash=user.password_hash, is_active=True)
-            if not await same.update(last_login_at=now):  # changed while we were hashing
-                raise NotAuthenticated("Invalid credentials")
-            if keys.plausible(came_with.session):
-                old = {"prefix": keys.prefix_of(came_with.session)}
-                old["sha256"] = keys.digest(came_with.session)
-                await self._credentials.revoke_in(change, kind=CredentialKind.SESSION, **old)
-            login = await self._open_session(change, user, remote, agent)
-            change.note(login.principal, "auth.login", ("user", user.id))
+            return await self._let_in(change, user, remote, agent, came_with)
+
+    async def _place_of(
+        self, user: User | None, remote: str, came_with: CameWith
+    ) -> tuple[str, bool]:
+        """Where failures of this login are counted, and whether the person was there before."""
+        device = self._session_tokens.device_of(came_with.device, user.id if user else 0)
+        known = user is not None and (device is not None or await self._has_been_here(user, remote))
+        return (remote if device is None else f"device {device}"), known
+
+    async def _half_login(self, user: User, remote: str) -> str:
+        """A secret that says that the password fitted, for `HALF_LOGIN_LIFE`."""
+        now = self._clock.now()
+        kind, expires_at = CredentialKind.HALF_LOGIN, now + HALF_LOGIN_LIFE
+        secret = self._session_tokens.make(user.username, user.role, expires_at)
+        grant = Grant(user=user, kind=kind, expires_at=expires_at, remote_address=remote)
+        async with self._ledger.change() as change:
+            old = Credential.filter(user_id=user.id, kind=kind)
+            await old.filter(expires_at__lt=now - HALF_LOGIN_LIFE).delete()
+            await self._credentials.add(change, secret, grant)
+        return secret
+
+    async def _let_in(
+        self, change: Change, user: User, remote: str, agent: str, came_with: CameWith
+    ) -> Login:
+        """A session for whoever proved to be *user* as the row was. Raises `NotAuthenticated`."""
+        now = self._clock.now()
+        same = User.filter(id=user.id, password_hash=user.password_hash, is_active=True)
+        if not await same.update(last_login_at=now):  # changed while we were hashing
+            raise NotAuthenticated("Invalid credentials")
+        if keys.plausible(came_with.session):
+            old = {"prefix": keys.prefix_of(came_with.session)}
+            old["sha256"] = keys.digest(came_with.session)
+            await self._credentials.revoke_in(change, kind=CredentialKind.SESSION, **old)
+        login = await self._open_session(change, user, remote, agent)
+        change.note(login.principal, "auth.login", ("user", user.id))
         return login
 
     def device_mark(self, by: Principal) -> str:
@@ -133,12 +175,7 @@ class Sessions(Office):
         password_hash = await self._passwords.hash(new)
         async with self._ledger.change() as change:
             await User.filter(id=by.user_id).update(password_hash=password_hash)
-            await self._credentials.revoke_in(
-                change,
-                user_id=by.user_id,
-                kind=CredentialKind.SESSION,
-                id__not=by.credential_id,
-            )
+            await self._credentials.end_ways_in(change, by.user_id, but=by.credential_id)
             change.note(by, "user.password_changed", ("user", by.user_id))
 
     async def _check_password(self, by: Principal, password: str, remote: str) -> None:

@@ -56,12 +56,6 @@ class OidcAnswer(Answer):
     display_name: _Nothing
 
 
-class MfaAnswer(Answer):
-    """Whether a second factor is asked for."""
-
-    mfa_enabled: Literal[False]
-
-
 class ConfigAnswer(Answer):
     """Settings of the farm that every person may see."""
 

@@ -1,6 +1,6 @@
 """What a user interface of v1 asks at its start, answered as it is here (v1 2.1, 2.4, 2.12).
 
-There are no tiers, no second factor and no single sign-on: an interface that hears so shows none.
+There are no tiers and no single sign-on: an interface that hears so shows none.
 The farm's name and logo are those that its first organization has set (`PUT /orgs/1/settings`).
 """
 
@@ -46,13 +46,6 @@ _FIXED: tuple[tuple[str, str, type, Mapping[str, Any], str | None], ...] = (
         None,
     ),
     ("/settings/education-mode", "Off", answers.SwitchAnswer, {"enabled": False}, None),
-    (
-        "/auth/mfa/status",
-        "Whether the caller has a second factor: nobody has",
-        answers.MfaAnswer,
-        {"mfa_enabled": False},
-        "self.read",
-    ),
     ("/config", "Settings of the farm", answers.ConfigAnswer, _CONFIG, "printers.read"),
 )
 _BRANDING = Doc(summary="How the farm calls itself", answer=answers.BrandingAnswer)

@@ -8,7 +8,7 @@ from typing import Any
 from quart import Response, request
 
 from api import VERSION
-from api.accounts.service import Accounts, Login, Remembrance
+from api.accounts.service import Accounts, Login, Remembrance, SecondFactorAsked
 from api.accounts.sessions import CameWith
 from api.errors import Forbidden, Invalid, NotAuthenticated
 from api.http import remote_address
@@ -102,12 +102,17 @@ class SignIn:
     async def enter(
         self, place: Place, user: str, password: str, *, remember: bool
     ) -> tuple[Login, Remembrance | None]:
-        """Open a session. Raises `Forbidden` in the same words for every reason, `TooMany`."""
+        """Open a session. Raises `Forbidden` in the same words for every reason, `TooMany`.
+
+        Who has a second factor comes in by v1, or with a key: a password alone opens nothing.
+        """
         agent = request.headers.get("User-Agent", "")
         await self._accounts.check_octoprint_limit(remote_address())
         try:
             came_with = CameWith(session=cookies.cookie(place, cookies.SESSION))
             login = await self._accounts.login(user, password, remote_address(), agent, came_with)
+        except SecondFactorAsked as asked:  # no field of this dialect could take the code
+            raise Forbidden(asked.detail, code=asked.code) from None
         except NotAuthenticated:
             raise Forbidden(_WRONG) from None
         if not remember:

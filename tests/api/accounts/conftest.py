@@ -10,6 +10,7 @@ from quart import Quart, Response
 from quart.typing import TestClientProtocol as Client
 from werkzeug.exceptions import HTTPException
 
+from api.accounts.factor_routes import SecondFactorRoutes
 from api.accounts.farm_routes import FarmRoutes
 from api.accounts.passwords import Passwords
 from api.accounts.routes import AccountRoutes
@@ -51,6 +52,7 @@ def client(accounts: Accounts, settings: Settings) -> Client:
     quart.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     v1 = V1(quart, accounts)
     AccountRoutes(accounts, settings).register(v1)
+    SecondFactorRoutes(accounts, settings).register(v1)
     FarmRoutes(accounts).register(v1)
 
     @quart.errorhandler(HTTPException)
