@@ -8,18 +8,14 @@ Temperatures and refused codes come from `schemas.gcode`, the parser of the gate
 import re
 from typing import Any
 
-import msgspec
-
 from api.files.slicers import facts_of
-from schemas.gcode.gate import MAX_CARRY_BYTES, Finding, judge, scan_lines
-from schemas.gcode.policy import Origin, Treatment
-from schemas.printer import Profile
+from schemas.gcode.gate import MAX_CARRY_BYTES, Finding
+from schemas.gcode.policy import Treatment
+from schemas.gcode.targets import Targets
 
 COMMENT_BYTES = 256 * 1024  # of the head and of the tail; thumbnails at the head take their part
 _MAX_REFUSALS = 20
-
-#: No target passes these ceilings, so that the first line that sets one is found.
-_NOTHING_SEEN = Profile(max_nozzle_c=-1.0, max_bed_c=-1.0, max_chamber_c=-1.0)
+_LAST_LINE_BYTES = 1024  # hold the end of the last line but one, mostly
 
 _COMMAND = re.compile(rb"^[ \t]*(?:N\d+[ \t]*)?[GM]\d", re.MULTILINE | re.IGNORECASE)
 _COMMENT = re.compile(rb"^;[^\n]{1,500}$", re.MULTILINE)
@@ -36,25 +32,25 @@ class Scan:
         self._layers = 0
         self._binary = False
         self._commands = False
-        self._hottest: dict[str, dict[str, float]] = {}
-        self._seen = _NOTHING_SEEN  # its ceilings are the hottest targets so far
+        self._targets = Targets()
         self._refused: list[dict[str, Any]] = []
         self._head = bytearray()
         self._tail = b""
 
     def feed(self, chunk: bytes | memoryview) -> None:
-        """Look at the next bytes; nothing of *chunk* itself is kept."""
-        data = self._carry + chunk
-        self._binary = self._binary or data.find(b"\0", len(self._carry)) >= 0
+        """Look at the next bytes; nothing of *chunk* itself is kept. It is copied once."""
+        end = _whole_lines(chunk)
+        batch = b"".join((self._carry, chunk[:end])) if end else b""
+        self._carry = b"".join((b"" if end else self._carry, chunk[end:]))
+        self._binary = self._binary or b"\0" in batch or b"\0" in self._carry
         if len(self._head) < COMMENT_BYTES:
             self._head += chunk
-        self._tail = (self._tail + chunk[-COMMENT_BYTES:])[-COMMENT_BYTES:]
-        end = data.rfind(b"\n") + 1
-        self._carry = data[end:]
+        last = bytes(chunk[-COMMENT_BYTES:])
+        self._tail = (self._tail + last)[-COMMENT_BYTES:] if len(last) < COMMENT_BYTES else last
         if len(self._carry) > MAX_CARRY_BYTES:  # no firmware takes such a line
             self._carry = self._carry[:MAX_CARRY_BYTES]
-        if end:
-            self._look(data[:end])
+        if batch:
+            self._look(batch)
 
     def finish(self) -> dict[str, Any]:
         """The facts by name, absent where unknown.
@@ -68,8 +64,8 @@ class Scan:
         facts = facts_of(self._comments())
         if self._layers and "layers" not in facts:
             facts["layers"] = self._layers
-        for heater, hottest in self._hottest.items():
-            facts[f"max_{heater}_c"] = hottest
+        for heater, hottest in self._targets.hottest.items():
+            facts[f"max_{heater}_c"] = {"line": hottest.line, "c": hottest.c}
         facts["lines"] = self._lines
         facts["looks_like_gcode"] = self._commands and not self._binary
         facts["has_thumbnail"] = _THUMBNAIL.search(self._head) is not None
@@ -81,24 +77,9 @@ class Scan:
         if not self._commands:
             self._commands = _COMMAND.search(batch) is not None
         self._layers += _layers(batch)
-        findings = scan_lines(batch, self._seen)
-        if findings:
-            lines = batch.split(b"\n")
-            for finding in findings:
-                self._note(lines[finding.line - 1], self._lines + finding.line)
+        for finding in self._targets.feed(batch, self._lines + 1):
+            self._refuse(finding)
         self._lines += batch.count(b"\n") + (not batch.endswith(b"\n"))
-
-    def _note(self, line: bytes, number: int) -> None:
-        """Every target that *line* sets above what was seen, then what else is wrong with it."""
-        while finding := judge(line, number, self._seen, Origin.FILE):
-            violation = finding.violation
-            if violation is None or violation.asked_c is None:
-                self._refuse(finding)
-                return
-            self._hottest[violation.heater] = {"line": number, "c": violation.asked_c}
-            self._seen = msgspec.structs.replace(
-                self._seen, **{f"max_{violation.heater}_c": violation.asked_c}
-            )
 
     def _refuse(self, finding: Finding) -> None:
         if finding.treatment is Treatment.REFUSE and len(self._refused) < _MAX_REFUSALS:
@@ -109,6 +90,16 @@ class Scan:
         head = bytes(self._head[:COMMENT_BYTES])
         found = [*_COMMENT.findall(head), *_COMMENT.findall(self._tail)]
         return b"\n".join(line.rstrip(b"\r") for line in found).decode("utf-8", "replace")
+
+
+def _whole_lines(chunk: bytes | memoryview) -> int:
+    """Where the last line of *chunk* that has an end ends; 0 without one."""
+    for size in (min(_LAST_LINE_BYTES, len(chunk)), len(chunk)):
+        start = len(chunk) - size
+        at = bytes(chunk[start:]).rfind(b"\n")
+        if at >= 0:
+            return start + at + 1
+    return 0
 
 
 def _layers(batch: bytes) -> int:

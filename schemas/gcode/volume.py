@@ -15,7 +15,8 @@ from schemas.printer import Profile
 MARGIN_MM = 20.0
 MARGIN_SHARE = 0.1
 
-_MOVES = frozenset({"G0", "G1", "G2", "G3"})
+#: The commands that move the head to a place.
+MOVES = frozenset({"G0", "G1", "G2", "G3"})
 
 
 def bounds_mm(profile: Profile, axis: str) -> tuple[float, float]:
@@ -28,20 +29,24 @@ def bounds_mm(profile: Profile, axis: str) -> tuple[float, float]:
 
 def check(command: Command, profile: Profile) -> str | None:
     """Why *command* may not pass, None when it moves to no place far outside."""
-    if command.code not in _MOVES:
+    if command.code not in MOVES:
         return None
     for word in command.words():
         if word.letter not in "XYZ" or word.number is None:
             continue
-        low, high = bounds_mm(profile, word.letter)
-        margin = _margin(low, high)
-        place = float(word.number)
-        if not low - margin <= place <= high + margin:
-            return (
-                f"it moves to {word.letter} {place:g} mm and this printer goes from "
-                f"{low:g} to {high:g} mm"
-            )
+        refused = outside(word.letter, float(word.number), profile)
+        if refused is not None:
+            return refused
     return None
+
+
+def outside(axis: str, place_mm: float, profile: Profile) -> str | None:
+    """Why nothing may move to *place_mm* on *axis*; None when it is not far outside."""
+    low, high = bounds_mm(profile, axis)
+    margin = _margin(low, high)
+    if low - margin <= place_mm <= high + margin:
+        return None
+    return f"it moves to {axis} {place_mm:g} mm and this printer goes from {low:g} to {high:g} mm"
 
 
 def suspects(batch: bytes, profile: Profile) -> list[int]:
@@ -51,15 +56,21 @@ def suspects(batch: bytes, profile: Profile) -> list[int]:
 
 @lru_cache(maxsize=8)
 def _patterns(profile: Profile) -> tuple[re.Pattern[bytes], ...]:
-    patterns = []
+    patterns: list[re.Pattern[bytes]] = []
     for axis in "XYZ":
         low, high = bounds_mm(profile, axis)
         margin = _margin(low, high)
-        above = _above(int(max(0.0, high + margin)))
-        below = _above(int(max(0.0, margin - low)))
-        numbers = rb"[ \t]*(?:\+?0*(?:%b)|-[ \t]*0*(?:%b))" % (above, below)
-        patterns += [re.compile(letter.encode() + numbers) for letter in (axis, axis.lower())]
+        patterns += beyond(axis, low - margin, high + margin)
     return tuple(patterns)
+
+
+@lru_cache(maxsize=256)
+def beyond(axis: str, low_mm: float, high_mm: float) -> tuple[re.Pattern[bytes], ...]:
+    """Patterns of a word of *axis*, in either case, whose number may be below or above these."""
+    above = _above(int(max(0.0, high_mm)))
+    below = _above(int(max(0.0, -low_mm)))
+    numbers = rb"[ \t]*(?:\+?0*(?:%b)|-[ \t]*0*(?:%b))" % (above, below)
+    return tuple(re.compile(letter.encode() + numbers) for letter in (axis, axis.lower()))
 
 
 def _margin(low: float, high: float) -> float:
