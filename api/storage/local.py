@@ -20,11 +20,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from api.errors import Unavailable
+from api.storage.local_file import DurableFile, buffer
 from api.storage.protocol import Offer, Watch, Written
 
 BATCH_BYTES = 1024 * 1024  # a hop to a thread costs as much as hashing 100 KB
 READ_BYTES = 256 * 1024
-SETTLE_BYTES = 8 * BATCH_BYTES  # are flushed to the disk while more come, so that the end is near
+#: So much is flushed to the disk while more comes, so that the end is near; not with direct writes.
+SETTLE_BYTES = 8 * BATCH_BYTES
 ABANDONED_S = 24 * 3600.0  # a draft older than this belongs to a process that died
 _KEY = re.compile(r"[a-z0-9-]+(?:/[a-z0-9-]+)*")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -125,14 +127,13 @@ class LocalDraft:
 
     def __init__(self, root: Path, path: Path, watch: Watch | None) -> None:
         self._root = root
-        self._path = path
         self._watch = watch
-        self._file = path.open("xb", buffering=0)
+        self._file = DurableFile(path)
         self._busy = threading.Lock()  # a cancelled write still runs in its thread
-        self._filling = memoryview(bytearray(BATCH_BYTES))
+        self._filling = buffer(BATCH_BYTES)
         self._filled_bytes = 0
         self._spare: memoryview | None = None  # made when one buffer is not enough
-        self._writing: asyncio.Future[None] | None = None
+        self._writing: asyncio.Future[list[None]] | None = None
         self._settling: asyncio.Future[None] | None = None
         self._settled_bytes = 0  # or on their way
         self._error: OSError | None = None
@@ -157,7 +158,7 @@ class LocalDraft:
         """Everything is on the disk. Raises `Unavailable`."""
         await self._hand_over()
         await self._written()
-        await self._in_thread(self._sync)
+        await self._in_thread(self._file.sync)
         return Written(size_bytes=self._size_bytes, sha256=self._sha256.hexdigest())
 
     async def keep(self, folder: str) -> str:
@@ -177,7 +178,7 @@ class LocalDraft:
     def _close(self) -> None:
         with self._busy:
             self._file.close()
-            self._path.unlink(missing_ok=True)
+            self._file.path.unlink(missing_ok=True)
 
     async def _in_thread(self, work: Callable[[], None]) -> None:
         def alone() -> None:
@@ -192,12 +193,15 @@ class LocalDraft:
     async def _hand_over(self) -> None:
         await self._written()
         full = self._filling
-        self._filling = self._spare or memoryview(bytearray(BATCH_BYTES))
+        self._filling = self._spare or buffer(BATCH_BYTES)
         self._spare = full
         loop = asyncio.get_running_loop()
-        self._writing = loop.run_in_executor(None, self._flush, full[: self._filled_bytes])
+        batch = full[: self._filled_bytes]
+        self._writing = asyncio.gather(
+            *(loop.run_in_executor(None, work, batch) for work in (self._hash, self._flush))
+        )
         self._filled_bytes = 0
-        if self._size_bytes - self._settled_bytes >= SETTLE_BYTES and not self._is_settling():
+        if not self._file.is_direct and self._is_unsettled():
             self._settled_bytes = self._size_bytes
             self._settling = loop.run_in_executor(None, self._settle)
 
@@ -209,35 +213,31 @@ class LocalDraft:
         if self._error is not None:
             raise _unavailable(self._error)
 
+    def _hash(self, batch: memoryview) -> None:
+        self._sha256.update(batch)
+
     def _flush(self, batch: memoryview) -> None:
         with self._busy:
             try:
-                self._sha256.update(batch)
-                self._write_whole(batch)
+                self._size_bytes += len(batch)
+                self._file.write(batch)
                 if self._watch is not None:
                     self._watch(batch)
             except OSError as error:
                 self._error = error
 
-    def _write_whole(self, batch: memoryview) -> None:
-        self._size_bytes += len(batch)
-        while batch:
-            batch = batch[self._file.write(batch) :]
-
-    def _is_settling(self) -> bool:
-        return self._settling is not None and not self._settling.done()
+    def _is_unsettled(self) -> bool:
+        is_settling = self._settling is not None and not self._settling.done()
+        return self._size_bytes - self._settled_bytes >= SETTLE_BYTES and not is_settling
 
     def _settle(self) -> None:
         """Beside the next writes; what goes wrong here is said by the flush at the end."""
         with suppress(OSError):
-            os.fdatasync(self._file.fileno())
-
-    def _sync(self) -> None:
-        os.fsync(self._file.fileno())
+            self._file.settle()
 
     def _rename(self, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
-        self._path.replace(target)
+        self._file.path.replace(target)
         for folder in (target.parent, target.parent.parent, self._root):
             _sync_folder(folder)
 
