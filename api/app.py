@@ -22,6 +22,7 @@ from werkzeug.exceptions import HTTPException
 
 from api.accounts.factor_routes import SecondFactorRoutes
 from api.accounts.farm_routes import FarmRoutes
+from api.accounts.mail_routes import MailRoutes
 from api.accounts.personal_routes import PersonalRoutes
 from api.accounts.routes import AccountRoutes
 from api.accounts.service import FIRST_ORGANIZATION, Accounts
@@ -74,6 +75,8 @@ from api.orders.routes import OrderRoutes
 from api.orders.service import Orders
 from api.pairing.routes import PairingRoutes
 from api.pairing.service import Pairing
+from api.pools.fleet import Fleet
+from api.pools.fleet_routes import FleetRoutes
 from api.pools.routes import PoolRoutes
 from api.pools.service import Pools
 from api.printers.control_routes import ControlRoutes
@@ -83,7 +86,9 @@ from api.proxies import introduce, networks
 from api.readiness import Readiness
 from api.reports.routes import ReportRoutes
 from api.reports.service import Reports
+from api.scheduler.demands import Demands
 from api.scheduler.service import Scheduler
+from api.scheduler.sight import Sight
 from api.spec.routes import SpecRoutes
 from api.spools.routes import SpoolRoutes
 from api.spools.service import Spools
@@ -166,7 +171,15 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
         maintenance=Maintenance(printers, ledger, clock),
         orders=Orders(jobs, library, ledger, clock),
         alerts=Alerts(accounts, jobs, ledger, clock),
-        scheduler=Scheduler(jobs, printers, pools, commands, bus),
+        scheduler=Scheduler(
+            jobs,
+            commands,
+            Sight(printers, pools, ledger, clock),
+            Demands(files, clock),
+            ledger=ledger,
+            clock=clock,
+            bus=bus,
+        ),
         reports=Reports(printers, jobs, library, clock),
         feed=Feed(History(ledger), printers, telemetry, bus=bus, clock=clock, settings=settings),
         sockets=Sockets(accounts, bus),
@@ -269,6 +282,7 @@ class Application:
                 rooms.telemetry.run(),
                 rooms.feed.run(),
                 rooms.analyst.run(),
+                rooms.accounts.post.run(self.bus),
                 rooms.sockets.run(),
                 rooms.bridges.replicas.run(),
                 sweep_hourly(brooms(rooms.storage, self.clock)),
@@ -323,6 +337,7 @@ def _register(
 ) -> OctoPrintFace:
     AccountRoutes(rooms.accounts, settings).register(v1)
     SecondFactorRoutes(rooms.accounts, settings).register(v1)
+    MailRoutes(rooms.accounts).register(v1, quart)
     FarmRoutes(rooms.accounts).register(v1)
     InstanceRoutes(rooms.accounts, FIRST_ORGANIZATION).register(v1)
     audit = Audit()
@@ -335,11 +350,15 @@ def _register(
     machine = Machine(rooms.printers, rooms.commands, rooms.jobs.control, rooms.telemetry)
     ControlRoutes(rooms.printers, rooms.jobs, machine, rooms.telemetry).register(v1)
     PoolRoutes(rooms.pools, rooms.printers).register(v1)
+    fleet = Fleet(rooms.printers, rooms.pools, machine, rooms.jobs, ledger=rooms.ledger)
+    FleetRoutes(fleet, machine).register(v1)
     LibraryRoutes(rooms.library, rooms.files, settings).register(v1)
     direct = DirectUploads(rooms.storage, rooms.files, settings)
     DirectUploadRoutes(direct, rooms.library).register(v1)
     EventRoutes(rooms.feed).register(v1)
-    jobs = Shown(rooms.jobs, rooms.printers, rooms.pools, rooms.telemetry, rooms.library)
+    queue = rooms.scheduler
+    near = (rooms.printers, rooms.pools, rooms.telemetry, rooms.library)
+    jobs = Shown(rooms.jobs, *near, queue=queue.explanations)
     JobRoutes(rooms.jobs, jobs).register(v1)
     SpoolRoutes(rooms.spools).register(v1)
     AlertRoutes(rooms.alerts, rooms.printers, rooms.jobs).register(v1)

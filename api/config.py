@@ -4,6 +4,7 @@ Every setting has a default that works on one machine with nothing else installe
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -28,6 +29,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "database_pool_max": (1, 1000),
     "statement_timeout_s": (0.1, 600),
     "lock_timeout_s": (0.1, 600),
+    "smtp_port": (1, 65535),
 }
 #: A key that is shorter can be guessed.
 _MIN_SECRET_KEY = 32
@@ -35,6 +37,8 @@ _POSTGRES = ("postgres", "postgresql", "asyncpg")
 _DATABASES = "nothing, sqlite:///an/absolute/path or postgresql://user:password@host:port/name"
 
 
+_MAIL_SECURITY = ("starttls", "tls", "none")
+_SENDER = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,250}")
 _BUSES = "nothing, local, postgres or redis://host:port/number"
 
 
@@ -75,6 +79,12 @@ class Settings:
     database_pool_max: int = 10
     statement_timeout_s: float = 5.0  # of PostgreSQL, for one statement
     lock_timeout_s: float = 3.0  # of PostgreSQL, for a row or another writer
+    smtp_host: str = ""  # the server that sends mail; empty: none is sent
+    smtp_port: int = 587
+    smtp_username: str = ""
+    smtp_password: str = ""
+    smtp_from: str = ""  # the address that mails come from
+    smtp_security: str = "starttls"  # or tls, or none
 
     @property
     def database(self) -> str:
@@ -136,6 +146,26 @@ def _check(settings: Settings) -> None:
         raise _refuse("public_url", settings.public_url, "nothing or https://your.farm.example")
     if settings.database_url:
         _check_database(settings.database_url)
+    if settings.smtp_host:
+        _check_mail(settings)
+
+
+def _check_mail(settings: Settings) -> None:
+    if settings.smtp_security not in _MAIL_SECURITY:
+        raise _refuse("smtp_security", settings.smtp_security, " or ".join(_MAIL_SECURITY))
+    if _SENDER.fullmatch(settings.smtp_from) is None:
+        raise _refuse("smtp_from", settings.smtp_from, "an address, as in farm@example.org")
+    if not settings.public_url:
+        raise SettingError(
+            "GANTRY_SMTP_HOST: mails hold links to this server, so GANTRY_PUBLIC_URL must say "
+            "what it is called"
+        )
+    near = settings.smtp_host in ("localhost", "127.0.0.1", "::1")
+    if settings.smtp_password and settings.smtp_security == "none" and not near:
+        raise SettingError(
+            "GANTRY_SMTP_SECURITY: the password would go over the network as it is: "
+            "this takes starttls or tls"
+        )
 
 
 def _check_processes(settings: Settings) -> None:

@@ -135,6 +135,7 @@ class Process:
             {
                 "expire commands and run the queue": rooms.scheduler.step,
                 "write samples": rooms.telemetry.step,
+                "send mail": rooms.accounts.post.drain,
                 **self._hourly(),
                 "analyse a file": rooms.analyst.step,
             }

@@ -31,6 +31,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "mfa_required": _kind(401, octoprint=403),
     "wrong_code": _kind(403),
     "quota_exceeded": _kind(429),
+    "feature_disabled": _kind(403),
     "last_admin": _kind(400),
     "csrf_failed": _kind(403, octoprint=400),
     "not_found": _kind(404),

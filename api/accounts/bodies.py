@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field, RootModel, StringConstraints
 
 from api.http import Body, RowId
+from api.mail.letters import MAX_ADDRESS
 from api.principal import Role
 
 _Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
@@ -71,6 +72,22 @@ class UserBody(Body):
     password: str = Field("", description="8 characters or more, and not one of the usual ones")
     role: _RoleName = "operator"
     group_id: RowId | None = None
+    send_welcome_email: bool = Field(
+        False, description="Mail them a link by which they choose their password"
+    )
+
+
+class ForgottenBody(Body):
+    """Who forgot a password."""
+
+    email: Annotated[str, Field(max_length=MAX_ADDRESS)]
+
+
+class PasswordByMailBody(Body):
+    """A new password for whoever got the token by mail."""
+
+    token: Annotated[str, Field(max_length=200)]
+    new_password: str = Field(description="8 characters or more, and not one of the usual ones")
 
 
 class UserChangeBody(Body):

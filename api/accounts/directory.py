@@ -20,6 +20,8 @@ from api.errors import Forbidden, Invalid, NotFound
 from api.events.service import Change
 from api.principal import Principal, Role
 
+#: The kind of mail with which somebody chooses their first password.
+INVITATION = "invitation"
 MAX_SETTINGS_CHARS = 64 * 1024
 
 
@@ -56,8 +58,11 @@ class Directory(Sessions):
         found = await User.get_or_none(username=username[:MAX_USERNAME])
         return None if found is None else found.organization_id
 
-    async def create_user(self, by: Principal, new: NewUser) -> User:
-        """Add a person. Raises `Invalid`, `Forbidden`, `NotFound` for the organization."""
+    async def create_user(self, by: Principal, new: NewUser, *, invited: bool = False) -> User:
+        """Add a person, and mail them when *invited*.
+
+        Raises `Invalid`, `Forbidden`, `NotFound` for the organization.
+        """
         by.require("users.admin")
         username, email = checked_username(new.username), checked_email(new.email)
         organization_id = await self._organization_for(by, new.organization_id)
@@ -76,6 +81,8 @@ class Directory(Sessions):
                 )
                 facts = {"username": username, "role": new.role, "organization": organization_id}
                 change.note(by, "user.created", ("user", user.id), **facts)
+                if invited:
+                    await self.post.put(change, INVITATION, user.email, user_id=user.id)
         except IntegrityError:
             raise _taken(username) from None
         return user
@@ -210,6 +217,9 @@ class Directory(Sessions):
         await self._credentials.changed_in(change, user.id)
         for action, facts in _acts(user, changed):
             change.note(by, action, ("user", user.id), **facts)
+        for column, what in (("password_hash", "password"), ("email", "email")):
+            if column in changed:
+                await self.tell(change, user, what)
 
     async def _organization_for(self, by: Principal, wanted: int | None) -> int:
         """Where *by* may put people. Raises `NotFound`, the same for a foreign one."""

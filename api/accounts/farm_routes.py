@@ -61,7 +61,7 @@ _ADD_USER = Doc(
     answer=UserCreatedAnswer,
     body=UserBody,
     right="users.admin",
-    problems=("bad_request", "name_taken", *_MISSING),
+    problems=("bad_request", "name_taken", "feature_disabled", *_MISSING),
 )
 _PATCH_USER = Doc(
     summary="Change a person",
@@ -192,7 +192,8 @@ class FarmRoutes:
             role=checked_role(body.role),
             organization_id=body.group_id,
         )
-        user = await self._accounts.create_user(caller(), new)
+        add = self._accounts.invite if body.send_welcome_email else self._accounts.create_user
+        user = await add(caller(), new)
         return json_answer({"status": "created", "id": user.id})
 
     async def update_user(self, user_id: int) -> Response:

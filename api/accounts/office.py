@@ -12,6 +12,7 @@ from api.clock import Clock
 from api.config import Settings
 from api.errors import Conflict, Forbidden, NotFound
 from api.events.service import Change, Ledger
+from api.mail.service import Post
 from api.principal import Principal
 
 FIRST_ORGANIZATION = 1
@@ -32,6 +33,7 @@ class Office:
         self._passwords = hasher or Passwords()
         self._credentials = Credentials(ledger, clock)
         self._throttle = LoginThrottle(ledger, clock)
+        self.post = Post(ledger, clock, settings)
         self._session_tokens = SessionTokens(settings.data_dir.absolute(), settings.secret_key)
 
     async def user(self, by: Principal, user_id: int) -> User:
@@ -55,6 +57,10 @@ class Office:
                 "This asks for the password again: POST /auth/reauthenticate, or log in again.",
                 code="reauth_required",
             )
+
+    async def tell(self, change: Change, user: User, what: str) -> None:
+        """A notice to *user*, as the row was before, of what *change* does with their account."""
+        await self.post.put(change, "notice", user.email, what=what, username=user.username)
 
     async def _myself(self, by: Principal) -> User:
         return await self.user(by, by.user_id)

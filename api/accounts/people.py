@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from api.errors import Forbidden, Invalid
+from api.mail.letters import is_address
 from api.principal import SCOPES, Principal, Role
 
 _ODD = re.compile(r"[\x00-\x1f\x7f\u0080-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 MAX_USERNAME = 100
-_MAX_EMAIL = 254
 _MAX_LABEL = 100
 
 
@@ -62,11 +62,9 @@ def checked_username(text: str) -> str:
 
 
 def checked_email(text: str) -> str:
-    """*text* as it is kept; may be empty. Raises `Invalid` for what cannot be an address."""
+    """*text* as it is kept; may be empty. Raises `Invalid` for what cannot be one address."""
     address = text.strip()
-    if not address:
-        return ""
-    if len(address) > _MAX_EMAIL or _ODD.search(address) or " " in address or "@" not in address:
+    if address and not is_address(address):
         raise Invalid("This is not an e-mail address.")
     return address
 

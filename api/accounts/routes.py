@@ -225,8 +225,8 @@ class AccountRoutes:
         )
 
     async def capabilities(self) -> Response:
-        """What a login page may offer: this server sends no mail."""
-        return json_answer({"smtp_enabled": False})
+        """What a login page may offer."""
+        return json_answer({"smtp_enabled": self._accounts.post.is_open})
 
     async def tokens(self) -> Response:
         """The caller's tokens, without their secrets."""

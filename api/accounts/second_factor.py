@@ -94,6 +94,7 @@ class SecondFactors(Directory):
                 )
                 await self._credentials.end_ways_in(change, user.id, but=by.credential_id)
                 change.note(by, "user.mfa_enabled", ("user", user.id))
+                await self.tell(change, user, "mfa_on")
         await self._decide(user, attempt, fits=fits)
         return codes
 
@@ -112,6 +113,7 @@ class SecondFactors(Directory):
             if fits:
                 await forget_second_factor(user.id)
                 change.note(by, "user.mfa_disabled", ("user", user.id))
+                await self.tell(change, user, "mfa_off")
         await self._decide(user, attempt, fits=fits)
 
     async def remove_second_factor_of(self, by: Principal, user_id: int, remote: str) -> None:
@@ -130,6 +132,7 @@ class SecondFactors(Directory):
                 raise NotFound("This person has no second factor.")
             await self._credentials.end_ways_in(change, user.id)
             change.note(by, "user.mfa_disabled", ("user", user.id))
+            await self.tell(change, user, "mfa_off")
 
     async def finish_login(
         self, ticket: str, code: str, remote: str, agent: str, came_with: CameWith = NOTHING

@@ -4,14 +4,19 @@
 Each noun has its module; `Accounts` is all of them.
 """
 
+from api.accounts.by_mail import ByMail
 from api.accounts.first_hour import FirstHour, SetupState
 from api.accounts.office import FIRST_ORGANIZATION
 from api.accounts.organizations import Organizations, OrganizationView
+from api.accounts.passwords import Passwords
 from api.accounts.personal import Imported, Kept, Personal
 from api.accounts.remembered import Remembered, Remembrance
 from api.accounts.second_factor import SecondFactors
 from api.accounts.sessions import WS_TICKET_LIFE, CameWith, Login, SecondFactorAsked
 from api.accounts.tokens import MAX_EXPIRES_DAYS, AppKey, Tokens
+from api.clock import Clock
+from api.config import Settings
+from api.events.service import Ledger
 
 __all__ = [
     "FIRST_ORGANIZATION",
@@ -30,5 +35,11 @@ __all__ = [
 ]
 
 
-class Accounts(FirstHour, Remembered, SecondFactors, Tokens, Personal, Organizations):
+class Accounts(FirstHour, Remembered, SecondFactors, ByMail, Tokens, Personal, Organizations):
     """Who is who."""
+
+    def __init__(
+        self, ledger: Ledger, clock: Clock, settings: Settings, hasher: Passwords | None = None
+    ) -> None:
+        super().__init__(ledger, clock, settings, hasher)
+        self.write_mail()

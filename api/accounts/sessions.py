@@ -172,11 +172,13 @@ class Sessions(Office):
         by.require("self.write")
         passwords.check_rule(new, by.username)
         await self._check_password(by, current, remote)
+        user = await self._myself(by)
         password_hash = await self._passwords.hash(new)
         async with self._ledger.change() as change:
             await User.filter(id=by.user_id).update(password_hash=password_hash)
             await self._credentials.end_ways_in(change, by.user_id, but=by.credential_id)
             change.note(by, "user.password_changed", ("user", by.user_id))
+            await self.tell(change, user, "password")
 
     async def _check_password(self, by: Principal, password: str, remote: str) -> None:
         """Counted like a login: a stolen session must not find the password out."""

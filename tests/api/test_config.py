@@ -19,6 +19,7 @@ WRONG = {
     "GANTRY_DEAD_S": ("15", "nan"),
     "GANTRY_PUBLIC_URL": ("farm.example.org", "ftp://farm", "http://", "http://[x", "http://a:b"),
     "GANTRY_SECRET_KEY": ("too-short-secret",),
+    "GANTRY_SMTP_PORT": ("0", "mail"),
     "GANTRY_BUS_URL": ("redis://localhost", "nonsense"),
     "GANTRY_DATABASE_URL": (
         *("nonsense", "mysql://u:secret@h/x", "sqlite://", "postgres://u:secret@h:p/x"),
@@ -49,6 +50,32 @@ def test_right_settings_are_taken(tmp_path: Path) -> None:
     settings = load(environ, port=0, host=None)
     assert (settings.port, settings.host, settings.beat_s) == (0, "127.0.0.1", 0.5)
     assert settings.database == "asyncpg://u:secret@db:5432/farm"
+
+
+MAIL = {
+    "GANTRY_SMTP_HOST": "mail.example.org",
+    "GANTRY_SMTP_FROM": "farm@example.org",
+    "GANTRY_SMTP_PASSWORD": "secret",
+    "GANTRY_PUBLIC_URL": "https://farm.example.org",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("GANTRY_SMTP_SECURITY", {"GANTRY_SMTP_SECURITY": "ssl3"}),
+        ("GANTRY_SMTP_SECURITY", {"GANTRY_SMTP_SECURITY": "none"}),  # with a password, far away
+        ("GANTRY_SMTP_FROM", {"GANTRY_SMTP_FROM": ""}),
+        ("GANTRY_SMTP_FROM", {"GANTRY_SMTP_FROM": "a@b.example\r\nBcc: c@d.example"}),
+        ("GANTRY_PUBLIC_URL", {"GANTRY_PUBLIC_URL": ""}),
+    ],
+)
+def test_a_mail_server_that_cannot_be_used_is_refused(name: str, other: dict[str, str]) -> None:
+    """Links need the server's own name (S06), and a password a line that nobody reads along."""
+    assert load(MAIL).smtp_port == 587
+    with pytest.raises(SettingError, match=name) as refused:
+        load(MAIL | other)
+    assert "secret" not in str(refused.value)
 
 
 def test_a_secret_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from api.accounts.factor_routes import SecondFactorRoutes
 from api.accounts.farm_routes import FarmRoutes
+from api.accounts.mail_routes import MailRoutes
 from api.accounts.passwords import Passwords
 from api.accounts.routes import AccountRoutes
 from api.accounts.service import Accounts
@@ -53,6 +54,7 @@ def client(accounts: Accounts, settings: Settings) -> Client:
     v1 = V1(quart, accounts)
     AccountRoutes(accounts, settings).register(v1)
     SecondFactorRoutes(accounts, settings).register(v1)
+    MailRoutes(accounts).register(v1, quart)
     FarmRoutes(accounts).register(v1)
 
     @quart.errorhandler(HTTPException)
