@@ -30,7 +30,9 @@ class PushRoutes:
     async def greeting(self, root: str) -> Response:
         """That this is SockJS."""
         del root
-        return plain(GREETING, 200)
+        response = plain(GREETING, 200)
+        response.content_type = "text/plain; charset=UTF-8"
+        return response
 
     async def info(self, root: str) -> Response:
         """What this server can do, readable from any page (contract, 2, CORS, the exception)."""

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -177,6 +178,13 @@ async def _fill(application: Application) -> World:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def farm(world: World) -> AsyncIterator[Farm]:
+    async with opened(world) as farm:
+        yield farm
+
+
+@asynccontextmanager
+async def opened(world: World) -> AsyncIterator[Farm]:
+    """The farm as it was made, its room there, and a client of it."""
     application = world.application
     application.database.__enter__()  # for this test's own calls
     await world.reset()

@@ -1,0 +1,155 @@
+"""Rows of sections 4 and 6 about files on their way: downloads and uploads."""
+
+import json
+
+from tests.api.octoprint.conftest import GCODE
+from tests.api.octoprint.rows import LOCAL, NOBODY, VIEWER, Row, row
+
+_DOWN, _SD = "/downloads/files/local", "/api/files/sdcard"
+_FILE = ("a.gcode", GCODE)
+_LOADED = frozenset({"files", "done", "effectiveSelect", "effectivePrint"})
+
+
+def sent(status: int, says: str, name: str = "a.gcode", **more: object) -> Row:
+    """A row of section 6."""
+    more = {"parts": {"file": (name, GCODE)}, **more}
+    return row("POST", LOCAL, status, says, section="6", **more)
+
+
+DOWNLOADS = [
+    row(
+        "GET",
+        f"{_DOWN}/a.gcode",
+        200,
+        "an attachment",
+        by=VIEWER,
+        given=("file",),
+        media="text/plain",
+        pool=200,
+    ),
+    row(
+        "GET",
+        f"{_DOWN}/a.gcode",
+        206,
+        "a range",
+        given=("file",),
+        headers={"Range": "bytes=0-3"},
+        pool=206,
+    ),
+    row("HEAD", f"{_DOWN}/a.gcode", 200, "head", given=("file",)),
+    row(
+        "GET",
+        f"{_DOWN}/a.gcode",
+        403,
+        "without key, no JSON",
+        given=("file",),
+        by=NOBODY,
+        media="text/html",
+    ),
+    row("GET", f"{_DOWN}/none.gcode", 404, "unknown, no JSON", media="text/html"),
+]
+UPLOADS = [
+    sent(
+        201,
+        "local",
+        keys=_LOADED,
+        lands=f"{LOCAL}/a.gcode",
+        pool=201,
+        has={
+            "done": True,
+            "effectiveSelect": False,
+            "effectivePrint": False,
+            "files.local.name": "a.gcode",
+        },
+    ),
+    sent(
+        201,
+        "path",
+        form={"path": "x/y"},
+        lands=f"{LOCAL}/x/y/a.gcode",
+        has={"files.local.path": "x/y/a.gcode"},
+        pool=201,
+    ),
+    sent(
+        201,
+        "filename overrides",
+        form={"filename": "z.gcode"},
+        has={"files.local.name": "z.gcode"},
+        pool=201,
+    ),
+    sent(
+        201,
+        "select",
+        form={"select": "true"},
+        has={"effectiveSelect": True, "effectivePrint": False},
+    ),
+    sent(
+        201,
+        "print alone selects nothing",
+        form={"print": "true"},
+        has={"effectivePrint": True, "effectiveSelect": False},
+    ),
+    sent(201, "print at a pool waits", form={"print": "yes"}, pool=201),
+    sent(
+        201,
+        "print and select offline are ignored",
+        form={"print": "true", "select": "true"},
+        given=("offline",),
+        has={"effectivePrint": False, "effectiveSelect": False},
+        pool=201,
+    ),
+    sent(
+        201,
+        "print while busy",
+        "b.gcode",
+        form={"print": "1"},
+        given=("printing",),
+        has={"effectivePrint": False},
+    ),
+    sent(201, "overwrites", given=("file",), pool=201),
+    sent(409, "noOverwrite", form={"noOverwrite": "true"}, given=("file",), pool=409),
+    sent(409, "the file being printed", given=("printing",)),
+    sent(415, "exe", "a.exe", pool=415),
+    sent(415, "no extension", "agcode", pool=415),
+    sent(415, "stl without slicer", "a.stl", pool=415),
+    sent(
+        201,
+        "spaces and accents are kept",
+        "naïve bär.gcode",
+        lands=f"{LOCAL}/na%C3%AFve%20b%C3%A4r.gcode",
+        has={"files.local.name": "naïve bär.gcode"},
+        pool=201,
+    ),
+    sent(201, "leading dot stripped", ".hidden.gcode", has={"files.local.name": "hidden.gcode"}),
+    sent(201, "empty file", parts={"file": ("e.gcode", b"")}, pool=201),
+    sent(400, "traversal in filename", "../a.gcode", pool=400),
+    sent(400, "traversal in path", form={"path": "../.."}, pool=400),
+    sent(400, "bad userdata", form={"userdata": "{"}, pool=400),
+    sent(201, "userdata", form={"userdata": json.dumps({"a": 1})}, pool=201),
+    sent(400, "another field", parts={"upload": _FILE}, pool=400),
+    sent(400, "no file", parts=None, form={"print": "true"}, pool=400),
+    sent(403, "no right", by=VIEWER, pool=403),
+    sent(403, "no key", by=NOBODY, pool=403),
+    sent(
+        201,
+        "a folder",
+        parts=None,
+        form={"foldername": "New"},
+        lands=f"{LOCAL}/New",
+        keys=frozenset({"folder", "done"}),
+        pool=201,
+    ),
+    sent(
+        201,
+        "a folder that exists",
+        parts=None,
+        form={"foldername": "sub"},
+        given=("folder",),
+        pool=201,
+    ),
+    sent(201, "a folder as multipart", parts={"foldername": (None, "New")}, pool=201),
+    sent(400, "a folder outside", parts=None, form={"foldername": "../New"}),
+    row("POST", "/api/files/cloud", 404, "unknown target", parts={"file": _FILE}, pool=404),
+    row("POST", _SD, 404, "no card", parts={"file": _FILE}, pool=404),
+]
+ROWS: list[Row] = [*DOWNLOADS, *UPLOADS]
