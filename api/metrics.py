@@ -4,7 +4,7 @@ The farm's numbers are counted from its rows when they are asked for, and only t
 caller's organization. Labels are names and states, never secrets, addresses or paths.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -35,18 +35,50 @@ _METRICS = Doc(
 )
 
 
+class SpoolCounts(Protocol):
+    """How many spools there are."""
+
+    @property
+    def total(self) -> int:
+        """Not archived."""
+
+    @property
+    def low(self) -> int:
+        """Nearly used up."""
+
+
+class FarmCounts(Protocol):
+    """The farm in a few numbers."""
+
+    @property
+    def printers(self) -> Sequence[Printer]:
+        """In display order."""
+
+    @property
+    def jobs(self) -> dict[JobState, int]:
+        """By state."""
+
+    @property
+    def orders(self) -> Mapping[str, int]:
+        """By status."""
+
+    @property
+    def spools(self) -> SpoolCounts:
+        """In the store room."""
+
+
 class ReportsRoom(Protocol):
     """What the metrics need of the reports."""
 
     async def counts(self, by: Principal) -> Any:
-        """Printers, and jobs by state."""
+        """The farm in a few numbers (`FarmCounts`)."""
 
 
 class TelemetryRoom(Protocol):
     """What the metrics need of telemetry."""
 
-    def view(self, printer: Any) -> Picture:
-        """What can be shown of a printer now."""
+    def peek(self, printer: Any) -> Picture:
+        """What can be shown of a printer now; nobody watches it by that."""
 
 
 class RequestMetrics:
@@ -99,9 +131,9 @@ class MetricsRoutes:
     async def metrics(self) -> Response:
         """Everything the caller may see, in Prometheus' text."""
         counts = await self._reports.counts(caller())
-        pictures = [self._telemetry.view(row) for row in counts.printers]
+        pictures = [self._telemetry.peek(row) for row in counts.printers]
         farm = CollectorRegistry()
-        farm.register(_Farm(counts.printers, pictures, counts.jobs))
+        farm.register(_Farm(counts, pictures))
         text = generate_latest(farm) + generate_latest(self._requests.registry)
         return Response(text, 200, content_type=CONTENT_TYPE)
 
@@ -109,12 +141,11 @@ class MetricsRoutes:
 class _Farm:
     """The farm's numbers as a collector."""
 
-    def __init__(
-        self, printers: Sequence[Printer], pictures: Sequence[Picture], jobs: dict[JobState, int]
-    ) -> None:
-        self._printers = printers
+    def __init__(self, counts: FarmCounts, pictures: Sequence[Picture]) -> None:
+        self._counts = counts
+        self._printers = counts.printers
         self._pictures = pictures
-        self._jobs = jobs
+        self._jobs = counts.jobs
 
     def collect(self) -> Iterator[Metric]:
         """Every metric of the contract that has a source here."""
@@ -137,6 +168,14 @@ class _Farm:
         for state, many in sorted(self._jobs.items()):
             jobs.add_metric((state.value,), many)
         yield jobs
+        orders = GaugeMetricFamily("odin_orders_by_status", "Orders", labels=("status",))
+        for status, many in sorted(self._counts.orders.items()):
+            orders.add_metric((str(status),), many)
+        yield orders
+        spools = self._counts.spools
+        yield GaugeMetricFamily("odin_spools_total", "Spools not archived", value=spools.total)
+        low = "Spools with less left than their threshold"
+        yield GaugeMetricFamily("odin_spools_low", low, value=spools.low)
 
     def _of_printers(self) -> Iterator[Metric]:
         labels = ("printer_id", "name")

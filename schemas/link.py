@@ -93,6 +93,7 @@ class Welcome(msgspec.Struct, frozen=True, kw_only=True):
     beat_s: float = 15.0
     dead_s: float = 40.0
     live_s: float = 1.0
+    idle_s: float | None = None  # pictures that nobody watches; None: this API says no interest
     desired_version: int = 0
 
 
@@ -270,6 +271,21 @@ class LiveSnap(msgspec.Struct, frozen=True, kw_only=True):
     printers: list[Live]
 
 
+class InterestLevel(StrEnum):
+    """How closely people look at a room."""
+
+    OFF = "off"  # a snapshot every `idle_s`, and every change of state at once
+    LIST = "list"
+    DETAIL = "detail"  # every `live_s`
+
+
+class Interest(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody looks at the room: pictures come faster until *lease_s* seconds from now."""
+
+    level: InterestLevel
+    lease_s: float = 60.0
+
+
 class Beat(msgspec.Struct, frozen=True, kw_only=True):
     """Sign of life. *sent_ms* is the sender's monotonic clock, *echo_ms* the other's last one."""
 
@@ -312,6 +328,7 @@ Body = (
     | FactBatch
     | FactAck
     | LiveSnap
+    | Interest
     | Beat
     | Goaway
     | Nak
@@ -340,6 +357,7 @@ TYPES: dict[str, tuple[type[Body], Sender]] = {
     "fact": (FactBatch, Sender.AGENT),
     "fact.ack": (FactAck, Sender.API),
     "live": (LiveSnap, Sender.AGENT),
+    "interest": (Interest, Sender.API),
     "beat": (Beat, Sender.BOTH),
     "goaway": (Goaway, Sender.API),
     "nak": (Nak, Sender.BOTH),

@@ -11,7 +11,7 @@ Calling order: `receive()` as often as text arrives, `tick()` when `deadline()` 
 after either of them send what `data_to_send()` gives and look at `closed`.
 """
 
-from collections import deque
+from collections import Counter, deque
 from enum import IntEnum, StrEnum
 
 from schemas.codec import BadFrame, UnknownType, decode, encode
@@ -26,6 +26,7 @@ from schemas.link import (
     Frame,
     Goaway,
     Hello,
+    Interest,
     LiveSnap,
     Nak,
     Refuse,
@@ -63,7 +64,10 @@ SAYS: dict[tuple[Sender, LinkState], tuple[type[Body], ...]] = {
     (Sender.AGENT, LinkState.GREETING): (Hello,),
     (Sender.API, LinkState.GREETING): (Welcome, Refuse),
     (Sender.AGENT, LinkState.OPEN): (CmdGot, FactBatch, LiveSnap, Beat, Reported, Nak),
-    (Sender.API, LinkState.OPEN): (Cmd, RemoteStop, Desired, FactAck, Beat, Goaway, Token, Nak),
+    (Sender.API, LinkState.OPEN): (
+        *(Cmd, RemoteStop, Desired, FactAck),
+        *(Interest, Beat, Goaway, Token, Nak),
+    ),
 }
 
 LANE_OF: dict[type[Body], Lane] = {
@@ -88,6 +92,8 @@ class LinkSession:
         self.state = state
         self.epoch = epoch
         self.closed: str | None = None  # why, once it is over
+        #: what the peer sent and must not, by code: counted, never acted on
+        self.refused: Counter[str] = Counter()
         self._beat_s = BEAT_S
         self._dead_s = DEAD_S
         self._heard_at = now
@@ -118,6 +124,7 @@ class LinkSession:
             self._nak("out_of_place", f"not expected in state {self.state}", "", now)
             return None
         if self.state is LinkState.OPEN and frame.epoch != self.epoch:
+            self.refused["old_epoch"] += 1
             return None
         if isinstance(body, Beat):
             self._peer_beat_ms = body.sent_ms
@@ -194,6 +201,7 @@ class LinkSession:
         self._next_beat = now + self._beat_s
 
     def _nak(self, code: str, reason: str, type_name: str, now: float) -> None:
+        self.refused[code] += 1
         if self.state is LinkState.OPEN:
             self.say(Nak(code=code, reason=reason[:200], type=type_name[:40]), now)
         else:

@@ -17,6 +17,9 @@ class BridgeAnswer(Answer):
     fingerprint: Annotated[str, Field(description="Of its public key, as it shows it itself")]
     agent_version: str
     os: str
+    cloned: Annotated[
+        bool, Field(description="Whether a second machine with its identity was turned away")
+    ]
     ports: Annotated[int, Field(ge=0, description="Serial ports that it has reported")]
     desired_version: Annotated[int, Field(description="Of its printers' settings, as they are")]
     reported_version: Annotated[int, Field(description="Of its printers' settings, as it has them")]

@@ -12,7 +12,8 @@ class Bridge(Model):
     *epoch* rises with every accepted hello; an older socket's frames are ignored. *fact_journal*
     and *fact_seq* are the cumulative acknowledgement of its facts, *command_seq* the last number
     given to a command of this room. *held_by* is the API process that holds its link (`Replica`;
-    empty: whoever looks), *shown_online* what people were told last.
+    empty: whoever looks), *shown_online* what people were told last. *former_boots* and
+    *quarantined_boot* tell a copied identity (`api.bridges.clones`).
     """
 
     id = fields.IntField(primary_key=True)
@@ -25,6 +26,8 @@ class Bridge(Model):
     epoch = fields.IntField(default=0)
     session = fields.CharField(max_length=26, default="")
     boot_id = fields.CharField(max_length=64, default="")
+    former_boots = fields.CharField(max_length=500, default="", db_default="")
+    quarantined_boot = fields.CharField(max_length=64, default="", db_default="")
     agent_version = fields.CharField(max_length=32, default="")
     os = fields.CharField(max_length=100, default="")
     ports: Any = fields.JSONField(default=list)

@@ -1,8 +1,9 @@
 """The v1 routes of bridges: who is in the farm, what hangs on them, and turning one away."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+from pydantic import Field
 from quart import Response
 
 from api.bridges.answers import BridgeAnswer, PortAnswer
@@ -10,7 +11,7 @@ from api.bridges.keys import fingerprint
 from api.bridges.service import Bridge, Bridges
 from api.clock import iso
 from api.describe import Doc
-from api.http import json_answer, paging
+from api.http import Body, json_answer, json_body, paging
 from api.v1 import V1, caller
 
 _LIST = Doc(
@@ -31,6 +32,23 @@ _REVOKE = Doc(
 )
 
 
+class SurvivorBody(Body):
+    """Which of two machines with one identity stays."""
+
+    machine: Literal["current", "other"] = Field(
+        description="`current`: the one that is listened to; `other`: the one turned away"
+    )
+
+
+_SURVIVOR = Doc(
+    summary="Of two machines with one identity, say which one stays",
+    body=SurvivorBody,
+    answer=BridgeAnswer,
+    right="bridges.admin",
+    problems=("bridge_not_found",),
+)
+
+
 class BridgeRoutes:
     """`/bridges` and what is below it."""
 
@@ -45,6 +63,7 @@ class BridgeRoutes:
         v1.add("GET", one, self.get, doc)
         v1.add("GET", f"{one}/ports", self.ports, _PORTS)
         v1.add("DELETE", one, self.delete, _REVOKE)
+        v1.add("POST", f"{one}/survivor", self.survivor, _SURVIVOR)
 
     async def list(self) -> Response:
         """The organization's bridges."""
@@ -69,6 +88,12 @@ class BridgeRoutes:
         await self._bridges.revoke(caller(), bridge_id)
         return Response(status=204)
 
+    async def survivor(self, bridge_id: int) -> Response:
+        """Of two machines with one identity, which one stays."""
+        other = (await json_body(SurvivorBody)).machine == "other"
+        bridge = await self._bridges.choose_survivor(caller(), bridge_id, other=other)
+        return json_answer(self._view(bridge))
+
     def _view(self, bridge: Bridge) -> dict[str, Any]:
         return {
             "id": bridge.id,
@@ -78,6 +103,7 @@ class BridgeRoutes:
             "fingerprint": fingerprint(bridge.public_key),
             "agent_version": bridge.agent_version,
             "os": bridge.os,
+            "cloned": bool(bridge.quarantined_boot),
             "ports": len(bridge.ports),
             "desired_version": bridge.desired_version,
             "reported_version": bridge.reported_version,

@@ -15,7 +15,7 @@ import msgspec
 from tortoise.expressions import F
 from ulid import ULID
 
-from api.bridges import bulk_tokens, sightings
+from api.bridges import bulk_tokens, clones, sightings
 from api.bridges.bulk_tokens import BulkTokens, by_uid
 from api.bridges.keys import canonical_key, digest, proves
 from api.bridges.models import Bridge, Nonce
@@ -30,7 +30,7 @@ from api.events.service import Change, Happened, Ledger
 from api.principal import Principal
 from schemas.link import AUTH_SCHEME, BulkToken, FactAck, Hello, Port, signed_text
 
-__all__ = ["Bridge", "Bridges", "OpenedLink", "Standing"]
+__all__ = ["Bridge", "Bridges", "Cloned", "OpenedLink", "Standing"]
 
 NONCE_S = 60
 MAX_NONCES = 100  # outstanding for one bridge; more is a loop or an attack
@@ -63,6 +63,10 @@ class OpenedLink:
     fact_ack: FactAck
     bulk: BulkToken
     desired_version: int
+
+
+class Cloned(Exception):
+    """Another machine has the same identity, and this one came later: it is turned away."""
 
 
 class Bridges:
@@ -128,6 +132,26 @@ class Bridges:
             change.note(by, "bridge.revoked", ("bridge", bridge.id), name=bridge.name)
             change.wake(f"bridge:{bridge.id}")
         self._presence.forget(bridge_id)
+
+    async def choose_survivor(self, by: Principal, bridge_id: int, *, other: bool) -> Bridge:
+        """Two machines have this identity: which one stays. *other*: the one turned away so far.
+
+        Raises `Conflict` when there is only one.
+        """
+        by.require("bridges.admin")
+        async with self._ledger.change() as change:
+            bridge = await self._own(by, bridge_id)
+            if not bridge.quarantined_boot:
+                raise Conflict("Only one machine has the identity of this bridge.")
+            if other:
+                columns = clones.other_stays(_machines(bridge)).columns()
+                await Bridge.filter(id=bridge.id).update(epoch=F("epoch") + 1, **columns)
+                change.wake(f"bridge:{bridge.id}")
+            data: dict[str, object] = {"other": other}
+            change.record(_happened(bridge, "bridge.survivor_chosen", by.user_id, data))
+            entity = ("bridge", bridge.id)
+            change.note(by, "bridge.survivor_chosen", entity, name=bridge.name, other=other)
+        return await self._own(by, bridge_id)
 
     async def _own(self, by: Principal, bridge_id: int) -> Bridge:
         bridge = await Bridge.get_or_none(
@@ -219,17 +243,23 @@ class Bridges:
     # The link.
 
     async def open_session(self, bridge: Bridge, hello: Hello) -> OpenedLink:
-        """Accept *hello*: the epoch rises, an older link of this bridge is worth nothing now."""
+        """Accept *hello*: the epoch rises, an older link of this bridge is worth nothing now.
+
+        Raises `Cloned` for a machine whose identity another one has.
+        """
         now = self._clock.now()
         session, token = str(ULID()), bulk_tokens.fresh(bridge)
         async with self._ledger.change() as change:
             row = await Bridge.get(id=bridge.id)
+            known = _machines(row)
+            machines = clones.greeted(known, hello.boot_id[:64])
+            if machines is None:
+                raise Cloned
             position = fact_position(row.fact_journal, row.fact_seq, hello.resume)
             epoch = row.epoch + 1
             await Bridge.filter(id=bridge.id).update(
                 epoch=epoch,
                 session=session,
-                boot_id=hello.boot_id[:64],
                 agent_version=hello.agent_version[:32],
                 os=hello.os[:100],
                 ports=msgspec.to_builtins(hello.ports),
@@ -241,8 +271,11 @@ class Bridges:
                 fact_journal=position.journal,
                 fact_seq=position.seq,
                 reported_version=0,
+                **machines.columns(),
                 **bulk_tokens.columns(row, token, now),
             )
+            if machines.quarantined != known.quarantined:
+                change.record(_happened(row, "bridge.cloned"))
             if position.lost:
                 facts = {"count": position.lost, "what": "facts"}
                 change.record(_happened(row, "bridge.facts_lost", data=facts))
@@ -336,6 +369,10 @@ class Bridges:
         """A port of the room came or went."""
         await Bridge.filter(id=bridge.id).update(ports=msgspec.to_builtins(ports))
         change.record(_happened(bridge, "bridge.ports", data={"count": len(ports)}))
+
+
+def _machines(bridge: Bridge) -> clones.Machines:
+    return clones.Machines.of(bridge.boot_id, bridge.former_boots, bridge.quarantined_boot)
 
 
 def _happened(

@@ -20,6 +20,9 @@ pool.created, pool.updated, pool.deleted
 job.created           made, waiting in the queue or for approval; item_name, status
 job.updated           settings, hold, order or time changed; item_name, status
 job.deleted           gone; item_name, status (the last one)
+bridge.cloned         two machines have one identity; name
+bridge.survivor_chosen
+                      a person said which machine stays; name, other
 job.unassigned        its printer or its pool is gone; item_name, status
 job.approve, job.reject, job.resubmit, job.reset
                       a person decided; item_name, status, reason

@@ -47,6 +47,9 @@ class PrintersRoom(Protocol):
 class TelemetryRoom(Protocol):
     """What the feed asks telemetry."""
 
+    def attend(self, organization_id: int) -> None:
+        """Somebody watches everything of this organization."""
+
     def view(self, printer: OnBridge) -> LiveView:
         """What can be shown of *printer* now."""
 
@@ -164,6 +167,7 @@ class Hub:
 
     async def step(self) -> None:
         """Everything that is due now."""
+        self._telemetry.attend(self.organization_id)
         await self._read()
         await self._draw()
 

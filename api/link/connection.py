@@ -24,8 +24,19 @@ from api.feed.sender import (
 )
 from api.link.facts import FOREIGN, GAP
 from api.link.handler import LinkHandler
+from api.telemetry.interest import LEASE_S
 from schemas.codec import BadFrame
-from schemas.link import Body, Desired, Goaway, Hello, Nak, Refuse, Sender
+from schemas.link import (
+    Body,
+    Desired,
+    Goaway,
+    Hello,
+    Interest,
+    InterestLevel,
+    Nak,
+    Refuse,
+    Sender,
+)
 from schemas.session import GREETING_S, LinkSession, LinkState
 
 CLOSE_FOREIGN = 4403
@@ -69,6 +80,8 @@ class Connection:
         self._desired_told = 0
         self._desired_at = float("-inf")
         self._foreign = 0
+        self._logged: set[str] = set()  # kinds of refused frames
+        self._thinned_until = float("-inf")  # it says too much: people see less of it
 
     async def run(self, listener: Listener) -> None:
         """Serve the socket until it ends, and close it. *listener* rings when work waits."""
@@ -78,8 +91,19 @@ class Connection:
         finally:
             if self._session.epoch and over.code != CLOSE_RESTART:
                 await self._handler.closed(self._bridge, self._session.epoch)
-            _log.info("bridge %d: link %d over: %s", self._bridge.id, self._session.epoch, over)
+            refused = dict(self._session.refused)
+            told = f"; frames not taken: {refused}" if refused else ""
+            _log.info("bridge %d: link %d over: %s%s", *self._name(), over, told)
             await self._out.close(over)
+
+    def _name(self) -> tuple[int, int]:
+        return self._bridge.id, self._session.epoch
+
+    def watched(self) -> None:
+        """Somebody looks at the room: its agent shows more for a while."""
+        if self._session.state is LinkState.OPEN and self._clock.monotonic() >= self._thinned_until:
+            self._say(Interest(level=InterestLevel.DETAIL, lease_s=LEASE_S))
+            self._out.notify()
 
     def drain(self) -> None:
         """Tell the bridge to come back soon, and end."""
@@ -119,6 +143,8 @@ class Connection:
         if isinstance(answer, Refuse):
             await self._out.flush()
             raise Over(CLOSE_POLICY, answer.reason[:100])
+        for body in self._handler.interest(self._bridge.id):
+            self._say(body)
 
     # What comes in.
 
@@ -131,12 +157,22 @@ class Connection:
                 window_ends, frames = now + 1.0, 0
             frames += 1
             if frames > MAX_FRAMES_PER_S:
+                self._thin(now)
                 await asyncio.sleep(window_ends - now)
             await self._take(text, now)
 
+    def _thin(self, now: float) -> None:
+        """It says more than it may: its pictures come less often for a while."""
+        if now >= self._thinned_until:
+            self._thinned_until = now + LEASE_S
+            self._say(Interest(level=InterestLevel.LIST, lease_s=LEASE_S))
+            self._out.notify()
+
     async def _take(self, text: str | bytes, now: float) -> None:
         body = self._session.receive(text, now)
-        if body is not None:
+        if body is None:
+            self._note_refused()
+        else:
             for answer in await self._handler.incoming(self._bridge, self._session.epoch, body):
                 self._say(answer)
                 self._judge(answer)
@@ -146,9 +182,15 @@ class Connection:
     async def _text(self) -> str | bytes:
         message = await self._receive()
         if message["type"] == "websocket.disconnect":
-            raise Over(None, f"closed by the bridge ({message.get('code')})")
+            raise Over(None, "the bridge hung up")  # the server does not pass its code on
         text: str | bytes | None = message.get("text")
         return text if text is not None else message.get("bytes") or b""
+
+    def _note_refused(self) -> None:
+        """What the session did not take is counted; each kind is logged once a link."""
+        for code in self._session.refused.keys() - self._logged:
+            self._logged.add(code)
+            _log.warning("bridge %d: a frame is not taken: %s", self._bridge.id, code)
 
     def _judge(self, answer: Body) -> None:
         """What an answer means for the link itself."""

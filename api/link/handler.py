@@ -12,7 +12,7 @@ from functools import partial
 
 import msgspec
 
-from api.bridges.service import Bridge, Standing
+from api.bridges.service import Bridge, Cloned, Standing
 from api.clock import Clock, iso
 from api.config import Settings
 from api.db import persistently
@@ -29,6 +29,8 @@ from schemas.link import (
     Desired,
     FactBatch,
     Hello,
+    Interest,
+    InterestLevel,
     LiveSnap,
     Nak,
     Refuse,
@@ -42,6 +44,8 @@ from schemas.printer import PrinterConfig
 PART_BYTES = 24 * 1024
 HEADER_BYTES = 200  # what a frame adds to its body, generously
 UPGRADE_RETRY_S = 300.0
+CLONE_RETRY_S = 60.0
+IDLE_S = 30.0  # pictures of a room that nobody watches
 
 _log = logging.getLogger("gantry.link")
 
@@ -82,7 +86,15 @@ class LinkHandler:
                 action="upgrade",
                 retry_after_s=UPGRADE_RETRY_S,
             )
-        opened = await persistently(partial(self._rooms.bridges.open_session, bridge, hello))
+        try:
+            opened = await persistently(partial(self._rooms.bridges.open_session, bridge, hello))
+        except Cloned:
+            return Refuse(
+                code="clone",
+                reason="another machine has the same identity and was here first",
+                action="clone",
+                retry_after_s=CLONE_RETRY_S,
+            )
         return Welcome(
             session=opened.session,
             epoch=opened.epoch,
@@ -93,6 +105,7 @@ class LinkHandler:
             beat_s=self._settings.beat_s,
             dead_s=self._settings.dead_s,
             live_s=self._settings.live_interval_s,
+            idle_s=max(IDLE_S, self._settings.live_interval_s),
             desired_version=opened.desired_version,
         )
 
@@ -158,6 +171,11 @@ class LinkHandler:
             ttl_left_ms=self._rooms.commands.ttl_left_ms(command),
             actor=command.actor,
         )
+
+    def interest(self, bridge_id: int) -> list[Body]:
+        """Whether somebody watches the room now, for its agent; nothing when nobody does."""
+        left_s = self._rooms.telemetry.interests.left_s(bridge_id)
+        return [Interest(level=InterestLevel.DETAIL, lease_s=left_s)] if left_s else []
 
     async def incoming(self, bridge: Bridge, epoch: int, body: Body) -> list[Body]:
         """Take what the bridge said on the link of *epoch*; the answers to it."""

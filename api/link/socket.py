@@ -13,6 +13,7 @@ from api.feed.door import refuse
 from api.feed.sender import Receive, Scope, Send
 from api.link.connection import Connection
 from api.link.handler import LinkHandler
+from api.telemetry.interest import bell
 from schemas.link import LINK_PATH
 
 DRAIN_S = 2.0  # so long may saying goodbye to all bridges take
@@ -45,7 +46,8 @@ class LinkEndpoint:
         self._connections.add(connection)
         self._empty.clear()
         try:
-            with self._bus.listen(f"bridge:{bridge.id}") as listener:
+            looks = self._bus.listen(bell(bridge.id), on_ring=connection.watched)
+            with self._bus.listen(f"bridge:{bridge.id}") as listener, looks:
                 await connection.run(listener)
         finally:
             self._connections.discard(connection)

@@ -12,6 +12,45 @@ class Migration(migrations.Migration):
 
     operations = [
         ops.CreateModel(
+            name='BlobSurvey',
+            fields=[
+                ('blob_id', fields.IntField(primary_key=True, unique=True, db_index=True)),
+                ('version', fields.IntField()),
+                ('document', fields.JSONField(default=dict, encoder=JSON_DUMPS, decoder=loads)),
+            ],
+            options={'table': 'blob_survey', 'app': 'farm', 'pk_attr': 'blob_id', 'table_description': 'What a file asks of a printer (`schemas.gcode.survey`), of the blob of this number.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='Circuit',
+            fields=[
+                ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('organization_id', fields.IntField(db_index=True)),
+                ('name', fields.CharField(max_length=100)),
+                ('max_w', fields.FloatField()),
+                ('heat_up_s', fields.FloatField(default=300.0)),
+                ('loads', fields.JSONField(default=list, encoder=JSON_DUMPS, decoder=loads)),
+                ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('updated_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'scheduler_circuit', 'app': 'farm', 'pk_attr': 'id', 'table_description': 'A power line that several printers share. Watts and seconds.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='Decision',
+            fields=[
+                ('grant', fields.CharField(primary_key=True, unique=True, db_index=True, max_length=26)),
+                ('organization_id', fields.IntField()),
+                ('job_id', fields.IntField(db_index=True)),
+                ('printer_id', fields.IntField()),
+                ('match_score', fields.IntField()),
+                ('facts', fields.JSONField(default=dict, encoder=JSON_DUMPS, decoder=loads)),
+                ('decided_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'scheduler_decision', 'app': 'farm', 'pk_attr': 'grant', 'table_description': 'Why a job was given to a printer, written with the start itself (*grant*).'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
             name='Letter',
             fields=[
                 ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
@@ -66,6 +105,25 @@ class Migration(migrations.Migration):
             bases=['Model'],
         ),
         ops.CreateModel(
+            name='Run',
+            fields=[
+                ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('organization_id', fields.IntField(db_index=True)),
+                ('user_id', fields.IntField(null=True)),
+                ('run_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('total_jobs', fields.IntField()),
+                ('scheduled_count', fields.IntField()),
+                ('skipped_count', fields.IntField()),
+                ('setup_blocks', fields.IntField()),
+                ('avg_match_score', fields.FloatField(null=True)),
+                ('avg_job_duration', fields.FloatField(null=True)),
+                ('notes', fields.TextField(null=True, unique=False)),
+                ('jobs', fields.JSONField(default=list, encoder=JSON_DUMPS, decoder=loads)),
+            ],
+            options={'table': 'scheduler_run', 'app': 'farm', 'pk_attr': 'id', 'table_description': 'A plan that somebody asked for: what it counted, and the place of each job in *jobs*.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
             name='SecondFactor',
             fields=[
                 ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
@@ -77,5 +135,33 @@ class Migration(migrations.Migration):
             ],
             options={'table': 'second_factor', 'app': 'farm', 'pk_attr': 'id', 'table_description': 'What a person proves themselves with beside the password.'},
             bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='Timetable',
+            fields=[
+                ('organization_id', fields.IntField(primary_key=True, unique=True, db_index=True)),
+                ('zone', fields.CharField(default='UTC', max_length=64)),
+                ('working', fields.JSONField(default=dict, encoder=JSON_DUMPS, decoder=loads)),
+                ('blackout_start', fields.CharField(null=True, max_length=5)),
+                ('blackout_end', fields.CharField(null=True, max_length=5)),
+                ('updated_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'scheduler_timetable', 'app': 'farm', 'pk_attr': 'organization_id', 'table_description': 'When the queue of an organization may start prints; without a row: always.'},
+            bases=['Model'],
+        ),
+        ops.AddField(
+            model_name='Attempt',
+            name='preflight',
+            field=fields.JSONField(null=True, encoder=JSON_DUMPS, decoder=loads),
+        ),
+        ops.AddField(
+            model_name='Bridge',
+            name='former_boots',
+            field=fields.CharField(default='', db_default='', max_length=500),
+        ),
+        ops.AddField(
+            model_name='Bridge',
+            name='quarantined_boot',
+            field=fields.CharField(default='', db_default='', max_length=64),
         ),
     ]

@@ -21,6 +21,7 @@ from api.events.service import Ledger
 from api.principal import Principal
 from api.telemetry import relay
 from api.telemetry.history import KEEP_S, Reading
+from api.telemetry.interest import Interests
 from api.telemetry.models import LastLive, Sample
 from api.telemetry.slots import Slot, Slots
 from schemas.link import LiveSnap
@@ -93,6 +94,7 @@ class Telemetry:
         self._bus = bus
         self._ledger = ledger
         self._slots = Slots()
+        self.interests = Interests(clock, bus)
         self._pulse = 0  # rises whenever anything was heard of any printer
         self._rooms: dict[int, tuple[float, frozenset[int]]] = {}
         self._swept_at = float("-inf")
@@ -189,7 +191,10 @@ class Telemetry:
     def state_of(self, printer_id: int) -> Live | None:
         """The last picture, however old; None when there is none."""
         slot = self._slots.get(printer_id)
-        return slot.live if slot is not None else None
+        if slot is None:
+            return None
+        self.interests.look(slot.bridge_id)
+        return slot.live
 
     def history(self, printer_id: int) -> Sequence[Reading]:
         """Its temperatures of the last 30 minutes, oldest first: one every 5 s, and each change of
@@ -199,8 +204,19 @@ class Telemetry:
         since_s = self._clock.now().timestamp() - KEEP_S
         return [] if slot is None else list(slot.history.since(since_s))
 
+    def attend(self, organization_id: int) -> None:
+        """Somebody watches everything of this organization."""
+        slots = self._slots.all()
+        for room in {s.bridge_id for s in slots if s.organization_id == organization_id}:
+            self.interests.look(room)
+
     def view(self, printer: OnBridge) -> LiveView:
-        """What can be shown of *printer* now."""
+        """What can be shown of *printer* now; its room counts as watched."""
+        self.interests.look(printer.bridge_id)
+        return self.peek(printer)
+
+    def peek(self, printer: OnBridge) -> LiveView:
+        """What can be shown of *printer*, for whoever only counts: nobody watches by that."""
         slot = self._slots.of(printer.id, printer.organization_id, printer.bridge_id)
         online = self._online(slot)
         if slot.live is None:
@@ -232,6 +248,8 @@ class Telemetry:
 
     def mark(self, rooms: Collection[int]) -> tuple[int, ...]:
         """Equal marks, equal stamps of all printers that are in *rooms* or in none."""
+        for room in rooms:
+            self.interests.look(room)
         return (self._pulse, *map(self._bridges.online, rooms))
 
     def version(self, printer_id: int) -> int:

@@ -34,11 +34,26 @@ class LinkError(BridgeError):
         self.retry_after_s = retry_after_s
 
 
+#: What a person does about a refusal, by its code or by the action that the API names.
+REMEDIES = {
+    "revoked": "pair it again with: python -m bridge pair URL",
+    "repair": "pair it again with: python -m bridge pair URL",
+    "unauthenticated": "pair it again with: python -m bridge pair URL",
+    "upgrade": "install the agent of the API's version; prints go on meanwhile",
+    "clone": "an admin says which machine stays (POST /api/v1/bridges/{id}/survivor); on the "
+    "other one move its state directory away and pair it anew",
+    "moved": "give the new address to: python -m bridge pair URL",
+}
+
+
 class Refused(LinkError):
     """The API said no. *code* is its stable word (revoked, upgrade, clone ...)."""
 
-    def __init__(self, code: str, text: str, retry_after_s: float | None = None) -> None:
-        super().__init__(text, retry_after_s)
+    def __init__(
+        self, code: str, text: str, retry_after_s: float | None = None, action: str = ""
+    ) -> None:
+        remedy = REMEDIES.get(action) or REMEDIES.get(code)
+        super().__init__(f"{text}: {remedy}" if remedy else text, retry_after_s)
         self.code = code
 
 

@@ -6,10 +6,12 @@ its dead-band does not leave at all.
 """
 
 from schemas.codec import encoded_size
-from schemas.link import LiveSnap
+from schemas.link import Interest, InterestLevel, LiveSnap
 from schemas.printer import Celsius, Live, PrinterState, Progress, Prompt, Temperature, targets
 
 TEMPERATURE_BAND_C = 0.3
+#: How often a room that people see in a list shows itself.
+LIST_S = 2.0
 COMPLETION_BAND = 0.1  # per cent
 PRINT_TIME_BAND_S = 5.0
 HEAT_LEASE_BAND_S = 15.0
@@ -26,8 +28,11 @@ class LiveSlots:
         self._now: dict[int, Live] = {}
         self._told: dict[int, Live] = {}
         self._urgent: set[int] = set()
-        self._interval_s = 1.0
-        self._next = 0.0
+        self._live_s = 1.0
+        self._idle_s = 1.0  # while nobody looks
+        self._watched_s = 1.0  # while somebody does, which is until:
+        self._watched_until = float("-inf")
+        self._shown_at = float("-inf")
         self._next_full = 0.0
 
     def put(self, live: Live) -> bool:
@@ -49,24 +54,41 @@ class LiveSlots:
         self._told.pop(printer, None)
         self._urgent.discard(printer)
 
-    def greeted(self, interval_s: float, now: float) -> None:
-        """A new link: the API gets everything, then changes every *interval_s* seconds."""
-        self._interval_s = interval_s
+    def greeted(self, live_s: float, now: float, idle_s: float | None = None) -> None:
+        """A new link: the API gets everything, then what changes.
+
+        That is every *live_s* seconds while somebody looks, else every *idle_s*; None: always
+        as if somebody did.
+        """
+        self._live_s, self._idle_s = live_s, live_s if idle_s is None else idle_s
+        self._watched_until = float("-inf")
         self._told.clear()
         self._urgent = set(self._now)
-        self._next, self._next_full = now + interval_s, now + FULL_S
+        self._shown_at, self._next_full = now, now + FULL_S
+
+    def interest(self, interest: Interest, now: float) -> None:
+        """How closely people look, from *now* on for the length of the lease."""
+        off = interest.level is InterestLevel.OFF
+        self._watched_until = now if off else now + interest.lease_s
+        is_list = interest.level is InterestLevel.LIST
+        self._watched_s = max(LIST_S, self._live_s) if is_list else self._live_s
 
     def deadline(self) -> float:
         """When `take()` should be asked again; 0.0 when something is urgent."""
-        return 0.0 if self._urgent else self._next
+        if self._urgent:
+            return 0.0
+        watched = self._shown_at + self._watched_s
+        idle = self._shown_at + self._idle_s
+        return min(watched, idle) if watched < self._watched_until else idle
 
     def take(self, now: float) -> LiveSnap | None:
         """The next frame to send; None when nothing is due. Ask again until it is None."""
         if now >= self._next_full:
             self._told.clear()
             self._next_full = now + FULL_S
-        if now >= self._next:
-            self._next = now + self._interval_s
+        pace_s = self._watched_s if now < self._watched_until else self._idle_s
+        if now >= self._shown_at + min(pace_s, self._idle_s):
+            self._shown_at = now
             self._urgent |= {
                 number for number, live in self._now.items() if self._moved(number, live)
             }

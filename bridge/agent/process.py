@@ -184,6 +184,7 @@ class Agent:
 
     async def close(self) -> None:
         """Stop every part; what runs detached goes on."""
+        self._link.ending()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -253,8 +254,11 @@ class Agent:
                 state=link.state,
                 epoch=link.epoch,
                 url=self._url,
+                age_s=_age(link.opened_at, now),
                 last_heard_s=_age(self._link.heard_at(), now),
                 last_ack_s=_age(link.acked_at, now),
+                last_got_s=_age(link.got_at, now),
+                refused=link.refused,
                 last_error=link.last_error,
                 clock_offset_s=self._wall.offset_s,
             ),

@@ -24,13 +24,20 @@ class AgentStatus(msgspec.Struct, kw_only=True):
 
 
 class LinkStatus(msgspec.Struct, kw_only=True):
-    """The link; ages in seconds, None: never. *clock_offset_s*: the API's wall clock less ours."""
+    """The link; ages in seconds, None: never. *clock_offset_s*: the API's wall clock less ours.
+
+    *age_s*: since when it stands. *last_ack_s*: the API confirmed facts, *last_got_s*: we confirmed
+    commands. *refused*: frames of the API that were not taken since this agent began.
+    """
 
     state: str
     epoch: int
     url: str
     last_heard_s: float | None = None
     last_ack_s: float | None = None
+    last_got_s: float | None = None
+    age_s: float | None = None
+    refused: int = 0
     last_error: str | None = None
     clock_offset_s: int | None = None
 
@@ -113,22 +120,27 @@ def is_running(state_dir: Path) -> bool:
 def lines(status: Status, running: bool) -> list[str]:
     """The status for a person."""
     link = status.link
-    heard = f"{link.last_heard_s:.0f} s ago" if link.last_heard_s is not None else "never"
-    acked = f"{link.last_ack_s:.0f} s ago" if link.last_ack_s is not None else "never"
+    heard, acked, got = map(_ago, (link.last_heard_s, link.last_ack_s, link.last_got_s))
+    age = f" for {link.age_s:.0f} s" if link.age_s is not None else ""
     agent = f"process {status.agent.pid}" if running else "not running; this is its last word"
     text = [
         f"agent      {agent}, version {status.agent.version}, since {status.agent.started_at}",
-        f"link       {link.state} to {link.url}, heard {heard}, facts acknowledged {acked}",
+        f"link       {link.state}{age} to {link.url}, heard {heard}",
+        f"           facts acknowledged {acked}, commands confirmed {got}",
         f"outbox     {status.outbox.facts} facts, {status.outbox.bytes} bytes",
         f"spool      {status.spool.files} files, {status.spool.bytes} bytes",
     ]
     if link.last_error:
-        text.insert(2, f"           last error: {link.last_error}")
+        text.insert(3, f"           last error: {link.last_error}")
     if link.clock_offset_s:
         text.append(f"clock      {_offset(link.clock_offset_s)} the API's")
     text += [_sender_line(sender) for sender in status.senders]
     text += [f"simulator  {sim.name}: process {sim.pid or '-'}" for sim in status.simulators]
     return text
+
+
+def _ago(age_s: float | None) -> str:
+    return "never" if age_s is None else f"{age_s:.0f} s ago"
 
 
 def _offset(offset_s: int) -> str:

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 #: A bridge that was refused asks this seldom, unless the API names another time.
 REFUSED_WAIT_S = 60.0
+#: Close codes: the agent ends, or begins another link.
+GOING_AWAY, NORMAL = 1001, 1000
 
 
 class Dialler(Protocol):
@@ -34,12 +36,19 @@ class Dialler(Protocol):
 
 @dataclass(slots=True)
 class LinkStatus:
-    """How the link is, for `bridge status`. Times are monotonic seconds, None before the first."""
+    """How the link is, for `bridge status`. Times are monotonic seconds, None before the first.
+
+    *opened_at*: since when it stands; *got_at*: when a command was last confirmed to the API,
+    *acked_at*: when the API last confirmed facts. *refused*: frames that were not taken, in all.
+    """
 
     state: str = "connecting"
     epoch: int = 0
+    opened_at: float | None = None
     heard_at: float | None = None
     acked_at: float | None = None
+    got_at: float | None = None
+    refused: int = 0
     last_error: str | None = None
 
 
@@ -78,6 +87,7 @@ class LinkClient:
         self._connection: Connection | None = None
         self._session: str | None = None
         self._elsewhere: Address | None = None
+        self._is_ending = False
         self.insecure = False
         self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
         self.on_token: Callable[[BulkToken], None] = lambda bulk: None
@@ -123,16 +133,23 @@ class LinkClient:
         connection.on_token = self.on_token
         connection.on_open = self._opened
         connection.on_ack = self._acked
+        connection.on_got = self._got
         self._connection = connection
         try:
             await connection.run()
         finally:
-            self.status.heard_at = connection.heard_at
+            self.status.heard_at, self.status.opened_at = connection.heard_at, None
+            self.status.refused += sum(uplink.refused.values())
             self._connection = None
-            await socket.close()
+            await socket.close(GOING_AWAY if self._is_ending else NORMAL)
+
+    def ending(self) -> None:
+        """The agent ends on purpose: the link is closed with that word."""
+        self._is_ending = True
 
     def _opened(self, welcome: Welcome) -> None:
         self._backoff.connected(self._clock())
+        self.status.opened_at = self._clock()
         self._session = welcome.session
         self.status.state, self.status.epoch = "open", welcome.epoch
         self.status.last_error = None
@@ -141,6 +158,9 @@ class LinkClient:
 
     def _acked(self) -> None:
         self.status.acked_at = self._clock()
+
+    def _got(self) -> None:
+        self.status.got_at = self._clock()
 
     async def _hello(self) -> Hello:
         journal_id = await self._journal.run(Journal.journal_id)

@@ -67,9 +67,11 @@ class Connection:
         self._clock = clock
         self._inbox = Inbox()
         self._wake = asyncio.Event()
+        self._logged: set[str] = set()  # kinds of refused frames
         self.on_token: Callable[[BulkToken], None] = lambda bulk: None
         self.on_open: Callable[[Welcome], None] = lambda welcome: None
         self.on_ack: Callable[[], None] = lambda: None
+        self.on_got: Callable[[], None] = lambda: None
         self.heard_at = clock()
 
     def wake(self, *, facts: bool = False) -> None:
@@ -98,9 +100,17 @@ class Connection:
                 body = self._uplink.receive(text, self.heard_at)
                 if body is not None:
                     self._sort(body)
+                else:
+                    self._note_refused()
                 self._wake.set()
         except ConnectionClosed as error:
             raise _ended(error) from error
+
+    def _note_refused(self) -> None:
+        """What the session did not take is counted; each kind is logged once a link."""
+        for code in self._uplink.refused.keys() - self._logged:
+            self._logged.add(code)
+            log.warning("a frame of the API is not taken: %s", code)
 
     def _sort(self, body: Body) -> None:
         match body:
@@ -117,11 +127,11 @@ class Connection:
             case Goaway():
                 raise GoneAway(body)
             case Refuse():
-                raise Refused(body.code, f"the API refused: {body.reason}", body.retry_after_s)
+                raise refused(body)
             case Nak():
                 log.warning("the API did not take a %s: %s", body.type or "frame", body.reason)
             case _:
-                pass  # a beat; the session has noted it
+                pass  # a beat or an interest; the session or the pictures have noted it
 
     async def _write(self) -> None:
         try:
@@ -172,6 +182,7 @@ class Connection:
         if isinstance(work, list):
             seq = await self._room.commands(work)
             self._uplink.say(CmdGot(seq=seq), self._clock())
+            self.on_got()
         elif isinstance(work, FactAck):
             await self._acknowledge(work)
         elif (whole := self._uplink.desired(work)) is not None:
@@ -192,6 +203,12 @@ class Connection:
             )
         await self._room.acknowledged(ack.seq)
         self.on_ack()
+
+
+def refused(refuse: Refuse) -> Refused:
+    """Why, and what to do about it, in one line."""
+    text = f"the API refused this bridge ({refuse.code}): {refuse.reason}"
+    return Refused(refuse.code, text, refuse.retry_after_s, refuse.action)
 
 
 def _ended(error: ConnectionClosed) -> LinkError:

@@ -5,6 +5,8 @@ the send window, then pictures. Facts and pictures are *pulled* when the line is
 pushed, so a slow line costs pictures and delays facts but fills no queue.
 """
 
+from collections.abc import Mapping
+
 from bridge.agent.live import LiveSlots
 from bridge.agent.outbox import SendWindow
 from schemas.codec import encoded_size
@@ -15,6 +17,7 @@ from schemas.link import (
     FactAck,
     FactBatch,
     Hello,
+    Interest,
     LiveSnap,
     Sender,
     Welcome,
@@ -47,6 +50,11 @@ class Uplink:
         """The link epoch; 0 before the welcome."""
         return self._session.epoch
 
+    @property
+    def refused(self) -> Mapping[str, int]:
+        """How many frames of the API were not taken, by the reason's code."""
+        return self._session.refused
+
     # What comes in.
 
     def receive(self, text: str | bytes, now: float) -> Body | None:
@@ -56,6 +64,8 @@ class Uplink:
             self._open(body, now)
         elif isinstance(body, FactAck):
             self._acked(body)
+        elif isinstance(body, Interest):
+            self._live.interest(body, now)
         return body
 
     def desired(self, part: Desired) -> tuple[int, list[PrinterConfig]] | None:
@@ -66,7 +76,7 @@ class Uplink:
         self.welcome = welcome
         known = welcome.fact_ack.seq if welcome.fact_ack.journal_id == self._journal_id else 0
         self._window = SendWindow(max(known, self._first_fact - 1))
-        self._live.greeted(welcome.live_s, now)
+        self._live.greeted(welcome.live_s, now, welcome.idle_s)
 
     def _acked(self, ack: FactAck) -> None:
         if self._window is not None and ack.journal_id == self._journal_id:

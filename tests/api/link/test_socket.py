@@ -10,9 +10,11 @@ import pytest
 from api.bridges.models import Bridge
 from api.clock import SystemClock
 from api.config import Settings
+from api.errors import Conflict
 from api.link import connection
 from api.link.handler import LinkHandler
 from api.link.socket import LinkEndpoint
+from api.telemetry.interest import LEASE_S
 from schemas.codec import MAX_FRAME_BYTES, encode
 from schemas.commands import Verb
 from schemas.link import (
@@ -24,6 +26,8 @@ from schemas.link import (
     FactAck,
     Frame,
     Goaway,
+    Interest,
+    InterestLevel,
     LiveSnap,
     Nak,
     PrinterFact,
@@ -134,9 +138,13 @@ async def test_commands_travel_as_soon_as_they_are_committed(
 
 
 async def test_what_cannot_be_read_is_refused_and_the_link_stays(
-    farm: Farm, endpoint: LinkEndpoint
+    farm: Farm, endpoint: LinkEndpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Unknown types, oversize, depth, NaN, bytes that are no text: a nak each (safety S47)."""
+    """Unknown types, oversize, depth, NaN, bytes that are no text: a nak each (safety S47).
+
+    They are counted, and logged once a kind (R50).
+    """
+    caplog.set_level(logging.INFO, "gantry.link")
     async with FakeSocket(endpoint, await farm.credentials()) as socket:
         await greeted(farm, socket)
         deep = '{"t":"live","d":' + "[" * 40 + "]" * 40 + "}"
@@ -154,6 +162,72 @@ async def test_what_cannot_be_read_is_refused_and_the_link_stays(
             assert isinstance(nak, Nak) and nak.code == code
         socket.say(batch())
         assert await socket.hear() == FactAck(journal_id="J1", seq=0)
+    assert caplog.text.count("is not taken: bad_frame") == 1
+    assert caplog.text.count("is not taken: unsupported") == 1
+    assert "{'unsupported': 1, 'bad_frame': 5}" in caplog.text
+
+
+async def test_a_look_at_a_printer_makes_its_room_show_more(
+    farm: Farm, endpoint: LinkEndpoint
+) -> None:
+    """Link, "Live": idle until somebody reads a picture; told once in a while, and on a new link."""
+    async with FakeSocket(endpoint, await farm.credentials()) as socket:
+        await greeted(farm, socket)
+        farm.rooms.telemetry.view(farm.printer)
+        looked = await socket.hear()
+        assert isinstance(looked, Interest) and looked.level is InterestLevel.DETAIL
+        farm.rooms.telemetry.view(farm.printer)
+        farm.clock.advance(LEASE_S / 2)
+        farm.rooms.telemetry.mark([farm.bridge.id])
+        assert isinstance(await socket.hear(), Interest)
+        farm.rooms.telemetry.peek(farm.printer)
+    farm.clock.advance(10)
+    async with FakeSocket(endpoint, await farm.credentials()) as again:
+        await again.accepted()
+        again.say(hello_of(farm.bridge.uid))
+        assert isinstance(await again.hear(), Welcome)
+        assert await again.hear() == Interest(level=InterestLevel.DETAIL, lease_s=LEASE_S - 10)
+
+
+async def test_room_that_nobody_looks_at_is_left_alone(farm: Farm, endpoint: LinkEndpoint) -> None:
+    """A look holds for its lease; counting for the metrics is no look."""
+    farm.rooms.telemetry.view(farm.printer)
+    farm.clock.advance(LEASE_S)
+    farm.rooms.telemetry.peek(farm.printer)
+    async with FakeSocket(endpoint, await farm.credentials()) as socket:
+        await greeted(farm, socket)
+        socket.say(batch())
+        assert await socket.hear() == FactAck(journal_id="J1", seq=0)
+
+
+async def test_copied_identity_is_turned_away_with_what_to_do(
+    farm: Farm, endpoint: LinkEndpoint
+) -> None:
+    """S58: of two machines that take turns the newcomer is refused until an admin decides."""
+    said: list[Body] = []
+    for boot in ("first", "copy", "first", "copy"):
+        async with FakeSocket(endpoint, await farm.credentials()) as socket:
+            await socket.accepted()
+            socket.say(hello_of(farm.bridge.uid, boot=boot))
+            said.append(await socket.hear())
+    assert [type(body) for body in said] == [Welcome, Welcome, Welcome, Refuse]
+    assert isinstance(said[3], Refuse) and said[3].action == "clone"
+    assert (await farm.kinds()).count("bridge.cloned") == 1
+    await farm.rooms.bridges.choose_survivor(farm.admin, farm.bridge.id, other=True)
+    async with FakeSocket(endpoint, await farm.credentials()) as socket:
+        await socket.accepted()
+        socket.say(hello_of(farm.bridge.uid, boot="copy"))
+        assert isinstance(await socket.hear(), Welcome)
+    async with FakeSocket(endpoint, await farm.credentials()) as socket:
+        await socket.accepted()
+        socket.say(hello_of(farm.bridge.uid, boot="first"))
+        assert isinstance(await socket.hear(), Refuse)
+
+
+async def test_only_a_copied_identity_has_a_survivor(farm: Farm) -> None:
+    """409 when there is one machine only."""
+    with pytest.raises(Conflict, match="Only one machine"):
+        await farm.rooms.bridges.choose_survivor(farm.admin, farm.bridge.id, other=False)
 
 
 async def test_frames_of_another_epoch_are_dropped(farm: Farm, endpoint: LinkEndpoint) -> None:
@@ -304,7 +378,10 @@ async def test_answers_do_not_pile_up(
 async def test_a_flood_of_frames_is_read_slowly(
     farm: Farm, endpoint: LinkEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """More than so many frames a second wait in the line, and cost the others nothing (S47)."""
+    """More than so many frames a second wait in the line, and cost the others nothing (S47).
+
+    The room's pictures are asked for less often; the socket stays (R45).
+    """
     monkeypatch.setattr(connection, "MAX_FRAMES_PER_S", 3)
     async with FakeSocket(endpoint, await farm.credentials()) as socket:
         await greeted(farm, socket)
@@ -312,6 +389,8 @@ async def test_a_flood_of_frames_is_read_slowly(
             socket.say(batch())
         heard: list[Body] = [await socket.hear() for _ in range(3)]
         assert heard == [FactAck(journal_id="J1", seq=0)] * 3
+        thinned = await socket.hear()
+        assert isinstance(thinned, Interest) and thinned.level is InterestLevel.LIST
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await socket.hear()

@@ -299,7 +299,7 @@ async def test_refused_bridge_asks_seldom(bench: Bench) -> None:
     with pytest.raises(asyncio.CancelledError):
         await bench.client.run()
     assert waits == [7.0, REFUSED_WAIT_S]
-    assert bench.client.status.last_error == "no"
+    assert bench.client.status.last_error == "no: pair it again with: python -m bridge pair URL"
     bench.journal.close()
 
 
@@ -319,7 +319,9 @@ async def test_refuse_message_ends_the_connection(bench: Bench) -> None:
 
     bench.client._dialler = RefusingDialler()
     assert await bench.client._once() == REFUSED_WAIT_S
-    assert bench.client.status.last_error == "the API refused: too old"
+    said = bench.client.status.last_error
+    assert said is not None
+    assert said.startswith("the API refused this bridge (upgrade): too old: install the agent")
     bench.journal.close()
 
 

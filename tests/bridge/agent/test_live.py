@@ -4,7 +4,9 @@ import msgspec
 
 from bridge.agent.live import FULL_S, LiveSlots, moved
 from schemas.codec import MAX_FRAME_BYTES, encoded_size
+from schemas.link import Interest, InterestLevel
 from schemas.printer import Live, PrinterState, Progress, Prompt, Temperature
+from schemas.session import BEAT_S
 
 IDLE = Live(printer=1, state=PrinterState.OPERATIONAL, temps={"tool0": Temperature(25.0, 0.0)})
 
@@ -136,3 +138,42 @@ def test_a_lease_that_only_runs_down_is_told_now_and_then() -> None:
     assert moved(lease(500.0), lease(900.0))
     assert moved(lease(None), lease(900.0))
     assert moved(lease(3.0), lease(None))
+
+
+def test_room_that_nobody_watches_is_quiet() -> None:
+    """Link, "Live": a snapshot per 30 s, and a change of state at once; a look makes it quick."""
+    slots = LiveSlots()
+    slots.put(hot(20))
+    slots.greeted(1.0, 0.0, idle_s=30.0)
+    assert numbers(slots, 0.0) == [1]
+    assert not slots.put(hot(40))
+    assert slots.take(29.9) is None
+    assert slots.deadline() == 30.0
+    assert numbers(slots, 30.0) == [1]
+    slots.put(hot(60))
+    slots.interest(Interest(level=InterestLevel.DETAIL, lease_s=60.0), 31.0)
+    assert slots.deadline() == 31.0
+    assert numbers(slots, 31.0) == [1]
+    slots.put(hot(80))
+    slots.interest(Interest(level=InterestLevel.LIST, lease_s=60.0), 31.0)
+    assert slots.take(32.5) is None
+    assert numbers(slots, 33.0) == [1]
+    slots.put(hot(100))
+    assert slots.deadline() == 35.0
+    assert slots.take(91.5) is not None, "the lease has ended long after the idle time"
+    slots.put(hot(120))
+    assert slots.take(100.0) is None
+    slots.put(msgspec.structs.replace(IDLE, state=PrinterState.PRINTING, grant="g"))
+    assert numbers(slots, 100.5) == [1]
+
+
+def test_idle_room_says_at_most_a_frame_in_thirty_seconds() -> None:
+    """The number "idle room <= 0.2 messages/s": pictures and beats of ten minutes, counted."""
+    slots = LiveSlots()
+    slots.greeted(1.0, 0.0, idle_s=30.0)
+    frames = 0
+    for second in range(600):
+        slots.put(hot(20 + second % 7))
+        frames += slots.take(float(second)) is not None
+    beats = 600 / BEAT_S
+    assert (frames + beats) / 600 <= 0.2
