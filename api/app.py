@@ -14,16 +14,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from quart import Quart, Response, request
+from quart import Quart, request
 from quart.ctx import RequestContext
 from tortoise.context import TortoiseContext
-from tortoise.exceptions import BaseORMException, DBConnectionError, OperationalError
-from werkzeug.exceptions import HTTPException
+from tortoise.exceptions import BaseORMException
 
 from api.accounts.factor_routes import SecondFactorRoutes
 from api.accounts.farm_routes import FarmRoutes
 from api.accounts.mail_routes import MailRoutes
 from api.accounts.personal_routes import PersonalRoutes
+from api.accounts.quota_routes import QuotaRoutes
+from api.accounts.quotas import Quotas
 from api.accounts.routes import AccountRoutes
 from api.accounts.service import FIRST_ORGANIZATION, Accounts
 from api.alerts.routes import AlertRoutes
@@ -34,14 +35,16 @@ from api.bridges.routes import BridgeRoutes
 from api.bridges.service import Bridges
 from api.bus import Bus, SharedBus, open_bus
 from api.clock import Clock, SystemClock
+from api.commands.fleet import Fleet
+from api.commands.fleet_routes import FleetRoutes
 from api.commands.machine import Machine
 from api.commands.service import Commands
 from api.config import Settings
 from api.db import open_database, persistently
-from api.errors import Unavailable
 from api.events.history import History
 from api.events.outbox import Repair
 from api.events.service import Ledger
+from api.failures import register_errors
 from api.feed.routes import EventRoutes
 from api.feed.service import Feed
 from api.feed.socket import PATHS, FeedEndpoint
@@ -50,7 +53,7 @@ from api.files.analyst import Analyst
 from api.files.direct import DirectUploads
 from api.files.orphans import brooms
 from api.files.service import Files
-from api.http import MAX_BODY_BYTES, json_answer
+from api.http import MAX_BODY_BYTES
 from api.idempotency.requests import IdempotentRequests
 from api.idempotency.service import Idempotency
 from api.instance.routes import InstanceRoutes
@@ -75,10 +78,10 @@ from api.orders.routes import OrderRoutes
 from api.orders.service import Orders
 from api.pairing.routes import PairingRoutes
 from api.pairing.service import Pairing
-from api.pools.fleet import Fleet
-from api.pools.fleet_routes import FleetRoutes
 from api.pools.routes import PoolRoutes
 from api.pools.service import Pools
+from api.preflight.routes import PreflightRoutes
+from api.preflight.service import Preflights
 from api.printers.control_routes import ControlRoutes
 from api.printers.routes import PrinterRoutes
 from api.printers.service import Printers
@@ -98,7 +101,7 @@ from api.storage.sweeping import sweep_hourly
 from api.telemetry.service import Telemetry
 from api.upload_body import UploadBody, is_upload
 from api.uploads import RECEIVE_KEY
-from api.v1 import V1, http_answer, problem_answer, secured
+from api.v1 import V1
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -114,6 +117,7 @@ class Rooms:
 
     ledger: Ledger
     accounts: Accounts
+    quotas: Quotas
     bridges: Bridges
     pairing: Pairing
     printers: Printers
@@ -125,6 +129,7 @@ class Rooms:
     commands: Commands
     telemetry: Telemetry
     jobs: Jobs
+    preflights: Preflights
     spools: Spools
     maintenance: Maintenance
     orders: Orders
@@ -152,9 +157,15 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
     telemetry = Telemetry(bridges, printers, ledger, clock, bus)
     jobs = Jobs(printers, commands, files, library, pools=pools, ledger=ledger, clock=clock)
     jobs.ask_for_approval(Approval(accounts))
+    orders = Orders(jobs, library, ledger, clock)
+    # They follow each other in this order: what spools say is worth an alert.
+    spools = Spools(printers, jobs, library, files, ledger=ledger, clock=clock)
+    quotas = Quotas(accounts, spools.print_of, files.stored_bytes, ledger=ledger, clock=clock)
+    files.limit_storage(quotas.check_storage)
     return Rooms(
         ledger=ledger,
         accounts=accounts,
+        quotas=quotas,
         bridges=bridges,
         pairing=Pairing(bridges, ledger, clock),
         printers=printers,
@@ -166,10 +177,10 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
         commands=commands,
         telemetry=telemetry,
         jobs=jobs,
-        # They follow each other in this order: what spools say is worth an alert.
-        spools=Spools(printers, jobs, library, files, ledger=ledger, clock=clock),
+        preflights=Preflights(jobs, printers, library, files, ledger=ledger, clock=clock),
+        spools=spools,
         maintenance=Maintenance(printers, ledger, clock),
-        orders=Orders(jobs, library, ledger, clock),
+        orders=orders,
         alerts=Alerts(accounts, jobs, ledger, clock),
         scheduler=Scheduler(
             jobs,
@@ -180,7 +191,7 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
             clock=clock,
             bus=bus,
         ),
-        reports=Reports(printers, jobs, library, clock),
+        reports=Reports(printers, jobs, library, orders, clock),
         feed=Feed(History(ledger), printers, telemetry, bus=bus, clock=clock, settings=settings),
         sockets=Sockets(accounts, bus),
     )
@@ -217,7 +228,7 @@ class Application:
         self.octoprint = _register(self.quart, self.v1, self.rooms, settings, self.readiness)
         metrics = MetricsRoutes(self.rooms.reports, self.rooms.telemetry, self.requests)
         metrics.register(self.v1)
-        _register_errors(self.quart, self.octoprint, self.readiness)
+        register_errors(self.quart, self.octoprint, self.readiness)
         self.handler = LinkHandler(self.rooms, self.clock, settings)
         self.link = LinkEndpoint(self.handler, self.bus, self.clock)
         self.dashboards = FeedEndpoint(
@@ -339,10 +350,12 @@ def _register(
     SecondFactorRoutes(rooms.accounts, settings).register(v1)
     MailRoutes(rooms.accounts).register(v1, quart)
     FarmRoutes(rooms.accounts).register(v1)
+    QuotaRoutes(rooms.quotas).register(v1)
     InstanceRoutes(rooms.accounts, FIRST_ORGANIZATION).register(v1)
     audit = Audit()
     AuditRoutes(audit).register(v1)
-    PersonalRoutes(rooms.accounts, rooms.jobs.submitted_by, audit.of_person).register(v1)
+    jobs_of, acts_of = rooms.jobs.submitted_by, audit.of_person
+    PersonalRoutes(rooms.accounts, rooms.quotas, jobs_of, acts_of).register(v1)
     BridgeRoutes(rooms.bridges).register(v1)
     PairingRoutes(rooms.pairing, settings).register(v1, quart)
     LinkRoutes(rooms.bridges, rooms.files, settings.link_url).register(quart)
@@ -351,7 +364,7 @@ def _register(
     ControlRoutes(rooms.printers, rooms.jobs, machine, rooms.telemetry).register(v1)
     PoolRoutes(rooms.pools, rooms.printers).register(v1)
     fleet = Fleet(rooms.printers, rooms.pools, machine, rooms.jobs, ledger=rooms.ledger)
-    FleetRoutes(fleet, machine).register(v1)
+    FleetRoutes(fleet, machine, rooms.printers).register(v1)
     LibraryRoutes(rooms.library, rooms.files, settings).register(v1)
     direct = DirectUploads(rooms.storage, rooms.files, settings)
     DirectUploadRoutes(direct, rooms.library).register(v1)
@@ -360,6 +373,7 @@ def _register(
     near = (rooms.printers, rooms.pools, rooms.telemetry, rooms.library)
     jobs = Shown(rooms.jobs, *near, queue=queue.explanations)
     JobRoutes(rooms.jobs, jobs).register(v1)
+    PreflightRoutes(rooms.preflights).register(v1)
     SpoolRoutes(rooms.spools).register(v1)
     AlertRoutes(rooms.alerts, rooms.printers, rooms.jobs).register(v1)
     MaintenanceRoutes(rooms.maintenance).register(v1)
@@ -372,32 +386,3 @@ def _register(
     face = OctoPrintFace(rooms, settings)
     face.register(quart)
     return face
-
-
-def _register_errors(quart: Quart, octoprint: OctoPrintFace, readiness: Readiness) -> None:
-    @quart.errorhandler(HTTPException)
-    async def refused(error: HTTPException) -> Response:
-        return octoprint.refusal(request.path, error) or http_answer(error)
-
-    async def unavailable(error: Exception) -> Response:
-        _log.error("%s %s: the database: %s", request.method, request.path, error)
-        readiness.failed(error)
-        problem = Unavailable(
-            "The database cannot be used at the moment; its disk may be full.",
-            code="storage_unavailable",
-        )
-        if octoprint.owns(request.path):
-            return json_answer({"error": problem.detail}, problem.kind.octoprint_status)
-        return secured(problem_answer(problem))
-
-    for kind in (OperationalError, DBConnectionError):
-        quart.register_error_handler(kind, unavailable)
-
-    @quart.errorhandler(Exception)
-    async def failed(error: Exception) -> Response:
-        _log.error("%s %s failed", request.method, request.path, exc_info=error)
-        detail = "Internal server error"
-        facts = {"code": "internal_error", "detail": detail, "retriable": True}
-        if octoprint.owns(request.path):
-            return json_answer({"error": detail}, 500)
-        return json_answer({"detail": detail, "error": facts}, 500)

@@ -96,6 +96,7 @@ RIGHTS: dict[str, Right] = {
     "printers.write": _write("printers", farm=True),
     "printers.admin": _admin(),
     "printers.control": _write("printers"),
+    "printers.fleet": _write("printers", farm=True),  # many at once
     "printers.stop": _write("printers", agents=True),
     "prints.control": _write("printers", agents=True),  # pause, resume, cancel what prints
     "jobs.read": _read("jobs", agents=True),

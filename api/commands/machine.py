@@ -3,11 +3,13 @@
 Everything is one command that a bridge answers; what is returned is what the printer reported.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from api.commands.control import SEND_WAIT_S, Control, check_outcome
 from api.commands.models import Command
+from api.commands.rules import check_targets
 from api.commands.service import Commands
 from api.errors import Conflict, Invalid
 from api.events.rehearsal import would
@@ -46,11 +48,16 @@ class TelemetryRoom(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """A printer that was told to stop. *obeys_at_once* None: nobody knows; *advice*: in words."""
+    """A printer that was told to stop. *obeys_at_once* None: nobody knows; *advice*: in words.
+
+    *is_sent*: M112 was written to its port; False for one that was stopped already, or not
+    connected.
+    """
 
     printer: Printer
     obeys_at_once: bool | None
     advice: str
+    is_sent: bool = False
 
 
 class Machine:
@@ -74,7 +81,8 @@ class Machine:
         command = await self._commands.wait(command.id, OUTCOME_WAIT_S)
         done = command.state == CommandState.DONE
         known = _OBEYS.get(command.code) if done else None
-        return Stopped(printer, known, (done and command.reason) or _NOTHING_KNOWN)
+        over = done or command.state == CommandState.FAILED
+        return Stopped(printer, known, (over and command.reason) or _NOTHING_KNOWN, is_sent=done)
 
     async def answer_prompt(self, by: Principal, printer_id: int, choice: int) -> Printer:
         """Answer the printer's question with button *choice*, from 0.
@@ -95,6 +103,19 @@ class Machine:
                 field="choice",
             )
         return await self._control.send(by, printer_id, [f"M876 S{choice}"])
+
+    async def heat(self, by: Principal, printer_id: int, targets_c: Mapping[str, float]) -> Printer:
+        """Set targets in °C by heater (tool0…n, bed, chamber); 0 is off.
+
+        Raises `Invalid` (``limit_exceeded``) above a ceiling of its profile, `Conflict` when the
+        printer refuses.
+        """
+        by.require("printers.control")
+        printer = await self._printers.get(by, printer_id)
+        check_targets(targets_c, self._printers.profile(printer))
+        args = TemperatureArgs(targets_c=dict(targets_c))
+        await self._tell(by, printer, Verb.TEMPERATURE, args, SEND_WAIT_S)
+        return await self._printers.get(by, printer_id)
 
     async def renew_heat(self, by: Principal, printer_id: int) -> Printer:
         """Keep heat that no job needs for another lease."""

@@ -1,5 +1,6 @@
 """What a command may be, decided without rows: arguments, coalescing, deadlines. Pure."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -7,7 +8,8 @@ import msgspec
 
 from api.errors import Conflict, Invalid
 from schemas.commands import ARGS, CARD_PRINT, VERBS, Args, NoArgs, TemperatureArgs, Verb
-from schemas.printer import ACTIVE
+from schemas.gcode.limits import ceiling_c
+from schemas.printer import ACTIVE, Profile
 
 #: So many commands may wait for one printer; more are refused, a stop always passes.
 MAX_WAITING = 64
@@ -39,6 +41,20 @@ def merged(verb: Verb, older: dict[str, Any], newer: Args) -> Args:
     if verb is Verb.TEMPERATURE and isinstance(newer, TemperatureArgs):
         return TemperatureArgs(targets_c={**older["targets_c"], **newer.targets_c})
     return newer
+
+
+def check_targets(targets_c: Mapping[str, float], profile: Profile) -> None:
+    """Raises `Invalid` (``limit_exceeded``) for a target in °C above what *profile* allows."""
+    for heater, asked_c in targets_c.items():
+        allowed_c = ceiling_c(profile, "nozzle" if heater.startswith("tool") else heater)
+        if asked_c > allowed_c:
+            raise Invalid(
+                f"{asked_c:g} °C asked for {heater}; this printer allows {allowed_c:g} °C.",
+                code="limit_exceeded",
+                field=heater,
+                asked_c=asked_c,
+                allowed_c=allowed_c,
+            )
 
 
 def deadline(verb: Verb, now: datetime) -> datetime | None:

@@ -49,6 +49,11 @@ def would(action: str, **facts: Any) -> None:
         rehearsal.action, rehearsal.facts = action, facts
 
 
+def is_rehearsed() -> bool:
+    """Whether this task only rehearses: who does many things at once rehearses each of them."""
+    return _rehearsal.get() is not None
+
+
 def stop_rehearsal(noted: tuple[str, str, str, dict[str, Any]] | None) -> None:
     """The ledger is about to commit. Raises `Rehearsed` when this is a rehearsal.
 

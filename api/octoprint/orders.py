@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Collection, Sequence
 
 from api.commands.control import check_outcome
+from api.commands.rules import check_targets
 from api.commands.service import Commands
 from api.errors import Invalid
 from api.octoprint.visitor import Visit
@@ -12,7 +13,6 @@ from api.telemetry.history import Reading
 from api.telemetry.service import Telemetry
 from schemas.commands import Args, CommandState, GcodeArgs, TemperatureArgs, Verb
 from schemas.gcode.gate import scan_lines
-from schemas.gcode.limits import ceiling_c
 from schemas.gcode.policy import Origin, Treatment
 from schemas.printer import ACTIVE, Live, PrinterState, Profile
 
@@ -82,15 +82,7 @@ class Orders:
 
     async def targets(self, visit: Visit, targets: dict[str, float], profile: Profile) -> None:
         """Set targets in °C by heater. Raises `Invalid` (limit_exceeded) above a ceiling."""
-        for heater, asked_c in targets.items():
-            allowed_c = ceiling_c(profile, "nozzle" if heater.startswith("tool") else heater)
-            if asked_c > allowed_c:
-                raise Invalid(
-                    f"{asked_c:g} °C asked for {heater}; this printer allows {allowed_c:g} °C.",
-                    code="limit_exceeded",
-                    asked_c=asked_c,
-                    allowed_c=allowed_c,
-                )
+        check_targets(targets, profile)
         if targets:
             await self._tell(visit, Verb.TEMPERATURE, TemperatureArgs(targets_c=targets))
 

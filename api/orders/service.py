@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
+from tortoise.functions import Count
 from tortoise.queryset import QuerySet
 
 from api.clock import Clock
@@ -88,6 +89,13 @@ class Orders:
         """One order. Raises `NotFound`."""
         by.require("orders.read")
         return await self._view(await _one(by, order_id))
+
+    @staticmethod
+    async def by_status(organization_id: int) -> dict[OrderStatus, int]:
+        """How many orders there are in each state, for who may read the reports."""
+        rows = Order.filter(organization_id=organization_id).annotate(many=Count("id"))
+        found = await rows.group_by("status").values("status", "many")
+        return {OrderStatus(row["status"]): int(row["many"]) for row in found}
 
     async def _view(self, row: Order) -> OrderView:
         [view] = await self._views([row])

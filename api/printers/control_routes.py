@@ -126,13 +126,13 @@ class ControlRoutes:
     async def stop(self, printer_id: int) -> Response:
         """End the print with the cancel script."""
         row = await self._jobs.stop(caller(), printer_id)
-        return _told(row, f"{row.name} reports {row.state}")
+        return told(row, f"{row.name} reports {row.state}")
 
     async def remote_stop(self, printer_id: int) -> Response:
         """M112 at once, and what that can do."""
         stopped = await self._machine.remote_stop(caller(), printer_id)
         row = stopped.printer
-        return _told(
+        return told(
             row,
             f"{row.name} reports {row.state}",
             obeys_at_once=stopped.obeys_at_once,
@@ -144,13 +144,13 @@ class ControlRoutes:
         await self._printers.get(caller(), printer_id)  # 404 comes before 422
         body = await json_body(PromptBody)
         row = await self._machine.answer_prompt(caller(), printer_id, body.choice)
-        return _told(row, f"Answered {body.choice}")
+        return told(row, f"Answered {body.choice}")
 
     async def heat_lease(self, printer_id: int) -> Response:
         """Its heat lasts longer."""
         row = await self._machine.renew_heat(caller(), printer_id)
         left_s = care_fields(self._telemetry.view(row))["heat_lease_s"]
-        return _told(row, "The heat is kept for another lease", heat_lease_s=left_s)
+        return told(row, "The heat is kept for another lease", heat_lease_s=left_s)
 
     async def sd_files(self, printer_id: int) -> Response:
         """What is on its card."""
@@ -163,7 +163,7 @@ class ControlRoutes:
         await self._printers.get(caller(), printer_id)
         body = await json_body(CardBody)
         row = await self._machine.card(caller(), printer_id, body.action, body.name)
-        return _told(row, f"{row.name} reports {row.state}")
+        return told(row, f"{row.name} reports {row.state}")
 
     async def reset_stop(self, printer_id: int) -> Response:
         """Let a stopped printer work again."""
@@ -179,20 +179,20 @@ class ControlRoutes:
 
     async def plate_cleared(self, printer_id: int) -> Response:
         """Somebody says that the plate is clear."""
-        return _told(await self._printers.plate_cleared(caller(), printer_id), "Plate is clear")
+        return told(await self._printers.plate_cleared(caller(), printer_id), "Plate is clear")
 
     async def hold(self, printer_id: int) -> Response:
         """Its queue waits."""
-        return _told(await self._printers.hold_queue(caller(), printer_id), "Queue held")
+        return told(await self._printers.hold_queue(caller(), printer_id), "Queue held")
 
     async def release(self, printer_id: int) -> Response:
         """Its queue runs again."""
-        return _told(await self._printers.release_queue(caller(), printer_id), "Queue released")
+        return told(await self._printers.release_queue(caller(), printer_id), "Queue released")
 
     async def clear_errors(self, printer_id: int) -> Response:
         """Its last error is not shown any more."""
         row = await self._printers.upkeep.clear_errors(caller(), printer_id)
-        return _told(row, "Errors cleared")
+        return told(row, "Errors cleared")
 
     async def speed(self, printer_id: int) -> Response:
         """Faster or slower."""
@@ -201,21 +201,22 @@ class ControlRoutes:
         if percent is None:
             raise forms.refuse("speed", "name a level (speed, 1 to 4) or percent")
         row = await self._jobs.control.send(caller(), printer_id, [f"M220 S{percent}"])
-        return _told(row, f"Speed is {percent} %")
+        return told(row, f"Speed is {percent} %")
 
     async def fan(self, printer_id: int) -> Response:
         """A fan turns, or stops."""
         body = await json_body(FanBody)
         line = f"M106{FANS[body.fan]} S{body.speed}"
         row = await self._jobs.control.send(caller(), printer_id, [line])
-        return _told(row, f"Fan {body.fan} is at {round(body.speed / 2.55)} %")
+        return told(row, f"Fan {body.fan} is at {round(body.speed / 2.55)} %")
 
     async def _tell(self, printer_id: int, verb: Verb) -> Response:
         row = await self._jobs.control.tell(caller(), printer_id, verb)
-        return _told(row, f"{row.name} reports {row.state}")
+        return told(row, f"{row.name} reports {row.state}")
 
 
-def _told(row: Printer, message: str, **more: Any) -> Response:
+def told(row: Printer, message: str, **more: Any) -> Response:
+    """The answer of every route that tells a printer something: what it has reported since."""
     return json_answer(
         {
             "success": True,

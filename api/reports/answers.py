@@ -149,6 +149,15 @@ class FoundJob(Answer):
     type: Literal["job"]
 
 
+class FoundSpool(Answer):
+    """A spool. *name*: brand and name of its filament."""
+
+    id: int
+    name: str
+    qr_code: str
+    type: Literal["spool"]
+
+
 class FoundPrinter(Answer):
     """A printer."""
 
@@ -162,7 +171,7 @@ class SearchAnswer(Answer):
 
     models: list[FoundModel]
     jobs: list[FoundJob]
-    spools: list[FoundModel] = Field(description="None yet")
+    spools: list[FoundSpool]
     printers: list[FoundPrinter]
 
 

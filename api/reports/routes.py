@@ -204,7 +204,7 @@ _ACCURACY = Doc(
     query=(_DAYS,),
 )
 _SEARCH = Doc(
-    summary="What has these words in its name: five models, jobs and printers at most",
+    summary="What has these words in its name: five models, jobs, spools and printers at most",
     answer=answers.SearchAnswer,
     right="reports.read",
     query=(

@@ -6,7 +6,7 @@ What nothing here knows (money, as long as there are no orders) is null, not zer
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from api.clock import Clock
 from api.errors import Invalid
@@ -14,8 +14,10 @@ from api.jobs.queue import expected_hours, planned_end
 from api.jobs.records import Run, RunFilter, Tally
 from api.jobs.service import Job, Jobs
 from api.models_library.service import Library
+from api.orders.forms import OrderStatus
 from api.principal import Principal, system
 from api.printers.service import Printer, Printers
+from api.spools import stock
 from schemas.jobs import JobState
 
 #: Utilization is the share of the last so many days in which a printer printed.
@@ -35,6 +37,8 @@ class Counts:
     completed_today: int
     models: int
     stats: list[dict[str, Any]]
+    spools: stock.Tally
+    orders: dict[OrderStatus, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Found:
 
     models: Sequence[Any]
     jobs: Sequence[Job]
+    spools: Sequence[tuple[Any, Any]]
     printers: Sequence[Printer]
 
 
@@ -58,13 +63,23 @@ class Span:
     status: str
 
 
+class OrdersRoom(Protocol):
+    """What reports need of the orders."""
+
+    async def by_status(self, organization_id: int) -> dict[OrderStatus, int]:
+        """How many orders there are in each state."""
+
+
 class Reports:
     """Asks the other rooms, and counts."""
 
-    def __init__(self, printers: Printers, jobs: Jobs, library: Library, clock: Clock) -> None:
+    def __init__(
+        self, printers: Printers, jobs: Jobs, library: Library, orders: OrdersRoom, clock: Clock
+    ) -> None:
         self._printers = printers
         self._jobs = jobs
         self._library = library
+        self._orders = orders
         self._clock = clock
 
     async def counts(self, by: Principal) -> Counts:
@@ -83,6 +98,8 @@ class Reports:
             completed_today=await records.completed_since(by, today),
             models=(await self._library.list_models(farm, None, 0, 1))[1],
             stats=await self._printer_stats(by, printers),
+            spools=await stock.tally(by.organization_id),
+            orders=await self._orders.by_status(by.organization_id),
         )
 
     async def models(self, by: Principal) -> Sequence[Any]:
@@ -173,6 +190,7 @@ class Reports:
         return Found(
             models=await self._library.models_named(by, words, SEARCH_ROWS),
             jobs=await self._jobs.records.named(by, words, SEARCH_ROWS),
+            spools=await stock.named(by, words, SEARCH_ROWS),
             printers=printers[:SEARCH_ROWS],
         )
 

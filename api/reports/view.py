@@ -137,7 +137,15 @@ def search_view(found: Found) -> dict[str, Any]:
             {"id": job.id, "name": job.item_name, "status": job.state, "type": "job"}
             for job in found.jobs
         ],
-        "spools": [],
+        "spools": [
+            {
+                "id": row.id,
+                "name": f"{filament.brand} {filament.name}",
+                "qr_code": row.qr_code,
+                "type": "spool",
+            }
+            for row, filament in found.spools
+        ],
         "printers": [{"id": row.id, "name": row.name, "type": "printer"} for row in found.printers],
     }
 

@@ -4,6 +4,7 @@ import csv
 import io
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,10 +14,13 @@ from api.config import Settings
 from api.events.service import Ledger
 from api.files.service import Files
 from api.models_library.service import Library, NewModel
+from api.orders.service import Orders
 from api.principal import Principal, Role
 from api.reports.csv import lines
 from api.reports.routes import ReportRoutes
 from api.reports.service import Reports
+from api.spools.forms import NewFilament, NewSpool
+from api.spools.service import Spools
 from api.storage import open_storage
 from schemas.jobs import AttemptEvent
 from schemas.printer import Live, PrinterState, Progress, Temperature
@@ -40,7 +44,8 @@ def library(ledger: Ledger, clock: Clock, settings: Settings) -> Library:
 @pytest.fixture
 def app(farm: Farm, library: Library) -> FarmApp:
     app = FarmApp(farm)
-    reports = Reports(farm.printers, farm.jobs, library, farm.clock)
+    orders = Orders(farm.jobs, library, farm.ledger, farm.clock)
+    reports = Reports(farm.printers, farm.jobs, library, orders, farm.clock)
     ReportRoutes(reports, farm.printers, farm.jobs, app.telemetry).register(app.v1)
     return app
 
@@ -178,6 +183,22 @@ async def test_search_takes_words_literally(app: FarmApp, farm: Farm, library: L
         assert found["jobs"] == found["models"] == []
     for wrong in ("", "?q=a", "?q=" + "x" * 201):
         await app.ask("GET", f"/search{wrong}", expect=422)
+
+
+async def test_search_finds_spools_by_label_and_filament(app: FarmApp, farm: Farm) -> None:
+    """v1 2.11 /search: spools {id, name, qr_code, type}, by brand, name, material or label."""
+    files: Any = None
+    spools = Spools(farm.printers, farm.jobs, files, files, ledger=farm.ledger, clock=farm.clock)
+    new = NewFilament(brand="Acme", name="Galaxy 100%", material="PETG")
+    filament = await spools.filaments.create(farm.admin, new)
+    whole = NewSpool(filament_id=filament.id, initial_weight_g=1000.0, spool_weight_g=250.0)
+    spool = await spools.create(farm.admin, whole)
+    gone = await spools.create(farm.admin, whole)
+    await spools.archive(farm.admin, gone.id)
+    shown = {"id": spool.id, "name": "Acme Galaxy 100%", "qr_code": spool.qr_code, "type": "spool"}
+    for words in ("aCME", "galaxy", "petg", "100%25", spool.qr_code.lower()):
+        assert (await app.ask("GET", f"/search?q={words}"))["spools"] == [shown], words
+    assert (await app.ask("GET", "/search?q=%25%25"))["spools"] == []
 
 
 async def test_jobs_leave_as_csv_without_formulas(app: FarmApp, farm: Farm) -> None:

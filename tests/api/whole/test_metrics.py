@@ -26,8 +26,15 @@ async def test_metrics_are_prometheus_text_of_the_callers_farm(whole: Whole) -> 
     assert totals["odin_printers_total"] == len(families["odin_printer_print_count_total"].samples)
     assert {"odin_queue_depth", "odin_jobs_by_status", "odin_printer_progress"} <= set(families)
     assert families["gantry_http_requests"].samples
+    assert (families["odin_spools_total"].samples[0].value) >= 1
+    assert families["odin_spools_low"].samples[0].value >= 0
+    orders = {
+        each.labels["status"]: each.value for each in families["odin_orders_by_status"].samples
+    }
+    assert orders["pending"] >= 1
     foreign = await whole.ask("foreigner", "GET", "/api/v1/metrics")
     assert "odin_printers_total 0.0" in foreign.text
+    assert "odin_spools_total 0.0" in foreign.text
 
 
 async def test_every_answer_names_its_request(whole: Whole) -> None:

@@ -1,0 +1,46 @@
+"""What is answered when no route could: unknown paths, a lost database, our own mistakes."""
+
+import logging
+
+from quart import Quart, Response, request
+from tortoise.exceptions import DBConnectionError, OperationalError
+from werkzeug.exceptions import HTTPException
+
+from api.errors import Unavailable
+from api.http import json_answer
+from api.octoprint.face import OctoPrintFace
+from api.readiness import Readiness
+from api.v1 import http_answer, problem_answer, secured
+
+_log = logging.getLogger("gantry.api")
+
+
+def register_errors(quart: Quart, octoprint: OctoPrintFace, readiness: Readiness) -> None:
+    """Answer in the dialect of the path, and never with a trace."""
+
+    @quart.errorhandler(HTTPException)
+    async def refused(error: HTTPException) -> Response:
+        return octoprint.refusal(request.path, error) or http_answer(error)
+
+    async def unavailable(error: Exception) -> Response:
+        _log.error("%s %s: the database: %s", request.method, request.path, error)
+        readiness.failed(error)
+        problem = Unavailable(
+            "The database cannot be used at the moment; its disk may be full.",
+            code="storage_unavailable",
+        )
+        if octoprint.owns(request.path):
+            return json_answer({"error": problem.detail}, problem.kind.octoprint_status)
+        return secured(problem_answer(problem))
+
+    for kind in (OperationalError, DBConnectionError):
+        quart.register_error_handler(kind, unavailable)
+
+    @quart.errorhandler(Exception)
+    async def failed(error: Exception) -> Response:
+        _log.error("%s %s failed", request.method, request.path, exc_info=error)
+        detail = "Internal server error"
+        facts = {"code": "internal_error", "detail": detail, "retriable": True}
+        if octoprint.owns(request.path):
+            return json_answer({"error": detail}, 500)
+        return json_answer({"detail": detail, "error": facts}, 500)

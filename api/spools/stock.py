@@ -1,0 +1,71 @@
+"""The store room as reports count it: names, totals, and what is written out as CSV."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tortoise.expressions import F, Q, Subquery
+
+from api.principal import Principal
+from api.spools.forms import SpoolStatus
+from api.spools.models import Filament, Spool, SpoolUse
+
+MAX_EXPORTED = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Spools that are not archived, and those of them with less left than their threshold."""
+
+    total: int
+    low: int
+
+
+async def tally(organization_id: int) -> Tally:
+    """How many spools an organization has; for who may read its reports."""
+    rows = Spool.filter(organization_id=organization_id).exclude(status=SpoolStatus.ARCHIVED)
+    low = rows.filter(remaining_weight_g__lt=F("low_threshold_g"))
+    return Tally(await rows.count(), await low.count())
+
+
+async def named(by: Principal, words: str, limit: int) -> Sequence[tuple[Spool, Filament]]:
+    """Spools with *words*, literally and in any case, in their label or in the brand, name or
+    material of their filament; archived ones are left out.
+    """
+    by.require("spools.read")
+    kinds = Filament.filter(organization_id=by.organization_id).filter(
+        Q(brand__icontains=words) | Q(name__icontains=words) | Q(material__icontains=words)
+    )
+    rows = Spool.filter(organization_id=by.organization_id).exclude(status=SpoolStatus.ARCHIVED)
+    rows = rows.filter(
+        Q(qr_code__icontains=words) | Q(filament_id__in=Subquery(kinds.values("id")))
+    )
+    found = await rows.order_by("id").limit(limit)
+    filaments = await _filaments(found)
+    return [(row, filaments[row.filament_id]) for row in found if row.filament_id in filaments]
+
+
+async def exported(by: Principal) -> Sequence[tuple[Spool, Filament | None]]:
+    """Every spool of the organization with its filament, by number."""
+    by.require("reports.export")
+    rows = await Spool.filter(organization_id=by.organization_id).order_by("id").limit(MAX_EXPORTED)
+    filaments = await _filaments(rows)
+    return [(row, filaments.get(row.filament_id)) for row in rows]
+
+
+async def uses_exported(by: Principal) -> Sequence[tuple[SpoolUse, Spool | None, Filament | None]]:
+    """All that was taken from spools, the newest first."""
+    by.require("reports.export")
+    uses = SpoolUse.filter(organization_id=by.organization_id).order_by("-id").limit(MAX_EXPORTED)
+    spools = {row.id: (row, filament) for row, filament in await exported(by)}
+    found = []
+    for use in await uses:
+        spool, filament = spools.get(use.spool_id, (None, None))
+        found.append((use, spool, filament))
+    return found
+
+
+async def _filaments(rows: Sequence[Spool]) -> Mapping[int, Filament]:
+    if not rows:
+        return {}
+    ids = {row.filament_id for row in rows}
+    return {one.id: one for one in await Filament.filter(id__in=sorted(ids))}
