@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from unittest import mock
 
 import httpx
 import pytest
@@ -22,6 +23,7 @@ from api.bridges.models import Bridge
 from api.commands.models import Command
 from api.config import Settings
 from api.db import open_database
+from api.files.analyst import Analyst
 from api.files.models import Blob, TreeName
 from api.jobs.models import Attempt, Job, Print
 from api.models_library.models import LibraryModel, PrintFile
@@ -125,7 +127,8 @@ async def world(
     application.rooms.accounts._passwords._hasher = CHEAP  # what a hash costs is no question here
     # In tasks of their own: what a fixture sets in its context holds for other rooms' tests too.
     await asyncio.create_task(_migrate(application))
-    await asyncio.create_task(application.startup())
+    with mock.patch.object(Analyst, "run", asyncio.Event().wait):  # tests say when it steps
+        await asyncio.create_task(application.startup())
     try:
         yield await asyncio.create_task(_fill(application))
     finally:
