@@ -20,6 +20,7 @@ from api.errors import Unavailable
 from api.events.service import Change, Happened, Ledger
 from api.files.analysis.child import Stopped, Unreadable, read_file
 from api.files.models import Blob, TreeName
+from api.files.surveys import WAITED_FOR_BYTES, Surveys
 from api.files.tree import Tree
 from api.principal import Principal
 from api.printers.rows import bell
@@ -43,6 +44,7 @@ class Analyst:
 
     def __init__(self, storage: Storage, ledger: Ledger, bus: Bus, clock: Clock) -> None:
         self._storage = storage
+        self._surveys = Surveys(storage)
         self._ledger = ledger
         self._bus = bus
         self._clock = clock
@@ -67,6 +69,8 @@ class Analyst:
         blob = await self._take()
         if blob is None:
             return False
+        if blob.size_bytes > WAITED_FOR_BYTES and await self._surveys.known(blob) is None:
+            await self._surveys.make(blob)
         analysis = await self._analysed(blob)
         async with self._ledger.change() as change:
             row = await Blob.get_or_none(id=blob.id)

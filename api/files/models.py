@@ -29,6 +29,17 @@ class Blob(Model):
         unique_together = (("organization_id", "sha256"),)
 
 
+class BlobSurvey(Model):
+    """What a file asks of a printer (`schemas.gcode.survey`), of the blob of this number."""
+
+    blob_id = fields.IntField(primary_key=True, generated=False)
+    version = fields.IntField()
+    document: Any = fields.JSONField(default=dict)
+
+    class Meta:
+        table = "blob_survey"
+
+
 class TreeName(Model):
     """A name in the tree of a printer or a pool (OctoPrint's `local`). Deleting it keeps the blob.
 

@@ -6,13 +6,14 @@ printer or pool; several names and jobs may share one blob.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q
+from tortoise.functions import Sum
 
 from api.clock import Clock
 from api.config import Settings
@@ -24,9 +25,11 @@ from api.files.limits import check_facts
 from api.files.models import Blob, TreeName
 from api.files.names import clean_path, parents
 from api.files.scan import Scan
+from api.files.surveys import Surveys
 from api.files.tree import Tree
 from api.principal import Principal
 from api.storage import Draft, Storage, Written
+from schemas.gcode.survey import Survey
 from schemas.printer import Profile
 
 __all__ = ["Blob", "Files", "Tree", "TreeName"]
@@ -35,14 +38,24 @@ __all__ = ["Blob", "Files", "Tree", "TreeName"]
 LINK_S = 900  # how long a link to the object store works; a transfer that has begun goes on
 
 
+#: (organization, bytes more): raises `TooMany` when they do not fit.
+Room = Callable[[int, int], Awaitable[None]]
+
+
 class Files:
     """Blobs and names of every organization."""
 
     def __init__(self, storage: Storage, ledger: Ledger, clock: Clock, settings: Settings) -> None:
         self._storage = storage
+        self._surveys = Surveys(storage)
         self._ledger = ledger
         self._clock = clock
         self._max_bytes = settings.max_upload_bytes
+        self._room_for: Room | None = None
+
+    def limit_storage(self, room_for: Room) -> None:
+        """From now on *room_for* says whether an organization may store more."""
+        self._room_for = room_for
 
     # Blobs
 
@@ -80,6 +93,8 @@ class Files:
                 facts = await asyncio.to_thread(reading.finish)
                 if must_be_gcode:
                     _check_gcode(facts, filename)
+                if self._room_for is not None:
+                    await self._room_for(by.organization_id, written.size_bytes)
                 return await self._keep(by, draft, written, facts)
         if must_be_gcode:  # the same bytes came before, where it did not matter what they are
             _check_gcode(known.facts, filename)
@@ -104,6 +119,12 @@ class Files:
         rows = Blob.filter(organization_id=organization_id, id__in=sorted(set(blob_ids)))
         return {row.id: row for row in await rows}
 
+    async def stored_bytes(self, organization_id: int) -> int:
+        """How much that organization stores. For the farm itself."""
+        rows = Blob.filter(organization_id=organization_id).annotate(all_bytes=Sum("size_bytes"))
+        [found] = await rows.values("all_bytes") or [{}]
+        return int(found.get("all_bytes") or 0)
+
     async def has_bytes(self, blob: Blob) -> bool:
         """Whether the bytes can be read; False: they are gone. Raises `Unavailable`."""
         return await self._storage.exists(blob.storage_key)
@@ -126,6 +147,10 @@ class Files:
         The text and the facts name the line, and what it asks for and may ask for.
         """
         check_facts(blob.facts, profile)
+
+    async def survey(self, blob: Blob) -> Survey | None:
+        """What the file asks of a printer, line by line; None: not known yet (`Surveys.of`)."""
+        return await self._surveys.of(blob)
 
     async def _known(self, organization_id: int, written: Written) -> Blob | None:
         """The blob of the same bytes, when they are really still there."""

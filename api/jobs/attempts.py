@@ -17,12 +17,14 @@ from api.clock import Clock
 from api.commands.service import Command, Commands, Row
 from api.errors import Conflict, Invalid, Unavailable
 from api.events.service import Change
+from api.jobs import fitness
 from api.jobs.models import Attempt, Job, Print
 from api.jobs.moves import move_job, note, wrong_state
 from api.jobs.records import keep_run
 from api.principal import Principal, system
 from api.printers.service import Printer, Printers
 from schemas.commands import CommandState, StartArgs, Verb
+from schemas.gcode.survey import Survey
 from schemas.jobs import (
     ATTEMPT_OVER,
     ATTEMPT_TRANSITIONS,
@@ -55,6 +57,7 @@ class FileFacts(Protocol):
     id: Any
     sha256: Any
     size_bytes: Any
+    facts: Any
 
 
 class FileRoom(Protocol):
@@ -69,6 +72,9 @@ class FileRoom(Protocol):
     def check_against(self, blob: Any, profile: Profile) -> None:
         """Raises `Invalid` ``limit_exceeded`` when the file asks for more than is allowed."""
 
+    async def survey(self, blob: Any) -> Survey | None:
+        """What the file asks of a printer, line by line; None: nobody has looked yet."""
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
@@ -77,6 +83,8 @@ class Checked:
     sha256: str
     size_bytes: int
     profile: Profile
+    survey: Survey | None = None
+    material: str | None = None
 
 
 class Attempts:
@@ -103,7 +111,10 @@ class Attempts:
         if not blob.size_bytes:
             raise Invalid(f"The file of {job.item_name} is empty.", code="not_gcode")
         self._files.check_against(blob, profile)
-        return Checked(blob.sha256, blob.size_bytes, profile)
+        survey = await self._files.survey(blob)
+        fitness.check(survey, profile)
+        material = fitness.job_material(job, blob.facts)
+        return Checked(blob.sha256, blob.size_bytes, profile, survey, material)
 
     async def grant(
         self,
@@ -136,6 +147,8 @@ class Attempts:
             change, by, printer, Verb.START, args, grant=attempt.grant
         )
         attempt.command_id = command.id
+        machine = fitness.machine_of(printer, checked.material)
+        attempt.preflight = fitness.verdict(checked.survey, machine, self._clock.now())
         await attempt.save()
         await self._move(change, job, JobEvent.GRANT, attempt)
         note(change, by, "job.dispatched", job, printer_id=printer.id, attempt=attempt.number)

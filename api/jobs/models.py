@@ -78,7 +78,8 @@ class Print(Model):
 class Attempt(Model):
     """One start of a print. *grant* is the ULID that a bridge may consume once.
 
-    *quality* is how steadily its lines reached the printer (`schemas.printer.Quality`).
+    *quality* is how steadily its lines reached the printer (`schemas.printer.Quality`), *preflight*
+    what its file was found to be before it was sent there (`api.jobs.fitness.verdict`).
     *cancel_asked_at*: somebody wants it to end; if it then does not start, its job is cancelled.
     """
 
@@ -95,6 +96,7 @@ class Attempt(Model):
     reason = fields.CharField(max_length=300, default="")
     progress: Any = fields.JSONField(null=True)
     quality: Any = fields.JSONField(null=True)
+    preflight: Any = fields.JSONField(null=True)
     cancel_asked_at = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField()
     started_at = fields.DatetimeField(null=True)

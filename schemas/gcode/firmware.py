@@ -65,6 +65,17 @@ _KNOWN = {
     "klipper": _KLIPPER,
 }
 
+#: What names contain, the more exact ones first.
+_FAMILIES = (
+    ("prusa-firmware-buddy", "prusa-buddy"),
+    ("prusa", "prusa"),
+    ("klipper", "klipper"),
+    ("reprapfirmware", "reprapfirmware"),
+    ("repetier", "repetier"),
+    ("smoothie", "smoothie"),
+    ("marlin", "marlin"),
+)
+
 _RESTARTS = "it restarts the firmware in the middle of the print"
 _PINS = "it drives the board's pins directly, heaters among them"
 #: Codes that no file for this family should hold, and why.
@@ -108,6 +119,12 @@ def dangerous(code: str, dialect: str) -> str | None:
 def is_macro(code: str) -> bool:
     """Whether *code* is a word, behind which a firmware may do anything."""
     return code[:1].isalpha() and not re.fullmatch(r"[GMT]\d*", code)
+
+
+def family_of(name: str) -> str:
+    """The dialect of a firmware that calls itself *name* (M115); `auto` for any other."""
+    text = name.lower()
+    return next((dialect for word, dialect in _FAMILIES if word in text), "auto")
 
 
 @lru_cache(maxsize=16)

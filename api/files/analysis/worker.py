@@ -1,4 +1,4 @@
-"""The process that reads files: `python -m api.files.analysis.worker {analyse|timed|decode|png}`.
+"""The process that reads files: `python -m api.files.analysis.worker WORK`, one of `WORKS`.
 
 It reads stdin and writes stdout, and knows nothing else: no settings, no database, no network. It
 stands back behind everything else on its machine and cannot take more than `MAX_MEMORY_BYTES`. A
@@ -13,9 +13,12 @@ import sys
 from collections.abc import Callable
 from typing import BinaryIO
 
+import msgspec
+
 from api.files.analysis import qoi
 from api.files.analysis.bgcode import BrokenBinary, Decoder
 from api.files.analysis.motion import Motion
+from schemas.gcode.survey import Surveyor
 
 CHUNK_BYTES = 256 * 1024
 MAX_MEMORY_BYTES = 768 * 1024 * 1024
@@ -39,6 +42,14 @@ def analyse_timed(source: BinaryIO, out: BinaryIO) -> None:
     analyse(source, out, timed=True)
 
 
+def survey(source: BinaryIO, out: BinaryIO) -> None:
+    """What `Surveyor` finds, as JSON."""
+    surveyor = Surveyor()
+    while chunk := source.read(CHUNK_BYTES):
+        surveyor.feed(chunk)
+    out.write(msgspec.json.encode(surveyor.finish()))
+
+
 def decode(source: BinaryIO, out: BinaryIO) -> None:
     """Binary G-code as text, block by block."""
     decoder = Decoder()
@@ -54,7 +65,13 @@ def png(source: BinaryIO, out: BinaryIO) -> None:
     out.write(qoi.to_png(source.read()))
 
 
-WORKS: dict[str, Work] = {"analyse": analyse, "timed": analyse_timed, "decode": decode, "png": png}
+WORKS: dict[str, Work] = {
+    "analyse": analyse,
+    "timed": analyse_timed,
+    "survey": survey,
+    "decode": decode,
+    "png": png,
+}
 
 
 def main() -> int:

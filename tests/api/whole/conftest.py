@@ -30,6 +30,7 @@ TABLES_THAT_MOVE = (
     "replica",
     "outbox",
     "pairing_try",
+    "blob_survey",
 )
 
 

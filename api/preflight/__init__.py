@@ -1,0 +1,1 @@
+"""Files held against printers before they are sent there: findings, and fixes on request."""
