@@ -220,6 +220,45 @@ class Act(Answer):
     ip_address: str
 
 
+class QuotaUsed(Answer):
+    """What was used in the period."""
+
+    grams_used: float = Field(description="Filament, in grams")
+    hours_used: float = Field(description="Printing, in hours")
+    jobs_used: int = Field(description="Jobs that were made")
+
+
+class QuotaAnswer(Answer):
+    """How much may be used in a period, and what was; null: no limit."""
+
+    quota_grams: float | None = Field(description="Filament, in grams")
+    quota_hours: float | None = Field(description="Printing, in hours")
+    quota_jobs: int | None
+    quota_period: Literal["daily", "weekly", "monthly", "yearly"]
+    usage: QuotaUsed
+    period_key: str = Field(description="The period, as in 2026-11; in UTC")
+
+
+class QuotaOfPersonAnswer(QuotaAnswer):
+    """Somebody's quota."""
+
+    user_id: int
+    username: str
+
+
+class OrganizationUsed(QuotaUsed):
+    """What an organization used in the period, and stores now."""
+
+    storage_bytes_used: int
+
+
+class OrganizationQuotaAnswer(QuotaAnswer):
+    """The quota of an organization, for all of its people together."""
+
+    usage: OrganizationUsed
+    quota_storage_bytes: int | None = Field(description="Of files; no period")
+
+
 class ExportAnswer(Answer):
     """What is kept of a person."""
 
@@ -231,7 +270,7 @@ class ExportAnswer(Answer):
     api_tokens: list[TokenAnswer]
     settings: dict[str, Any] = Field(description="What clients keep for them, the theme included")
     alert_preferences: list[Any] = Field(description="Which alerts they asked for")
-    quota_usage: None = Field(description="People have no quotas here")
+    quota_usage: QuotaAnswer
 
 
 class OrganizationAnswer(Answer):

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, RootModel, StringConstraints
 
+from api.accounts.periods import Period
 from api.http import Body, RowId
 from api.mail.letters import MAX_ADDRESS
 from api.principal import Role
@@ -141,6 +142,21 @@ class OrganizationSettingsBody(Body):
     webhook_type: _Short | None = None
     branding_app_name: _Short | None = None
     branding_logo_url: _Link | None = None
+
+
+class QuotaBody(Body):
+    """How much may be used in a period; null for no limit, what is absent stays."""
+
+    quota_grams: Annotated[float | None, Field(ge=0, le=1e9, allow_inf_nan=False)] = None
+    quota_hours: Annotated[float | None, Field(ge=0, le=1e6, allow_inf_nan=False)] = None
+    quota_jobs: Annotated[int | None, Field(ge=0, le=10**9)] = None
+    quota_period: Period | None = None
+
+
+class OrganizationQuotaBody(QuotaBody):
+    """The same for an organization, and how much it may store."""
+
+    quota_storage_bytes: Annotated[int | None, Field(ge=0, le=2**53)] = None
 
 
 class ThemeBody(RootModel[dict[_Name, str | bool | int | float | None]]):

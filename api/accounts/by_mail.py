@@ -65,9 +65,9 @@ class ByMail(Directory):
         address, `Forbidden` (a superadmin, or feature_disabled).
         """
         by.require("users.admin")
-        self._require_mail()
         user = await self.user(by, user_id)
         check_rank(by, user)
+        self._require_mail()
         if not user.email:
             raise Invalid(f"{user.username} has no e-mail address.")
         async with self._ledger.change() as change:

@@ -8,6 +8,8 @@ from quart import Response, request
 
 from api.accounts.answers import ExportAnswer, ImportAnswer, UserErasedAnswer
 from api.accounts.bodies import ThemeBody
+from api.accounts.quota_routes import quota_view
+from api.accounts.quotas import Quotas
 from api.accounts.service import Accounts
 from api.accounts.views import session_view, token_view, user_view
 from api.clock import iso
@@ -87,8 +89,11 @@ ActsOf = Callable[[Principal, int], Awaitable[Sequence[Entry]]]
 class PersonalRoutes:
     """`/auth/me/theme`, `/users/{id}/export`, `/users/{id}/erase`, `/users/import`."""
 
-    def __init__(self, accounts: Accounts, jobs_of: JobsOf, acts_of: ActsOf) -> None:
+    def __init__(
+        self, accounts: Accounts, quotas: Quotas, jobs_of: JobsOf, acts_of: ActsOf
+    ) -> None:
         self._accounts = accounts
+        self._quotas = quotas
         self._jobs_of = jobs_of
         self._acts_of = acts_of
 
@@ -125,7 +130,7 @@ class PersonalRoutes:
             "api_tokens": [token_view(one) for one in kept.tokens],
             "settings": kept.user.settings,
             "alert_preferences": [],
-            "quota_usage": None,
+            "quota_usage": quota_view(await self._quotas.of_person(by, user_id)),
         }
         name = f'attachment; filename="user-{user_id}.json"'
         return json_answer(document, headers={"Content-Disposition": name})

@@ -188,7 +188,10 @@ class SecondFactors(Directory):
         """A program that found a token must not lock its owner out. Raises `Forbidden`."""
         by.require("self.write")
         if by.kind != CredentialKind.SESSION:
-            raise Forbidden("A second factor is set up in a session: log in with the password.")
+            raise Forbidden(
+                "A second factor is handled in a session: log in with the password.",
+                code="reauth_required",
+            )
         await self.require_fresh(by)
 
 

@@ -108,10 +108,11 @@ class Ledger:
         writer = self._writers.setdefault(scope, asyncio.Lock())
         async with writer, Transaction(scope) as transaction:
             yield change
-            stop_rehearsal(_first(change.noted))
+            first = _first(change.noted)
             for follower in self._followers:
                 if change.happened:
                     await follower(change, tuple(change.happened))
+            stop_rehearsal(first)  # after them: one may refuse what happened
             await self._write(change.happened)
             await self._audit(change.noted)
             also = with_commit.get()

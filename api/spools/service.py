@@ -295,6 +295,16 @@ class Spools:
                 use = Use(grams=grams, job_id=job_id)
                 await self._consume(change, row, use, source=source)
 
+    async def print_of(self, job_id: int) -> tuple[int | None, float | None]:
+        """Who made a job (None: nobody), and the grams that one print of it takes (None: unknown).
+
+        For the farm itself.
+        """
+        job = await self._jobs.find(job_id)
+        grams = await self._needed(job_id)
+        maker = None if job is None else job.created_by
+        return maker, sum(grams.values()) if grams else None
+
     async def _needed(self, job_id: int) -> dict[int, float]:
         job = await self._jobs.find(job_id)
         if job is None:

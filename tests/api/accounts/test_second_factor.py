@@ -142,7 +142,7 @@ async def test_who_may_set_one_up(accounts: Accounts, clock: FakeClock) -> None:
     login = await make_admin(accounts)
     _, secret = await accounts.create_token(login.principal, "t", [], None)
     token = await accounts.authenticate(secret)
-    assert await refused(accounts.set_up_second_factor(token)) == "permission_denied"
+    assert await refused(accounts.set_up_second_factor(token)) == "reauth_required"
     assert await refused(accounts.confirm_second_factor(login.principal, "123456", HERE))
     clock.advance(601)
     assert await refused(accounts.set_up_second_factor(login.principal)) == "reauth_required"

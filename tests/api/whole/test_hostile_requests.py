@@ -17,7 +17,7 @@ PUBLIC = {
     *("/docs", "/redoc", "/docs/<name>", "/version", "/health/ready", "/setup/status"),
     *("/auth/capabilities", "/permissions", "/api/currentuser", "/api/languages", "/sockjs/info"),
     *("/api/access/permissions", "/plugin/appkeys/probe", "/license", "/branding"),
-    *("/auth/oidc/config", "/settings/language", "/settings/education-mode"),
+    *("/auth/oidc/config", "/settings/language", "/settings/education-mode", "/reset-password"),
 }
 SECRET_SHAPES = (
     *(
