@@ -170,7 +170,7 @@ async def test_what_cannot_be_read_is_refused_and_the_link_stays(
 async def test_a_look_at_a_printer_makes_its_room_show_more(
     farm: Farm, endpoint: LinkEndpoint
 ) -> None:
-    """Link, "Live": idle until somebody reads a picture; told once in a while, and on a new link."""
+    """Link, "Live": idle until somebody reads a picture; told now and then, and on a new link."""
     async with FakeSocket(endpoint, await farm.credentials()) as socket:
         await greeted(farm, socket)
         farm.rooms.telemetry.view(farm.printer)
