@@ -6,7 +6,6 @@ from pydantic import Field, StringConstraints
 from quart import Response
 
 from api.describe import Answer, Doc, Instant, Query
-from api.errors import Invalid
 from api.http import Body, RowId, id_query, json_answer, json_body
 from api.preflight.service import Mended, Preflights, Result
 from api.v1 import V1, caller
@@ -97,8 +96,8 @@ class PreflightRoutes:
 
     async def of_file(self, file_id: int) -> Response:
         """Of the printer named."""
-        printer_id = _needed(id_query("printer_id"))
-        return json_answer(_shown(await self._preflights.of_file(caller(), file_id, printer_id)))
+        found = await self._preflights.of_file(caller(), file_id, id_query("printer_id"))
+        return json_answer(_shown(found))
 
     async def fix_job(self, job_id: int) -> Response:
         """Another file for this job."""
@@ -110,20 +109,9 @@ class PreflightRoutes:
     async def fix_file(self, file_id: int) -> Response:
         """Another file of the same model."""
         body = await json_body(FixBody)
-        printer_id = _needed(body.printer_id)
         return _mended(
-            await self._preflights.mend_file(caller(), file_id, printer_id, body.findings)
+            await self._preflights.mend_file(caller(), file_id, body.printer_id, body.findings)
         )
-
-
-def _needed(printer_id: int | None) -> int:
-    if printer_id is None:
-        raise Invalid(
-            "printer_id: a file is held against a printer; name one",
-            code="validation_failed",
-            field="printer_id",
-        )
-    return printer_id
 
 
 def _shown(found: Result) -> dict[str, Any]:

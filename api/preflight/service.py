@@ -81,8 +81,8 @@ class Preflights:
         self._ledger = ledger
         self._clock = clock
 
-    async def of_file(self, by: Principal, file_id: int, printer_id: int) -> Result:
-        """A print file on a printer. Raises `NotFound`."""
+    async def of_file(self, by: Principal, file_id: int, printer_id: int | None) -> Result:
+        """A print file on a printer. Raises `NotFound`, `Invalid` (no printer)."""
         return self._result(await self._file(by, file_id, printer_id))
 
     async def of_job(self, by: Principal, job_id: int, printer_id: int | None) -> Result:
@@ -95,7 +95,7 @@ class Preflights:
         return self._result(await self._job(by, job, printer_id))
 
     async def mend_file(
-        self, by: Principal, file_id: int, printer_id: int, wanted: Sequence[str]
+        self, by: Principal, file_id: int, printer_id: int | None, wanted: Sequence[str]
     ) -> Mended:
         """Carry out the fixes of the findings *wanted*: a new file of the same model.
 
@@ -138,9 +138,11 @@ class Preflights:
             attempt=attempt.number,
         )
 
-    async def _file(self, by: Principal, file_id: int, printer_id: int) -> _Subject:
-        printer = await self._printers.get(by, printer_id)
+    async def _file(self, by: Principal, file_id: int, printer_id: int | None) -> _Subject:
         row = await self._library.get_file(by, file_id)
+        if printer_id is None:
+            raise _refuse("printer_id", "a file is held against a printer; name one")
+        printer = await self._printers.get(by, printer_id)
         blob = await self._files.blob(by.organization_id, row.blob_id)
         return await self._subject(blob, row.original_filename, printer, None)
 
