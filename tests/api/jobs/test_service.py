@@ -147,12 +147,15 @@ async def test_start_that_has_not_left_is_taken_back(farm: Farm) -> None:
     assert (row.active_grant, row.plate_state) == (None, "unknown")
 
 
-async def test_cancel_of_a_print_answers_what_the_printer_reports(farm: Farm) -> None:
+async def test_cancel_of_a_print_answers_what_the_printer_reports(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Cancelled when the room says so."""
+    monkeypatch.setattr(endings, "CANCEL_WAIT_S", 60.0)
     printer, job = await started(farm)
     await farm.commands.mark_sent(await Command.all(), epoch=1)
     task = asyncio.create_task(farm.jobs.stop(farm.admin, printer.id))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not await Command.filter(verb="cancel").exists():
             await asyncio.sleep(0)
     await farm.answer(await farm.last(Verb.CANCEL), CommandState.DONE)
