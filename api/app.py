@@ -95,6 +95,8 @@ from api.scheduler.sight import Sight
 from api.spec.routes import SpecRoutes
 from api.spools.routes import SpoolRoutes
 from api.spools.service import Spools
+from api.spools.slot_routes import SlotRoutes
+from api.spools.slots import Slots
 from api.status import StatusRoutes
 from api.storage import Storage, open_storage
 from api.storage.sweeping import sweep_hourly
@@ -375,6 +377,8 @@ def _register(
     JobRoutes(rooms.jobs, jobs).register(v1)
     PreflightRoutes(rooms.preflights).register(v1)
     SpoolRoutes(rooms.spools).register(v1)
+    slots = Slots(rooms.spools, rooms.printers, rooms.ledger)
+    SlotRoutes(slots, rooms.spools, rooms.printers).register(v1)
     AlertRoutes(rooms.alerts, rooms.printers, rooms.jobs).register(v1)
     MaintenanceRoutes(rooms.maintenance).register(v1)
     OrderRoutes(rooms.orders, rooms.library).register(v1)

@@ -46,6 +46,7 @@ MODELS = [
     "api.models_library.models",
     "api.commands.models",
     "api.jobs.models",
+    "api.scheduler.models",
     "api.spools.models",
     "api.alerts.models",
     "api.maintenance.models",

@@ -58,7 +58,9 @@ class JobAnswer(Answer):
     scheduled_end: Instant | None = Field(description="Expected, from start and duration")
     actual_start: Instant | None
     actual_end: Instant | None
-    match_score: int | None
+    match_score: int | None = Field(
+        description="Share of its colours that its printer had loaded when it was chosen, percent"
+    )
     is_locked: bool = Field(description="It prints or is over")
     estimated_cost: float | None
     suggested_price: float | None
@@ -78,6 +80,9 @@ class JobAnswer(Answer):
     created_by: int | None = Field(description="The user who asked for it")
     position: int = Field(description="In the queue, within its priority")
     waiting_for: str | None = Field(description="What a job that does not print waits for")
+    unplaceable: str | None = Field(
+        description="Why no printer can ever have it, as job and farm are now; null: some can"
+    )
     progress: float | None = Field(description="Of the current print, percent; null: unknown")
     attempt: int | None = Field(description="Which start of its current print this is, from 1")
     stream_quality: StreamQuality | None = Field(

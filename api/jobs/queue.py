@@ -79,14 +79,6 @@ class Queue:
             BulkAction.UNHOLD: self._unhold,
         }
 
-    async def waiting(self) -> Sequence[Job]:
-        """Every job that may be started now, in the order of the queue, for the scheduler."""
-        due = Q(scheduled_start=None) | Q(scheduled_start__lte=self._clock.now())
-        rows = Job.filter(
-            due, state__in=tuple(JOB_WAITING), hold=False, blob_id__not_isnull=True, deleted_at=None
-        )
-        return await rows.order_by("priority", "position", "id")
-
     # One job.
 
     async def update(self, by: Principal, job: Job, values: Mapping[str, Any]) -> Job:

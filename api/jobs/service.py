@@ -4,7 +4,7 @@ A job asks for prints of a file. What a bridge reports moves it (`api.jobs.attem
 only ask, except on printers without a bridge, where their word is all there is.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,7 @@ from api.jobs.file_use import FileUse
 from api.jobs.file_wait import FileWait
 from api.jobs.forms import BulkAction, JobFilter, NewJob
 from api.jobs.intake import Intake, LibraryRoom
+from api.jobs.line import WaitingLine
 from api.jobs.models import Attempt, Job
 from api.jobs.moves import job_row, missing
 from api.jobs.queue import Queue
@@ -55,6 +56,7 @@ class Jobs:
         self.attempts = Attempts(printers, commands, files, clock)
         self.control = Control(printers, commands)
         self.records = Records()
+        self.line = WaitingLine(clock)
         self.file_wait = FileWait(files, ledger, clock)
         self._approval: Approval | None = None
         self._endings = Endings(printers, commands, self.attempts, ledger, clock)
@@ -142,10 +144,6 @@ class Jobs:
         """The latest attempts of these jobs by grant."""
         grants = [job.grant for job in jobs if job.grant is not None]
         return {row.grant: row for row in await Attempt.filter(grant__in=grants)} if grants else {}
-
-    async def waiting(self) -> Sequence[Job]:
-        """Every job that may be started now, in the order of the queue, for the scheduler."""
-        return await self._queue.waiting()
 
     @staticmethod
     def _theirs(by: Principal, organization_id: int | None = None) -> QuerySet[Job]:
@@ -240,13 +238,25 @@ class Jobs:
         return await self.start(by, job.id, printer.id, checked, explicit=True)
 
     async def start(
-        self, by: Principal, job_id: int, printer_id: int, checked: Checked, *, explicit: bool
+        self,
+        by: Principal,
+        job_id: int,
+        printer_id: int,
+        checked: Checked,
+        *,
+        explicit: bool,
+        also: Callable[[Change, Attempt], Awaitable[object]] | None = None,
     ) -> Attempt:
-        """One grant, one transaction. Raises as `start_explicit`."""
+        """One grant, one transaction; what *also* does belongs to it, and what it raises undoes
+        the grant. Raises as `start_explicit`.
+        """
         async with self._ledger.change() as change:
             job = await job_row(job_id)
             printer = await self._printers.locked(change, printer_id)
-            return await self.attempts.grant(change, by, job, printer, checked, explicit=explicit)
+            grant = await self.attempts.grant(change, by, job, printer, checked, explicit=explicit)
+            if also is not None:
+                await also(change, grant)
+            return grant
 
     async def print_file_on(self, by: Principal, printer: Printer, new: NewJob) -> Job:
         """OctoPrint's ``print=true``: a job on *printer*, started if it may start now.

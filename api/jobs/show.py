@@ -1,10 +1,12 @@
 """Jobs as the v1 routes show them, with what stands around them."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
 from api.jobs.service import Attempt, Job, Jobs
+from api.jobs.told import NOTHING, QueueRoom
 from api.jobs.view import Around, job_fields
 from api.pools.service import Pool, Pools
 from api.printers.service import Printer, Printers
@@ -35,23 +37,28 @@ class Shown:
         pools: Pools,
         telemetry: TelemetryRoom,
         library: LibraryRoom,
+        *,
+        queue: QueueRoom,
     ) -> None:
         self._jobs = jobs
         self._printers = printers
         self._pools = pools
         self._telemetry = telemetry
         self._library = library
+        self._queue = queue
 
     async def many(self, rows: Sequence[Job]) -> list[dict[str, Any]]:
         """These jobs."""
         attempts = await self._jobs.current_attempts(rows)
         models = await self._library.model_names({row.model_id for row in rows if row.model_id})
         pools = await self._pools.find({row.pool_id for row in rows if row.pool_id})
+        told = await self._queue.told(rows)
         now = self._printers.now()
         shown = []
         for row in rows:
             pool = pools.get(row.pool_id or 0)
             around = await self._around(row, attempts.get(row.grant or ""), pool, now)
+            around = replace(around, told=told.get(row.id, NOTHING))
             shown.append(job_fields(row, around, models.get(row.model_id or 0)))
         return shown
 
@@ -75,7 +82,6 @@ class Shown:
             printer=printer,
             pool=pool,
             attempt=attempt,
-            reachable=printer is not None and self._printers.reachable(printer),
             live_progress=round(progress.completion, 1) if progress else None,
             now=now,
         )

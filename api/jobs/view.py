@@ -11,20 +11,23 @@ from api.clock import iso
 from api.jobs.file_wait import REASONS
 from api.jobs.models import Attempt, Job
 from api.jobs.queue import expected_hours, planned_end
+from api.jobs.told import NOTHING, Told
 from api.pools.service import Pool
 from api.printers.service import Printer
 from schemas.jobs import JOB_OVER, JOB_RUNNING, JOB_WAITING, AttemptState, JobState
-from schemas.printer import PrinterState, Progress
+from schemas.printer import Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Around:
-    """What is shown beside a job's own fields. *attempt*: its latest; *live_progress*: percent."""
+    """What is shown beside a job's own fields. *attempt*: its latest; *told*: by the queue;
+    *live_progress*: percent.
+    """
 
     printer: Printer | None = None
     pool: Pool | None = None
     attempt: Attempt | None = None
-    reachable: bool = False
+    told: Told = NOTHING
     live_progress: float | None = None
     now: datetime
 
@@ -42,31 +45,7 @@ def waiting_for(job: Job, around: Around) -> str | None:
         return "a file"
     if job.scheduled_start is not None and job.scheduled_start > around.now:
         return f"its time, {iso(job.scheduled_start)}"
-    if job.reason in REASONS:
-        return job.reason
-    if job.pinned and around.printer is not None:
-        return _printer_reason(job, around.printer, reachable=around.reachable)
-    of_pool = "" if around.pool is None else f" of {around.pool.name}"
-    return f"a free printer{of_pool} that it fits, with a clear plate"
-
-
-def _printer_reason(job: Job, printer: Printer, *, reachable: bool) -> str:
-    name = printer.name
-    if printer.bridge_id is None:
-        return f"somebody to start it by hand on {name}"
-    if not reachable or not printer.is_active:
-        return f"{name} to come online"
-    if printer.active_grant is not None:
-        return f"the print on {name} to end"
-    if printer.state == PrinterState.HALTED:
-        return f"somebody to reset the stop of {name}"
-    if printer.queue_hold:
-        return f"somebody to release the queue of {name}: {printer.queue_hold}"
-    if printer.state != PrinterState.OPERATIONAL:
-        return f"{name} to be operational; it is {printer.state}"
-    if job.state == JobState.WAITING_PLATE_CLEAR:
-        return f"somebody to say that the plate of {name} is clear"
-    return "its turn"
+    return job.reason if job.reason in REASONS else around.told.waiting_for
 
 
 def job_fields(job: Job, around: Around, model_name: str | None) -> dict[str, Any]:
@@ -101,7 +80,7 @@ def job_fields(job: Job, around: Around, model_name: str | None) -> dict[str, An
         "scheduled_end": iso(planned_end(start, job)) if start is not None else None,
         "actual_start": iso(job.actual_start),
         "actual_end": iso(job.actual_end),
-        "match_score": None,
+        "match_score": around.told.match_score,
         "is_locked": state in JOB_RUNNING or state in JOB_OVER,
         "estimated_cost": None,
         "suggested_price": None,
@@ -121,6 +100,7 @@ def job_fields(job: Job, around: Around, model_name: str | None) -> dict[str, An
         "created_by": job.created_by,
         "position": job.position,
         "waiting_for": waiting_for(job, around),
+        "unplaceable": around.told.unplaceable,
         "progress": _progress(state, attempt, around.live_progress),
         "attempt": attempt.number if attempt else None,
         "cancel_requested": _cancel_requested(state, attempt),

@@ -146,7 +146,7 @@ class Migration(migrations.Migration):
                 ('blackout_end', fields.CharField(null=True, max_length=5)),
                 ('updated_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'scheduler_timetable', 'app': 'farm', 'pk_attr': 'organization_id', 'table_description': 'When the queue of an organization may start prints; without a row: always.'},
+            options={'table': 'scheduler_timetable', 'app': 'farm', 'pk_attr': 'organization_id', 'table_description': 'When the queue of an organization may start prints, always without a row.'},
             bases=['Model'],
         ),
         ops.AddField(

@@ -4,7 +4,7 @@ The services are the real ones and can be made anew at any moment (`Farm.restart
 files and the library are small fakes at the seams.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from api.bus.local import LocalBus
@@ -23,8 +23,11 @@ from api.principal import Principal
 from api.printers.forms import PrinterCreate
 from api.printers.models import Printer
 from api.printers.service import Printers
+from api.scheduler.demands import Demands
 from api.scheduler.service import Scheduler
+from api.scheduler.sight import Sight
 from schemas.commands import CommandState, Verb
+from schemas.gcode.survey import Survey
 from schemas.jobs import AttemptEvent, AttemptState
 from schemas.link import AttemptFact, CommandFact, Port, PrinterFact
 from schemas.printer import PrinterState, Profile
@@ -66,6 +69,7 @@ class FakeFiles:
     def __init__(self) -> None:
         self.is_down = False
         self.gone: set[int | None] = set()
+        self.surveys: dict[int, Survey] = {}
 
     async def has_bytes(self, blob: Blob) -> bool:
         if self.is_down:
@@ -75,8 +79,15 @@ class FakeFiles:
     async def blob(self, organization_id: int, blob_id: int) -> Blob:
         return await Blob.get(id=blob_id, organization_id=organization_id)
 
+    async def blobs(self, organization_id: int, blob_ids: Iterable[int]) -> Mapping[int, Blob]:
+        rows = Blob.filter(organization_id=organization_id, id__in=[*blob_ids])
+        return {row.id: row for row in await rows}
+
+    async def survey(self, blob: Blob) -> Survey | None:
+        return self.surveys.get(blob.id)
+
     def check_against(self, blob: Blob, profile: Profile) -> None:
-        asked_c = blob.facts.get("max_nozzle_c", 0)
+        asked_c = blob.facts.get("max_nozzle_c", {"c": 0})["c"]
         if asked_c > profile.max_nozzle_c:
             raise Invalid(
                 f"Line 3 asks for {asked_c} °C; {profile.max_nozzle_c:g} °C are allowed.",
@@ -143,7 +154,15 @@ class Farm:
             ledger=self.ledger,
             clock=self.clock,
         )
-        self.scheduler = Scheduler(self.jobs, self.printers, self.pools, self.commands, self.bus)
+        self.scheduler = Scheduler(
+            self.jobs,
+            self.commands,
+            Sight(self.printers, self.pools, self.ledger, self.clock),
+            Demands(self.files, self.clock),
+            ledger=self.ledger,
+            clock=self.clock,
+            bus=self.bus,
+        )
 
     # Making.
 
@@ -156,15 +175,22 @@ class Farm:
             await self.report(row.id, PrinterState.OPERATIONAL)
         return row
 
-    async def blob(self, max_nozzle_c: float = 210.0, size_bytes: int = 1000) -> Blob:
-        """Bytes to print."""
+    async def blob(
+        self,
+        max_nozzle_c: float = 210.0,
+        size_bytes: int = 1000,
+        analysis: Mapping[str, object] | None = None,
+        **facts: object,
+    ) -> Blob:
+        """Bytes to print, with what was found out about them."""
         number = await Blob.all().count() + 1
         return await Blob.create(
             organization_id=1,
             sha256=f"{number:064d}",
             size_bytes=size_bytes,
             storage_key=f"1/{number}",
-            facts={"max_nozzle_c": max_nozzle_c},
+            facts={"max_nozzle_c": {"c": max_nozzle_c, "line": 3}, **facts},
+            analysis=analysis,
             created_at=self.clock.now(),
         )
 

@@ -36,7 +36,8 @@ class FarmApp:
         PrinterRoutes(farm.printers, self.telemetry, farm.jobs).register(self.v1)
         machine = Machine(farm.printers, farm.commands, farm.jobs.control, self.telemetry)
         ControlRoutes(farm.printers, farm.jobs, machine, self.telemetry).register(self.v1)
-        shown = Shown(farm.jobs, farm.printers, farm.pools, self.telemetry, farm.library)
+        near = (farm.printers, farm.pools, self.telemetry, farm.library)
+        shown = Shown(farm.jobs, *near, queue=farm.scheduler.explanations)
         JobRoutes(farm.jobs, shown).register(self.v1)
         self.client: TestClientProtocol = self.quart.test_client()
 

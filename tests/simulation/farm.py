@@ -6,8 +6,8 @@ Everything between the socket and the rows is the product's own (`api.link.conne
 
 import asyncio
 import random
-from collections.abc import Coroutine
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,9 +30,12 @@ from api.pools.service import Pools
 from api.principal import Principal, Role
 from api.printers.models import Printer
 from api.printers.service import Printers
+from api.scheduler.demands import Demands
 from api.scheduler.service import Scheduler
+from api.scheduler.sight import Sight
 from api.telemetry.service import Telemetry
 from bridge.agent.errors import LinkError
+from schemas.gcode.survey import Survey
 from schemas.printer import Profile
 from tests.fakes.farm import FakeLibrary
 from tests.simulation.history import History
@@ -92,6 +95,7 @@ class _Bytes:
     id: Any = 1
     sha256: Any = SHA256
     size_bytes: Any = 10
+    facts: Any = field(default_factory=dict)
 
 
 class AnyFile:
@@ -100,11 +104,17 @@ class AnyFile:
     async def blob(self, organization_id: int, blob_id: int) -> _Bytes:
         return _Bytes()
 
+    async def blobs(self, organization_id: int, blob_ids: Any) -> Mapping[int, Any]:
+        return {}
+
     async def has_bytes(self, blob: Any) -> bool:
         return True
 
     def check_against(self, blob: Any, profile: Profile) -> None:
         pass
+
+    async def survey(self, blob: Any) -> Survey | None:
+        return None
 
 
 @dataclass(frozen=True)
@@ -214,7 +224,15 @@ class Farm:
         telemetry = Telemetry(bridges, printers, ledger, self.clock, bus)
         self.rooms = Rooms(ledger, bridges, printers, commands, jobs, telemetry)
         self.bus = bus
-        self.scheduler = Scheduler(jobs, printers, pools, commands, bus)
+        self.scheduler = Scheduler(
+            jobs,
+            commands,
+            Sight(printers, pools, ledger, self.clock),
+            Demands(AnyFile(), self.clock),
+            ledger=ledger,
+            clock=self.clock,
+            bus=bus,
+        )
         self.handler = LinkHandler(self.rooms, self.clock, self.settings)
         watched = WatchedFacts(self.rooms)
         watched.rows = self.rows
