@@ -72,6 +72,7 @@ from api.metrics import MetricsRoutes, RequestMetrics
 from api.models_library.direct_routes import DirectUploadRoutes
 from api.models_library.routes import LibraryRoutes
 from api.models_library.service import Library
+from api.octoprint.addresses import tidy
 from api.octoprint.face import OctoPrintFace
 from api.octoprint.keys import OctoPrintKeyRoutes
 from api.orders.routes import OrderRoutes
@@ -259,6 +260,7 @@ class Application:
         # one token for leaving, which requests that overlap would take from each other.
         self.database.__enter__()
         introduce(scope, self._trusted)
+        tidy(scope)
         if scope["type"] == "websocket":
             await self._websocket(scope["path"])(scope, receive, send)
             return
@@ -376,12 +378,7 @@ def _register(
     jobs = Shown(rooms.jobs, *near, queue=queue.explanations)
     JobRoutes(rooms.jobs, jobs).register(v1)
     PreflightRoutes(rooms.preflights).register(v1)
-    SpoolRoutes(rooms.spools).register(v1)
-    slots = Slots(rooms.spools, rooms.printers, rooms.ledger)
-    SlotRoutes(slots, rooms.spools, rooms.printers).register(v1)
-    AlertRoutes(rooms.alerts, rooms.printers, rooms.jobs).register(v1)
-    MaintenanceRoutes(rooms.maintenance).register(v1)
-    OrderRoutes(rooms.orders, rooms.library).register(v1)
+    _register_stores(v1, rooms)
     ApprovalRoutes(Approval(rooms.accounts)).register(v1)
     ReportRoutes(rooms.reports, rooms.printers, rooms.jobs, rooms.telemetry).register(v1)
     OctoPrintKeyRoutes(rooms.accounts, rooms.printers).register(v1)
@@ -390,3 +387,13 @@ def _register(
     face = OctoPrintFace(rooms, settings)
     face.register(quart)
     return face
+
+
+def _register_stores(v1: V1, rooms: Rooms) -> None:
+    """What is kept beside the printers: filament, alerts, maintenance, orders."""
+    SpoolRoutes(rooms.spools).register(v1)
+    slots = Slots(rooms.spools, rooms.printers, rooms.ledger)
+    SlotRoutes(slots, rooms.spools, rooms.printers).register(v1)
+    AlertRoutes(rooms.alerts, rooms.printers, rooms.jobs).register(v1)
+    MaintenanceRoutes(rooms.maintenance).register(v1)
+    OrderRoutes(rooms.orders, rooms.library).register(v1)

@@ -99,13 +99,6 @@ SLOTS = Doc(
     right="printers.read",
     paged=True,
 )
-LOAD_SLOT = Doc(
-    summary="Say what is loaded in a slot",
-    answer=answers.SlotAnswer,
-    right="printers.control",
-    body=bodies.SlotBody,
-    dry_run=True,
-)
 
 
 def _told(summary: str, right: str, *problems: str, description: str = "") -> Doc:

@@ -13,7 +13,6 @@ from api.printers.bodies import (
     PrinterCreateBody,
     PrinterUpdateBody,
     ReorderBody,
-    SlotBody,
 )
 from api.printers.listing import JobRoom, Listing, TelemetryRoom, Which
 from api.printers.service import Printer, Printers
@@ -45,7 +44,6 @@ class PrinterRoutes:
         v1.add("GET", f"{one}/live-status", self.live_status, docs.LIVE)
         v1.add("GET", f"{one}/telemetry", self.samples, docs.SAMPLES)
         v1.add("GET", f"{one}/slots", self.slots, docs.SLOTS)
-        v1.add("PATCH", f"{one}/slots/<int:slot_number>", self.load_slot, docs.LOAD_SLOT)
 
     # Reading.
 
@@ -126,13 +124,6 @@ class PrinterRoutes:
     async def slots(self, printer_id: int) -> Response:
         """What is loaded."""
         return page_of(slot_fields(await self._readable(printer_id)), is_whole=True)
-
-    async def load_slot(self, printer_id: int, slot_number: int) -> Response:
-        """Something else is loaded."""
-        body = await json_body(SlotBody)
-        upkeep = self._printers.upkeep
-        row = await upkeep.load_slot(caller(), printer_id, slot_number, body.values())
-        return json_answer(slot_fields(row)[slot_number - 1])
 
     async def _fresh(self, printer_id: int) -> bytes:
         return await self._listing.one(await self._printers.get(caller(), printer_id))

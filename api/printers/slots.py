@@ -69,3 +69,15 @@ def spools_in(row: Printer) -> dict[int, int]:
         for slot in shown
         if slot["assigned_spool_id"] is not None
     }
+
+
+def unconfirmed(row: Printer, number: int, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What follows when people say *values* of slot *number*: something else than the spool in it
+    is loaded, so somebody has to look. Empty when nothing follows.
+    """
+    said = next((slot for slot in row.slots if slot["slot_number"] == number), None)
+    if said is None or said.get("assigned_spool_id") is None:
+        return {}
+    kind = ("filament_type", "color", "color_hex")
+    other = any(name in values and values[name] != said.get(name) for name in kind)
+    return {"spool_confirmed": False} if other else {}

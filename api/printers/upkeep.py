@@ -15,7 +15,7 @@ from api.printers import forms
 from api.printers.checks import check_quiet
 from api.printers.drafts import event, tell
 from api.printers.models import Printer
-from api.printers.slots import with_slot
+from api.printers.slots import unconfirmed, with_slot
 
 MAX_TAGS = 50
 
@@ -127,6 +127,8 @@ class Upkeep:
         by.require("printers.control")
         await self._rows.get(by, printer_id)
         async with self._ledger.change() as change:
+            before = await self._rows.locked(change, printer_id)
+            values = {**unconfirmed(before, number, values), **values}
             row = await self.fill_slot(change, by, printer_id, number, values)
             change.note(by, "slot.loaded", ("printer", row.id), slot_number=number, **values)
         return row

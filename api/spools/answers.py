@@ -5,8 +5,9 @@ from typing import Literal
 from pydantic import Field
 
 from api.describe import Answer, Instant
+from api.printers.answers import SlotAnswer
 from api.printers.next_actions import NextAction
-from api.spools.forms import SpoolStatus
+from api.spools.forms import Attention, SpoolStatus
 
 
 class FilamentAnswer(Answer):
@@ -135,6 +136,23 @@ class SpoolWeighed(Answer):
     old_weight_g: float
     new_weight_g: float
     percent_remaining: float
+
+
+class SlotConfirmed(Answer):
+    """What is said of a slot is so."""
+
+    success: Literal[True]
+    message: str
+    printer_id: int
+    slot_number: int
+    spool_id: int | None
+    next_actions: list[NextAction]
+
+
+class SlotNoticed(SlotAnswer):
+    """A slot that somebody should look at."""
+
+    reasons: list[Attention] = Field(description="The most urgent first")
 
 
 class SlotAssigned(Answer):

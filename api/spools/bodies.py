@@ -6,6 +6,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from api.http import Body, RowId
 from api.jobs.bodies import Moment
+from api.printers.bodies import SlotBody
 from api.spools.forms import NewFilament, NewSpool, SpoolStatus, Use, filament_id_of
 
 MAX_G = 100_000.0
@@ -115,6 +116,14 @@ class SpoolUseBody(Body):
         """The same for the service."""
         grams = self.grams if self.grams is not None else self.weight_used_g
         return Use(grams=grams or 0.0, job_id=self.job_id, notes=self.notes)
+
+
+class SlotUpdateBody(SlotBody):
+    """``PATCH /printers/{id}/slots/{slot_number}``: only what is there is changed."""
+
+    assigned_spool_id: RowId | None = Field(
+        None, description="Hangs this spool into the slot; null takes out what hangs there"
+    )
 
 
 class SpoolWeighBody(Body):

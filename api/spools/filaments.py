@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from api.clock import Clock
@@ -29,7 +30,7 @@ class Filaments:
         if brand is not None:
             rows = rows.filter(brand__iexact=brand)
         if material is not None:
-            rows = rows.filter(material__iexact=material)
+            rows = of_material(rows, material)
         page = rows.order_by("brand", "name", "id").offset(skip).limit(limit)
         return await page, await rows.count()
 
@@ -92,6 +93,12 @@ class Filaments:
         if row is None:
             raise NotFound(f"There is no filament {filament_id}.", code="filament_not_found")
         return row
+
+
+def of_material(rows: QuerySet[Filament], material: str) -> QuerySet[Filament]:
+    """Those of *rows* that are of *material*, in any case, ``_`` and ``-`` alike."""
+    spellings = {material, material.replace("_", "-"), material.replace("-", "_")}
+    return rows.filter(Q(*(Q(material__iexact=each) for each in spellings), join_type="OR"))
 
 
 def _theirs(by: Principal) -> QuerySet[Filament]:

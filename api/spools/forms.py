@@ -19,6 +19,15 @@ class SpoolStatus(StrEnum):
     ARCHIVED = "archived"
 
 
+class Attention(StrEnum):
+    """Why somebody should look at a slot."""
+
+    UNCONFIRMED = "unconfirmed"  # something else was said to be loaded than the spool in it
+    SPOOL_GONE = "spool_gone"  # its spool is archived, or hangs somewhere else
+    EMPTY = "empty"
+    LOW = "low"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewFilament:
     """A filament to be made. *cost_per_gram* in the farm's currency."""

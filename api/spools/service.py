@@ -23,7 +23,7 @@ from api.principal import Principal
 from api.printers.service import Printer, Printers
 from api.printers.slots import spools_in
 from api.spools.consumption import grams_by_slot, spools_for
-from api.spools.filaments import Filaments
+from api.spools.filaments import Filaments, of_material
 from api.spools.forms import EMPTY_BELOW_G, NewSpool, SpoolFilter, SpoolStatus, Use
 from api.spools.models import Filament, Spool, SpoolUse
 
@@ -162,7 +162,7 @@ class Spools:
                 slot,
                 None,
             )
-            values = _shown_in_slot(row, filament)
+            values = shown_in_slot(row, filament)
             printer = await self._printers.upkeep.fill_slot(change, by, printer_id, slot, values)
             await self._save(change, row, row.remaining_weight_g)
             _tell(change, by, row, "slot.assigned", printer_id=printer_id, slot_number=slot)
@@ -335,7 +335,7 @@ def _chosen(rows: QuerySet[Spool], which: SpoolFilter) -> QuerySet[Spool]:
     if which.printer_id is not None:
         rows = rows.filter(location_printer_id=which.printer_id)
     if which.material is not None:
-        kinds = Filament.filter(material__iexact=which.material)
+        kinds = of_material(Filament.all(), which.material)
         rows = rows.filter(filament_id__in=Subquery(kinds.values("id")))
     if which.available:
         rows = rows.filter(location_printer_id=None, status=SpoolStatus.ACTIVE)
@@ -355,7 +355,8 @@ def _running_out(row: Spool, before_g: float) -> str | None:
     return None
 
 
-def _shown_in_slot(row: Spool, filament: Filament) -> dict[str, Any]:
+def shown_in_slot(row: Spool, filament: Filament) -> dict[str, Any]:
+    """What a slot says of itself with this spool in it."""
     return {
         "assigned_spool_id": row.id,
         "remaining": row.remaining_weight_g,

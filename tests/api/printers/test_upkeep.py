@@ -55,29 +55,6 @@ async def test_bulk_update_is_for_admins_and_all_or_nothing(app: FarmApp, farm: 
     await app.ask("POST", "/printers/bulk-update", tagged, 403)
 
 
-async def test_slots_hold_what_people_said(app: FarmApp, farm: Farm) -> None:
-    """slot_count slots from 1, unique ids; loading one shows in the printer and its colours.
-
-    A printer leaves out what nobody has said of a slot.
-    """
-    body = {"name": "A", "slot_count": 2, "initial_slots": [{"slot_number": 2, "color": "red"}]}
-    row = await app.ask("POST", "/printers", body, 201)
-    other = await app.ask("POST", "/printers", {"name": "B"}, 201)
-    slots = await app.ask("GET", f"/printers/{row['id']}/slots")
-    assert [(each["slot_number"], each["color"]) for each in slots] == [(1, None), (2, "red")]
-    assert len({each["id"] for each in row["filament_slots"] + other["filament_slots"]}) == 6
-    path = f"/printers/{row['id']}/slots"
-    loaded = await app.ask("PATCH", f"{path}/1", {"filament_type": "PETG", "color_hex": "#00FF00"})
-    assert (loaded["filament_type"], loaded["loaded_at"]) == ("PETG", "2026-01-01T12:00:00.000Z")
-    shown = await app.ask("GET", f"/printers/{row['id']}")
-    said = {name: value for name, value in loaded.items() if value is not None}
-    assert (shown["loaded_colors"], shown["filament_slots"][0]) == (["#00FF00"], said)
-    await app.ask("PATCH", f"{path}/3", {"color": "blue"}, 404)
-    await app.ask("PATCH", f"{path}/1", {"filament_type": "CHEESE"}, 422)
-    twice = {**body, "name": "C", "initial_slots": [{"slot_number": 1}, {"slot_number": 1}]}
-    await app.ask("POST", "/printers", twice, 422)
-
-
 async def test_fields_that_decide_nothing_are_kept(app: FarmApp, farm: Farm) -> None:
     """What the contract's clients set comes back; what a printer reports cannot be set (S27)."""
     body = {"name": "A", "api_host": "10.0.0.9", "nozzle_type": "brass", "nozzle_diameter": 0.6}
