@@ -34,6 +34,7 @@ from tortoise.transactions import in_transaction
 
 from api.config import Settings, load
 from api.folders import make_writable
+from api.logs import hush
 
 MODELS = [
     "api.accounts.models",
@@ -253,6 +254,7 @@ class Transaction:
 
 async def open_database(settings: Settings, pool: Pool | None = None) -> TortoiseContext:
     """The opened context. Raises `DatabaseUnusable`."""
+    hush()  # statements are logged with their values
     check_writable(settings)
     pool = pool or Pool(
         min_size=settings.database_pool_min,

@@ -90,6 +90,20 @@ def identified(scope: Any, send: Send) -> Send:
     return telling
 
 
+#: Libraries that say at level debug what they are handed: rows, requests, mails, frames.
+_TELLTALES = (
+    *("aiosqlite", "asyncpg", "tortoise"),
+    *("botocore", "boto3", "s3transfer", "urllib3", "httpcore"),
+    *("mail.log", "aiosmtplib", "redis", "websockets"),
+)
+
+
+def hush() -> None:
+    """Whatever level somebody asks for: no library logs the values that pass through it."""
+    for name in _TELLTALES:
+        logging.getLogger(name).setLevel(logging.INFO)
+
+
 def log_json(stream: IO[str] | None = None) -> None:
     """Send every log of this process to *stream* (stderr) as JSON lines, from level info on."""
     handler = logging.StreamHandler(stream or sys.stderr)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from api.logs import JsonLines, blanked, log_json
+from api.logs import JsonLines, blanked, hush, log_json
 
 
 def test_a_record_is_one_line_of_json() -> None:
@@ -43,6 +43,14 @@ def test_a_record_is_one_line_of_json() -> None:
 def test_what_looks_like_a_secret_is_blanked_out(text: str) -> None:
     """Tokens, keys, signatures and passwords in URLs never reach a log."""
     assert "secret" not in blanked(text).replace("[secret]", "")
+
+
+def test_libraries_do_not_log_what_they_are_handed() -> None:
+    """S44: statements with their values, requests with their headers: at no level of the root."""
+    hush()
+    for name in ("tortoise.db_client", "aiosqlite", "botocore.auth", "websockets.client"):
+        assert not logging.getLogger(name).isEnabledFor(logging.DEBUG), name
+        assert logging.getLogger(name).isEnabledFor(logging.WARNING), name
 
 
 def test_all_logs_of_the_process_take_this_form() -> None:
