@@ -299,6 +299,7 @@ class Application:
                 rooms.analyst.run(),
                 rooms.accounts.post.run(self.bus),
                 rooms.sockets.run(),
+                rooms.maintenance.overdue.run(),
                 rooms.bridges.replicas.run(),
                 sweep_hourly(brooms(rooms.storage, self.clock)),
                 *([Repair(self.bus, self.clock).run()] if isinstance(self.bus, SharedBus) else []),

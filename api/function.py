@@ -149,6 +149,7 @@ class Process:
         if clock.now().minute % PRUNE_MINUTES == 0:
             steps["forget old events"] = rooms.feed.prune
         if clock.now().minute == SWEEP_MINUTE:
+            steps["look for overdue maintenance"] = rooms.maintenance.overdue.step
             steps["sweep the storage"] = lambda: sweep(brooms(rooms.storage, clock))
         return steps
 

@@ -27,6 +27,20 @@ class MaintenanceTask(Model):
         table = "maintenance_task"
 
 
+class MaintenanceNotice(Model):
+    """That people were told that a task is overdue on a printer; a newer log makes it stale."""
+
+    id = fields.IntField(primary_key=True)
+    organization_id = fields.IntField(db_index=True)
+    task_id = fields.IntField()
+    printer_id = fields.IntField()
+    told_at = fields.DatetimeField()
+
+    class Meta:
+        table = "maintenance_notice"
+        unique_together = (("task_id", "printer_id"),)
+
+
 class MaintenanceLog(Model):
     """A task that was done on a printer that had printed *print_hours_at_service* by then."""
 

@@ -1,15 +1,12 @@
 """Maintenance of printers: tasks, when they are due, and what was done (v1 contract, 2.8).
 
-Whether a task is due is computed from what its printers have printed and from its logs, at every
-look. When a print makes one overdue, that is an event, and so an alert.
+Whether a task is due is computed from what its printers have printed, from the days that have
+passed and from its logs, at every look. That one is overdue is told by `api.maintenance.overdue`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-from tortoise.functions import Max
-from tortoise.queryset import QuerySet
 
 from api.clock import Clock
 from api.errors import Invalid, NotFound
@@ -18,13 +15,13 @@ from api.events.service import Change, Happened, Ledger
 from api.maintenance.defaults import DEFAULT_TASKS
 from api.maintenance.due import Due, DueStatus, applies, due_of, print_hours
 from api.maintenance.models import MaintenanceLog, MaintenanceTask
+from api.maintenance.overdue import Overdue, last_logs, open_tasks
 from api.principal import Principal
 from api.printers.service import Printer, Printers
 
 __all__ = ["Due", "Maintenance", "MaintenanceLog", "MaintenanceTask", "NewLog"]
 
 MAX_TASKS = 500
-_DONE = ("job.completed", "job.printed_one")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,14 +46,14 @@ class Maintenance:
         self._printers = printers
         self._ledger = ledger
         self._clock = clock
-        ledger.follow(self.follow)
+        self.overdue = Overdue(printers, ledger, clock)
 
     # Reading.
 
     async def tasks(self, by: Principal, *, overdue: bool) -> Sequence[MaintenanceTask]:
         """The tasks by number; only those that are overdue somewhere."""
         by.require("maintenance.read")
-        tasks: list[MaintenanceTask] = await _tasks(by.organization_id).order_by("id")
+        tasks: list[MaintenanceTask] = await open_tasks(by.organization_id).order_by("id")
         if not overdue:
             return tasks
         late = {one.task.id for one in await self._dues(by, tasks) if _is_late(one)}
@@ -65,7 +62,7 @@ class Maintenance:
     async def status(self, by: Principal) -> Sequence[tuple[Printer, Sequence[Due]]]:
         """Every active printer with its tasks, the nearest first."""
         by.require("maintenance.read")
-        dues = await self._dues(by, await _tasks(by.organization_id).order_by("id"))
+        dues = await self._dues(by, await open_tasks(by.organization_id).order_by("id"))
         found: dict[int, list[Due]] = {}
         for one in sorted(dues, key=lambda due: -due.percent):
             found.setdefault(one.printer.id, []).append(one)
@@ -73,7 +70,7 @@ class Maintenance:
         return [(row, found.get(row.id, [])) for row in rows]
 
     async def _dues(self, by: Principal, tasks: Sequence[MaintenanceTask]) -> list[Due]:
-        last = await self._last_logs(by.organization_id)
+        last = await last_logs(by.organization_id)
         now = self._clock.now()
         printers = [row for row in await self._printers.list(by) if row.is_active]
         return [
@@ -83,15 +80,6 @@ class Maintenance:
             for printer in printers
             if applies(task, printer)
         ]
-
-    @staticmethod
-    async def _last_logs(organization_id: int) -> dict[tuple[int, int], MaintenanceLog]:
-        """The newest log of each task on each printer."""
-        rows = MaintenanceLog.filter(organization_id=organization_id, task_id__not_isnull=True)
-        newest = rows.annotate(newest=Max("id")).group_by("task_id", "printer_id")
-        ids = [row["newest"] for row in await newest.values("newest")]
-        found = await MaintenanceLog.filter(id__in=ids) if ids else []
-        return {(row.task_id or 0, row.printer_id): row for row in found}
 
     async def logs(
         self, by: Principal, printer_id: int | None, skip: int, limit: int
@@ -118,7 +106,7 @@ class Maintenance:
         by.require("maintenance.admin")
         async with self._ledger.change() as change:
             await self._check_room(by, len(DEFAULT_TASKS))
-            known = {row.name for row in await _tasks(by.organization_id)}
+            known = {row.name for row in await open_tasks(by.organization_id)}
             missing = [task for task in DEFAULT_TASKS if task["name"] not in known]
             for task in missing:
                 await self._new_task(change, by, task)
@@ -156,12 +144,12 @@ class Maintenance:
 
     @staticmethod
     async def _check_room(by: Principal, more: int) -> None:
-        if await _tasks(by.organization_id).count() + more > MAX_TASKS:
+        if await open_tasks(by.organization_id).count() + more > MAX_TASKS:
             raise Invalid(f"There are at most {MAX_TASKS} maintenance tasks.")
 
     @staticmethod
     async def _task(by: Principal, task_id: int) -> MaintenanceTask:
-        row = await _tasks(by.organization_id).filter(id=task_id).first()
+        row = await open_tasks(by.organization_id).filter(id=task_id).first()
         if row is None:
             raise NotFound(
                 f"There is no maintenance task {task_id}.",
@@ -244,38 +232,6 @@ class Maintenance:
             await row.delete()
             entity = ("maintenance_log", log_id)
             change.note(by, "maintenance.log_deleted", entity, task_name=row.task_name)
-
-    # Prints make tasks overdue.
-
-    async def follow(self, change: Change, happened: Sequence[Happened]) -> None:
-        """Say which tasks a print that is done has made overdue on its printer."""
-        for event in happened:
-            hours = (event.data.get("duration_s") or 0.0) / 3600
-            if event.kind in _DONE and event.printer_id is not None and hours > 0:
-                await self._after_print(change, event.organization_id, event.printer_id, hours)
-
-    async def _after_print(
-        self, change: Change, organization_id: int, printer_id: int, hours: float
-    ) -> None:
-        tasks = await _tasks(organization_id).filter(
-            is_active=True, interval_print_hours__not_isnull=True
-        )
-        if not tasks:
-            return
-        printer = await self._printers.locked(change, printer_id)
-        last = await self._last_logs(organization_id)
-        for task in tasks:
-            one = due_of(task, printer, last.get((task.id, printer_id)), self._clock.now())
-            limit = task.interval_print_hours or 0.0
-            if applies(task, printer) and one.hours_since - hours < limit <= one.hours_since:
-                facts = {"task_id": task.id, "task_name": task.name, "printer_name": printer.name}
-                change.record(
-                    Happened(organization_id, "maintenance.overdue", printer_id, data=facts)
-                )
-
-
-def _tasks(organization_id: int) -> QuerySet[MaintenanceTask]:
-    return MaintenanceTask.filter(organization_id=organization_id, deleted_at=None)
 
 
 def _is_late(one: Due) -> bool:

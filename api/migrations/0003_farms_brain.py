@@ -65,6 +65,18 @@ class Migration(migrations.Migration):
             bases=['Model'],
         ),
         ops.CreateModel(
+            name='MaintenanceNotice',
+            fields=[
+                ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('organization_id', fields.IntField(db_index=True)),
+                ('task_id', fields.IntField()),
+                ('printer_id', fields.IntField()),
+                ('told_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'maintenance_notice', 'app': 'farm', 'unique_together': (('task_id', 'printer_id'),), 'pk_attr': 'id', 'table_description': 'That people were told that a task is overdue on a printer; a newer log makes it stale.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
             name='Quota',
             fields=[
                 ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),

@@ -6,6 +6,7 @@ import pytest
 
 from api.bus.local import LocalBus
 from api.errors import Invalid, NotFound
+from api.events.models import Event
 from api.events.service import Ledger
 from api.maintenance.service import Maintenance, MaintenanceTask, NewLog
 from api.principal import Principal
@@ -117,3 +118,33 @@ async def test_the_usual_tasks_come_once(maintenance: Maintenance, admin: Princi
     """(made, there already)."""
     assert await maintenance.add_defaults(admin) == (11, 0)
     assert await maintenance.add_defaults(admin) == (0, 11)
+
+
+async def test_days_make_a_task_overdue_and_that_is_told_once(
+    farm: Farm, maintenance: Maintenance, admin: Principal
+) -> None:
+    """Without any print: once when its days have passed, again only after it was done and is late.
+
+    A printer that is not for it, and one that is disabled, is not told of.
+    """
+    printer = await farm.printer("One", "virtual:one")
+    idle = await farm.printer("Two", "virtual:two")
+    await farm.printers.update(admin, idle.id, {"is_active": False})
+    row = await task(maintenance, admin, interval_days=30)
+    await task(maintenance, admin, interval_days=1, printer_model_filter="Voron")
+    farm.clock.advance(29 * 86400)
+    assert await maintenance.overdue.step() == 0
+    farm.clock.advance(86400)
+    assert await maintenance.overdue.step() == 1
+    await printed(farm, printer, 1)
+    assert await maintenance.overdue.step() == 0
+    [told] = await Event.filter(kind="maintenance.overdue")
+    assert (told.printer_id, told.data["task_id"], told.data["printer_name"]) == (
+        *(printer.id, row.id),
+        "One",
+    )
+    await maintenance.log(admin, NewLog(task_id=row.id))
+    assert await maintenance.overdue.step() == 0
+    farm.clock.advance(31 * 86400)
+    assert await maintenance.overdue.step() == 1
+    assert await Event.filter(kind="maintenance.overdue").count() == 2
