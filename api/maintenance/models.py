@@ -28,7 +28,7 @@ class MaintenanceTask(Model):
 
 
 class MaintenanceNotice(Model):
-    """That people were told that a task is overdue on a printer; a newer log makes it stale."""
+    """That people were told that a task is overdue on a printer, a newer log makes it stale."""
 
     id = fields.IntField(primary_key=True)
     organization_id = fields.IntField(db_index=True)

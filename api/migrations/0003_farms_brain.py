@@ -73,7 +73,7 @@ class Migration(migrations.Migration):
                 ('printer_id', fields.IntField()),
                 ('told_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'maintenance_notice', 'app': 'farm', 'unique_together': (('task_id', 'printer_id'),), 'pk_attr': 'id', 'table_description': 'That people were told that a task is overdue on a printer; a newer log makes it stale.'},
+            options={'table': 'maintenance_notice', 'app': 'farm', 'unique_together': (('task_id', 'printer_id'),), 'pk_attr': 'id', 'table_description': 'That people were told that a task is overdue on a printer, a newer log makes it stale.'},
             bases=['Model'],
         ),
         ops.CreateModel(
