@@ -9,8 +9,10 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain, compress
-from typing import Any
+from operator import sub
+from typing import Any, cast
 
+from api.files.analysis.moves import WORDS, Columns, Shape, bare_lines, columns, shapes_of
 from api.files.analysis.pace import Pace, speed_mm_s
 
 MAX_CARRY_BYTES = 4096  # of a line that has no end yet; no firmware takes a longer one
@@ -19,20 +21,13 @@ MAX_TOOLS = 32
 _ARC_MM = 1.0  # of an arc, one straight piece
 
 _NUMBER = rb"([-+.\d]{1,15})"
-#: A move in the order in which slicers write it, or a line that is looked at word by word.
-_LINE = re.compile(
-    rb"^(?:G[01](?: F" + _NUMBER + rb")?(?: X" + _NUMBER + rb")?(?: Y" + _NUMBER + rb")?"
-    rb"(?: Z" + _NUMBER + rb")?(?: E" + _NUMBER + rb")?(?: F" + _NUMBER + rb")?"
-    rb"[ \t\r]*(?:;.*)?$"
-    rb"|[ \t]*(?:[Nn]\d+[ \t]*)?([GgMm]0*(?:[0-3]|28|82|83|9[0-2]|204)(?![\d.])|[Tt]\d{1,3})"
-    rb"([^\n;*]*))",
-    re.MULTILINE,
+#: A line that is looked at word by word: what no plain move is and yet counts.
+_OTHER = re.compile(
+    rb"[ \t]*(?:[Nn]\d+[ \t]*)?([GgMm]0*(?:[0-3]|28|82|83|9[0-2]|204)(?![\d.])|[Tt]\d{1,3})"
+    rb"([^*]*)"
 )
+_NAMES = tuple(WORDS[at : at + 1] for at in range(len(WORDS)))
 _WORD = re.compile(rb"([A-Z])[ \t]*" + _NUMBER)
-
-Row = tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes]
-Columns = Sequence[Sequence[bytes]]
-_MOVE_CODES = frozenset({b"G0", b"G1", b"G2", b"G3"})
 
 
 class Extent:
@@ -70,7 +65,7 @@ class Motion:
         self._carry = b""
         self._at = [0.0, 0.0, 0.0]
         self._e = 0.0
-        self._speed = speed_mm_s(0.0)
+        self._feed_mm_min = 0.0
         self._is_relative = self._is_e_relative = False
         self._tool = 0
         self._extruded: dict[int, float] = {}
@@ -101,34 +96,51 @@ class Motion:
         return found
 
     def _look(self, batch: bytes) -> None:
-        rows: list[Row] = _LINE.findall(batch)
+        """Plain moves in runs, everything else line by line between them."""
+        lines = bare_lines(batch)
+        shapes = shapes_of(lines)
+        run: list[bytes] = []
+        shaped: list[Shape] = []
         start = 0
-        for at in [number for number, row in enumerate(rows) if row[6]]:
-            self._run(rows[start:at])
-            self._do(rows[at][6].upper(), rows[at][7])
+        for at in [number for number, shape in enumerate(shapes) if shape is None]:
+            run += lines[start:at]
+            shaped += cast(list[Shape], shapes[start:at])
             start = at + 1
-        self._run(rows[start:])
+            other = _OTHER.match(lines[at])
+            if other is not None:
+                self._run(run, shaped)
+                self._do(other[1].upper(), other[2])
+                run, shaped = [], []
+        self._run(run + lines[start:], shaped + cast(list[Shape], shapes[start:]))
 
     # Moves.
 
-    def _run(self, rows: Sequence[Row]) -> None:
-        """Moves in one mode, in slicers' order of words."""
-        if not rows:
+    def _run(self, lines: list[bytes], shapes: list[Shape]) -> None:
+        """Plain moves in one mode."""
+        if not lines:
             return
-        first, xs, ys, zs, es, last, _, _ = zip(*rows, strict=True)
         try:
-            self._columns((xs, ys, zs), es, [a or b for a, b in zip(first, last, strict=True)])
-        except ValueError:  # a number with two points or signs: without the lines that have one
-            self._run([row for row in rows if all(map(_is_number, row[:6]))])
+            found = columns(lines, shapes, self._before(), self._relative())
+        except ValueError:  # some word has no number that is one: each line by itself
+            for other in filter(None, map(_OTHER.match, lines)):
+                self._do(other[1], other[2])
+        else:
+            self._columns(found)
 
-    def _columns(self, axes: Columns, es: Sequence[bytes], feeds: Sequence[bytes]) -> None:
-        """Numbers of each word, line by line; empty where a line has none."""
+    def _before(self) -> list[float]:
+        """What each word said last."""
+        return [*self._at, self._e, self._feed_mm_min]
+
+    def _relative(self) -> list[bool]:
+        """Whether each word says by how much, not where to."""
+        return [*[self._is_relative] * 3, self._is_e_relative, False]
+
+    def _columns(self, found: Columns) -> None:
+        *axes, es, feeds = found.values
+        places = [self._places(axis, axes[axis]) for axis in range(3)]
         extruded = self._extrusions(es)
-        places = [self._places(self._at[axis], axes[axis]) for axis in range(3)]
         self.moves += len(es)
-        is_printing = [
-            e > 0.0 and (x or y) for e, x, y in zip(extruded, axes[0], axes[1], strict=True)
-        ]
+        is_printing = [e > 0.0 and to for e, to in zip(extruded, found.sideways, strict=True)]
         for axis, values in enumerate(places):
             before = chain((self._at[axis],), values)
             self.travelled.add(axis, values)
@@ -137,25 +149,20 @@ class Motion:
         if len(self._heights) < MAX_HEIGHTS:
             self._heights.update(compress(places[2], is_printing))
         if self._pace is not None:
-            v = self._speed
-            speeds = [v := speed_mm_s(float(text)) if text else v for text in feeds]
-            self._speed = v
-            self._pace.add(self._at, places, extruded, speeds)
+            speeds = {feed: speed_mm_s(feed) for feed in set(feeds)}
+            self._pace.add(self._at, places, extruded, list(map(speeds.__getitem__, feeds)))
+        self._feed_mm_min = feeds[-1]
         self._at = [values[-1] for values in places]
 
-    def _places(self, at: float, texts: Sequence[bytes]) -> list[float]:
-        if self._is_relative:
-            return list(accumulate((float(text or 0) for text in texts), initial=at))[1:]
-        return [at := float(text) if text else at for text in texts]
+    def _places(self, axis: int, values: list[float]) -> list[float]:
+        return list(accumulate(values, initial=self._at[axis]))[1:] if self._is_relative else values
 
-    def _extrusions(self, texts: Sequence[bytes]) -> list[float]:
+    def _extrusions(self, values: list[float]) -> list[float]:
         """How much each move extrudes; the sum of the tool goes on."""
-        e = self._e
-        if self._is_e_relative:
-            lengths = [float(text or 0) for text in texts]
-        else:
-            lengths = [-e + (e := float(text)) if text else 0.0 for text in texts]
-        self._e = e
+        lengths = values
+        if not self._is_e_relative:
+            lengths = list(map(sub, values, chain((self._e,), values)))
+            self._e = values[-1]
         before = self._extruded.get(self._tool, 0.0)
         sums = list(accumulate(lengths, initial=before))
         self._extruded[self._tool] = sums[-1]
@@ -201,8 +208,12 @@ class Motion:
             self._at[axis] = float(words.get(name, self._at[axis]))
 
     def _one(self, words: dict[bytes, bytes]) -> None:
-        axes = [[words.get(name, b"")] for name in (b"X", b"Y", b"Z")]
-        self._columns(axes, [words.get(b"E", b"")], [words.get(b"F", b"")])
+        unsaid = zip(self._before(), self._relative(), strict=True)
+        values = [
+            [float(words[name]) if name in words else 0.0 if is_relative else before]
+            for name, (before, is_relative) in zip(_NAMES, unsaid, strict=True)
+        ]
+        self._columns(Columns(values, [b"X" in words or b"Y" in words]))
 
     def _arc(self, words: dict[bytes, bytes], *, is_clockwise: bool) -> None:
         """An arc around `I` and `J`, as straight pieces; without them only its end is known."""

@@ -99,6 +99,32 @@ def test_it_does_not_matter_how_the_bytes_come(name: str) -> None:
     assert told(data, 1013) == told(data)
 
 
+@pytest.mark.parametrize("name", ["cube_small", "ps_gui_cube_thumbs", "twocolor_mmu"])
+def test_moves_in_columns_are_the_moves_of_each_line(name: str) -> None:
+    """Files tell the same when every move is written so that it is looked at word by word."""
+    data = (DATA / f"{name}.gcode").read_bytes()
+    slow = data.replace(b"\nG1 ", b"\ng1 ").replace(b"\nG0 ", b"\ng0 ")
+    assert slow != data
+    assert told(slow, timed=True) == told(data, timed=True)
+
+
+_PLACES = st.floats(-300, 300).map(lambda value: f"{value:.3f}")
+_NUMBERS = _PLACES | st.integers(0, 9000).map(str) | st.sampled_from(["", ".5", "-.25", "+7", "1."])
+_WORDS = st.tuples(st.sampled_from("XYZEF"), _NUMBERS).map("".join)
+_MOVES = st.tuples(st.sampled_from(["G0", "G1"]), st.lists(_WORDS, max_size=5)).map(
+    lambda move: " ".join((move[0], *move[1]))
+)
+_LINES = _MOVES | st.sampled_from(["G90", "G91", "M82", "M83", "G92 E0", "G28 X", "T1", "M106 S9"])
+
+
+@settings(max_examples=100)
+@given(st.lists(_LINES, max_size=40))
+def test_plain_moves_mean_what_other_writings_mean(lines: list[str]) -> None:
+    """Runs of lines at once and word by word: places, lengths, feeds, in every mode."""
+    plain = "".join(f"{line}\n" for line in lines)
+    assert told(plain, timed=True) == told(plain.replace("G", "g"), timed=True)
+
+
 def test_the_time_of_a_slicers_file_is_close_to_what_it_says() -> None:
     """The slicer says 5m 52s; a simulation is only for files that say nothing."""
     found = told((DATA / "cube_small.gcode").read_bytes(), timed=True)
