@@ -29,6 +29,7 @@ from api.accounts.routes import AccountRoutes
 from api.accounts.service import FIRST_ORGANIZATION, Accounts
 from api.alerts.routes import AlertRoutes
 from api.alerts.service import Alerts
+from api.audit.denials import Denials
 from api.audit.routes import AuditRoutes
 from api.audit.service import Audit
 from api.bridges.routes import BridgeRoutes
@@ -229,6 +230,9 @@ class Application:
         idempotency = Idempotency(self.rooms.ledger, self.clock)
         self.v1.replay_with(IdempotentRequests(idempotency))
         self.octoprint = _register(self.quart, self.v1, self.rooms, settings, self.readiness)
+        denials = Denials(self.rooms.ledger, self.clock)
+        self.v1.tell_of_denials(denials)
+        self.octoprint.tell_of_denials(denials)
         metrics = MetricsRoutes(self.rooms.reports, self.rooms.telemetry, self.requests)
         metrics.register(self.v1)
         register_errors(self.quart, self.octoprint, self.readiness)

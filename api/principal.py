@@ -6,6 +6,7 @@ services check; routes only hand the principal over. Source: v1 contract, 1.3 an
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from api.errors import Forbidden
 
@@ -149,16 +150,17 @@ class Principal:
         return not self.scopes or bool(self.scopes & needed.scopes)
 
     def require(self, right: str) -> None:
-        """Raises `Forbidden`: `permission_denied` by role, `scope_denied` by scope."""
+        """Raises `Denied`: `permission_denied` by role, `scope_denied` by scope."""
         needed = RIGHTS[right]
         if _RANK[self.role] < _RANK[needed.role]:
-            raise Forbidden(f"This needs the role {needed.role}; you are {self.role}.")
+            raise Denied(self, f"This needs the role {needed.role}; you are {self.role}.")
         if needed.superadmin and not self.is_superadmin:
-            raise Forbidden("Superadmin access required")
+            raise Denied(self, "Superadmin access required")
         if needed.farm and self.printer_id is not None:
-            raise Forbidden("This key is bound to one printer; this reaches beyond it.")
+            raise Denied(self, "This key is bound to one printer; this reaches beyond it.")
         if self.scopes and not self.scopes & needed.scopes:
-            raise Forbidden(
+            raise Denied(
+                self,
                 "This token's scopes do not cover this call.",
                 code="scope_denied",
                 allowed_scopes=sorted(needed.scopes),
@@ -176,6 +178,16 @@ class Principal:
     def reaches(self, printer_id: int) -> bool:
         """False for a key that is bound to another printer."""
         return self.printer_id is None or self.printer_id == printer_id
+
+
+class Denied(Forbidden):
+    """*by* asked for something that they may not do, which the audit trail tells."""
+
+    def __init__(
+        self, by: Principal, detail: str, *, code: str | None = None, **extra: Any
+    ) -> None:
+        super().__init__(detail, code=code, **extra)
+        self.by = by
 
 
 #: Who acts when nobody asked: the queue, the clock. Never comes from a request.

@@ -20,7 +20,7 @@ from api.errors import Forbidden, NotAuthenticated, NotFound, Problem
 from api.events.service import asked_from
 from api.hosts import OwnHosts
 from api.http import MAX_ID, Unprocessable, check_query, json_answer, remote_address, truthy
-from api.principal import Principal
+from api.principal import Denied, Principal
 
 PREFIXES = ("/api/v1", "/api")
 SESSION_COOKIE = "session"
@@ -47,6 +47,13 @@ class Authenticator(Protocol):
 
     async def authenticate(self, secret: str) -> Principal:
         """The owner of *secret*. Raises `NotAuthenticated`."""
+
+
+class DenialsRoom(Protocol):
+    """Who writes refusals down."""
+
+    async def note(self, by: Principal, method: str, route: str, code: str) -> None:
+        """*by* was refused *method* on *route* with *code*."""
 
 
 class Replays(Protocol):
@@ -85,11 +92,16 @@ class V1:
         self._hosts = OwnHosts(public_url)
         self.authenticator = authenticator
         self._replays: Replays | None = None
+        self._denials: DenialsRoom | None = None
         self.declared: list[V1Route] = []
 
     def replay_with(self, replays: Replays) -> None:
         """From now on *replays* knows which requests have been answered already."""
         self._replays = replays
+
+    def tell_of_denials(self, denials: DenialsRoom) -> None:
+        """From now on *denials* hears of everybody who asks for what they may not do."""
+        self._denials = denials
 
     @property
     def routes(self) -> list[tuple[str, str, bool]]:
@@ -116,7 +128,12 @@ class V1:
 
     def _view(self, handler: Handler, doc: Doc, *, public: bool) -> Handler:
         async def view(**parameters: Any) -> Response:
-            return secured(await answered(**parameters))
+            answer = secured(await answered(**parameters))
+            denied: Denied | None = g.pop("denied", None)
+            if denied is not None and self._denials is not None:
+                rule = str(request.url_rule)
+                await self._denials.note(denied.by, request.method, rule, denied.code)
+            return answer
 
         async def answered(**parameters: Any) -> Response:
             asked_from.set(remote_address())
@@ -134,7 +151,7 @@ class V1:
                     return await work()
                 return await self._replays.once(caller(), work)
             except Problem as problem:
-                return problem_answer(problem)
+                return _refusal(problem)
             except Unprocessable as refused:
                 return unprocessable_answer(refused)
 
@@ -179,9 +196,16 @@ async def _carried_out(handler: Handler, doc: Doc, parameters: dict[str, Any]) -
             return await rehearsed(handler.__name__, work, doc, parameters)
         return await _handled(handler, parameters)
     except Problem as problem:
-        return problem_answer(problem)
+        return _refusal(problem)
     except Unprocessable as refused:
         return unprocessable_answer(refused)
+
+
+def _refusal(problem: Problem) -> Response:
+    """*problem* in v1's form; who was denied what is remembered until the request is over."""
+    if isinstance(problem, Denied):
+        g.denied = problem
+    return problem_answer(problem)
 
 
 def explicit_secret() -> str | None:

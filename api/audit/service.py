@@ -13,6 +13,8 @@ from api.principal import Principal
 __all__ = ["Audit", "AuditEntry", "Wanted"]
 
 MAX_OF_PERSON = 1000
+#: Entries of one export; who needs more exports by dates.
+MAX_EXPORTED = 100_000
 
 
 class Audit:
@@ -35,9 +37,15 @@ class Audit:
         wanted = Wanted(organization_id=house, user_id=user_id)
         return await trail.find(wanted, 0, MAX_OF_PERSON)
 
-    def walk(self, by: Principal, wanted: Wanted) -> AsyncIterator[list[AuditEntry]]:
-        """All entries, newest first, some at a time. Raises `Forbidden` at once."""
-        return trail.walk(_seen_by(by, wanted))
+    async def export(
+        self, by: Principal, wanted: Wanted
+    ) -> tuple[AsyncIterator[list[AuditEntry]], int]:
+        """The newest `MAX_EXPORTED` entries, some at a time, and how many there are.
+
+        Raises `Forbidden`.
+        """
+        seen = _seen_by(by, wanted)
+        return trail.walk(seen, MAX_EXPORTED), await trail.count(seen)
 
 
 def _seen_by(by: Principal, wanted: Wanted) -> Wanted:

@@ -12,6 +12,7 @@ from quart import Quart, Response, request
 from werkzeug.exceptions import HTTPException
 
 from api.accounts.service import Accounts
+from api.audit.denials import Denials
 from api.commands.machine import Machine
 from api.commands.service import Commands
 from api.config import Settings
@@ -58,6 +59,7 @@ from api.octoprint.upload import Upload
 from api.octoprint.visitor import Visit, Visitors, require
 from api.octoprint.wire import answer, plain, refuse
 from api.pools.service import Pools
+from api.principal import Denied
 from api.printers.service import Printers
 from api.telemetry.service import Telemetry
 
@@ -127,6 +129,7 @@ class OctoPrintFace:
 
     def __init__(self, rooms: Rooms, settings: Settings) -> None:
         self._push_routes = PushRoutes()
+        self._denials: Denials | None = None
         self._addresses = Addresses(rooms.printers, rooms.pools)
         self._visitors = Visitors(
             rooms.accounts, rooms.printers, self._addresses, settings.public_url
@@ -197,6 +200,10 @@ class OctoPrintFace:
         is_push = self._push_routes.has_sockets and self._requests.owns(path)
         return self._requests if is_push else None
 
+    def tell_of_denials(self, denials: Denials) -> None:
+        """From now on *denials* hears of everybody who asks for what they may not do."""
+        self._denials = denials
+
     def without_sockets(self) -> None:
         """Nothing is kept between requests here: push says that it is not there."""
         self._push_routes.has_sockets = False
@@ -240,6 +247,9 @@ class OctoPrintFace:
                     response = await route.handler(await self._visit(route, root), **parameters)
             except Problem as problem:
                 response = refusal_of(problem)
+                if isinstance(problem, Denied) and self._denials is not None:
+                    rule = str(request.url_rule)
+                    await self._denials.note(problem.by, request.method, rule, problem.code)
             if "Origin" in request.headers:
                 await self._cors.mark(response, root)
             return response

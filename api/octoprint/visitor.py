@@ -21,7 +21,7 @@ from api.octoprint import cookies
 from api.octoprint.addresses import SLUG_ROOT, Addresses
 from api.octoprint.place import Place, place_of
 from api.pools.service import Pool
-from api.principal import Principal
+from api.principal import Denied, Principal
 from api.printers.service import Printer, Printers
 
 NO_PERMISSION = (
@@ -187,4 +187,4 @@ def check_own_origin(place: Place) -> None:
 def require(by: Principal, right: str) -> None:
     """Raises `Forbidden` in OctoPrint's words."""
     if not by.may(right):
-        raise Forbidden(NO_PERMISSION)
+        raise Denied(by, NO_PERMISSION)

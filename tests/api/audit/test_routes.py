@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from quart.typing import TestClientProtocol as Client
 
+from api.audit import service
 from api.audit.routes import AuditRoutes
 from tests.api.audit.conftest import ACTS
 
@@ -60,6 +61,15 @@ async def test_it_is_read_in_pages(client: Client, skip: str) -> None:
         ("date_from=2026-01-02&date_to=2026-01-02", ["job.created"]),
         ("date_from=2026-01-02T12:00:00Z&date_to=2026-01-03T12:00:00Z", ["job.created"]),
         ("date_from=2026-01-04T13:00:00+01:00", ["printer.deleted"]),
+        ("search=CANCEL", ["job.cancelled"]),
+        ("search=PRINTER", ["printer.deleted", "printer.created"]),
+        ("search=%20admin%20&entity_type=job", ["job.cancelled", "job.created"]),
+        ("search=%25", []),
+        ("search=job_c", []),
+        ("search=\\", []),
+        ("search='%20OR%201=1%20--", []),
+        ("user_id=1&action=job.created", ["job.created"]),
+        ("user_id=987654", []),
         ("action=job.%25", []),
         ("action=' OR 1=1 --", []),
         ("entity_type=", list(reversed(ACTS))),
@@ -67,7 +77,7 @@ async def test_it_is_read_in_pages(client: Client, skip: str) -> None:
     ],
 )
 async def test_it_is_filtered(client: Client, query: str, found: list[str]) -> None:
-    """By kind, action and time; names are literal (safety S28)."""
+    """By kind, action, person, text and time; whatever is typed is literal (safety S28)."""
     assert actions(await read(client, query)) == found
 
 
@@ -79,6 +89,9 @@ async def test_it_is_filtered(client: Client, query: str, found: list[str]) -> N
             "date_to=2026-13-01",
             "date_to=9999-12-31T23:59:59-12:00",
             "org_id=x",
+            "user_id=-1",
+            "search=" + "x" * 101,
+            "search=%00",
         ),
         *("date_from=0001-01-01T00:00:00%2B23:59", "date_from=2026-01-01T99", "skip=-1"),
     ],
@@ -120,6 +133,15 @@ async def test_it_is_exported_without_formulas(client: Client) -> None:
         "/api/v1/export/audit-logs?entity_type=job", headers={"X-API-Key": "admin"}
     )
     assert len((await filtered.get_data(as_text=True)).splitlines()) == 3
+
+
+async def test_an_export_ends(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """S74: the newest so many, and how many there are."""
+    monkeypatch.setattr(service, "MAX_EXPORTED", 2)
+    answer = await client.get("/api/v1/export/audit-logs", headers={"X-API-Key": "admin"})
+    assert answer.headers["X-Total-Count"] == "4"
+    rows = list(csv.reader(io.StringIO(await answer.get_data(as_text=True))))
+    assert [row[2] for row in rows[1:]] == ["printer.deleted", "job.cancelled"]
 
 
 def test_nothing_alters_it() -> None:

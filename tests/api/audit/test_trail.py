@@ -16,8 +16,10 @@ async def test_all_entries_come_in_steps(ledger: Ledger, admin: Principal) -> No
     async with ledger.change() as change:
         for number in range(1203):
             change.note(admin, "thing.done", ("thing", number))
-    pages = [page async for page in trail.walk(Wanted())]
+    pages = [page async for page in trail.walk(Wanted(), 5000)]
     assert [len(page) for page in pages] == [500, 500, 203]
+    for most, lengths in ((1203, [500, 500, 203]), (1000, [500, 500]), (3, [3])):
+        assert [len(page) async for page in trail.walk(Wanted(), most)] == lengths
     found = [int(entry.entity_id) for page in pages for entry in page]
     assert found == list(reversed(range(1203)))
 
