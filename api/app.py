@@ -92,6 +92,7 @@ from api.readiness import Readiness
 from api.reports.routes import ReportRoutes
 from api.reports.service import Reports
 from api.scheduler.demands import Demands
+from api.scheduler.routes import SchedulerRoutes
 from api.scheduler.service import Scheduler
 from api.scheduler.sight import Sight
 from api.spec.routes import SpecRoutes
@@ -378,10 +379,13 @@ def _register(
     direct = DirectUploads(rooms.storage, rooms.files, settings)
     DirectUploadRoutes(direct, rooms.library).register(v1)
     EventRoutes(rooms.feed).register(v1)
-    queue = rooms.scheduler
-    near = (rooms.printers, rooms.pools, rooms.telemetry, rooms.library)
-    jobs = Shown(rooms.jobs, *near, queue=queue.explanations)
+    jobs = Shown(
+        rooms.jobs,
+        *(rooms.printers, rooms.pools, rooms.telemetry, rooms.library),
+        queue=rooms.scheduler.explanations,
+    )
     JobRoutes(rooms.jobs, jobs).register(v1)
+    SchedulerRoutes(rooms.scheduler).register(v1)
     PreflightRoutes(rooms.preflights).register(v1)
     _register_stores(v1, rooms)
     ApprovalRoutes(Approval(rooms.accounts)).register(v1)

@@ -103,6 +103,8 @@ RIGHTS: dict[str, Right] = {
     "jobs.read": _read("jobs", agents=True),
     "jobs.submit": _write("jobs", Role.VIEWER, agents=True),
     "jobs.write": _write("jobs", agents=True),
+    "scheduler.read": _farm(Role.VIEWER, "read", "read:jobs", "write:jobs"),
+    "scheduler.run": _farm(Role.OPERATOR, "write:jobs"),
     "spools.read": _farm(Role.VIEWER, "read", "read:spools", "write:spools", *_AGENTS),
     "spools.write": _farm(Role.OPERATOR, "write:spools"),
     "spools.use": _farm(Role.OPERATOR, "write:spools", "agent:write"),

@@ -37,6 +37,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "not_found": _kind(404),
     "printer_not_found": _kind(404),
     "pool_not_found": _kind(404),
+    "circuit_not_found": _kind(404),
     "job_not_found": _kind(404),
     "model_not_found": _kind(404),
     "file_not_found": _kind(404),

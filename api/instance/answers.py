@@ -54,11 +54,3 @@ class OidcAnswer(Answer):
 
     enabled: Literal[False]
     display_name: _Nothing
-
-
-class ConfigAnswer(Answer):
-    """Settings of the farm that every person may see."""
-
-    spoolman_url: Annotated[None, Field(description="No spool server is asked; spools are here")]
-    blackout_start: Annotated[None, Field(description="Jobs start at any hour")]
-    blackout_end: Annotated[None, Field(description="Jobs start at any hour")]

@@ -33,7 +33,6 @@ _LICENSE = {
     "installation_id": None,
 }
 _OIDC = {"enabled": False, "display_name": None}
-_CONFIG = {"spoolman_url": None, "blackout_start": None, "blackout_end": None}
 #: What never changes while the server runs: (path, summary, type, answer, right; None: for all).
 _FIXED: tuple[tuple[str, str, type, Mapping[str, Any], str | None], ...] = (
     ("/license", "What may be used: everything", answers.LicenseAnswer, _LICENSE, None),
@@ -46,7 +45,6 @@ _FIXED: tuple[tuple[str, str, type, Mapping[str, Any], str | None], ...] = (
         None,
     ),
     ("/settings/education-mode", "Off", answers.SwitchAnswer, {"enabled": False}, None),
-    ("/config", "Settings of the farm", answers.ConfigAnswer, _CONFIG, "printers.read"),
 )
 _BRANDING = Doc(summary="How the farm calls itself", answer=answers.BrandingAnswer)
 
@@ -59,7 +57,7 @@ class Names(Protocol):
 
 
 class InstanceRoutes:
-    """License, branding, sign-in, language, configuration."""
+    """License, branding, sign-in, language."""
 
     def __init__(self, names: Names, first_organization: int) -> None:
         self._names = names

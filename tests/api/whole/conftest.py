@@ -168,6 +168,9 @@ async def _own(whole: Whole, admin: Principal) -> None:
         bridge = await rooms.bridges.create(change, 1, "room", key)
     [session] = await accounts.list_sessions(admin)
     whole.ids.update(await _store(make, printer["id"], file["model_id"]))
+    circuit = await make("/scheduler/circuits", json={"name": "Socket", "max_w": 2000})
+    run = await make("/scheduler/run", json={})
+    whole.ids.update({"circuit_id": str(circuit["id"]), "run_id": str(run["run_id"])})
     async with rooms.ledger.change() as change:
         failed = Happened(1, "job.failed", printer["id"], job["id"], data={"item_name": "part"})
         change.record(failed)
