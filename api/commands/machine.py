@@ -3,16 +3,20 @@
 Everything is one command that a bridge answers; what is returned is what the printer reported.
 """
 
+import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from tortoise.exceptions import DBConnectionError, OperationalError
+
 from api.commands.control import SEND_WAIT_S, Control, check_outcome
 from api.commands.models import Command
-from api.commands.rules import check_targets
+from api.commands.rules import RIGHT_OF, check_targets
 from api.commands.service import Commands
-from api.errors import Conflict, Invalid
-from api.events.rehearsal import would
+from api.errors import Conflict, Invalid, Unavailable
+from api.events.rehearsal import is_rehearsed, would
 from api.principal import Principal
 from api.printers.checks import check_startable
 from api.printers.service import Printer, Printers
@@ -31,12 +35,17 @@ from schemas.printer import ACTIVE
 #: A card may be slow to find a file, and slower to list many.
 CARD_WAIT_S = 5.0
 OUTCOME_WAIT_S = 0.5
+#: A stop waits so long for the database, then it goes without it.
+ROWS_S = 0.3
 #: How a stop ended (the code of its command) -> whether the firmware obeys at once.
 _OBEYS: dict[str, bool | None] = {"at_once": True, "in_turn": False}
 _NOTHING_KNOWN = (
     "The stop is latched. Nobody knows whether the firmware obeys M112 at once: if the machine "
     "does not stop now, use its power switch."
 )
+
+
+_log = logging.getLogger("gantry.commands")
 
 
 class TelemetryRoom(Protocol):
@@ -72,7 +81,31 @@ class Machine:
         self._telemetry = telemetry
 
     async def remote_stop(self, by: Principal, printer_id: int) -> Stopped:
-        """M112 at once, and what that can do with this firmware. Raises as `Control.tell`."""
+        """M112 at once, and what that can do with this firmware. Raises as `Control.tell`.
+
+        While the database does not answer it goes out past it (safety M07).
+        """
+        printer = await self._printers.get(by, printer_id)
+        try:
+            async with asyncio.timeout(ROWS_S):
+                await self._commands.check_rows()
+            return await self._stop_by_rows(by, printer_id)
+        except (OperationalError, DBConnectionError, OSError) as error:
+            if is_rehearsed():
+                raise
+            _log.error("printer %d is stopped past the database: %r", printer_id, error)
+        return self._stop_directly(by, printer)
+
+    def _stop_directly(self, by: Principal, printer: Printer) -> Stopped:
+        by.require(RIGHT_OF.get(Verb.REMOTE_STOP, "printers.control"))
+        if not self._commands.stop_directly(by, printer):
+            raise Unavailable(
+                f"The database is down and the room of {printer.name} has no link to this process. "
+                "Nothing was stopped: go there and use its own switch."
+            )
+        return Stopped(printer, None, f"The database is down. {_NOTHING_KNOWN}")
+
+    async def _stop_by_rows(self, by: Principal, printer_id: int) -> Stopped:
         printer = await self._control.tell(by, printer_id, Verb.REMOTE_STOP)
         newest = Command.filter(printer_id=printer_id, verb=Verb.REMOTE_STOP).order_by("-seq")
         command = await newest.first()

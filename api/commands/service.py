@@ -14,6 +14,7 @@ from ulid import ULID
 from api.bus.local import Bus
 from api.clock import Clock
 from api.commands import rules
+from api.commands.direct import DirectStops
 from api.commands.models import Command
 from api.errors import Conflict, NotFound, Unavailable
 from api.events.service import Change, Happened, Ledger
@@ -75,6 +76,7 @@ class Commands:
         self._clock = clock
         self._bus = bus
         self._over_hooks: list[OverHook] = []
+        self.direct = DirectStops()
 
     def when_over(self, hook: OverHook) -> None:
         """Call *hook* in the transaction in which a command ends or its `unknown` is resolved."""
@@ -143,6 +145,40 @@ class Commands:
         change.record(_event(command, "command.issued", user_id=by.user_id))
         change.wake(f"bridge:{bridge_id}")
         return command
+
+    async def check_rows(self) -> None:
+        """Raises what the database raises when it does not answer."""
+        await Command.filter(id="").exists()
+
+    def stop_directly(self, by: Principal, printer: Printer) -> bool:
+        """M112 past the database; False: the room has no link to this process."""
+        if printer.bridge_id is None:
+            return False
+        told = (printer.organization_id, printer.id, printer.name)
+        return self.direct.send(by, told, printer.bridge_id, self._clock.now())
+
+    async def write_owed(self, change: Change) -> None:
+        """Stops that went out past the rows get theirs; the link carries them once more.
+
+        A stop is owed until its row is seen to be there: a rolled back change loses none.
+        """
+        for owed in tuple(self.direct.owed.values()):
+            if await Command.filter(id=owed.id).exists():
+                del self.direct.owed[owed.id]
+                continue
+            command = await Command.create(
+                id=owed.id,
+                organization_id=owed.organization_id,
+                printer_id=owed.printer_id,
+                bridge_id=owed.bridge_id,
+                seq=await self._bridges.next_command_seq(change, owed.bridge_id),
+                verb=Verb.REMOTE_STOP,
+                actor=owed.by.username[:120],
+                created_at=owed.at,
+            )
+            change.record(_event(command, "command.issued", user_id=owed.by.user_id))
+            entity = ("printer", owed.printer_id)
+            change.note(owed.by, "printer.remote_stop", entity, name=owed.printer_name)
 
     async def withdraw(self, change: Change, command_id: str) -> bool:
         """Take back a command that no link has carried yet; False when it is too late for that."""
@@ -251,7 +287,11 @@ class Commands:
 
     async def record(self, change: Change, bridge: Row, fact: CommandFact) -> Command | None:
         """A bridge reported a step. None when it means nothing here: foreign, late or repeated."""
-        command = await Command.filter(id=fact.id, bridge_id=bridge.id).first()
+        known = Command.filter(id=fact.id, bridge_id=bridge.id)
+        command = await known.first()
+        if command is None and fact.id in self.direct.owed:
+            await self.write_owed(change)
+            command = await known.first()
         event = _EVENT_OF.get(fact.state)
         if command is None or event is None:
             _log.warning("bridge %s reports %s of unknown %s", bridge.id, fact.state, fact.id)
@@ -264,6 +304,9 @@ class Commands:
 
     async def expire_due(self) -> int:
         """End what no link has carried before its deadline: it certainly did nothing."""
+        if self.direct.owed:
+            async with self._ledger.change() as change:
+                await self.write_owed(change)
         now = self._clock.now()
         due = Command.filter(state__in=_UNSENT, deadline_at__lte=now)
         if not await due.exists():

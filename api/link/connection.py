@@ -35,6 +35,7 @@ from schemas.link import (
     InterestLevel,
     Nak,
     Refuse,
+    RemoteStop,
     Sender,
 )
 from schemas.session import GREETING_S, LinkSession, LinkState
@@ -98,6 +99,12 @@ class Connection:
 
     def _name(self) -> tuple[int, int]:
         return self._bridge.id, self._session.epoch
+
+    def stop(self, stop: RemoteStop) -> None:
+        """A stop that does not wait for the rows."""
+        if self._session.state is LinkState.OPEN:
+            self._say(stop)
+            self._out.notify()
 
     def watched(self) -> None:
         """Somebody looks at the room: its agent shows more for a while."""

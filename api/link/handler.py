@@ -6,7 +6,8 @@ them on the wire.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 
@@ -142,6 +143,12 @@ class LinkHandler:
             bodies.append(body)
         await self._rooms.commands.mark_sent(fitting, epoch)
         return bodies
+
+    def direct_stops(
+        self, bridge_id: int, say: Callable[[RemoteStop], None]
+    ) -> AbstractContextManager[None]:
+        """While this lasts, stops of this room can be said by *say* without the rows."""
+        return self._rooms.commands.direct.link(bridge_id, say)
 
     async def waits(self, bridge: Bridge) -> bool:
         """Whether a command or a fresh token may have to be carried to *bridge*."""

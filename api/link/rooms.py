@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from api.bridges.service import Bridge, Bridges
+from api.commands.direct import DirectStops
 from api.events.service import Change, Ledger
 from api.telemetry.service import OnBridge, Telemetry
 from schemas.link import AttemptFact, CardFact, CommandFact, PrinterFact
@@ -47,6 +48,10 @@ C = TypeVar("C", bound=CommandRow)
 
 class CommandsRoom(Protocol[C]):
     """Commands on their way to a bridge."""
+
+    @property
+    def direct(self) -> DirectStops:
+        """The stop's way past the database."""
 
     async def pending(self, bridge_id: int, epoch: int) -> Sequence[C]:
         """What the link of *epoch* still has to carry, in order."""

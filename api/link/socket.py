@@ -47,7 +47,8 @@ class LinkEndpoint:
         self._empty.clear()
         try:
             looks = self._bus.listen(bell(bridge.id), on_ring=connection.watched)
-            with self._bus.listen(f"bridge:{bridge.id}") as listener, looks:
+            stops = self._handler.direct_stops(bridge.id, connection.stop)
+            with self._bus.listen(f"bridge:{bridge.id}") as listener, looks, stops:
                 await connection.run(listener)
         finally:
             self._connections.discard(connection)

@@ -109,6 +109,7 @@ class FaultProxy:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0.05)  # aborted transports close their sockets in the next turns
 
     async def _cut(self) -> None:
         for writer in tuple(self._writers):
@@ -124,6 +125,8 @@ class FaultProxy:
         try:
             if not self.line.refusing:
                 await self._between((reader, writer))
+        except asyncio.CancelledError:
+            pass  # the proxy closes; asyncio's streams would log it
         finally:
             self._writers.discard(writer)
             writer.transport.abort()

@@ -28,7 +28,7 @@ def kill(farm: StartedFarm, name: str) -> None:
     """SIGKILL the process, and wait until the farm has started another."""
     old = farm.ready["processes"][name]
     os.kill(old, signal.SIGKILL)
-    eventually(lambda: farm.ready["processes"][name] not in (0, old), 15.0, f"{name} is back")
+    eventually(lambda: farm.ready["processes"][name] not in (0, old), 60.0, f"{name} is back")
 
 
 def truth(faces: Faces, job_id: int) -> bool:

@@ -1,5 +1,9 @@
 """Bad days by the hundred: whatever happens to line, processes, disks and clocks, I1-I12 hold."""
 
+import gc
+import os
+from pathlib import Path
+
 import pytest
 
 from api.config import Settings
@@ -55,3 +59,26 @@ def test_the_same_seed_is_the_same_day(rows: Rows, settings: Settings) -> None:
     days = [run_seed(7, rows, settings).history.entries for _ in range(2)]
     shapes = [[(e.at, e.who, e.what, sorted(e.data)) for e in day] for day in days]
     assert shapes[0] == shapes[1]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_many_days_leave_nothing_behind(rows: Rows, settings: Settings) -> None:
+    """R47: twenty-four simulated hours and more of bad days: memory, files and rows stay flat."""
+    virtual_s, seed, sizes = 0.0, 2_000_000, []
+    while virtual_s < 26 * 3600:
+        outcome = run_seed(seed, rows, settings)
+        virtual_s, seed = virtual_s + outcome.virtual_s, seed + 1
+        if virtual_s > 2 * 3600 * (len(sizes) + 1):
+            gc.collect()
+            sizes.append((resident_bytes(), len(os.listdir("/proc/self/fd"))))
+    (first, files), (last, files_then) = sizes[0], sizes[-1]
+    hours = 2 * (len(sizes) - 1)
+    assert (last - first) / first / hours <= 0.01, sizes
+    assert files_then <= files
+
+
+def resident_bytes() -> int:
+    """What this process has in memory."""
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

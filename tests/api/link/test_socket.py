@@ -3,25 +3,30 @@
 import asyncio
 import logging
 import re
+from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
 
 from api.bridges.models import Bridge
 from api.clock import SystemClock
+from api.commands.machine import Machine
+from api.commands.models import Command
 from api.config import Settings
-from api.errors import Conflict
+from api.errors import Conflict, Unavailable
+from api.events.models import AuditEntry
 from api.link import connection
 from api.link.handler import LinkHandler
 from api.link.socket import LinkEndpoint
 from api.telemetry.interest import LEASE_S
 from schemas.codec import MAX_FRAME_BYTES, encode
-from schemas.commands import Verb
+from schemas.commands import CommandState, Verb
 from schemas.link import (
     Beat,
     Body,
     Cmd,
     CmdGot,
+    CommandFact,
     Desired,
     FactAck,
     Frame,
@@ -419,3 +424,77 @@ async def test_bytes_are_taken_like_text(farm: Farm, endpoint: LinkEndpoint) -> 
         await socket.accepted()
         socket.write(encode(Frame(body=hello_of(farm.bridge.uid))).encode())
         assert isinstance(await socket.hear(), Welcome)
+
+
+async def test_stop_goes_out_while_the_database_is_down(farm: Farm, endpoint: LinkEndpoint) -> None:
+    """M07: past the rows, once, and with its row and audit entry when they are back."""
+    machine = Machine(
+        farm.rooms.printers, farm.rooms.commands, farm.rooms.jobs.control, farm.rooms.telemetry
+    )
+    async with FakeSocket(endpoint, await farm.credentials()) as socket:
+        await greeted(farm, socket)
+        printer = farm.printer.id
+        await farm.rooms.printers.get(farm.admin, printer)  # remembered
+        connection = Bridge._meta.db
+        await connection.execute_script("ALTER TABLE command RENAME TO away")
+        stopped = await machine.remote_stop(farm.admin, printer)
+        assert not stopped.is_sent and "database is down" in stopped.advice
+        said = await socket.hear()
+        assert isinstance(said, RemoteStop) and said.printer == printer
+        await machine.remote_stop(farm.admin, printer)
+        assert await socket.hear() == said, "pressed twice it is one stop"
+        await connection.execute_script("ALTER TABLE away RENAME TO command")
+        socket.say(batch(CommandFact(id=said.id, state=CommandState.DONE, code="at_once")))
+        assert await socket.hear() == FactAck(journal_id="J1", seq=1)
+    row = await Command.get(id=said.id)
+    assert (row.state, row.verb, row.actor) == ("done", "remote_stop", farm.admin.username)
+    await farm.rooms.commands.expire_due()
+    assert farm.rooms.commands.direct.owed == {}
+    assert await AuditEntry.filter(action="printer.remote_stop").count() == 1
+
+
+async def test_stop_without_rows_and_link_says_that_nothing_was_stopped(farm: Farm) -> None:
+    """M07, M08: no fake success; the owed stop of a rolled back change is not lost either."""
+    machine = Machine(
+        farm.rooms.printers, farm.rooms.commands, farm.rooms.jobs.control, farm.rooms.telemetry
+    )
+    await farm.rooms.printers.get(farm.admin, farm.printer.id)
+    connection = Bridge._meta.db
+    await connection.execute_script("ALTER TABLE command RENAME TO away")
+    with pytest.raises(Unavailable, match="Nothing was stopped"):
+        await machine.remote_stop(farm.admin, farm.printer.id)
+    await connection.execute_script("ALTER TABLE away RENAME TO command")
+    said: list[RemoteStop] = []
+    with farm.rooms.commands.direct.link(farm.bridge.id, said.append):
+        assert farm.rooms.commands.stop_directly(farm.admin, farm.printer)
+    with pytest.raises(RuntimeError):
+        async with farm.rooms.ledger.change() as change:
+            await farm.rooms.commands.write_owed(change)
+            raise RuntimeError
+    await farm.rooms.commands.expire_due()
+    assert (await Command.get(id=said[0].id)).state == CommandState.QUEUED
+
+
+async def test_hundred_links_of_one_moment_are_all_served(
+    farm: Farm, endpoint: LinkEndpoint
+) -> None:
+    """R46: after a restart everybody comes at once; each is welcomed, the last one is heard."""
+    async with AsyncExitStack() as open_sockets:
+        sockets = [FakeSocket(endpoint, await farm.credentials()) for _ in range(100)]
+        for socket in sockets:
+            await open_sockets.enter_async_context(socket)
+            socket.say(hello_of(farm.bridge.uid))
+        welcomes = []
+        for socket in sockets:
+            await socket.accepted()
+            body = await socket.hear()
+            assert isinstance(body, Welcome)
+            welcomes.append((body.epoch, socket))
+        epochs = sorted(epoch for epoch, _ in welcomes)
+        assert epochs == list(range(1, 101))
+        newest = max(welcomes, key=lambda each: each[0])[1]
+        newest.epoch = epochs[-1]
+        newest.say(batch(PrinterFact(printer=farm.printer.id, state=PrinterState.OPERATIONAL)))
+        while not isinstance(body := await newest.hear(), FactAck):
+            assert isinstance(body, Desired)
+        assert body.seq == 1

@@ -75,7 +75,7 @@ def test_any_text_is_a_reply(text: str) -> None:
 
 
 def test_a_line_without_end_takes_no_memory() -> None:
-    """serial 12/#60: ten megabytes, and the next line is read."""
+    """serial 12/#60, safety R40: ten megabytes, and the next line is read."""
     reader = LineReader()
     for _ in range(160):
         assert reader.feed(b"x" * 65_536) == []

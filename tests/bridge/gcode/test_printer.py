@@ -210,7 +210,7 @@ def test_the_next_job_begins_with_its_own_count(host: Host) -> None:
 
 
 def test_a_reset_in_mid_print_interrupts(host: Host) -> None:
-    """serial 12/#39; safety M25: no line after the banner, no script that moves."""
+    """serial 12/#39; safety M25, R43: no line after the banner, no script that moves."""
     host.firmware.stuck = {b"G1"}
     host.start(CUBE)
     host.go()

@@ -303,7 +303,7 @@ def test_wait_with_a_line_in_flight_is_resolved() -> None:
 
 
 def test_busy_holds_every_timeout_and_silence_ends_in_an_error() -> None:
-    """serial 12/#29: ten minutes of `busy` are fine; without any sign the printer is gone."""
+    """serial 12/#29, safety R42: ten minutes of `busy` are fine; without a sign it is gone."""
     stream = Stream(lossless=True)
     stream.feed([b"G29"], blocking=True)
     talk = Conversation(stream, lambda _: b"")
@@ -456,7 +456,7 @@ def test_numbers_go_beyond_a_million() -> None:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_every_line_once_and_in_order_over_a_bad_cable(seed: int) -> None:
-    """serial 11: flips and losses both ways; printed == file is the oracle."""
+    """serial 11, safety R41: flips and losses both ways; printed == file is the oracle."""
     firmware = Firmware(
         silent_repeats=seed % 2 == 0, resend_ok=seed % 5 != 0, flushes=seed % 3 != 0
     )

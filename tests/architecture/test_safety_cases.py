@@ -1,0 +1,41 @@
+"""Every case and invariant of the room link's safety contract is named by a test."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+INVARIANTS = {f"I{number}" for number in range(1, 13)}
+MACHINES = {f"M{number:02}" for number in (*range(1, 19), *range(21, 26))}
+FAULTS = {
+    f"R{number:02}" for number in (*range(1, 19), *range(32, 44), 45, 46, 47, 50, 51, 52, 55, 56)
+}
+#: What M01 or R33 names: a case, or a range of them (`R01-R14`). M104 and M21 of G-code lines are
+#: no cases: only what stands in a docstring counts.
+_NAMED = re.compile(r"\b([IMR])(\d{1,2})(?:-\1(\d{1,2}))?\b")
+_DOCSTRING = re.compile(r'"""(.*?)"""', re.DOTALL)
+
+
+def cases(text: str) -> Iterator[str]:
+    """The cases that docstrings in *text* name."""
+    for docstring in _DOCSTRING.findall(text):
+        for kind, first, last in _NAMED.findall(docstring):
+            width = 1 if kind == "I" else 2
+            for number in range(int(first), int(last or first) + 1):
+                yield f"{kind}{number:0{width}}"
+
+
+def test_ranges_are_read() -> None:
+    """The reader itself: ranges count each case, and only docstrings do."""
+    assert [*cases('"""R01-R03 and I2."""\n"M05"')] == ["R01", "R02", "R03", "I2"]
+
+
+def test_every_case_is_named_by_a_test() -> None:
+    """A machine case, a fault case or an invariant without a test fails here."""
+    named = {
+        case
+        for path in TESTS.rglob("*.py")
+        if path.name.startswith("test_") and path != Path(__file__)
+        for case in cases(path.read_text("utf-8"))
+    }
+    assert named >= INVARIANTS | MACHINES | FAULTS, sorted((INVARIANTS | MACHINES | FAULTS) - named)

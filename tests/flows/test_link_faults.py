@@ -1,0 +1,168 @@
+"""Every fault of line, processes and disk at a print of real processes: the lines stay the same.
+
+Agent and API talk through a line with faults, agent and sender too. What the firmware executed at
+the end is the file, once and in order, and both faces know it (safety I1, I2, I10; R01, R03, R04,
+R06, R08, R09, R10, R15, R17, R18, R32; M03).
+"""
+
+import json
+import os
+import random
+import resource
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bridge.control.paths import runtime_dir, socket_path
+from infra.farm.started import StartedFarm
+from tests.fakes.fault_proxy import FaultProxy, Line
+from tests.flows.conftest import Faces, commands_of, eventually
+from tests.flows.test_kill import kill, truth
+from tests.flows.test_print import executed_since
+
+pytestmark = [pytest.mark.flow, pytest.mark.timeout(400)]
+
+SEED = 20_6
+DEAD_S = 3.0
+
+
+@pytest.fixture(scope="module")
+def faulty_farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartedFarm]:
+    """One printer that takes about a minute for the vase, and a link that notices silence soon."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANTRY_BEAT_S", "1")
+        patch.setenv("GANTRY_DEAD_S", str(DEAD_S))
+        directory = tmp_path_factory.mktemp("faulty")
+        with StartedFarm(directory, "--printers", "1", "--speed", "250", "--no-demo-job") as farm:
+            yield farm
+
+
+@contextmanager
+def lines_with_faults(farm: StartedFarm) -> Iterator[tuple[FaultProxy, FaultProxy]]:
+    """(between agent and API, between agent and sender); the agent dials through them."""
+    state = farm.directory / "data" / "bridge"
+    socket = socket_path(runtime_dir(state), farm.ready["printers"][0]["id"])
+    with (
+        FaultProxy.to_port(farm.port, seed=SEED) as link,
+        FaultProxy.before(socket, seed=SEED) as control,
+    ):
+        pairing = state / "pairing.json"
+        told = json.loads(pairing.read_text("utf-8"))
+        pairing.write_text(json.dumps({**told, "url": f"http://127.0.0.1:{link.port}"}), "utf-8")
+        kill(farm, "agent")
+        eventually(lambda: link.taken and control.taken, 60.0, "the agent dials through them")
+        yield link, control
+    pairing.write_text(json.dumps(told), "utf-8")
+    kill(farm, "agent")
+
+
+def limit_files(pid: int, size_bytes: int) -> None:
+    """No file of process *pid* may grow beyond this: a full disk, for it."""
+    _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size_bytes, hard))
+
+
+def faults(farm: StartedFarm, link: FaultProxy, control: FaultProxy) -> list[Callable[[], None]]:
+    """What can go wrong; each heals what it has done but for what is cut or killed."""
+
+    def weather(proxy: FaultProxy, line: Line, for_s: float) -> Callable[[], None]:
+        def pass_by() -> None:
+            proxy.line = line
+            time.sleep(for_s)
+            proxy.heal()
+
+        return pass_by
+
+    def stopped(name: str) -> Callable[[], None]:
+        def stop() -> None:
+            pid = farm.ready["processes"][name]
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(1.5)
+            os.kill(pid, signal.SIGCONT)
+
+        return stop
+
+    def full_disk() -> None:
+        pid = farm.ready["processes"]["agent"]
+        limit_files(pid, 1)
+        time.sleep(2.0)
+        limit_files(pid, resource.prlimit(pid, resource.RLIMIT_FSIZE)[1])
+
+    silence_s = DEAD_S + 1.0
+    return [
+        weather(link, Line(latency_s=0.4), 2.0),
+        weather(link, Line(bytes_per_s=8000, slice_bytes=400), 2.0),
+        weather(link, Line(slice_bytes=1), 1.0),
+        weather(link, Line(corrupt=0.3), 2.0),
+        weather(link, Line(silent_up=True), silence_s),
+        weather(link, Line(silent_down=True), silence_s),
+        weather(link, Line(refusing=True), 1.0),
+        weather(control, Line(latency_s=0.2, slice_bytes=3), 1.0),
+        weather(control, Line(refusing=True), 1.0),
+        link.cut,
+        link.cut,
+        control.cut,
+        stopped("agent"),
+        stopped("api"),
+        lambda: kill(farm, "agent"),
+        lambda: kill(farm, "api"),
+        full_disk,
+    ]
+
+
+def test_print_under_every_fault_is_the_undisturbed_one(
+    faulty_farm: StartedFarm, vase: str
+) -> None:
+    """Seventeen faults in a seeded order: one job, one attempt, the file's lines and no other."""
+    faces = Faces(faulty_farm)
+    sender = faulty_farm.ready["printers"][0]["sender_pid"]
+    with lines_with_faults(faulty_farm) as (link, control):
+        eventually(lambda: faces.get_octoprint("/api/printer"), 30.0, "the printer is back")
+        answer = faces.octoprint.post(
+            "/api/files/local", files={"file": ("vase.gcode", vase)}, data={"print": "true"}
+        )
+        assert answer.json()["effectivePrint"] is True, answer.text
+        job = faces.get_v1("/jobs")[0]
+        eventually(lambda: truth(faces, job["id"]), 30.0, "printing")
+        order = faults(faulty_farm, link, control)
+        random.Random(SEED).shuffle(order)
+        for fault in order:
+            fault()
+        link.heal()
+        control.heal()
+        completed = lambda: faces.job_of(job["id"])["status"] == "completed"  # noqa: E731
+        eventually(completed, 240.0, "completed", 0.5)
+    assert len(faces.get_v1("/jobs")) == 1
+    assert faces.job_of(job["id"])["attempt"] == 1
+    assert faulty_farm.ready["printers"][0]["sender_pid"] == sender
+    assert executed_since(faces, 0, len(commands_of(vase))) == commands_of(vase)
+    faces.close()
+
+
+def test_removed_bridge_hears_of_it_and_prints_on(faulty_farm: StartedFarm, vase: str) -> None:
+    """R51: the socket is closed within 5 s, the reason is in `status.json`, the print goes on."""
+    faces = Faces(faulty_farm)
+    printer = faces.printer["id"]
+    eventually(lambda: faces.get_v1("/bridges")[0]["online"], 60.0, "the room is back")
+    faces.v1.post(f"/printers/{printer}/plate-cleared")
+    before = len(faces.executed())
+    faces.octoprint.post(
+        "/api/files/local", files={"file": ("last.gcode", vase)}, data={"print": "true"}
+    )
+    eventually(lambda: len(faces.executed()) > before + 500, 60.0, "the second print")
+    state = faulty_farm.directory / "data" / "bridge"
+    bridge = faces.get_v1("/bridges")[0]
+    assert faces.v1.delete(f"/bridges/{bridge['id']}").status_code == 204
+
+    def refused() -> bool:
+        link = json.loads(Path(state, "status.json").read_text("utf-8"))["link"]
+        return "python -m bridge pair" in (link["last_error"] or "")
+
+    eventually(refused, 20.0, "the agent knows why")
+    lines = len(faces.executed())
+    eventually(lambda: len(faces.executed()) > lines + 500, 60.0, "the print goes on")
+    faces.close()
