@@ -10,8 +10,8 @@ MACHINES = {f"M{number:02}" for number in (*range(1, 19), *range(21, 26))}
 FAULTS = {
     f"R{number:02}" for number in (*range(1, 19), *range(32, 44), 45, 46, 47, 50, 51, 52, 55, 56)
 }
-#: What M01 or R33 names: a case, or a range of them (`R01-R14`). M104 and M21 of G-code lines are
-#: no cases: only what stands in a docstring counts.
+#: What names a case or a range of them: `R01-R14`. Only what stands in a docstring counts, and
+#: G-code has an M21 too: machine cases are named after the word safety, or first of all.
 _NAMED = re.compile(r"\b([IMR])(\d{1,2})(?:-\1(\d{1,2}))?\b")
 _DOCSTRING = re.compile(r'"""(.*?)"""', re.DOTALL)
 
@@ -19,7 +19,10 @@ _DOCSTRING = re.compile(r'"""(.*?)"""', re.DOTALL)
 def cases(text: str) -> Iterator[str]:
     """The cases that docstrings in *text* name."""
     for docstring in _DOCSTRING.findall(text):
+        means_cases = "afety" in docstring or re.match(r"[IMR]\d", docstring)
         for kind, first, last in _NAMED.findall(docstring):
+            if kind == "M" and not means_cases:
+                continue
             width = 1 if kind == "I" else 2
             for number in range(int(first), int(last or first) + 1):
                 yield f"{kind}{number:0{width}}"

@@ -65,7 +65,8 @@ def test_the_same_seed_is_the_same_day(rows: Rows, settings: Settings) -> None:
 @pytest.mark.timeout(900)
 def test_many_days_leave_nothing_behind(rows: Rows, settings: Settings) -> None:
     """R47: twenty-four simulated hours and more of bad days: memory, files and rows stay flat."""
-    virtual_s, seed, sizes = 0.0, 2_000_000, []
+    virtual_s, seed = 0.0, 2_000_000
+    sizes: list[tuple[int, int]] = []
     while virtual_s < 26 * 3600:
         outcome = run_seed(seed, rows, settings)
         virtual_s, seed = virtual_s + outcome.virtual_s, seed + 1
