@@ -6,10 +6,11 @@ packs, no plugins but application keys; its logs are the farm's own and not told
 
 import re
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from quart import Response
+from quart import Response, request
 
 from api.errors import Invalid, NotFound
 from api.octoprint.body import Body, json_object, json_or_form
@@ -18,11 +19,16 @@ from api.octoprint.route import Route
 from api.octoprint.settings_document import web_address
 from api.octoprint.sign_in import VERSION_DOCUMENT
 from api.octoprint.visitor import Visit
-from api.octoprint.wire import answer, plain
+from api.octoprint.wire import Validators, answer, plain
 
 _SOURCES = ("core", "plugin", "custom")
 _NUMBER = re.compile(r"\d{1,6}")
 _ADMIN = "users.admin"
+_NO_MOVIES = {"config": {"type": "off"}, "enabled": False, "files": []}
+#: One transparent point: pages and apps load it to see whether the server is there.
+_POINT = bytes.fromhex(
+    "47494638396101000100800000000000ffffff21f90401000000002c000000000100010000020144003b"
+)
 
 
 class Absent:
@@ -30,6 +36,7 @@ class Absent:
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
+        self._validators = Validators()
 
     def routes(self) -> tuple[Route, ...]:
         """Rows of the table."""
@@ -52,6 +59,7 @@ class Absent:
             Route("GET", "/plugin/logging/logs", self.logs, _ADMIN),
             Route("GET", "/api/logs", self.old_logs, _ADMIN),
             Route("GET", "/online.txt", self.online, visits=False),
+            Route("GET", "/online.gif", self.online_picture, visits=False),
         )
 
     def _system_routes(self) -> tuple[Route, ...]:
@@ -70,8 +78,7 @@ class Absent:
 
     async def slicers(self, visit: Visit) -> Response:
         """There is no slicer."""
-        del visit
-        return answer({})
+        return self._revalidated(visit, {})
 
     async def slicer(self, visit: Visit, slicer: str, name: str = "") -> Response:
         """So none has profiles."""
@@ -80,15 +87,15 @@ class Absent:
 
     async def timelapse(self, visit: Visit) -> Response:
         """No camera whose pictures could be put together: it is off."""
-        del visit
-        return answer({"config": {"type": "off"}, "enabled": False, "files": []})
+        return self._revalidated(visit, dict(_NO_MOVIES))
 
     async def set_timelapse(self, visit: Visit) -> Response:
         """It stays off, whatever is asked; a number that is none is 400."""
+        del visit
         body = await json_or_form()
         for key in ("postRoll", "fps", "interval", "minDelay"):
             _check_number(key, body)
-        return await self.timelapse(visit)
+        return answer(_NO_MOVIES)
 
     async def movie(self, visit: Visit, name: str) -> Response:
         """There is no such movie."""
@@ -97,8 +104,8 @@ class Absent:
 
     async def no_movie(self, visit: Visit, name: str) -> Response:
         """Deleting what is not there succeeds, as there."""
-        del name
-        return await self.timelapse(visit)
+        del visit, name
+        return answer(_NO_MOVIES)
 
     # The machine.
 
@@ -201,6 +208,16 @@ class Absent:
         response = plain("OK", 200)
         response.content_type = "text/plain; charset=utf-8"
         return response
+
+    async def online_picture(self, root: str) -> Response:
+        """The same for what can load pictures only, from any page."""
+        del root
+        headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+        return Response(_POINT, 200, headers, content_type="image/gif")
+
+    def _revalidated(self, visit: Visit, document: dict[str, Any]) -> Response:
+        key = f"{visit.tree.key} {visit.place.base} {request.path}"
+        return self._validators.answer(key, document, datetime.now(UTC))
 
 
 def _check_number(key: str, body: Body) -> None:

@@ -1,4 +1,7 @@
-"""Which printer or pool lives at a script root, whoever asks."""
+"""Which printer or pool lives at a script root, whoever asks, and paths as clients write them."""
+
+import re
+from typing import Any
 
 from api.errors import NotFound
 from api.pools.service import Pool, Pools
@@ -7,6 +10,20 @@ from api.printers.service import Printer, Printers
 
 #: The script root of a printer or pool is this and its slug; at the server's root it is empty.
 SLUG_ROOT = "/octoprint/"
+
+_SLASHES = re.compile("/{2,}")
+
+
+def tidy(scope: Any) -> None:
+    """Take doubled slashes out of a path below a printer's or pool's root.
+
+    People end the address with a slash, and many a client adds its own; few follow a redirect
+    when they upload.
+    """
+    path = scope["path"]
+    if "//" in path and path.startswith(SLUG_ROOT):
+        scope["path"] = _SLASHES.sub("/", path)
+        scope["raw_path"] = re.sub(rb"/{2,}", b"/", scope.get("raw_path") or path.encode())
 
 
 class Addresses:
@@ -37,4 +54,8 @@ class Addresses:
             try:
                 return await self._pools.by_slug(by, slug)
             except NotFound:
-                raise no_printer from None
+                raise NotFound(
+                    f"There is no printer or pool at {root}/. Compare the address with the one "
+                    "that Gantry shows for the printer.",
+                    code=no_printer.code,
+                ) from None

@@ -71,8 +71,9 @@ ROOT_AREAS = frozenset(
         *("languages", "util", "plugin", "setup", "logs"),
     }
 )
-ROOT_PATHS = ("/sockjs", "/plugin/", "/downloads/", "/login/", "/online.txt", SLUG_ROOT)
+ROOT_PATHS = ("/sockjs", "/plugin/", "/downloads/", "/login/", "/online.", SLUG_ROOT)
 SHARED = "/api/version"  # answered by v1 with the union of both dialects
+_SLUG_ONLY = frozenset({"", "/", "/login", SHARED})  # the server's own are another's
 _WITH_FORM = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -293,7 +294,7 @@ class OctoPrintFace:
 def _rules(path: str) -> list[str]:
     """*path* under both roots; the server's own top and version are not this face's alone."""
     slug_rule = f"{SLUG_ROOT}<slug>{path}"
-    return [slug_rule] if path in ("/", "/api/version") else [slug_rule, path]
+    return [slug_rule] if path in _SLUG_ONLY else [slug_rule, path]
 
 
 def refusal_of(problem: Problem) -> Response:

@@ -81,7 +81,11 @@ class FileCommands:
             raise Invalid(f"{row.path} cannot be printed.", code="unsupported_media_type")
         look = LOOKS[self._jobs.live(visit).state]
         if not look.operational or look.active:
-            raise Conflict("Printer is not ready to select a file", code="printer_busy")
+            raise Conflict(
+                f"{visit.printer.name} is not ready to select a file, it is {look.text}. The file "
+                "is kept; select it again when the printer is idle.",
+                code="printer_busy",
+            )
         await self._hot.select(visit.printer, row.path)
         if body.get("print") is True:
             await self._jobs.start_file(visit, row)

@@ -72,7 +72,7 @@ class FileStore:
     async def origin(self, visit: Visit, origin: str) -> Response:
         """One place of files: local, or the card."""
         if origin == ORIGIN:
-            return answer({"files": self._card.entries(visit)})
+            return self._revalidated(visit, {"files": self._card.entries(visit)})
         check_local(origin)
         return await self._listed(visit, [])
 
@@ -92,7 +92,7 @@ class FileStore:
     async def one(self, visit: Visit, origin: str, path: str) -> Response:
         """One file or folder."""
         if origin == ORIGIN:
-            return answer(self._card.entry(visit, path))
+            return self._revalidated(visit, self._card.entry(visit, path))
         check_local(origin)
         row = await self._files.name(visit.by, visit.tree, path)
         below = await self._files.names(visit.by, visit.tree, path) if row.is_folder else []
@@ -160,7 +160,10 @@ class FileStore:
     async def check_unused(self, visit: Visit, path: str) -> None:
         """Raises `Conflict` when *path* is, or holds, the file of the running print."""
         if any(_covers(path, used) for used in await self._printed(visit)):
-            raise Conflict("Trying to change a file that is currently in use", code="file_in_use")
+            raise Conflict(
+                f"{path} is being printed. Wait until that is over, or use another name.",
+                code="file_in_use",
+            )
 
     async def _printed(self, visit: Visit) -> Collection[str | None]:
         if visit.pool is not None:

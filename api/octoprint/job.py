@@ -88,7 +88,11 @@ class JobFace:
     async def _start(self, visit: Visit, body: Body) -> None:
         del body
         if LOOKS[self.live(visit).state].active:
-            raise Conflict("Printer already has an active print job", code="printer_busy")
+            raise Conflict(
+                f"{visit.printer.name} already has an active print job. Wait for its end, or "
+                "cancel it first.",
+                code="printer_busy",
+            )
         shown = await self._hot.shown(visit.printer)
         if shown.file is not None and shown.file.origin == ORIGIN:
             await self._card.start(visit, shown.file.path)

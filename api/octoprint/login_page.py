@@ -30,6 +30,8 @@ class LoginPage:
         return (
             Route("GET", "/", self.top, visits=False),
             Route("GET", "/login/", self.show, visits=False),
+            Route("GET", "", self.slashed, visits=False),
+            Route("GET", "/login", self.slashed_login, visits=False),
             Route("POST", "/login/", self.enter, visits=False),
         )
 
@@ -50,6 +52,14 @@ class LoginPage:
             f"<p>Slicers and apps reach this at <code>{escape(place.base)}/</code> with a key "
             "of yours.</p>",
         )
+
+    async def slashed(self, root: str) -> Response:
+        """The address without its last slash, as people type it."""
+        return redirect(self._visitors.place(root).cookie_path, 308)
+
+    async def slashed_login(self, root: str) -> Response:
+        """The same of the login."""
+        return redirect(f"{self._visitors.place(root).root}/login/", 308)
 
     async def show(self, root: str) -> Response:
         """The form; it brings the CSRF cookie that belongs to it."""

@@ -57,17 +57,25 @@ def permissions_of(by: Principal) -> list[str]:
     return sorted(name for name, right in RIGHT_OF.items() if by.may(right))
 
 
+def groups_of(by: Principal) -> list[str]:
+    """The groups that *by* acts in; with a key of one printer nobody is its farm's admin."""
+    role = by.role
+    if role is Role.ADMIN and not by.may("users.admin"):
+        role = Role.OPERATOR
+    return GROUPS_OF[role]
+
+
 def needs_of(by: Principal) -> dict[str, list[str]]:
     """`needs` of a user record."""
     return {
         "role": [name.lower() for name in permissions_of(by)],
-        "group": GROUPS_OF[by.role],
+        "group": groups_of(by),
     }
 
 
 def user_document(by: Principal) -> dict[str, Any]:
     """The user record of `/api/login`. A key is never read back, so `apikey` is null."""
-    groups = GROUPS_OF[by.role]
+    groups = groups_of(by)
     return {
         "name": by.username,
         "active": True,

@@ -14,7 +14,7 @@ from api.errors import Forbidden, Invalid, NotAuthenticated
 from api.http import remote_address
 from api.octoprint import cookies
 from api.octoprint.body import is_true, json_or_form
-from api.octoprint.permissions import GROUPS_OF, GUESTS, permissions_of, user_document
+from api.octoprint.permissions import GUESTS, groups_of, permissions_of, user_document
 from api.octoprint.place import Place
 from api.octoprint.route import Route
 from api.octoprint.visitor import (
@@ -72,7 +72,7 @@ class SignIn:
             {
                 "name": by.username,
                 "permissions": permissions_of(by),
-                "groups": GROUPS_OF[by.role],
+                "groups": groups_of(by),
             }
         )
 

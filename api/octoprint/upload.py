@@ -31,7 +31,9 @@ from api.octoprint.job import JobFace
 from api.octoprint.route import Route
 from api.octoprint.states import LOOKS
 from api.octoprint.visitor import (
+    NO_KEY,
     NO_PERMISSION,
+    WRONG_KEY,
     Visit,
     Visitors,
     has_credential,
@@ -119,9 +121,9 @@ class Upload:
                 if part.name == "apikey":
                     visit = await self._same_farm(root, form.fields, visit)
             else:
-                await self._take_file(visit, form, part)
+                await self._take_file(visit, form, part, self._unproven(root))
         if visit is None:
-            raise NotAuthenticated(NO_PERMISSION)
+            raise NotAuthenticated(self._unproven(root))
         check_local(origin)
         return visit
 
@@ -145,7 +147,11 @@ class Upload:
             raise Forbidden(NO_PERMISSION)
         return visit
 
-    async def _take_file(self, visit: Visit | None, form: _Form, part: Part) -> None:
+    def _unproven(self, root: str) -> str:
+        """What to say to who has proved nothing."""
+        return WRONG_KEY if has_credential(self._visitors.place(root)) else NO_KEY
+
+    async def _take_file(self, visit: Visit | None, form: _Form, part: Part, unproven: str) -> None:
         if part.name != "file":  # some clients send a file's name as if it were a file, too
             form.elsewhere = part.name
             async for _ in part:
@@ -158,7 +164,7 @@ class Upload:
         if visit is not None:
             form.blob = await self._ingest(visit, part, form.filename)
         else:
-            form.aside = await _keep_aside(part)
+            form.aside = await _keep_aside(part, unproven)
 
     async def _ingest(self, visit: Visit, chunks: AsyncIterator[bytes], filename: str) -> Blob:
         """Store it. An empty file is fine, one that is anything but G-code is not."""
@@ -235,15 +241,17 @@ async def _after(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[by
         yield chunk
 
 
-async def _keep_aside(part: Part) -> IO[bytes]:
-    """A file without a key so far, on disk, small. Raises `NotAuthenticated` when it is larger."""
+async def _keep_aside(part: Part, unproven: str) -> IO[bytes]:
+    """A file without a key so far, on disk, small. Raises `NotAuthenticated` (with the text
+    *unproven*) when it is larger.
+    """
     size = 0
     with ExitStack() as unless_kept:
         kept: IO[bytes] = unless_kept.enter_context(tempfile.TemporaryFile())
         async for chunk in part:
             size += len(chunk)
             if size > UNPROVEN_BYTES:
-                raise NotAuthenticated(NO_PERMISSION)
+                raise NotAuthenticated(unproven)
             await asyncio.to_thread(kept.write, chunk)
         unless_kept.pop_all()
     return kept

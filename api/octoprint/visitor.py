@@ -24,9 +24,18 @@ from api.pools.service import Pool
 from api.principal import Denied, Principal
 from api.printers.service import Printer, Printers
 
+NO_KEY = (
+    "This takes an API key. A person makes one in Gantry for each program, or allows the request "
+    "of a program that asks by itself; it goes into the header X-Api-Key."
+)
+WRONG_KEY = (
+    "This API key is not valid: it was not copied whole, or it was revoked. Make another one for "
+    "this printer in Gantry and give it to your slicer or app."
+)
+NOT_LOGGED_IN = "The session has ended. Log in again, or use an API key."
 NO_PERMISSION = (
-    "You don't have the permission to access the requested resource. "
-    "It is either read-protected or not readable by the server."
+    "You don't have the permission to do this here. Use a key of somebody who may, or ask an "
+    "admin of the farm for the right."
 )
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -100,7 +109,7 @@ class Visitors:
         """
         key = given_key(form)
         if key is not None:
-            return await self._owner(key)
+            return await self._owner(key, WRONG_KEY)
         place = self.place(root)
         by = await self.session(place)
         if request.method not in _SAFE:
@@ -124,8 +133,8 @@ class Visitors:
         """
         token = cookies.cookie(place, cookies.SESSION)
         if not token:
-            raise NotAuthenticated(NO_PERMISSION)
-        return await self._owner(token)
+            raise NotAuthenticated(NO_KEY)
+        return await self._owner(token, NOT_LOGGED_IN)
 
     async def check_csrf(self, by: Principal, place: Place, token: str) -> None:
         """Double submit, bound to the session: cookie and *token* equal, and the session's own.
@@ -150,15 +159,18 @@ class Visitors:
         if root and by.printer_id is not None:
             printer = await self._printers.get(by, by.printer_id)
             if root != SLUG_ROOT + printer.slug:
-                raise Forbidden(NO_PERMISSION)
+                raise Forbidden(
+                    f"This key belongs to {printer.name}; it works at {SLUG_ROOT}{printer.slug}/ "
+                    "only. Make a key for this printer, or change the address."
+                )
             return printer
         return await self._addresses.of(by, root)
 
-    async def _owner(self, secret: str) -> Principal:
+    async def _owner(self, secret: str, refusal: str) -> Principal:
         try:
             return await self._accounts.authenticate(secret)
         except NotAuthenticated:
-            raise NotAuthenticated(NO_PERMISSION) from None
+            raise NotAuthenticated(refusal) from None
 
 
 def has_credential(place: Place) -> bool:

@@ -1,7 +1,6 @@
 """What reading a file tells: slicer facts, temperatures, whether it is G-code at all."""
 
 import lzma
-import time
 from pathlib import Path
 from typing import Any
 
@@ -185,12 +184,10 @@ def test_a_target_that_is_no_number_is_refused() -> None:
     assert [one["line"] for one in facts["refused"]] == [3]
 
 
-def test_five_megabytes_take_less_than_200_ms() -> None:
-    """A real vase of 175 618 lines."""
+def test_a_real_vase_is_read_whole() -> None:
+    """Five megabytes, 175 618 lines; how fast is the benchmark's to say."""
     content = lzma.decompress((ROOT / "infra" / "demo" / "vase_medium.gcode.xz").read_bytes())
-    began = time.perf_counter()
     facts = scanned(content)
-    assert time.perf_counter() - began < 0.2
     assert facts["lines"] == 175_618
     assert facts["layers"] == 299
 

@@ -19,7 +19,7 @@ OPEN = {
     *(("GET", "/"), ("GET", "/login/"), ("POST", "/login/"), ("GET", "/online.txt")),
     *(("GET", "/plugin/appkeys/probe"), ("POST", "/plugin/appkeys/request")),
     *(("GET", f"/plugin/appkeys/{what}/<app_token>") for what in ("request", "auth")),
-    ("GET", "/api/access/permissions"),
+    *(("GET", "/api/access/permissions"), ("GET", ""), ("GET", "/login"), ("GET", "/online.gif")),
 }
 KEYS: list[dict[str, str]] = [{}, {"X-Api-Key": ""}, {"X-Api-Key": "x" * 43}]
 

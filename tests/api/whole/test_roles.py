@@ -139,6 +139,11 @@ V1: dict[tuple[str, str], str] = {
     ("POST", "/printers/bulk-control"): "operator",
     ("POST", "/printers/fleet-stop"): "operator",
     ("POST", "/printers/<int:printer_id>/temperature"): "operator",
+    ("GET", "/printer-profiles"): "viewer",
+    ("POST", "/printer-profiles"): "operator",
+    ("GET", "/printer-profiles/<int:profile_id>"): "viewer",
+    ("PATCH", "/printer-profiles/<int:profile_id>"): "operator",
+    ("DELETE", "/printer-profiles/<int:profile_id>"): "operator",
     ("GET", "/pools"): "viewer",
     ("POST", "/pools"): "operator",
     ("GET", "/pools/<int:pool_id>"): "viewer",
@@ -273,6 +278,9 @@ FARM = {
     ("DELETE", "/sessions"),
     ("DELETE", "/sessions/<int:session_id>"),
     ("POST", "/printers"),
+    ("POST", "/printer-profiles"),
+    ("PATCH", "/printer-profiles/<int:profile_id>"),
+    ("DELETE", "/printer-profiles/<int:profile_id>"),
     ("POST", "/printers/bulk-control"),
     ("POST", "/printers/fleet-stop"),
     ("POST", "/printers/<int:printer_id>/slots/<int:slot_number>/assign"),
@@ -466,6 +474,8 @@ PEOPLE: dict[tuple[str, str], str] = {
 }
 #: The page at the top of a printer or pool; the server's own top is not OctoPrint's alone.
 TOP = ("GET", "/octoprint/<slug>/")
+#: Addresses without their last slash: they lead on, whoever asks.
+UNSLASHED = {("GET", "/octoprint/<slug>"), ("GET", "/octoprint/<slug>/login")}
 
 
 async def v1(whole: Whole, who: str, route: tuple[str, str], **ids: str) -> tuple[int, str | None]:
@@ -500,7 +510,7 @@ async def test_every_route_is_in_a_table(whole: Whole) -> None:
     known = set(OTHERS)
     for method, path in V1:
         known |= {(method, f"/api/v1{path}"), (method, f"/api{path}")}
-    known.add(TOP)
+    known |= {TOP, *UNSLASHED}
     for method, path in {**OCTOPRINT, **PEOPLE}:
         known |= {(method, path), (method, f"/octoprint/<slug>{path}")}
     assert rules ^ known == set()
