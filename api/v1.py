@@ -120,8 +120,14 @@ class V1:
         """Serve *handler* for *method* *path* (relative, ``<int:…>`` parameters)."""
         view = self._view(handler, doc, public=public)
         for prefix in PREFIXES:
+            # A slash at the end makes no difference, as at the dialect's other server; no redirect,
+            # which some clients do not follow with a body.
             self._app.add_url_rule(
-                prefix + path, f"v1 {method} {prefix}{path}", view, methods=[method]
+                prefix + path,
+                f"v1 {method} {prefix}{path}",
+                view,
+                methods=[method],
+                strict_slashes=False,
             )
         room = handler.__module__.split(".")[1]
         self.declared.append(V1Route(method=method, path=path, public=public, doc=doc, room=room))

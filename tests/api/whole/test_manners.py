@@ -28,6 +28,21 @@ async def test_what_has_no_dry_run_says_so(whole: Whole) -> None:
     assert await whole.rows() == before
 
 
+async def test_a_slash_at_the_end_makes_no_difference(whole: Whole) -> None:
+    """The same answer, not a 404, and not a redirect that loses the body."""
+    for route in whole.application.v1.declared:
+        if route.method == "GET" and "<" not in route.path:
+            path = f"/api/v1{route.path}"
+            plain = await whole.ask("viewer", "GET", path)
+            slashed = await whole.ask("viewer", "GET", f"{path}/")
+            assert slashed.status_code == plain.status_code, path
+    body = {"item_name": "slashed"}
+    made = await whole.ask("admin", "POST", "/api/jobs/", json=body)
+    assert (made.status_code, made.json()["item_name"]) == (201, "slashed")
+    gone = await whole.ask("admin", "DELETE", f"/api/v1/jobs/{made.json()['id']}/")
+    assert gone.status_code == 204
+
+
 async def test_a_job_shows_its_model_and_a_schedule_its_file(whole: Whole) -> None:
     """`model` is a summary (v1 2.4); scheduling names what was scheduled (v1 2.5)."""
     files = {"file": ("vase_two.gcode", GCODE)}
