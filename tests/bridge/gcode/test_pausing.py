@@ -114,7 +114,7 @@ def test_a_long_pause_cools_the_nozzles_and_heats_them_again() -> None:
 
 
 def test_the_printers_own_pause_moves_nothing_and_ends_with_its_own_word() -> None:
-    """serial 12/#45, safety M22: `paused` does not park; `resumed` goes on, also while we still wait."""
+    """serial 12/#45, safety M22: `paused` does not park; `resumed` goes on, while we wait too."""
     host = Host(config(scripts=PARK))
     host.connect()
     host.firmware.stuck = {b"G1"}
