@@ -39,6 +39,7 @@ from api.db import DatabaseUnusable
 from api.logs import log_json
 from api.migrate import command, pending, place
 from api.production import insecurities
+from api.running import InUse, using
 
 EXIT_USAGE = 2
 EXIT_PORT = 4
@@ -83,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error), EXIT_USAGE)
     except PortUnusable as error:
         return _fail(str(error), EXIT_PORT)
-    except DatabaseUnusable as error:
+    except (DatabaseUnusable, InUse) as error:
         return _fail(str(error), EXIT_DATABASE)
     except Unmigrated as error:
         return _fail(str(error), EXIT_UNMIGRATED)
@@ -174,19 +175,24 @@ def _work(settings: Settings, listening: socket.socket, ready_fd: int | None) ->
     """The life of one of several processes; its exit status."""
     try:
         asyncio.run(run(settings, listening, ready_fd))
-    except (DatabaseUnusable, Unmigrated) as error:
+    except (DatabaseUnusable, InUse, Unmigrated) as error:
         return _fail(str(error), EXIT_DATABASE)
     return 0
 
 
 async def run(settings: Settings, listening: socket.socket, ready_fd: int | None = None) -> None:
-    """Serve until SIGTERM or SIGINT. Raises `DatabaseUnusable`, `Unmigrated`."""
+    """Serve until SIGTERM or SIGINT. Raises `DatabaseUnusable`, `InUse`, `Unmigrated`."""
     missing = await pending(settings)
     if missing:
         raise Unmigrated(
             f"the database {place(settings)} lacks {', '.join(missing)}: run "
             f"`{command(settings)}` first."
         )
+    with using(settings.data_dir.absolute()):
+        await _serve(settings, listening, ready_fd)
+
+
+async def _serve(settings: Settings, listening: socket.socket, ready_fd: int | None) -> None:
     application = Application(settings)
     await application.startup()
     stop = asyncio.Event()

@@ -1,0 +1,1 @@
+"""Commands of the server's shell: ``python -m api …``. Nothing of it is imported by the API."""
