@@ -149,7 +149,10 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """What a printer is and may do: volume in mm, ceilings in degrees Celsius."""
+    """What a printer is and may do: volume in mm, ceilings in degrees Celsius.
+
+    *materials*: what it may print, by the names of slicers; empty: whatever its ceilings allow.
+    """
 
     width_mm: float = 250.0
     depth_mm: float = 210.0
@@ -163,6 +166,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     max_nozzle_c: float = 275.0
     max_bed_c: float = 120.0
     max_chamber_c: float = 60.0
+    materials: tuple[str, ...] = ()
 
 
 #: How a printer's firmware speaks: found out from its own words, or one of the bridge's rows.

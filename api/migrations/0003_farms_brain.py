@@ -77,6 +77,22 @@ class Migration(migrations.Migration):
             bases=['Model'],
         ),
         ops.CreateModel(
+            name='PrinterProfile',
+            fields=[
+                ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('organization_id', fields.IntField(db_index=True)),
+                ('name', fields.CharField(max_length=100)),
+                ('description', fields.CharField(null=True, max_length=1000)),
+                ('profile', fields.JSONField(default=dict, encoder=JSON_DUMPS, decoder=loads)),
+                ('dialect', fields.CharField(default='auto', max_length=32)),
+                ('plate_policy', fields.CharField(null=True, max_length=16)),
+                ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('updated_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'printer_profile', 'app': 'farm', 'unique_together': (('organization_id', 'name'),), 'pk_attr': 'id', 'table_description': 'What printers of one kind are and may do, shared by those that follow it.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
             name='Quota',
             fields=[
                 ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
@@ -175,5 +191,15 @@ class Migration(migrations.Migration):
             model_name='Bridge',
             name='quarantined_boot',
             field=fields.CharField(default='', db_default='', max_length=64),
+        ),
+        ops.AddField(
+            model_name='Printer',
+            name='profile_id',
+            field=fields.IntField(null=True, db_index=True),
+        ),
+        ops.AddField(
+            model_name='Printer',
+            name='profile_waits',
+            field=fields.BooleanField(default=False, db_default=False),
         ),
     ]

@@ -48,6 +48,22 @@ class ProfileAnswer(Answer):
     max_nozzle_c: float
     max_bed_c: float
     max_chamber_c: float
+    materials: list[str] = Field(description="What it may print; empty: what its ceilings allow")
+
+
+class PrinterProfileAnswer(Answer):
+    """What printers of one kind are and may do."""
+
+    id: int
+    name: str
+    description: str | None
+    profile: ProfileAnswer
+    dialect: str = Field(description="How their firmware speaks; auto: found out")
+    plate_policy: PlatePolicy | None = Field(description="null: each printer its own")
+    printer_ids: list[int] = Field(description="The printers that follow it")
+    org_id: int
+    created_at: Instant
+    updated_at: Instant
 
 
 class SerialAnswer(Answer):
@@ -103,6 +119,7 @@ class PrinterAnswer(Answer):
     port_id: str | None
     baud: int = Field(description="0: found out")
     dialect: str
+    profile_id: int | None = Field(description="The shared profile that it follows; null: none")
     profile: ProfileAnswer
     scripts: dict[str, str] = Field(description="G-code around a print, by name")
     serial: SerialAnswer

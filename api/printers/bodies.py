@@ -5,23 +5,85 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 
 from api.http import MAX_ID, Body, RowId
+from api.printers import forms
 from api.printers.filaments import FilamentType
 from api.printers.forms import DETAILS, PrinterCreate
 from api.printers.slots import MAX_SLOTS
 from api.printers.upkeep import MAX_TAGS, BulkAction
 from schemas.commands import CardAction
-from schemas.printer import PlatePolicy
+from schemas.printer import DIALECTS, PlatePolicy
 
 Short = Annotated[str, StringConstraints(max_length=100)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Tags = Annotated[
     list[Annotated[str, StringConstraints(min_length=1, max_length=50)]], Field(max_length=MAX_TAGS)
 ]
+Dialect = Annotated[
+    str, StringConstraints(max_length=32), Field(json_schema_extra={"enum": [*DIALECTS]})
+]
 Baud = Annotated[int, Field(ge=0, le=4_000_000)]
 Millimetres = Annotated[float, Field(gt=0, le=5000)]
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 Nozzle = Annotated[float, Field(gt=0, le=5, description="mm")]
 PrinterIds = Annotated[list[RowId], Field(max_length=500)]
+
+
+MaxC = Annotated[float, Field(gt=0, description="°C")]
+Materials = Annotated[
+    list[Annotated[str, StringConstraints(min_length=1, max_length=32, strip_whitespace=True)]],
+    Field(max_length=50, description="What it may print; empty: what its ceilings allow"),
+]
+
+
+class ProfileBody(Body):
+    """What a printer is and may do; only what is there is changed."""
+
+    width_mm: Millimetres | None = None
+    depth_mm: Millimetres | None = None
+    height_mm: Millimetres | None = None
+    form_factor: Literal["rectangular", "circular"] | None = None
+    origin: Literal["lowerleft", "center"] | None = None
+    heated_bed: bool | None = None
+    heated_chamber: bool | None = None
+    extruders: Annotated[int, Field(ge=1, le=forms.MAX_EXTRUDERS)] | None = None
+    nozzle_mm: Nozzle | None = None
+    max_nozzle_c: Annotated[MaxC, Field(le=forms.HIGHEST_C["max_nozzle_c"])] | None = None
+    max_bed_c: Annotated[MaxC, Field(le=forms.HIGHEST_C["max_bed_c"])] | None = None
+    max_chamber_c: Annotated[MaxC, Field(le=forms.HIGHEST_C["max_chamber_c"])] | None = None
+    materials: Materials | None = None
+
+    def said(self) -> dict[str, Any]:
+        """The fields that were sent."""
+        return self.model_dump(exclude_unset=True, exclude_none=True)
+
+
+class SharedProfileBody(Body):
+    """What both making and changing a shared profile take."""
+
+    description: Annotated[str, StringConstraints(max_length=1000)] | None = None
+    profile: ProfileBody | None = None
+    plate_policy: PlatePolicy | None = None
+
+    def values(self) -> dict[str, Any]:
+        """The fields that were sent, as the service takes them."""
+        sent = self.model_dump(exclude_unset=True, exclude={"profile"})
+        nullable = ("description", "plate_policy")
+        kept = {k: v for k, v in sent.items() if v is not None or k in nullable}
+        return kept | ({"profile": self.profile.said()} if self.profile is not None else {})
+
+
+class ProfileCreateBody(SharedProfileBody):
+    """``POST /printer-profiles``."""
+
+    name: Name
+    dialect: Dialect = "auto"
+
+
+class ProfileUpdateBody(SharedProfileBody):
+    """``PATCH /printer-profiles/{id}``: only what is there is changed, on all that follow it."""
+
+    name: Name | None = None
+    dialect: Dialect | None = None
 
 
 def _once_each(slots: list["SlotCreateBody"]) -> list["SlotCreateBody"]:
@@ -112,7 +174,10 @@ class PrinterBody(Body):
     nickname: Short | None = None
     camera_url: Annotated[str, StringConstraints(max_length=500)] | None = None
     api_type: Annotated[str, StringConstraints(max_length=32)] | None = None
-    profile: dict[str, Any] | None = None
+    profile_id: RowId | None = Field(
+        None, description="Follow this shared profile; null: have its own"
+    )
+    profile: ProfileBody | None = None
     scripts: (
         Annotated[
             dict[str, str],
@@ -145,7 +210,7 @@ class PrinterBody(Body):
         """The profile with the sizes that v1 puts beside it; None when nothing was said."""
         beside = {inside: getattr(self, name) for name, inside in self.IN_PROFILE.items()}
         said = {name: value for name, value in beside.items() if value is not None}
-        return {**said, **(self.profile or {})} or None
+        return {**said, **(self.profile.said() if self.profile is not None else {})} or None
 
     def serial_options(self) -> dict[str, Any] | None:
         """What was said of the serial line; None when nothing was."""
@@ -164,7 +229,7 @@ class PrinterCreateBody(PrinterBody):
     name: Name
     bridge_id: RowId | None = None
     baud: Baud = 0
-    dialect: Annotated[str, StringConstraints(max_length=32)] = "auto"
+    dialect: Dialect = "auto"
     tags: Tags = Field(default_factory=list)
     slot_count: Annotated[int, Field(ge=1, le=16)] = 4
     is_active: bool = True
@@ -185,6 +250,7 @@ class PrinterCreateBody(PrinterBody):
             scripts=self.scripts or {},
             serial=self.serial_options() or {},
             plate_policy=self.plate_policy,
+            profile_id=self.profile_id,
             api_type=self.api_type,
             model=self.model,
             nickname=self.nickname,
@@ -206,7 +272,7 @@ class PrinterUpdateBody(PrinterBody):
 
     name: Name | None = None
     baud: Baud | None = None
-    dialect: Annotated[str, StringConstraints(max_length=32)] | None = None
+    dialect: Dialect | None = None
     tags: Tags | None = None
     slot_count: Annotated[int, Field(ge=1, le=MAX_SLOTS)] | None = None
     is_active: bool | None = None
@@ -214,7 +280,9 @@ class PrinterUpdateBody(PrinterBody):
     sort_order: Annotated[int, Field(ge=-MAX_ID, le=MAX_ID)] | None = None
 
     #: Columns that may be emptied; for every other field null means "leave it".
-    NULLABLE: ClassVar[frozenset[str]] = frozenset({"model", "nickname", "camera_url", "api_type"})
+    NULLABLE: ClassVar[frozenset[str]] = frozenset(
+        {"model", "nickname", "camera_url", "api_type", "profile_id"}
+    )
 
     def values(self) -> dict[str, Any]:
         """The fields that were sent, as the service takes them."""

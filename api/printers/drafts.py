@@ -36,7 +36,8 @@ def new_row(by: Principal, new: PrinterCreate, now: datetime) -> Printer:
         port_id=new.port_id,
         baud=new.baud,
         dialect=forms.parse_dialect(new.dialect),
-        profile=msgspec.to_builtins(forms.parse_profile(new.profile)),
+        profile=forms.stored(forms.parse_profile(new.profile)),
+        profile_id=new.profile_id,
         scripts=forms.parse_scripts(new.scripts),
         serial=dict(new.serial),
         plate_policy=policy,
@@ -52,7 +53,7 @@ def parse_update(row: Printer, wanted: Mapping[str, Any]) -> dict[str, Any]:
         parsed["name"] = forms.parse_name(parsed["name"])
     if "profile" in parsed:
         base = msgspec.convert(row.profile, Profile)
-        parsed["profile"] = msgspec.to_builtins(forms.parse_profile(parsed["profile"] or {}, base))
+        parsed["profile"] = forms.stored(forms.parse_profile(parsed["profile"] or {}, base))
     if "scripts" in parsed:
         parsed["scripts"] = forms.parse_scripts(parsed["scripts"] or {})
     if "dialect" in parsed:

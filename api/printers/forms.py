@@ -46,6 +46,7 @@ SETTABLE = BRIDGE_FIELDS | {
     "camera_url",
     "api_type",
     "plate_policy",
+    "profile_id",
     "sort_order",
     "details",
 }
@@ -72,6 +73,7 @@ class PrinterCreate:
     scripts: Mapping[str, str] = field(default_factory=dict)
     serial: Mapping[str, Any] = field(default_factory=dict)
     plate_policy: str | None = None
+    profile_id: int | None = None
     api_type: str | None = None
     model: str | None = None
     nickname: str | None = None
@@ -104,6 +106,11 @@ def parse_profile(data: Mapping[str, Any], base: Profile | None = None) -> Profi
     if not 1 <= profile.extruders <= MAX_EXTRUDERS:
         raise refuse("profile.extruders", f"from 1 to {MAX_EXTRUDERS}, not {profile.extruders}")
     return profile
+
+
+def stored(profile: Profile) -> dict[str, Any]:
+    """*profile* as a row keeps it: JSON, so that what is read back is the same."""
+    return {**msgspec.to_builtins(profile), "materials": [*profile.materials]}
 
 
 def _check_range(name: str, value: float, highest: float, unit: str) -> None:

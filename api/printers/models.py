@@ -14,7 +14,9 @@ class Printer(Model):
     *queue_hold* is why the queue waits for a person, empty when it runs.
     *selected_file* is the file that the OctoPrint face has selected. *slots* is what is loaded, by
     slot. *details* holds dialect fields that decide nothing. *serial* is how its bridge talks to it
-    (fields of `PrinterConfig`), *card* what its own SD card said last (None: nothing yet).
+    (fields of `PrinterConfig`). *profile_id* is the shared profile that it follows; what changed
+    there while it printed waits for the end of the print (*profile_waits*).
+    *card* is what its own SD card said last (None: nothing yet).
     """
 
     id = fields.IntField(primary_key=True)
@@ -35,6 +37,8 @@ class Printer(Model):
     baud = fields.IntField(default=0)
     dialect = fields.CharField(max_length=32, default="auto")
     profile: Any = fields.JSONField(default=dict)
+    profile_id = fields.IntField(null=True, db_index=True)
+    profile_waits = fields.BooleanField(default=False, db_default=False)
     scripts: Any = fields.JSONField(default=dict)
     plate_policy = fields.CharField(max_length=16, default="start_confirms")
     plate_state = fields.CharField(max_length=16, default="unknown")
@@ -60,6 +64,27 @@ class Printer(Model):
 
     class Meta:
         table = "printer"
+
+
+class PrinterProfile(Model):
+    """What printers of one kind are and may do, shared by those that follow it.
+
+    *profile* holds the fields of `schemas.printer.Profile`; *plate_policy* null: each its own.
+    """
+
+    id = fields.IntField(primary_key=True)
+    organization_id = fields.IntField(db_index=True)
+    name = fields.CharField(max_length=100)
+    description = fields.CharField(max_length=1000, null=True)
+    profile: Any = fields.JSONField(default=dict)
+    dialect = fields.CharField(max_length=32, default="auto")
+    plate_policy = fields.CharField(max_length=16, null=True)
+    created_at = fields.DatetimeField()
+    updated_at = fields.DatetimeField()
+
+    class Meta:
+        table = "printer_profile"
+        unique_together = (("organization_id", "name"),)
 
 
 class Slug(Model):

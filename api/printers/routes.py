@@ -15,6 +15,7 @@ from api.printers.bodies import (
     ReorderBody,
 )
 from api.printers.listing import JobRoom, Listing, TelemetryRoom, Which
+from api.printers.profile_routes import ProfileRoutes
 from api.printers.service import Printer, Printers
 from api.printers.slots import slot_fields
 from api.printers.view import STATUSES, live_status, sample_fields
@@ -31,6 +32,7 @@ class PrinterRoutes:
 
     def register(self, v1: V1) -> None:
         """Declare the routes."""
+        ProfileRoutes(self._printers.profiles).register(v1)
         v1.add("GET", "/printers", self.list, docs.LIST)
         v1.add("POST", "/printers", self.create, docs.CREATE)
         v1.add("GET", "/printers/tags", self.tags, docs.TAGS)

@@ -7,27 +7,28 @@ caller's transaction, so of many who try at once exactly one wins.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from ulid import ULID
 
 from api.bus.local import Bus
 from api.clock import Clock
-from api.errors import Conflict, Invalid, NotFound
+from api.errors import NotFound
 from api.events.service import Change, Ledger
 from api.principal import Principal
-from api.printers import forms, plate
+from api.printers import forms, places, plate
 from api.printers.checks import busy, check_quiet, check_startable
 from api.printers.drafts import config, event, new_row, parse_update, tell
 from api.printers.forms import PrinterCreate
 from api.printers.models import Printer, Slug
+from api.printers.places import BridgeRoom
+from api.printers.profiles import Profiles
 from api.printers.reported import Reported
 from api.printers.rows import STRUCTURE, PrinterRows, bell
 from api.printers.upkeep import Upkeep
 from schemas.jobs import AttemptState
 from schemas.link import CardFact, PrinterFact
-from schemas.link import Port as LinkPort
 from schemas.printer import PrinterConfig, Profile
 
 __all__ = ["Printer", "PrinterCreate", "Printers"]
@@ -35,19 +36,6 @@ __all__ = ["Printer", "PrinterCreate", "Printers"]
 MAX_REASON = 200
 
 DeleteHook = Callable[[Change, int], Awaitable[object]]
-
-
-class BridgeRoom(Protocol):
-    """What printers need of the bridges."""
-
-    def online(self, bridge_id: int) -> bool:
-        """Whether the room is reachable, a short absence forgiven."""
-
-    async def ports(self, by: Principal, bridge_id: int) -> Sequence[LinkPort]:
-        """The room's ports. Raises `NotFound`."""
-
-    async def raise_desired(self, change: Change, bridge_id: int) -> object:
-        """The room's desired configuration has a new version."""
 
 
 class Printers:
@@ -59,12 +47,13 @@ class Printers:
         self._clock = clock
         self._rows = PrinterRows(bus)
         self.upkeep = Upkeep(self, ledger, clock)
+        self.profiles = Profiles(self, ledger, clock)
         self._reported = Reported(self, clock)
-        self._delete_hooks: list[DeleteHook] = []
+        self.delete_hooks: list[DeleteHook] = []
 
     def when_deleted(self, hook: DeleteHook) -> None:
         """Call *hook* (change, printer id) in the transaction that deletes a printer."""
-        self._delete_hooks.append(hook)
+        self.delete_hooks.append(hook)
 
     # Reading. Rows are shared and never older than the last commit; do not change them.
 
@@ -76,16 +65,18 @@ class Printers:
         return rows if by.printer_id is None else [row for row in rows if by.reaches(row.id)]
 
     async def seen_by(self, by: Principal, organization_id: int | None = None) -> Sequence[Printer]:
-        """As `list`, and behind them what other organizations share, to look at only (v1 1.4)."""
+        """As `list`, and what others share; a superadmin's are all. To look at only (v1 1.4)."""
         rows = await self.list(by, organization_id)
+        if by.is_superadmin and organization_id is None and by.printer_id is None:
+            return await self._rows.everything()
         if organization_id is not None or by.printer_id is not None:
             return rows
         return [*rows, *await self._rows.shared_by_others(by.organization_id)]
 
     async def look_at(self, by: Principal, printer_id: int) -> Printer:
-        """One printer, to look at only: a shared one too. Raises `NotFound`."""
+        """One printer, to look at only: as `seen_by`. Raises `NotFound`."""
         row = await self._rows.one(printer_id)
-        if row is not None and row.shared and by.printer_id is None:
+        if row is not None and (row.shared or by.is_superadmin) and by.printer_id is None:
             return row
         return self._theirs(by, row, f"number {printer_id}")
 
@@ -158,10 +149,10 @@ class Printers:
         (``port_in_use``) or `NotFound` (the bridge).
         """
         by.require("printers.write")
-        row = new_row(by, new, self._clock.now())
-        await self._check_port(by, row.bridge_id, row.port_id)
+        row = new_row(by, await self.profiles.followed(by, new), self._clock.now())
+        await places.check_port(self._bridges, by, row.bridge_id, row.port_id)
         async with self._ledger.change() as change:
-            await self._check_free(row)
+            await places.check_free(row)
             row.slug = await self.claim_slug(change, row.name, "printer")
             await row.save()
             tell(change, by, row, "printer.created")
@@ -176,15 +167,16 @@ class Printers:
         by.require("printers.write")
         row = await self.get(by, printer_id)
         wanted = {name: value for name, value in values.items() if name in forms.SETTABLE}
+        wanted = await self.profiles.wanted(by, row, wanted)
         if "port_id" in wanted and wanted["port_id"] != row.port_id:
-            await self._check_port(by, row.bridge_id, wanted["port_id"])
+            await places.check_port(self._bridges, by, row.bridge_id, wanted["port_id"])
         async with self._ledger.change() as change:
             row = await self.locked(change, printer_id)
             parsed = parse_update(row, wanted)
             if parsed.keys() & forms.QUIET_FIELDS:
                 check_quiet(row)
             row.update_from_dict(parsed)
-            await self._check_free(row)
+            await places.check_free(row)
             await self.save(change, row, *parsed)
             tell(change, by, row, "printer.updated", fields=sorted(parsed))
             structure = bool(parsed.keys() & {"port_id", "sort_order", "shared"})
@@ -204,7 +196,7 @@ class Printers:
             check_quiet(row)
             row.deleted_at = self._clock.now()
             await self.save(change, row, "deleted_at")
-            for hook in self._delete_hooks:
+            for hook in self.delete_hooks:
                 await hook(change, printer_id)
             tell(change, by, row, "printer.deleted")
             await self.announce(change, row, structure=True, desired=True)
@@ -218,33 +210,6 @@ class Printers:
             row = await self.locked(change, printer_id)
             row.selected_file = dict(selection) if selection is not None else None
             await self.save(change, row, "selected_file")
-
-    async def _check_port(self, by: Principal, bridge_id: int | None, port_id: str | None) -> None:
-        if bridge_id is None:
-            if port_id is not None:
-                raise forms.refuse("port_id", "this printer hangs on no bridge")
-            return
-        known = [port.port_id for port in await self._bridges.ports(by, bridge_id)]
-        if port_id not in known:
-            raise Invalid(
-                f"The bridge has no port {port_id!r}. It lists: {', '.join(known) or 'none'}.",
-                code="port_not_found",
-                ports=known,
-            )
-
-    async def _check_free(self, row: Printer) -> None:
-        others = Printer.filter(deleted_at=None).exclude(id=row.id or 0)
-        if await others.filter(organization_id=row.organization_id, name=row.name).exists():
-            raise Invalid(f"Printer '{row.name}' already exists", code="name_taken")
-        if row.port_id is None:
-            return
-        user = await others.filter(bridge_id=row.bridge_id, port_id=row.port_id).first()
-        if user is not None:
-            raise Conflict(
-                f"Port {row.port_id} belongs to printer {user.name} already.",
-                code="port_in_use",
-                printer_id=user.id,
-            )
 
     # Inside somebody's transaction.
 
@@ -311,12 +276,16 @@ class Printers:
             *("active_grant", "plate_state", "plate_claim", "plate_changed_at"),
             *("print_count", "print_seconds", "queue_hold"),
         )
+        await self.profiles.apply_waiting(change, row)
         change.wake("scheduler")
         return True
 
     async def record_state(self, change: Change, fact: PrinterFact) -> Printer | None:
         """A bridge reported this printer's state. None when there is no such printer (any more)."""
-        return await self._reported.state(change, fact)
+        row = await self._reported.state(change, fact)
+        if row is not None:
+            await self.profiles.apply_waiting(change, row)
+        return row
 
     async def record_firmware(
         self, change: Change, printer_id: int, firmware: Mapping[str, Any]

@@ -141,7 +141,8 @@ def _settings(row: Printer) -> dict[str, Any]:
         "port_id": row.port_id,
         "baud": row.baud,
         "dialect": row.dialect,
-        "profile": row.profile,
+        "profile_id": row.profile_id,
+        "profile": profile_fields(row.profile),
         "scripts": row.scripts,
         "serial": row.serial,
         "plate_policy": row.plate_policy,
@@ -157,6 +158,11 @@ def _settings(row: Printer) -> dict[str, Any]:
         "shared": row.shared,
         "org_id": row.organization_id,
     }
+
+
+def profile_fields(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored profile with every field; one from before a field was known has its default."""
+    return {"materials": [], **stored}
 
 
 def _said_of(slot: Mapping[str, Any]) -> dict[str, Any]:

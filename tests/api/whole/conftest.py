@@ -152,6 +152,7 @@ async def _own(whole: Whole, admin: Principal) -> None:
     accounts, rooms = whole.application.rooms.accounts, whole.application.rooms
     printer = await make("/printers", json={"name": "Alpha"})
     other = await make("/printers", json={"name": "Beta"})
+    profile = await make("/printer-profiles", json={"name": "Kind"})
     pool = await make("/pools", json={"name": "All", "printer_ids": [printer["id"]]})
     file = await make("/print-files/upload", files={"file": ("part.gcode", GCODE)})
     async with asyncio.timeout(30):  # now: its row does not move in the middle of a test
@@ -184,6 +185,7 @@ async def _own(whole: Whole, admin: Principal) -> None:
             "model_id": str(file["model_id"]),
             "job_id": str(job["id"]),
             "pool_id": str(pool["id"]),
+            "profile_id": str(profile["id"]),
             "slot_number": "1",
             "bridge_id": str(bridge.id),
             "session_id": str(session.id),
