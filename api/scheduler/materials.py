@@ -7,7 +7,7 @@ filament, takes it from any slot; a file of several takes each from the slot of 
 
 from collections.abc import Iterable
 
-from api.scheduler.needs import Strand
+from api.scheduler.needs import Strand, material_name
 from api.scheduler.spots import UNKNOWN, Slot, Spot
 
 
@@ -21,6 +21,13 @@ def materials_missing(strands: Iterable[Strand], spot: Spot) -> list[str]:
     if not spot.slots:
         return []
     return [_called(strand) for strand in strands if not _slots_for(strand, spot)]
+
+
+def materials_foreign(strands: Iterable[Strand], spot: Spot) -> list[str]:
+    """What the printer's profile does not allow it to print; without a list it allows all."""
+    allowed = {material_name(each) for each in spot.profile.materials}
+    wanted = dict.fromkeys(strand.material for strand in strands if strand.material)
+    return [each for each in wanted if each not in allowed] if allowed else []
 
 
 def colors_loaded(colors: tuple[str, ...], spot: Spot) -> bool:

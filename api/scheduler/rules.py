@@ -16,6 +16,7 @@ from api.pools.service import Pool, contains
 from api.scheduler.materials import (
     colors_loaded,
     colors_missing,
+    materials_foreign,
     materials_loaded,
     materials_missing,
     short_of,
@@ -210,6 +211,16 @@ RULES: tuple[Rule, ...] = (
         fits=lambda heat_c, spot, _: _too_hot(heat_c, spot) is None,
         why_not=_heat_why,
         unblock=lambda *_: "a printer that may become so hot",
+        lasting=True,
+    ),
+    Rule(
+        name="materials",
+        asks=lambda need: need.strands or None,
+        fits=lambda strands, spot, _: not materials_foreign(strands, spot),
+        why_not=lambda strands, spot, _: (
+            f"is not meant for {', '.join(materials_foreign(strands, spot))}"
+        ),
+        unblock=lambda strands, *_: "a printer whose profile allows that material",
         lasting=True,
     ),
     Rule(
