@@ -75,6 +75,8 @@ class _Call:
     has_committed: bool = False
 
 
+#: So much longer than a statement may take, PostgreSQL's own word for it is waited for.
+SILENCE_S = 1.0
 #: Pauses before a call is run again, in seconds, each drawn between half and one and a half of it.
 AGAIN_S = (0.02, 0.1, 0.3)
 BEGIN_AGAIN_S = (0.0, 0.05, 0.3)
@@ -127,6 +129,8 @@ def _connection(url: str, pool: Pool) -> str | dict[str, Any]:
         "dsn": dsn,
         "minsize": pool.min_size,
         "maxsize": pool.max_size,
+        # The server keeps the time itself; a server that has fallen silent does not.
+        "command_timeout": pool.statement_s + SILENCE_S if pool.statement_s else None,
         "server_settings": {
             "application_name": "gantry",
             "timezone": "UTC",

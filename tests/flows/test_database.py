@@ -1,0 +1,194 @@
+"""A real API on a real PostgreSQL that is away, silent, locked or full: said, and nothing lost.
+
+Between them is a proxy that breaks when told. Figures of time are bounds against hanging, wide
+enough for a busy machine; what is decided is what was answered and which rows there are.
+"""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from api.config import Settings
+from api.readiness import DATABASE, FULL
+from infra.bench.replicas import Api, furnish
+from tests.fakes import databases
+from tests.fakes.database_proxy import DatabaseProxy, database_proxy
+
+pytestmark = [pytest.mark.flow, pytest.mark.timeout(240)]
+
+BACK_S = 30.0
+SETTINGS = {"GANTRY_STATEMENT_TIMEOUT_S": "1", "GANTRY_LOCK_TIMEOUT_S": "1"}
+
+
+class Farm:
+    """One process, the way to its database, and what it is asked."""
+
+    def __init__(
+        self, server: databases.Server, name: str, proxy: DatabaseProxy, api: Api, token: str
+    ) -> None:
+        self.server = server
+        self.name = name
+        self.proxy = proxy
+        self.api = api
+        headers = {"X-API-Key": token}
+        self.http = httpx.AsyncClient(
+            base_url=api.url, headers=headers, timeout=60, trust_env=False
+        )
+
+    async def make(self, name: str, key: str = "") -> httpx.Response:
+        """A job called *name*, asked for under the idempotency key *key*."""
+        headers = {"Idempotency-Key": key} if key else {}
+        return await self.http.post("/api/v1/jobs", json={"item_name": name}, headers=headers)
+
+    async def jobs(self, name: str) -> list[Any]:
+        """The rows of that name."""
+        return await self.server.run(
+            f"SELECT id FROM job WHERE item_name = '{name}'", database=self.name
+        )
+
+    async def problems(self) -> list[str]:
+        """What readiness says, behind a 503 if anything."""
+        answer = await self.http.get("/health/ready")
+        problems: list[str] = answer.json()["problems"]
+        assert answer.status_code == (503 if problems else 200)
+        return problems
+
+    async def back(self) -> None:
+        """Return when it is ready again."""
+        async with asyncio.timeout(BACK_S):
+            while await self.problems():
+                await asyncio.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[databases.Server]:
+    with databases.running_server() as server:
+        yield server
+
+
+@pytest.fixture
+async def farm(postgres: databases.Server, tmp_path: Path) -> AsyncIterator[Farm]:
+    async with AsyncExitStack() as stack:
+        name = await postgres.new_database()
+        url = postgres.url(name)
+        made = await furnish(Settings(data_dir=tmp_path, database_url=url), 0, 0)
+        # The path of a socket is short.
+        short = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gantry-")))
+        proxy = await stack.enter_async_context(database_proxy(short, url))
+        api = await asyncio.to_thread(Api, proxy.url, tmp_path / "api", **SETTINGS)
+        stack.push_async_callback(asyncio.to_thread, api.stop)
+        farm = Farm(postgres, name, proxy, api, made.token)
+        await stack.enter_async_context(farm.http)
+        yield farm
+
+
+def _refused(answer: httpx.Response) -> None:
+    """503 that says when to ask again, in v1's words."""
+    assert answer.status_code == 503, answer.text
+    assert int(answer.headers["Retry-After"]) > 0
+    assert answer.json()["error"]["retriable"] is True
+
+
+async def test_a_database_that_is_away_is_said_and_comes_back(farm: Farm) -> None:
+    """503 with Retry-After, readiness names the setting; what was refused is not there (R19)."""
+    assert (await farm.make("before")).status_code == 201
+    await farm.proxy.refuse()
+    _refused(await farm.make("away"))
+    assert await farm.problems() == [DATABASE]
+    health = (await farm.http.get("/health")).json()
+    assert (health["status"], health["database"]) == ("degraded", "unavailable")
+    await farm.proxy.open()
+    await farm.back()
+    assert (await farm.make("after")).status_code == 201
+    found = [len(await farm.jobs(name)) for name in ("before", "away", "after")]
+    assert found == [1, 0, 1]
+
+
+async def test_a_database_that_falls_silent_hangs_nobody(farm: Farm) -> None:
+    """The connections stand and nothing comes back: every request ends with 503 (R20)."""
+    assert (await farm.make("before")).status_code == 201
+    farm.proxy.fall_silent()
+    started = time.monotonic()
+    answers = await asyncio.gather(*(farm.make(f"silent {turn}") for turn in range(4)))
+    for answer in answers:
+        _refused(answer)
+    assert await farm.problems() == [DATABASE]
+    assert time.monotonic() - started < 60
+    await farm.proxy.open()
+    await farm.back()
+    assert (await farm.make("after")).status_code == 201
+
+
+@asynccontextmanager
+async def _locked(farm: Farm) -> AsyncIterator[None]:
+    """Somebody else writes and does not end."""
+    connection = await asyncpg.connect(farm.server.url(farm.name))
+    try:
+        await connection.execute("SELECT pg_advisory_lock(7305, 0)")
+        yield
+    finally:
+        await connection.close()
+
+
+async def test_who_writes_waits_for_a_lock_in_vain_and_who_reads_does_not(farm: Farm) -> None:
+    """A lock that is never given back: writes 503, reads 200 meanwhile; then all is well (R20)."""
+    async with _locked(farm):
+        writing = [asyncio.create_task(farm.make(f"locked {turn}")) for turn in range(3)]
+        await asyncio.sleep(0.2)
+        read = await farm.http.get("/api/v1/jobs")
+        assert (read.status_code, read.json()) == (200, [])
+        assert await farm.problems() == []
+        for answer in await asyncio.gather(*writing):
+            _refused(answer)
+    assert (await farm.make("after")).status_code == 201
+    listed = (await farm.http.get("/api/v1/jobs")).json()
+    assert [job["item_name"] for job in listed] == ["after"]
+
+
+@pytest.mark.parametrize("reaches_the_server", [True, False])
+async def test_a_commit_whose_answer_is_lost_makes_one_row(
+    farm: Farm, reaches_the_server: bool
+) -> None:
+    """The cable breaks before or behind a real COMMIT: 201, one row, and the same again (R23)."""
+    cut = farm.proxy.cut(b"lost-answer", reaches_the_server=reaches_the_server)
+    first = await farm.make("lost-answer", "key-of-the-lost-answer")
+    assert cut.is_done
+    assert first.status_code == 201, first.text
+    again = await farm.make("lost-answer", "key-of-the-lost-answer")
+    assert (again.status_code, again.json()["id"]) == (201, first.json()["id"])
+    assert [row["id"] for row in await farm.jobs("lost-answer")] == [first.json()["id"]]
+
+
+async def test_a_full_disk_of_the_server_is_said_and_over_when_there_is_room(farm: Farm) -> None:
+    """A real ENOSPC under a table: 503, reads go on, readiness says it; nothing is broken (R25)."""
+    [place] = await farm.server.run(
+        "SELECT current_setting('data_directory') || '/' || pg_relation_filepath('job') AS file",
+        database=farm.name,
+    )
+    table = Path(place["file"])
+    aside = table.with_name(f"{table.name}.aside")
+    table.rename(aside)
+    table.symlink_to("/dev/full")  # whatever is written there meets a full disk
+    await farm.server.end_backends(farm.name)
+    _refused(await farm.make("full"))
+    assert (await farm.http.get("/api/v1/jobs")).json() == []
+    assert await farm.problems() == [FULL]
+    assert (await farm.http.get("/health")).json()["status"] == "degraded"
+    table.unlink()
+    aside.rename(table)
+    await farm.server.end_backends(farm.name)
+    async with asyncio.timeout(BACK_S):
+        while (answer := await farm.make("room")).status_code == 503:
+            await asyncio.sleep(0.2)
+    assert answer.status_code == 201, answer.text
+    await farm.back()
+    listed = (await farm.http.get("/api/v1/jobs")).json()
+    assert [job["item_name"] for job in listed] == ["room"]
