@@ -9,7 +9,7 @@ AREAS = {
     "serial": ("serial",),
     "api": ("api", "upload", "login", "feed"),
     "octoprint": ("octoprint",),
-    "link": ("command",),
+    "link": ("command", "fleet", "outage"),
     "cloud": ("function", "cloud"),
 }
 

@@ -25,6 +25,8 @@ class Responder:
         self.device = os.ttyname(self._slave)
         self.lines = 0
         self._stopping = False
+        self._is_held = False
+        self._held: list[bytes] = []
         self._marks: dict[bytes, float] = {}
         self._seen = threading.Condition()
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -36,6 +38,14 @@ class Responder:
         self._thread.join(2.0)
         os.close(self._master)
         os.close(self._slave)
+
+    def hold(self) -> None:
+        """Take lines and answer none: what the host has for it stays in the host's queue."""
+        self._is_held = True
+
+    def release(self) -> None:
+        """Answer what was held back, and everything from now on."""
+        self._is_held = False
 
     def watch(self, text: bytes) -> None:
         """Remember when a line with *text* comes."""
@@ -55,6 +65,9 @@ class Responder:
     def _serve(self) -> None:
         pending = b""
         while not self._stopping:
+            if self._held and not self._is_held:
+                os.write(self._master, b"".join(map(_answer, self._held)))
+                self._held = []
             if not select.select([self._master], [], [], 0.1)[0]:
                 continue
             data = os.read(self._master, 65536)
@@ -62,7 +75,10 @@ class Responder:
             self._mark(data, now)
             *lines, pending = (pending + data).split(b"\n")
             self.lines += len(lines)
-            os.write(self._master, b"".join(map(_answer, lines)))
+            if self._is_held:
+                self._held += lines
+            else:
+                os.write(self._master, b"".join(map(_answer, lines)))
 
     def _mark(self, data: bytes, now: float) -> None:
         with self._seen:

@@ -6,7 +6,6 @@ once, and sends a picture of all its printers every second. One process holds hu
 
 import asyncio
 import base64
-import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from dataclasses import dataclass, field
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import InvalidHandshake, WebSocketException
 
 from schemas.commands import CommandState
 from schemas.link import (
@@ -27,6 +26,7 @@ from schemas.link import (
     CommandFact,
     Desired,
     Fact,
+    FactAck,
     FactBatch,
     FactBody,
     Hello,
@@ -43,6 +43,7 @@ from schemas.link import (
 from schemas.printer import Live, PrinterState, Temperature
 from schemas.session import LinkSession
 
+BATCH_FACTS = 100
 BACK_S = 0.5  # before a room that lost its link dials again, with its own jitter added
 
 
@@ -54,7 +55,11 @@ def new_key() -> tuple[Ed25519PrivateKey, str]:
 
 @dataclass(slots=True)
 class Room:
-    """One bridge. *printers*: their numbers; *url*: of an API, or a proxy in front of several."""
+    """One bridge. *printers*: their numbers; *url*: of an API, or a proxy in front of several.
+
+    *is_deaf*: it says and does nothing any more, though its connection stands. *untold*: how many
+    facts it has gathered while it was away, told batch by batch once the link stands.
+    """
 
     url: str
     uid: str
@@ -63,27 +68,49 @@ class Room:
     printers: list[int]
     live_s: float = 1.0
     sees: bool = True  # False: nothing changes, so nothing is shown
+    state: PrinterState = PrinterState.OPERATIONAL  # of all its printers
+    is_deaf: bool = False
+    untold: int = 0
     up_at: float = 0.0
     linked: asyncio.Event = field(default_factory=asyncio.Event)
+    cut: asyncio.Event = field(default_factory=asyncio.Event)  # not linked
     drops: int = 0
     done: list[str] = field(default_factory=list)
     frames_up: int = 0
     frames_down: int = 0
-    _seq: int = 0
+    last_fact: int = 0
+    acked: int = 0
+    refusals: int = 0  # of dials that were answered with an error by an API that is there
+    _was_acked: asyncio.Event = field(default_factory=asyncio.Event)
+    _socket: ClientConnection | None = None
     _turn: int = 0
 
     async def run(self, http: httpx.AsyncClient) -> None:
         """Keep the link up until cancelled."""
         while True:
-            with contextlib.suppress(
-                ConnectionClosed, WebSocketException, httpx.HTTPError, OSError
-            ):
+            try:
                 async with await self._dial(http) as socket:
                     await self._serve(socket)
+            except (httpx.HTTPStatusError, InvalidHandshake, TimeoutError):
+                self.refusals += 1
+            except (WebSocketException, httpx.HTTPError, OSError):
+                pass  # nobody is there
             self.up_at = 0.0
             self.linked.clear()
+            self.cut.set()
             self.drops += 1
             await asyncio.sleep(BACK_S * (1 + hash(self.uid) % 100 / 100))
+
+    def hang_up(self) -> None:
+        """The connection breaks; it dials again by itself."""
+        if self._socket is not None:
+            self._socket.transport.abort()
+
+    async def has_told(self, seq: int) -> None:
+        """Wait until the API has every fact up to *seq*."""
+        while self.acked < seq:
+            self._was_acked.clear()
+            await self._was_acked.wait()
 
     async def _dial(self, http: httpx.AsyncClient) -> connect:
         answer = await http.post(f"{self.url}{NONCE_PATH}", json={"bridge_id": self.uid})
@@ -100,17 +127,21 @@ class Room:
         )
 
     async def _serve(self, socket: ClientConnection) -> None:
+        self._socket = socket
         session = LinkSession(Sender.AGENT, time.monotonic())
         session.say(self._hello(), time.monotonic())
         await self._flush(session, socket)
         shown = asyncio.create_task(self._show(session, socket))
         try:
             async for text in socket:
+                if self.is_deaf:
+                    continue
                 self.frames_down += 1
                 body = session.receive(text, time.monotonic())
                 if isinstance(body, Welcome):
                     self.up_at = time.monotonic()
                     self.linked.set()
+                    self.cut.clear()
                     self._begin(session)
                 elif body is not None:
                     self._answer(session, body)
@@ -127,15 +158,17 @@ class Room:
             boot_count=1,
             agent_version="bench",
             ports=ports,
-            resume=Resume(journal_id=self.uid[:16], oldest_fact=1, newest_fact=self._seq),
+            resume=Resume(journal_id=self.uid[:16], oldest_fact=1, newest_fact=self.last_fact),
         )
 
     def _begin(self, session: LinkSession) -> None:
-        """What is true when the link stands: every printer is idle."""
+        """What is true when the link stands: what every printer does."""
         session.say(self._snap(), time.monotonic())
-        if self._seq == 0:
-            idle = PrinterState.OPERATIONAL
-            self._tell(session, [PrinterFact(printer=each, state=idle) for each in self.printers])
+        if self.last_fact == 0:
+            state = self.state
+            self._tell(session, [PrinterFact(printer=each, state=state) for each in self.printers])
+        elif self.untold:
+            self._tell_more(session)
 
     def _answer(self, session: LinkSession, body: Body) -> None:
         now = time.monotonic()
@@ -146,6 +179,21 @@ class Room:
             self._finish(session, body.id, CommandState.STARTED, CommandState.DONE)
         elif isinstance(body, RemoteStop):
             self._finish(session, body.id, CommandState.DONE)
+        elif isinstance(body, FactAck):
+            self.acked = body.seq
+            self._was_acked.set()
+            if self.untold and self.acked == self.last_fact:
+                self._tell_more(session)
+
+    def _tell_more(self, session: LinkSession) -> None:
+        """The next batch of what happened while it was away: printers that came and went."""
+        count = min(self.untold, BATCH_FACTS)
+        self.untold -= count
+        states = (PrinterState.OFFLINE, PrinterState.OPERATIONAL)
+        printers = [self.printers[number % len(self.printers)] for number in range(count)]
+        turns = (number // len(self.printers) for number in range(count))
+        pairs = zip(printers, turns, strict=True)
+        self._tell(session, [PrinterFact(printer=each, state=states[n % 2]) for each, n in pairs])
 
     def _finish(self, session: LinkSession, command: str, *states: CommandState) -> None:
         self._tell(session, [CommandFact(id=command, state=state) for state in states])
@@ -154,14 +202,14 @@ class Room:
     def _tell(self, session: LinkSession, bodies: Sequence[FactBody]) -> None:
         facts = []
         for body in bodies:
-            self._seq += 1
-            facts.append(Fact(seq=self._seq, at_ms=self._seq, boot_id="bench", body=body))
+            self.last_fact += 1
+            facts.append(Fact(seq=self.last_fact, at_ms=self.last_fact, boot_id="bench", body=body))
         session.say(FactBatch(journal_id=self.uid[:16], facts=facts), time.monotonic())
 
     async def _show(self, session: LinkSession, socket: ClientConnection) -> None:
         while True:
             await asyncio.sleep(self.live_s)
-            if not self.up_at:
+            if not self.up_at or self.is_deaf:
                 continue
             session.tick(time.monotonic())
             if self.sees:
@@ -176,7 +224,7 @@ class Room:
         }
         return LiveSnap(
             printers=[
-                Live(printer=each, state=PrinterState.OPERATIONAL, temps=temps, temps_age_s=0.1)
+                Live(printer=each, state=self.state, temps=temps, temps_age_s=0.1)
                 for each in self.printers
             ]
         )
