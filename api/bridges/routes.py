@@ -1,9 +1,9 @@
 """The v1 routes of bridges: who is in the farm, what hangs on them, and turning one away."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from pydantic import Field
+from pydantic import Field, StringConstraints
 from quart import Response
 
 from api.bridges.answers import BridgeAnswer, PortAnswer
@@ -29,6 +29,22 @@ _REVOKE = Doc(
     status=204,
     right="bridges.admin",
     problems=("bridge_not_found",),
+)
+
+
+class BridgeUpdateBody(Body):
+    """``PATCH /bridges/{id}``."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
+
+
+_RENAME = Doc(
+    summary="Give a room another name",
+    body=BridgeUpdateBody,
+    answer=BridgeAnswer,
+    right="bridges.admin",
+    problems=("bridge_not_found",),
+    dry_run=True,
 )
 
 
@@ -62,6 +78,7 @@ class BridgeRoutes:
         doc = Doc(summary="One room", answer=BridgeAnswer, right=see, problems=missing)
         v1.add("GET", one, self.get, doc)
         v1.add("GET", f"{one}/ports", self.ports, _PORTS)
+        v1.add("PATCH", one, self.rename, _RENAME)
         v1.add("DELETE", one, self.delete, _REVOKE)
         v1.add("POST", f"{one}/survivor", self.survivor, _SURVIVOR)
 
@@ -83,6 +100,12 @@ class BridgeRoutes:
         total = {"X-Total-Count": str(len(ports))}
         return json_answer(msgspec.json.encode(ports[skip : skip + limit]), headers=total)
 
+    async def rename(self, bridge_id: int) -> Response:
+        """Another name for people; on the link nothing changes."""
+        await self._bridges.get(caller(), bridge_id)  # 404 comes before 422
+        body = await json_body(BridgeUpdateBody)
+        return json_answer(self._view(await self._bridges.rename(caller(), bridge_id, body.name)))
+
     async def delete(self, bridge_id: int) -> Response:
         """Turn it away; what prints goes on printing."""
         await self._bridges.revoke(caller(), bridge_id)
@@ -90,6 +113,7 @@ class BridgeRoutes:
 
     async def survivor(self, bridge_id: int) -> Response:
         """Of two machines with one identity, which one stays."""
+        await self._bridges.get(caller(), bridge_id)  # 404 comes before 422
         other = (await json_body(SurvivorBody)).machine == "other"
         bridge = await self._bridges.choose_survivor(caller(), bridge_id, other=other)
         return json_answer(self._view(bridge))

@@ -120,6 +120,17 @@ class Bridges:
         bridge = await self.get(by, bridge_id)
         return msgspec.convert(bridge.ports, list[Port])
 
+    async def rename(self, by: Principal, bridge_id: int, name: str) -> Bridge:
+        """Another name for people. Raises `NotFound`."""
+        by.require("bridges.admin")
+        async with self._ledger.change() as change:
+            bridge = await self._own(by, bridge_id)
+            before, bridge.name = bridge.name, name[:100]
+            await Bridge.filter(id=bridge.id).update(name=bridge.name)
+            change.record(_happened(bridge, "bridge.renamed", by.user_id))
+            change.note(by, "bridge.renamed", ("bridge", bridge.id), name=name, before=before)
+        return bridge
+
     async def revoke(self, by: Principal, bridge_id: int) -> None:
         """Turn a bridge away for good: its link closes, its keys die, its prints go on."""
         by.require("bridges.admin")

@@ -271,6 +271,9 @@ class PrinterUpdateBody(PrinterBody):
     """``PATCH /printers/{id}``: only what is there is changed."""
 
     name: Name | None = None
+    bridge_id: RowId | None = Field(
+        None, description="Of another room, together with port_id; both null: run by hand"
+    )
     baud: Baud | None = None
     dialect: Dialect | None = None
     tags: Tags | None = None
@@ -281,7 +284,7 @@ class PrinterUpdateBody(PrinterBody):
 
     #: Columns that may be emptied; for every other field null means "leave it".
     NULLABLE: ClassVar[frozenset[str]] = frozenset(
-        {"model", "nickname", "camera_url", "api_type", "profile_id"}
+        {"model", "nickname", "camera_url", "api_type", "profile_id", "bridge_id", "port_id"}
     )
 
     def values(self) -> dict[str, Any]:

@@ -32,7 +32,7 @@ VIRTUAL = "virtual:"
 
 #: Fields of a printer that its bridge works by: changing one makes a new desired version.
 BRIDGE_FIELDS = frozenset(
-    {"name", "is_active", "port_id", "baud", "dialect", "profile", "scripts", "serial"}
+    {"name", "is_active", "bridge_id", "port_id", "baud", "dialect", "profile", "scripts", "serial"}
 )
 #: Fields that may not change under a running print.
 QUIET_FIELDS = BRIDGE_FIELDS - {"name"}

@@ -1,7 +1,7 @@
 """Where a printer may be: a port that its room has and nobody else, a name that is free."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from api.errors import Conflict, Invalid
 from api.events.service import Change
@@ -39,6 +39,23 @@ async def check_port(
             code="port_not_found",
             ports=known,
         )
+
+
+async def check_move(
+    bridges: BridgeRoom, by: Principal, row: Printer, wanted: dict[str, Any]
+) -> None:
+    """Of a printer that is to get other *wanted* values: raises as `check_port` when they name a
+    port that is not there; what goes with another room goes into *wanted*.
+    """
+    bridge_id = wanted.get("bridge_id", row.bridge_id)
+    port_id = wanted.get("port_id", row.port_id)
+    if (bridge_id, port_id) == (row.bridge_id, row.port_id):
+        return
+    if bridge_id is not None and port_id is None:
+        raise forms.refuse("port_id", "bridge_id and port_id belong together")
+    await check_port(bridges, by, bridge_id, port_id)
+    if bridge_id != row.bridge_id:
+        wanted["api_type"] = "serial" if bridge_id is not None else None
 
 
 async def check_free(row: Printer) -> None:

@@ -168,19 +168,20 @@ class Printers:
         row = await self.get(by, printer_id)
         wanted = {name: value for name, value in values.items() if name in forms.SETTABLE}
         wanted = await self.profiles.wanted(by, row, wanted)
-        if "port_id" in wanted and wanted["port_id"] != row.port_id:
-            await places.check_port(self._bridges, by, row.bridge_id, wanted["port_id"])
+        await places.check_move(self._bridges, by, row, wanted)
         async with self._ledger.change() as change:
             row = await self.locked(change, printer_id)
-            parsed = parse_update(row, wanted)
+            parsed, left = parse_update(row, wanted), row.bridge_id
             if parsed.keys() & forms.QUIET_FIELDS:
                 check_quiet(row)
             row.update_from_dict(parsed)
             await places.check_free(row)
             await self.save(change, row, *parsed)
             tell(change, by, row, "printer.updated", fields=sorted(parsed))
-            structure = bool(parsed.keys() & {"port_id", "sort_order", "shared"})
+            structure = bool(parsed.keys() & {"bridge_id", "port_id", "sort_order", "shared"})
             desired = bool(parsed.keys() & forms.BRIDGE_FIELDS)
+            if left is not None and "bridge_id" in parsed:
+                await self._bridges.raise_desired(change, left)
             await self.announce(change, row, structure=structure, desired=desired)
         return row
 
@@ -292,6 +293,10 @@ class Printers:
     ) -> None:
         """What the printer says of itself; of a printer that is gone it is dropped."""
         await self._reported.firmware(change, printer_id, firmware)
+
+    async def record_plate(self, change: Change, printer_id: int) -> None:
+        """A person at the machine says that its plate is clear; while it prints that is no news."""
+        await self._reported.plate(change, printer_id)
 
     async def record_card(self, change: Change, fact: CardFact) -> None:
         """What is on the printer's own card; of a printer that is gone it is dropped."""

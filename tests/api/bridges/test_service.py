@@ -12,7 +12,7 @@ from api.bridges.service import MAX_NONCES, Bridges, Standing
 from api.bus.local import LocalBus
 from api.config import Settings
 from api.errors import Conflict, Forbidden, Invalid, NotAuthenticated, NotFound, TooMany
-from api.events.models import Event
+from api.events.models import AuditEntry, Event
 from api.events.service import Ledger
 from api.principal import Principal, Role
 from schemas.link import Port
@@ -287,3 +287,15 @@ def test_a_fingerprint_is_what_ssh_shows() -> None:
     """SHA256 of the raw key, base64 without padding."""
     printed = fingerprint("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
     assert printed == "SHA256:Zmh6rfhivXdsj8GLjp+OIAiXFIVu4jOzkCpZHQ1fKSU"
+
+
+async def test_a_room_gets_another_name(bridges: Bridges, ledger: Ledger, admin: Principal) -> None:
+    """For people; its place on the link stays, and the act is in the audit."""
+    async with ledger.change() as change:
+        bridge = await bridges.create(change, 1, "room", AgentKey().public)
+    assert (await bridges.rename(admin, bridge.id, "Cellar")).name == "Cellar"
+    assert (await bridges.get(admin, bridge.id)).uid == bridge.uid
+    with pytest.raises(NotFound):
+        await bridges.rename(replace(admin, organization_id=2), bridge.id, "x")
+    [entry] = await AuditEntry.filter(action="bridge.renamed")
+    assert entry.details == {"name": "Cellar", "before": "room"}

@@ -60,8 +60,16 @@ class Whole:
         headers |= given.pop("headers", {})
         return await self.http.request(method, path, headers=headers, **given)
 
+    async def analysed(self) -> None:
+        """No file waits for its analysis: none of its rows moves in the middle of a test."""
+        async with asyncio.timeout(60):
+            while await Blob.filter(analysis__isnull=True).exists():
+                if not await self.application.rooms.analyst.step():
+                    await asyncio.sleep(0.01)
+
     async def rows(self) -> dict[str, list[tuple[Any, ...]]]:
         """Everything that is kept, but for what merely asking leaves behind."""
+        await self.analysed()
         connection = self.application.database.connections.get("default")
         _, names = await connection.execute_query(databases.TABLES[connection.capabilities.dialect])
         kept = {}
@@ -155,11 +163,9 @@ async def _own(whole: Whole, admin: Principal) -> None:
     profile = await make("/printer-profiles", json={"name": "Kind"})
     pool = await make("/pools", json={"name": "All", "printer_ids": [printer["id"]]})
     file = await make("/print-files/upload", files={"file": ("part.gcode", GCODE)})
-    async with asyncio.timeout(30):  # now: its row does not move in the middle of a test
-        while await Blob.filter(analysis__isnull=True).exists():
-            if not await rooms.analyst.step():
-                await asyncio.sleep(0.01)
+    await whole.analysed()
     job = await make("/jobs", json={"item_name": "part", "print_file_id": file["id"]})
+    preset = await make("/presets", json={"name": "Parts", "model_id": file["model_id"]})
     token = await make("/tokens", json={"name": "spare"})
     person = {"username": "spare", "email": "", "password": "Correct-horse-7", "role": "viewer"}
     user = await make("/users", json=person)
@@ -184,6 +190,7 @@ async def _own(whole: Whole, admin: Principal) -> None:
             "upload_id": "0" * 64 + "-9",
             "model_id": str(file["model_id"]),
             "job_id": str(job["id"]),
+            "preset_id": str(preset["id"]),
             "pool_id": str(pool["id"]),
             "profile_id": str(profile["id"]),
             "slot_number": "1",
