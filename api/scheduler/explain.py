@@ -55,7 +55,8 @@ def _why(board: Board, need: Need, refused: Refused) -> str:
     first = board.spots[refused.places[0]]
     text = refused.rule.why_not(refused.rule.asks(need), first, board.scene)
     more = len(refused.places) - 1
-    return f"{first.name} {text}" + (f"; so do {more} more." if more else ".")
+    also = {0: "", 1: ", and so for another printer"}.get(more, f", and so for {more} others")
+    return f"{first.name} {text}{also}."
 
 
 def refusals(board: Board, need: Need) -> list[dict[str, Any]]:
