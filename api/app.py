@@ -58,9 +58,8 @@ from api.http import MAX_BODY_BYTES
 from api.idempotency.requests import IdempotentRequests
 from api.idempotency.service import Idempotency
 from api.instance.routes import InstanceRoutes
+from api.jobs import all_routes as job_routes
 from api.jobs.approval import Approval
-from api.jobs.approval_routes import ApprovalRoutes
-from api.jobs.routes import JobRoutes
 from api.jobs.service import Jobs
 from api.jobs.show import Shown
 from api.link.handler import LinkHandler
@@ -85,6 +84,8 @@ from api.pools.service import Pools
 from api.preflight.routes import PreflightRoutes
 from api.preflight.service import Preflights
 from api.printers.control_routes import ControlRoutes
+from api.printers.ownership import Ownership
+from api.printers.ownership_routes import OwnershipRoutes
 from api.printers.routes import PrinterRoutes
 from api.printers.service import Printers
 from api.proxies import introduce, networks
@@ -367,6 +368,8 @@ def _register(
     jobs_of, acts_of = rooms.jobs.submitted_by, audit.of_person
     PersonalRoutes(rooms.accounts, rooms.quotas, jobs_of, acts_of).register(v1)
     BridgeRoutes(rooms.bridges).register(v1)
+    owners = Ownership(rooms.printers, rooms.accounts, rooms.files, rooms.ledger)
+    OwnershipRoutes(owners).register(v1)
     PairingRoutes(rooms.pairing, settings).register(v1, quart)
     LinkRoutes(rooms.bridges, rooms.files, settings.link_url).register(quart)
     PrinterRoutes(rooms.printers, rooms.telemetry, rooms.jobs).register(v1)
@@ -384,11 +387,10 @@ def _register(
         *(rooms.printers, rooms.pools, rooms.telemetry, rooms.library),
         queue=rooms.scheduler.explanations,
     )
-    JobRoutes(rooms.jobs, jobs).register(v1)
+    job_routes.register(v1, rooms, jobs)
     SchedulerRoutes(rooms.scheduler).register(v1)
     PreflightRoutes(rooms.preflights).register(v1)
     _register_stores(v1, rooms)
-    ApprovalRoutes(Approval(rooms.accounts)).register(v1)
     ReportRoutes(rooms.reports, rooms.printers, rooms.jobs, rooms.telemetry).register(v1)
     OctoPrintKeyRoutes(rooms.accounts, rooms.printers).register(v1)
     StatusRoutes(quart, readiness).register(v1)

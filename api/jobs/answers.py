@@ -62,8 +62,10 @@ class JobAnswer(Answer):
         description="Share of its colours that its printer had loaded when it was chosen, percent"
     )
     is_locked: bool = Field(description="It prints or is over")
-    estimated_cost: float | None
-    suggested_price: float | None
+    estimated_cost: float | None = Field(
+        description="Of all prints, by the rates of /pricing-config; null: weight and time unknown"
+    )
+    suggested_price: float | None = Field(description="The cost and the model's margin")
     order_item_id: int | None
     quantity_on_bed: int
     printer: Named | None
@@ -84,6 +86,9 @@ class JobAnswer(Answer):
         description="Why no printer can ever have it, as job and farm are now; null: some can"
     )
     progress: float | None = Field(description="Of the current print, percent; null: unknown")
+    time_left_s: float | None = Field(
+        description="Of the current print, seconds; null: it does not print, or nobody knows"
+    )
     attempt: int | None = Field(description="Which start of its current print this is, from 1")
     stream_quality: StreamQuality | None = Field(
         description="How steadily the lines of the latest attempt reached the printer"
@@ -162,7 +167,7 @@ class Batched(Answer):
     """One job of a batch."""
 
     id: int
-    printer_id: int
+    printer_id: int | None = Field(description="null: whichever of the pool")
     status: JobState
 
 

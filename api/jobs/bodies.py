@@ -1,12 +1,13 @@
 """Request bodies of the job routes (v1 contract, 2.4, and ours)."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, RootModel, StringConstraints
 
 from api.http import Body, RowId
-from api.jobs.forms import DEFAULT_PRIORITY, BulkAction, NewJob, parse_priority
+from api.jobs.forms import DEFAULT_PRIORITY, BulkAction, NewJob, parse_priority, refuse
 from api.printers.filaments import FilamentType
 
 MAX_BULK = 100
@@ -25,6 +26,7 @@ Priority = Annotated[
 ]
 Colors = Annotated[str, StringConstraints(max_length=200)]
 Tags = Annotated[list[Annotated[str, StringConstraints(max_length=50)]], Field(max_length=50)]
+Notes = Annotated[str, StringConstraints(max_length=10_000)]
 Reason = Annotated[str, StringConstraints(max_length=300)]
 
 
@@ -51,7 +53,7 @@ class JobCreateBody(Body):
     duration_hours: Hours | None = None
     colors_required: Colors | None = None
     filament_type: FilamentType | None = None
-    notes: str | None = None
+    notes: Notes | None = None
     hold: bool = False
     due_date: Moment | None = None
     scheduled_start: Moment | None = Field(None, description="The queue starts it no earlier")
@@ -101,7 +103,7 @@ class JobUpdateBody(Body):
     duration_hours: Hours | None = None
     colors_required: Colors | None = None
     filament_type: FilamentType | None = None
-    notes: str | None = None
+    notes: Notes | None = None
     hold: bool | None = None
     due_date: Moment | None = None
     scheduled_start: Moment | None = None
@@ -125,32 +127,40 @@ class JobBulkBody(RootModel[list[JobCreateBody]]):
 
 
 class JobBatchBody(Body):
-    """``POST /jobs/batch``: the same once on each of these printers."""
+    """``POST /jobs/batch``: the same once on each of these printers, or *copies* in a pool."""
 
     item_name: ItemName
     model_id: RowId | None = None
-    printer_ids: Annotated[list[RowId], Field(min_length=1, max_length=MAX_BATCH)]
+    printer_ids: Annotated[list[RowId], Field(max_length=MAX_BATCH)] = Field(
+        default_factory=list, description="One job on each of these"
+    )
+    pool_id: RowId | None = Field(None, description="Instead: jobs for any printers of this pool")
+    copies: Annotated[int, Field(ge=1, le=MAX_BATCH)] = Field(
+        1, description="How many jobs for the pool, so that several printers take their part"
+    )
     priority: Priority = DEFAULT_PRIORITY
     duration_hours: Hours | None = None
     colors_required: Colors | None = None
     filament_type: FilamentType | None = None
-    notes: str | None = None
+    notes: Notes | None = None
 
     def forms(self) -> list[NewJob]:
-        """One for each printer, however often it is named. Raises `Invalid`."""
-        return [
-            NewJob(
-                item_name=self.item_name,
-                model_id=self.model_id,
-                printer_id=printer_id,
-                priority=parse_priority(self.priority),
-                duration_hours=self.duration_hours,
-                colors_required=self.colors_required,
-                filament_type=self.filament_type,
-                notes=self.notes,
-            )
-            for printer_id in dict.fromkeys(self.printer_ids)
-        ]
+        """One for each printer, however often it is named, or for each copy. Raises `Invalid`."""
+        if bool(self.printer_ids) == (self.pool_id is not None):
+            raise refuse("printer_ids", "name printers, or a pool: one of the two")
+        same = NewJob(
+            item_name=self.item_name,
+            model_id=self.model_id,
+            pool_id=self.pool_id,
+            priority=parse_priority(self.priority),
+            duration_hours=self.duration_hours,
+            colors_required=self.colors_required,
+            filament_type=self.filament_type,
+            notes=self.notes,
+        )
+        if self.pool_id is not None:
+            return [same] * self.copies
+        return [replace(same, printer_id=each) for each in dict.fromkeys(self.printer_ids)]
 
 
 class ReorderBody(Body):

@@ -48,7 +48,7 @@ BULK = Doc(
     dry_run=True,
 )
 BATCH = Doc(
-    summary="The same job on each of many printers: on all of them or on none",
+    summary="The same job on each of many printers, or many times in a pool: all or none",
     answer=list[answers.Batched],
     right="jobs.write",
     body=bodies.JobBatchBody,

@@ -9,6 +9,7 @@ from api.errors import Conflict, Invalid, NotFound, Problem
 from api.events.rehearsal import would
 from api.events.service import Change, Ledger
 from api.jobs.attempts import Attempts
+from api.jobs.costs import Costs
 from api.jobs.file_use import FileUse
 from api.jobs.forms import NewJob, refuse, within_reach
 from api.jobs.models import Job
@@ -63,6 +64,11 @@ class Intake:
         self._library = library
         self._ledger = ledger
         self._clock = clock
+        self._costs: Costs | None = None
+
+    def price_with(self, costs: Costs) -> None:
+        """From now on *costs* says what jobs cost; nobody does without."""
+        self._costs = costs
 
     async def create(self, by: Principal, new: NewJob, **noted: Any) -> Job:
         """One job; the caller has checked the right. *noted* goes to the audit entry.
@@ -148,7 +154,13 @@ class Intake:
                 await self._attempts.check(job, Printers.profile(printer))
         elif pool is not None:
             await self.check_pool(by, job, pool)
+        await self.put_cost(job)
         return job
+
+    async def put_cost(self, job: Job) -> None:
+        """Set what *job* costs, where somebody knows."""
+        if self._costs is not None:
+            await self._costs.put(job)
 
     async def check_pool(self, by: Principal, job: Job, pool: Pool) -> None:
         """Some printer of *pool* may print the file. Raises `Invalid`: what the last one says
@@ -235,8 +247,8 @@ def _planned(job: Job) -> dict[str, Any]:
         "effective_colors": job.colors_required,
         "initial_status": job.state,
         "requires_approval": job.state == JobState.SUBMITTED,
-        "estimated_cost": None,
-        "suggested_price": None,
+        "estimated_cost": job.estimated_cost,
+        "suggested_price": job.suggested_price,
         "target_type": details.get("target_type", "specific"),
         "due_date": iso(job.due_date),
     }

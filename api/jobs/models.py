@@ -40,6 +40,8 @@ class Job(Model):
     details: Any = fields.JSONField(default=dict)
     source = fields.CharField(max_length=16, default="v1")
     created_by = fields.IntField(null=True)
+    estimated_cost = fields.FloatField(null=True)
+    suggested_price = fields.FloatField(null=True)
     reason = fields.CharField(max_length=300, default="")
     fail_reason = fields.CharField(max_length=32, null=True)
     fail_notes = fields.CharField(max_length=2000, null=True)
@@ -52,6 +54,28 @@ class Job(Model):
 
     class Meta:
         table = "job"
+
+
+class Preset(Model):
+    """A job to be made again and again, under a name that an organization has once."""
+
+    id = fields.IntField(primary_key=True)
+    organization_id = fields.IntField(db_index=True)
+    name = fields.CharField(max_length=100)
+    model_id = fields.IntField(null=True)
+    item_name = fields.CharField(max_length=200, null=True)
+    quantity = fields.IntField(default=1)
+    priority = fields.IntField(default=3)
+    duration_hours = fields.FloatField(null=True)
+    colors_required = fields.CharField(max_length=200, null=True)
+    filament_type = fields.CharField(max_length=32, null=True)
+    required_tags: Any = fields.JSONField(default=list)
+    notes = fields.TextField(null=True)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "preset"
+        unique_together = (("organization_id", "name"),)
 
 
 class Print(Model):

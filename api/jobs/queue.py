@@ -95,6 +95,7 @@ class Queue:
             job.update_from_dict({k: v for k, v in values.items() if k in SETTABLE} | file | place)
             if job.state == JobState.WAITING_PLATE_CLEAR and place:
                 job.state = JobState.PENDING
+            await self._intake.put_cost(job)
             await self._save(change, by, job)
             note(change, by, "job.updated", job, fields=sorted(values))
         return job

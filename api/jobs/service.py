@@ -18,6 +18,7 @@ from api.errors import Conflict, Invalid, Unavailable
 from api.events.service import Change, Ledger
 from api.jobs.approval import Approval
 from api.jobs.attempts import Attempts, Checked, FileRoom
+from api.jobs.costs import Costs
 from api.jobs.endings import Endings
 from api.jobs.file_use import FileUse
 from api.jobs.file_wait import FileWait
@@ -26,6 +27,7 @@ from api.jobs.intake import Intake, LibraryRoom
 from api.jobs.line import WaitingLine
 from api.jobs.models import Attempt, Job
 from api.jobs.moves import job_row, missing
+from api.jobs.presets import Presets
 from api.jobs.queue import Queue
 from api.jobs.records import Records
 from api.pools.service import Pool, Pools
@@ -64,6 +66,7 @@ class Jobs:
         self._queue = Queue(
             printers, pools, self.attempts, self._intake, ledger=ledger, clock=clock
         )
+        self.presets = Presets(self.create, library, ledger, clock)
         library.ask_jobs(FileUse())
         printers.when_deleted(self._queue.printer_gone)
         pools.when_deleted(self._queue.pool_gone)
@@ -72,6 +75,10 @@ class Jobs:
     def ask_for_approval(self, approval: Approval) -> None:
         """From now on *approval* says whose jobs wait for it; nobody's without one."""
         self._approval = approval
+
+    def price_with(self, costs: Costs) -> None:
+        """From now on *costs* says what jobs cost; nobody does without."""
+        self._intake.price_with(costs)
 
     # Reading.
 

@@ -83,6 +83,7 @@ class Shown:
             pool=pool,
             attempt=attempt,
             live_progress=round(progress.completion, 1) if progress else None,
+            time_left_s=progress.time_left_s if progress else None,
             now=now,
         )
 

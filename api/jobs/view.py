@@ -29,6 +29,7 @@ class Around:
     attempt: Attempt | None = None
     told: Told = NOTHING
     live_progress: float | None = None
+    time_left_s: float | None = None
     now: datetime
 
 
@@ -82,8 +83,8 @@ def job_fields(job: Job, around: Around, model_name: str | None) -> dict[str, An
         "actual_end": iso(job.actual_end),
         "match_score": around.told.match_score,
         "is_locked": state in JOB_RUNNING or state in JOB_OVER,
-        "estimated_cost": None,
-        "suggested_price": None,
+        "estimated_cost": job.estimated_cost,
+        "suggested_price": job.suggested_price,
         "order_item_id": None,
         "quantity_on_bed": 1,
         "printer": {"id": printer.id, "name": printer.name} if printer else None,
@@ -102,6 +103,7 @@ def job_fields(job: Job, around: Around, model_name: str | None) -> dict[str, An
         "waiting_for": waiting_for(job, around),
         "unplaceable": around.told.unplaceable,
         "progress": _progress(state, attempt, around.live_progress),
+        "time_left_s": around.time_left_s if state in JOB_RUNNING else None,
         "attempt": attempt.number if attempt else None,
         "cancel_requested": _cancel_requested(state, attempt),
         "stream_quality": attempt.quality if attempt else None,

@@ -77,6 +77,26 @@ class Migration(migrations.Migration):
             bases=['Model'],
         ),
         ops.CreateModel(
+            name='Preset',
+            fields=[
+                ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('organization_id', fields.IntField(db_index=True)),
+                ('name', fields.CharField(max_length=100)),
+                ('model_id', fields.IntField(null=True)),
+                ('item_name', fields.CharField(null=True, max_length=200)),
+                ('quantity', fields.IntField(default=1)),
+                ('priority', fields.IntField(default=3)),
+                ('duration_hours', fields.FloatField(null=True)),
+                ('colors_required', fields.CharField(null=True, max_length=200)),
+                ('filament_type', fields.CharField(null=True, max_length=32)),
+                ('required_tags', fields.JSONField(default=list, encoder=JSON_DUMPS, decoder=loads)),
+                ('notes', fields.TextField(null=True, unique=False)),
+                ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'preset', 'app': 'farm', 'unique_together': (('organization_id', 'name'),), 'pk_attr': 'id', 'table_description': 'A job to be made again and again, under a name that an organization has once.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
             name='PrinterProfile',
             fields=[
                 ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
@@ -191,6 +211,16 @@ class Migration(migrations.Migration):
             model_name='Bridge',
             name='quarantined_boot',
             field=fields.CharField(default='', db_default='', max_length=64),
+        ),
+        ops.AddField(
+            model_name='Job',
+            name='estimated_cost',
+            field=fields.FloatField(null=True),
+        ),
+        ops.AddField(
+            model_name='Job',
+            name='suggested_price',
+            field=fields.FloatField(null=True),
         ),
         ops.AddField(
             model_name='Printer',

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from tortoise.expressions import Q
+from tortoise.functions import Avg
 from tortoise.queryset import QuerySet
 
 from api.clock import Clock
@@ -81,6 +82,13 @@ class Filaments:
                 )
             await row.delete()
             _tell(change, by, row, "filament.deleted")
+
+    async def cost_per_gram(self, organization_id: int, material: str) -> float | None:
+        """Money a gram of *material*, the mean of what has a price; None: nothing has."""
+        rows = of_material(Filament.filter(organization_id=organization_id), material)
+        priced = rows.filter(cost_per_gram__not_isnull=True)
+        [found] = await priced.annotate(mean=Avg("cost_per_gram")).values("mean")
+        return None if found["mean"] is None else float(found["mean"])
 
     async def of(self, spools: Collection[Spool]) -> Mapping[int, Filament]:
         """The filaments of these spools by number; the caller has been let see the spools."""

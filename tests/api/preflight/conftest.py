@@ -1,54 +1,15 @@
-"""A whole API with one printer and its library."""
+"""A whole API with one printer."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
-from api.app import Application
-from api.config import Settings
-from api.db import open_database
 from tests.fakes import databases
-
-
-@dataclass(frozen=True)
-class Desk:
-    """Somebody who may do everything, and a printer of 250 × 210 × 210 mm."""
-
-    application: Application
-    http: httpx.AsyncClient
-    printer_id: int
-
-    async def ask(self, method: str, path: str, **given: Any) -> httpx.Response:
-        return await self.http.request(method, f"/api/v1{path}", **given)
-
-    async def upload(self, text: bytes, name: str = "part.gcode") -> int:
-        answer = await self.ask("POST", "/print-files/upload", files={"file": (name, text)})
-        assert answer.status_code == 200, answer.text
-        return int(answer.json()["id"])
+from tests.fakes.desk import Desk, open_desk
 
 
 @pytest.fixture
 async def desk(tmp_path: Path, engine: databases.Server | None) -> AsyncIterator[Desk]:
-    directory = tmp_path / "data"
-    directory.mkdir()
-    url = await databases.url_for_application(directory, engine)
-    application = Application(Settings(data_dir=directory, database_url=url))
-    context = await open_database(application.settings)
-    with context:
-        await context.generate_schemas()
-    await context.close_connections()
-    await application.startup(background=False)
-    application.database.__enter__()
-    first = await application.rooms.accounts.setup("admin", "a@b.example", "Correct-horse-7", "t")
-    transport = httpx.ASGITransport(app=application)
-    headers = {"Authorization": f"Bearer {first.token}"}
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://farm.local:5000", headers=headers
-    ) as http:
-        made = await http.post("/api/v1/printers", json={"name": "Alpha"})
-        yield Desk(application, http, made.json()["id"])
-    await application.shutdown()
+    async with open_desk(tmp_path, engine) as desk:
+        yield desk

@@ -3,7 +3,7 @@
 import pytest
 
 from api.files import surveys
-from tests.api.preflight.conftest import Desk
+from tests.fakes.desk import Desk
 
 GOOD = b"G28\nM104 S200\nM109 S200\nG1 X10 Y10 E1\n"
 FIXABLE = b"M104 S200\nG1 X10 Y10 E1\nM500\nM155 S2\nG1 X11 Y10 E2\n"
