@@ -1,134 +1,245 @@
-"""A room that exists only here: a bridge as far as starts are concerned, and who watches it.
+"""A printer room without wires: speaks to the API through the link's handler, obeys at once.
 
-Its journal consumes each grant once, its printers print at most one attempt; its facts come late
-and doubled.
+It is the other side of the link, not one of our classes in disguise: every order comes out of
+`LinkHandler.outgoing`, every answer goes back as facts and pictures.
 """
 
-import random
-from collections import Counter
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
 
-from api.commands.models import Command
-from api.jobs.models import Attempt, Job
-from api.printers.models import Printer
-from schemas.commands import CommandState, Verb
-from schemas.jobs import ATTEMPT_OVER, JOB_RUNNING, AttemptEvent, AttemptState, JobState
-from schemas.link import CommandFact
-from schemas.printer import PrinterState
-from tests.fakes.farm import BRIDGE, Farm
+import msgspec
 
-E, C, P = AttemptEvent, CommandState, PrinterState
+from api.app import Application
+from api.bridges.service import Bridge
+from api.link.handler import LinkHandler
+from schemas.commands import CARD_PRINT, CardAction, CommandState, Verb
+from schemas.jobs import AttemptEvent, AttemptState
+from schemas.link import (
+    AttemptFact,
+    CardFact,
+    Cmd,
+    CmdGot,
+    CommandFact,
+    Desired,
+    Fact,
+    FactBatch,
+    FactBody,
+    Hello,
+    LiveSnap,
+    PrinterFact,
+    RemoteStop,
+    Reported,
+    Resume,
+    Welcome,
+)
+from schemas.printer import CardFile, Live, PrinterState, Progress, Prompt, Temperature
 
-Said = CommandFact | tuple[str, AttemptEvent] | tuple[int, PrinterState]
-
-
-class Room:
-    """A bridge as far as starts are concerned."""
-
-    def __init__(self, farm: Farm, chance: random.Random) -> None:
-        self.farm, self.chance = farm, chance
-        self.epoch = 1
-        self.journal: dict[str, Command] = {}
-        self.printing: dict[int, str] = {}
-        self.starts: Counter[str] = Counter()  # by grant
-        self.outbox: list[Said] = []
-
-    async def carry(self) -> None:
-        """The link hands over what is pending; sometimes it is lost on the way."""
-        commands = await self.farm.commands.pending(BRIDGE, self.epoch)
-        await self.farm.commands.mark_sent(commands, self.epoch)
-        for command in commands:
-            if self.chance.random() < 0.2:
-                self.epoch += 1  # the link broke here; the rest is carried by the next one
-                return
-            if command.id not in self.journal:
-                self.journal[command.id] = command
-                self._obey(command, late=self.farm.commands.ttl_left_ms(command) == 0)
-
-    def _obey(self, command: Command, *, late: bool) -> None:
-        grant = command.grant or ""
-        busy = command.printer_id in self.printing
-        if command.verb == Verb.START:
-            if late or busy or self.chance.random() < 0.2:
-                self._say(command, C.EXPIRED if late else C.REJECTED)
-                self.outbox.append((grant, E.NOT_STARTED))
-                return
-            self.printing[command.printer_id] = grant
-            self.starts[grant] += 1
-            self._say(command, C.STARTED)
-            self.outbox.append((grant, E.STARTED))
-            self.outbox.append((command.printer_id, P.PRINTING))
-            self._say(command, C.DONE)
-        elif command.verb == Verb.CANCEL and not late:
-            mine = self.printing.get(command.printer_id) == grant
-            self._say(command, C.DONE if mine else C.REJECTED)
-            if mine:
-                self.end(command.printer_id, E.CANCELLED)
-        else:
-            self._say(command, C.EXPIRED)
-
-    def end(self, printer_id: int, event: AttemptEvent) -> None:
-        """The print on this printer is over."""
-        self.outbox.append((self.printing.pop(printer_id), event))
-        self.outbox.append((printer_id, P.OPERATIONAL))
-
-    def _say(self, command: Command, state: CommandState) -> None:
-        self.outbox.append(CommandFact(id=command.id, state=state))
-
-    async def speak(self) -> None:
-        """Some of what was said arrives, in order, some of it twice."""
-        for _ in range(self.chance.randrange(4)):
-            if self.outbox:
-                said = self.outbox.pop(0)
-                for _ in range(self.chance.choice((1, 1, 2))):
-                    await self._deliver(said)
-
-    async def _deliver(self, said: Said) -> None:
-        if isinstance(said, CommandFact):
-            await self.farm.answer(await Command.get(id=said.id), said.state, said.code)
-        elif isinstance(said[1], AttemptEvent):
-            await self.farm.tell(str(said[0]), said[1])
-        else:
-            await self.farm.report(int(said[0]), said[1])
+_S, _E, _A = PrinterState, AttemptEvent, AttemptState
+JOURNAL = "journal-1"
 
 
-class Watch:
-    """What was seen before, to see that nothing ever goes back."""
+@dataclass(slots=True)
+class Machine:
+    """One printer of the room."""
 
-    def __init__(self) -> None:
-        self.attempts: dict[str, str] = {}
+    id: int
+    state: PrinterState = PrinterState.OPERATIONAL
+    grant: str | None = None
+    size_bytes: int = 0
+    progress: Progress | None = None
+    temps: dict[str, Temperature] = field(default_factory=dict)
+    error: str | None = None
+    file_name: str | None = None
+    card: list[CardFile] = field(default_factory=list)
+    prompt: Prompt | None = None
 
-    async def check(self, room: Room) -> None:
-        """The invariants I5 and I6."""
-        attempts = await Attempt.all()
-        open_ones = [each for each in attempts if AttemptState(each.state) not in ATTEMPT_OVER]
-        assert max(Counter(each.printer_id for each in open_ones).values(), default=0) <= 1
-        assert max(Counter(each.job_id for each in open_ones).values(), default=0) <= 1
-        printing = set(room.printing.values())
-        assert printing <= {each.grant for each in open_ones}, "over, but it prints"
-        holders = {each.active_grant for each in await Printer.all() if each.active_grant}
-        assert holders == {each.grant for each in open_ones}
-        running = [each for each in await Job.all() if JobState(each.state) in JOB_RUNNING]
-        assert {each.grant for each in running} == holders
-        for attempt in attempts:
-            before = self.attempts.get(attempt.grant)
-            if before is not None and AttemptState(before) in ATTEMPT_OVER:
-                assert attempt.state == before
-            self.attempts[attempt.grant] = attempt.state
-        assert max(room.starts.values(), default=0) <= 1
+    def live(self) -> Live:
+        return Live(
+            printer=self.id,
+            state=self.state,
+            grant=self.grant,
+            temps=self.temps,
+            progress=self.progress,
+            error=self.error,
+            file_name=self.file_name,
+            prompt=self.prompt,
+            port="/dev/pts/7",
+            baud=115200,
+        )
 
 
-async def drain(farm: Farm, room: Room, printers: list[Printer]) -> None:
-    """Everything works again: whatever waits must come to its end."""
-    farm.bridges.is_online = True
-    room.chance = random.Random(4)  # seeds of the room no longer matter
-    for _ in range(60):
-        for printer in printers:
-            await farm.printers.release_queue(farm.admin, printer.id)
-            if (await farm.row(printer)).active_grant is None:
-                await farm.printers.plate_cleared(farm.admin, printer.id)
-        await farm.scheduler.step()
-        await room.carry()
-        for printer_id in sorted(room.printing):
-            room.end(printer_id, E.COMPLETED)
-        while room.outbox:
-            await room.speak()
+class FakeRoom:
+    """Connect it, and its printers obey; `refuses` makes them reject the next orders."""
+
+    def __init__(self, application: Application, bridge: Bridge) -> None:
+        self._handler = LinkHandler(application.rooms, application.clock, application.settings)
+        self._application = application
+        self._bridge = bridge
+        self._epoch = 0
+        self._seq = 0
+        self._task: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()  # never cancelled within a transaction
+        self.machines: dict[int, Machine] = {}
+        self.orders: list[tuple[Verb, Any]] = []
+        self.refuses = ""
+
+    async def connect(self) -> None:
+        welcome = await self._handler.hello(
+            self._bridge,
+            Hello(
+                protocols=(1, 1),
+                bridge_id=self._bridge.uid,
+                boot_id="boot",
+                boot_count=1,
+                agent_version="1",
+                resume=Resume(journal_id=JOURNAL),
+            ),
+        )
+        assert isinstance(welcome, Welcome)
+        self._epoch, self._seq = welcome.epoch, welcome.fact_ack.seq
+        await self._look()
+        for machine in self.machines.values():
+            await self.report(machine)
+        self._task = asyncio.create_task(self._obey())
+
+    async def leave(self) -> None:
+        if self._task is not None:
+            async with self._turn:
+                self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        await self._handler.closed(self._bridge, self._epoch)
+
+    async def report(self, machine: Machine, *facts: FactBody) -> None:
+        """Facts first, as the agent does, then the picture."""
+        state = PrinterFact(printer=machine.id, state=machine.state, grant=machine.grant)
+        await self._say(*facts, state)
+        await self.show(machine)
+
+    async def show(self, machine: Machine) -> None:
+        snap = LiveSnap(printers=[machine.live()])
+        await self._handler.incoming(self._bridge, self._epoch, snap)
+
+    async def advance(self, machine: Machine, share: float) -> None:
+        """The print is at *share* of its file."""
+        done = int(machine.size_bytes * share)
+        machine.progress = Progress(
+            file_bytes=done,
+            size_bytes=machine.size_bytes,
+            lines=done,
+            print_time_s=60 * share,
+            time_left_s=60 * (1 - share),
+        )
+        await self.show(machine)
+
+    async def finish(self, machine: Machine) -> None:
+        await self.advance(machine, 1.0)
+        await self._end(machine, _E.COMPLETED, _A.COMPLETED)
+
+    async def _say(self, *bodies: FactBody) -> None:
+        facts = []
+        for body in bodies:
+            self._seq += 1
+            facts.append(Fact(seq=self._seq, at_ms=0, boot_id="boot", body=body))
+        batch = FactBatch(journal_id=JOURNAL, facts=facts)
+        answers = await self._handler.incoming(self._bridge, self._epoch, batch)
+        assert len(answers) == 1, answers
+
+    async def _obey(self) -> None:
+        with self._application.bus.listen(f"bridge:{self._bridge.id}") as listener:
+            while True:
+                await listener.wait(None)
+                async with self._turn:
+                    await self._look()
+
+    async def _look(self) -> None:
+        outgoing = await self._handler.outgoing(self._bridge.id, self._epoch)
+        for body in outgoing.bodies:
+            match body:
+                case Desired():
+                    for config in body.printers:
+                        self.machines.setdefault(config.id, Machine(config.id))
+                    told = Reported(version=body.version)
+                    await self._handler.incoming(self._bridge, self._epoch, told)
+                case Cmd():
+                    got = CmdGot(seq=body.seq)
+                    await self._handler.incoming(self._bridge, self._epoch, got)
+                    await self._do(body)
+                case RemoteStop():
+                    self.orders.append((Verb.REMOTE_STOP, None))
+                    machine = self.machines[body.printer]
+                    machine.state = _S.HALTED
+                    await self.report(machine, CommandFact(id=body.id, state=CommandState.DONE))
+                case _:
+                    pass
+
+    async def _do(self, command: Cmd) -> None:
+        args = msgspec.json.decode(command.args)
+        self.orders.append((command.verb, args))
+        if self.refuses:
+            await self._say(
+                CommandFact(id=command.id, state=CommandState.REJECTED, reason=self.refuses)
+            )
+            return
+        machine = self.machines[command.printer]
+        done = CommandFact(id=command.id, state=CommandState.DONE)
+        if command.verb is Verb.CARD or command.expect.grant == CARD_PRINT:
+            await self._card(machine, command.verb, args, done)
+            return
+        match command.verb:
+            case Verb.START:
+                machine.grant, machine.size_bytes = args["grant"], args["size_bytes"]
+                machine.state = _S.PRINTING
+                await self.report(machine, done, self._step(machine, _E.STARTED, _A.STARTED))
+                await self.advance(machine, 0.0)
+            case Verb.PAUSE:
+                machine.state = _S.PAUSED
+                await self.report(machine, done, self._step(machine, _E.PAUSED, _A.PAUSED))
+            case Verb.RESUME:
+                machine.state = _S.PRINTING
+                await self.report(machine, done, self._step(machine, _E.RESUMED, _A.STARTED))
+            case Verb.CANCEL:
+                await self._say(done)
+                await self._end(machine, _E.CANCELLED, _A.CANCELLED)
+            case Verb.TEMPERATURE:
+                for heater, target_c in args["targets_c"].items():
+                    machine.temps = {**machine.temps, heater: Temperature(21.5, target_c)}
+                await self.report(machine, done)
+            case Verb.CONNECT | Verb.DISCONNECT:
+                connects = command.verb is Verb.CONNECT
+                machine.state = _S.OPERATIONAL if connects else _S.OFFLINE
+                await self.report(machine, done)
+            case _:
+                await self._say(done)
+
+    async def _card(
+        self, machine: Machine, verb: Verb, args: dict[str, Any], done: CommandFact
+    ) -> None:
+        """The card in the slot, and what is printed from it."""
+        action = args.get("action")
+        after = {Verb.PAUSE: _S.PAUSED, Verb.RESUME: _S.PRINTING, Verb.CANCEL: _S.OPERATIONAL}
+        machine.state = after.get(verb, machine.state)
+        if action == CardAction.START:
+            machine.state, machine.file_name = _S.PRINTING, args["name"]
+        elif action == CardAction.DELETE:
+            machine.card = [file for file in machine.card if file.name != args["name"]]
+        present = action != CardAction.RELEASE
+        fact = CardFact(printer=machine.id, present=present, files=machine.card if present else [])
+        await self.report(machine, *([fact] if verb is Verb.CARD else []), done)
+
+    def _step(self, machine: Machine, event: AttemptEvent, state: AttemptState) -> AttemptFact:
+        assert machine.grant is not None
+        return AttemptFact(
+            printer=machine.id,
+            grant=machine.grant,
+            event=event,
+            state=state,
+            progress=machine.progress,
+        )
+
+    async def _end(self, machine: Machine, event: AttemptEvent, state: AttemptState) -> None:
+        ended = self._step(machine, event, state)
+        machine.grant, machine.progress, machine.state = None, None, _S.OPERATIONAL
+        await self.report(machine, ended)

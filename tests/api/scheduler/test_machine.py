@@ -33,7 +33,7 @@ from schemas.jobs import AttemptEvent
 from schemas.printer import PlatePolicy
 from tests.api.conftest import FakeClock
 from tests.fakes.farm import Farm
-from tests.fakes.room import Room, Watch, drain
+from tests.fakes.queue_room import Room, Watch, drain
 
 pytestmark = pytest.mark.seeded
 

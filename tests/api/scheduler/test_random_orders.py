@@ -18,7 +18,7 @@ from api.printers.models import Printer
 from schemas.jobs import AttemptEvent, AttemptState
 from tests.api.conftest import FakeClock
 from tests.fakes.farm import Farm
-from tests.fakes.room import Room, Watch, drain
+from tests.fakes.queue_room import Room, Watch, drain
 
 E = AttemptEvent
 SEEDS = [
