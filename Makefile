@@ -10,7 +10,7 @@ SOURCES := schemas bridge api infra tests
 PYTEST := $(BIN)/python -m pytest -q
 ARGS ?=
 
-.PHONY: help run test test-all rooms-postgres check architecture unit seeded rooms flow bench soak clean
+.PHONY: help run test test-all rooms-postgres engines check architecture unit seeded rooms flow bench soak clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -18,7 +18,7 @@ help: ## this list
 run: $(VENV)/.run ## a farm with two simulated printers; options: make run ARGS="--help"
 	@exec $(BIN)/python -m infra.farm $(ARGS)
 
-test: check architecture unit seeded rooms flow ## everything: style, types, imports, and all tests but the long ones
+test: check architecture unit seeded rooms engines flow ## everything: style, types, imports, and all tests but the long ones
 
 check: $(VENV)/.dev ## style, types and import contracts
 	$(BIN)/ruff check $(SOURCES)
@@ -37,6 +37,14 @@ seeded: $(VENV)/.dev ## seeded kills, cuts and whole simulated days, in memory
 
 rooms: $(VENV)/.dev ## the tests of the API's rooms, each on its own database
 	$(PYTEST) -n 2 -m "not flow and not soak" tests/api $(ARGS)
+
+# What stands on locks, row order and numbers of transactions, so on the engine. What only ever runs
+# on PostgreSQL (tests/api/postgres, tests/api/bus) is among the rooms already.
+ENGINE_ROOMS := tests/api/events tests/api/commands tests/api/idempotency tests/api/scheduler \
+  tests/api/jobs tests/api/gateway tests/api/telemetry tests/api/test_status.py
+
+engines: $(VENV)/.dev ## the rooms whose work depends on the database's engine, on PostgreSQL
+	GANTRY_TEST_DATABASE=postgres $(PYTEST) -n 2 -m "not flow and not soak and not seeded" $(ENGINE_ROOMS) $(ARGS)
 
 test-all: test rooms-postgres ## and the rooms' tests once more, whole, on PostgreSQL
 

@@ -10,8 +10,8 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -151,6 +151,30 @@ def _as_setting(url: str) -> str:
 async def opened(url: str) -> TortoiseContext:
     """The context of the database at *url* (as `GANTRY_DATABASE_URL`)."""
     return await Tortoise.init(config=tortoise_config(_as_setting(url)))
+
+
+_NO_ROOM = """
+CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END
+$$; CREATE TRIGGER no_room BEFORE INSERT ON job FOR EACH ROW EXECUTE FUNCTION no_room()
+"""
+
+
+@asynccontextmanager
+async def full_disk() -> AsyncIterator[None]:
+    """The open database takes no large job until the end of this block, as a full disk makes it."""
+    connection = get_connection("default")
+    if connection.capabilities.dialect == "postgres":
+        await connection.execute_script(_NO_ROOM)
+        undo = "DROP TRIGGER no_room ON job; DROP FUNCTION no_room()"
+    else:
+        _, [(pages,)] = await connection.execute_query("PRAGMA page_count")
+        await connection.execute_script(f"PRAGMA max_page_count = {pages}")
+        undo = "PRAGMA max_page_count = 1073741823"
+    try:
+        yield
+    finally:
+        await connection.execute_script(undo)
 
 
 async def url_for_application(folder: Path, server: Server | None) -> str:
