@@ -197,6 +197,6 @@ def check_own_origin(place: Place) -> None:
 
 
 def require(by: Principal, right: str) -> None:
-    """Raises `Forbidden` in OctoPrint's words."""
-    if not by.may(right):
+    """Raises `Forbidden` in OctoPrint's words; the scopes of v1's agents open nothing here."""
+    if not by.may(right) or by.is_agent_for(right):
         raise Denied(by, NO_PERMISSION)
