@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from bridge import config as configs
-from bridge.agent import VERSION, address, identity, pairing, process, status, stopping
+from bridge.agent import VERSION, address, identity, pairing, plates, process, status, stopping
 from bridge.agent.errors import AlreadyRunning, PairingError
 from bridge.agent.ports import Ports
 from bridge.agent.simulators import link_of
@@ -48,6 +48,7 @@ examples:
   python -m bridge ports
   python -m bridge status --json
   python -m bridge blackbox show last --grep "Resend|Error"
+  python -m bridge plate clear sim1
   python -m bridge stop --all
 
 exit codes:
@@ -219,6 +220,23 @@ def _stop(options: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+def _plate(options: argparse.Namespace) -> int:
+    directory = _state_dir(options)
+    known = status.read(directory)
+    if known is None or not status.is_running(directory):
+        raise plates.PlateRefused(
+            f"no agent runs in {directory}: start it, then say it again, or say it to the farm"
+        )
+    names = {one.slug: one.printer for one in known.senders}
+    names |= {str(one.printer): one.printer for one in known.senders}
+    if options.printer not in names:
+        have = ", ".join(sorted(str(one.slug or one.printer) for one in known.senders)) or "none"
+        raise stopping.UnknownPrinter(f"no printer {options.printer!r}; this bridge has {have}")
+    plates.ask(directory, names[options.printer])
+    print(f"the plate of {options.printer} counts as clear for the next start")
+    return EXIT_OK
+
+
 # --- what they share ---------------------------------------------------------------------------
 
 
@@ -275,6 +293,10 @@ def _parser() -> argparse.ArgumentParser:
     checked.set_defaults(command=_doctor)
     recorded = commands.add_parser("blackbox", help="what was said on the cables, print by print")
     blackbox.add(recorded, common, _state_dir)
+    plate = commands.add_parser("plate", parents=[common], help="say that a plate is clear")
+    plate.add_argument("claim", choices=["clear"], help="nothing lies on it; holds for one start")
+    plate.add_argument("printer", metavar="PRINTER", help="number or slug")
+    plate.set_defaults(command=_plate)
     _add_stop(commands.add_parser("stop", parents=[common], help="end senders and simulators"))
     return parser
 

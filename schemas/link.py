@@ -221,6 +221,12 @@ class CardFact(msgspec.Struct, frozen=True, kw_only=True, tag="card"):
     unlisted: int = 0
 
 
+class PlateFact(msgspec.Struct, frozen=True, kw_only=True, tag="plate"):
+    """A person at the machine says that its plate is clear: a claim for one start."""
+
+    printer: int
+
+
 class PortsFact(msgspec.Struct, frozen=True, kw_only=True, tag="ports"):
     """The ports of the room, whole, after one came or went."""
 
@@ -241,6 +247,7 @@ FactBody = (
     | AlarmFact
     | FirmwareFact
     | CardFact
+    | PlateFact
     | PortsFact
     | GapFact
 )

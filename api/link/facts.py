@@ -27,6 +27,7 @@ from schemas.link import (
     FirmwareFact,
     GapFact,
     Nak,
+    PlateFact,
     PortsFact,
     PrinterFact,
 )
@@ -144,7 +145,7 @@ class FactRecorder:
                 await self._rooms.commands.record(work.change, work.bridge, body)
             case AttemptFact():
                 await self._rooms.jobs.record_attempt(work.change, work.bridge, body)
-            case PrinterFact() | FirmwareFact() | CardFact():
+            case PrinterFact() | FirmwareFact() | CardFact() | PlateFact():
                 await self._printer(work, body)
             case PortsFact():
                 await self._rooms.bridges.record_ports(work.change, work.bridge, body.ports)
@@ -153,11 +154,15 @@ class FactRecorder:
             case GapFact():
                 _tell(work, "bridge.facts_lost", what=body.what[:64], count=body.count)
 
-    async def _printer(self, work: _Batch, fact: PrinterFact | FirmwareFact | CardFact) -> None:
+    async def _printer(
+        self, work: _Batch, fact: PrinterFact | FirmwareFact | CardFact | PlateFact
+    ) -> None:
         printers = self._rooms.printers
         match fact:
             case PrinterFact():
                 await printers.record_state(work.change, fact)
+            case PlateFact():
+                await printers.record_plate(work.change, fact.printer)
             case CardFact():
                 await printers.record_card(work.change, fact)
             case FirmwareFact():

@@ -93,6 +93,9 @@ class PrintersRoom(Protocol):
     async def record_card(self, change: Change, fact: CardFact) -> None:
         """What is on its own card."""
 
+    async def record_plate(self, change: Change, printer_id: int) -> None:
+        """A person at the machine says that its plate is clear."""
+
     async def record_firmware(
         self, change: Change, printer_id: int, firmware: Mapping[str, Any]
     ) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import msgspec
+from ulid import ULID
 
 from api.clock import Clock, iso
 from api.events.service import Change
@@ -55,6 +56,22 @@ class Reported:
         if row is not None and row.firmware != firmware:
             row.firmware = dict(firmware)
             await self._rows.save(change, row, "firmware")
+
+    async def plate(self, change: Change, printer_id: int) -> None:
+        """Somebody at the machine says that its plate is clear: a claim for one start.
+
+        Said twice it is one, and said while an attempt holds the printer it is none.
+        """
+        row = await _row(printer_id)
+        if row is None or row.active_grant is not None:
+            return
+        if row.plate_state != plate.PlateState.CLEAR:
+            now = self._clock.now()
+            row.plate_state, row.plate_changed_at = plate.PlateState.CLEAR, now
+            row.plate_claim = str(ULID.from_datetime(now))
+            await self._rows.save(change, row, "plate_state", "plate_claim", "plate_changed_at")
+            change.record(event(row, "printer.plate_cleared", None))
+            change.wake("scheduler")
 
     async def card(self, change: Change, fact: CardFact) -> None:
         """What is on its own card."""

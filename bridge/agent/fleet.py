@@ -12,8 +12,8 @@ from bridge.agent.ports import Ports
 from bridge.agent.printers import PrinterKeeper, Tools
 from bridge.agent.work import Files, PrinterWork
 from schemas.commands import CommandState
-from schemas.link import Cmd, Port, PortsFact, RemoteStop
-from schemas.printer import PrinterConfig
+from schemas.link import Cmd, PlateFact, Port, PortsFact, RemoteStop
+from schemas.printer import ACTIVE, PrinterConfig
 
 log = logging.getLogger(__name__)
 
@@ -112,6 +112,27 @@ class Fleet:
                 keeper.configure(keeper.config, self._ports.device(keeper.config.port_id))
         fact = PortsFact(ports=self.ports())
         await self._journal.run(Journal.add_fact, fact, self._journal.now())
+        self._on_fact()
+
+    def why_not_clear(self, printer: int) -> str | None:
+        """Why nobody can say now that the plate of *printer* is clear; None: somebody can."""
+        keeper = self._keepers.get(printer)
+        if keeper is None or keeper.config is None:
+            return f"this bridge has no printer {printer}"
+        if self.is_printing(keeper):
+            return f"{keeper.config.name} prints: its plate is not clear"
+        return None
+
+    @staticmethod
+    def is_printing(keeper: PrinterKeeper) -> bool:
+        """Whether an attempt is bound to the printer, or it moves by its own card."""
+        picture = keeper.picture()
+        active = picture is not None and picture.state in ACTIVE
+        return keeper.work.grant is not None or active
+
+    async def plate_cleared(self, printer: int) -> None:
+        """A person at the machine says that its plate is clear."""
+        await self._journal.run(Journal.add_fact, PlateFact(printer=printer), self._journal.now())
         self._on_fact()
 
     def pinned(self) -> set[str]:

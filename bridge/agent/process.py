@@ -33,6 +33,7 @@ from bridge.agent.link.backoff import Backoff
 from bridge.agent.link.client import Greeting, LinkClient
 from bridge.agent.link.dial import Dialler
 from bridge.agent.live import LiveSlots
+from bridge.agent.plates import PlateDesk
 from bridge.agent.ports import Listing, Ports
 from bridge.agent.printers import PrinterKeeper, Tools
 from bridge.agent.senders import SenderHome
@@ -125,6 +126,8 @@ class Agent:
         self._simulators = Simulators(options.simulated, runtime, children)
         self._ports = Ports(options.listing, options.paths, self._simulators.links)
         self._fleet = self._make_fleet(SenderHome(runtime, state_dir, children), generation)
+        fleet = self._fleet
+        self._plates = PlateDesk(state_dir, fleet.why_not_clear, fleet.plate_cleared)
         self._link = self._make_link(Dialler(address, identity, pairing), pairing, boot_count)
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()  # something that `status.json` shows
@@ -178,6 +181,7 @@ class Agent:
             ("simulators", self._watch_simulators),
             ("status", self._write_status),
             ("clock", self._watch_clock),
+            ("plates", self._plates.run),
             ("pruning", self._prune),
         ):
             self._tasks.append(asyncio.create_task(_supervise(name, part), name=name))

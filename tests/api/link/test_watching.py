@@ -9,16 +9,21 @@ from api.commands.machine import Machine
 from api.commands.models import Command
 from api.errors import Conflict, Unavailable
 from api.events.models import AuditEntry
+from api.jobs.models import Job
 from api.link.socket import LinkEndpoint
+from api.printers.models import Printer
 from api.telemetry.interest import LEASE_S
 from schemas.commands import CommandState
+from schemas.jobs import AttemptEvent, AttemptState
 from schemas.link import (
+    AttemptFact,
     Body,
     CommandFact,
     Desired,
     FactAck,
     Interest,
     InterestLevel,
+    PlateFact,
     PrinterFact,
     Refuse,
     RemoteStop,
@@ -181,3 +186,36 @@ async def test_hundred_links_of_one_moment_are_all_served(
         while not isinstance(body := await newest.hear(), FactAck):
             assert isinstance(body, Desired)
         assert body.seq == 1
+
+
+async def test_claim_at_the_machine_is_a_clear_plate(farm: Farm) -> None:
+    """M15, M16: a person in the room says so; while an attempt holds the printer it is none."""
+    await farm.greet()
+    claim = PlateFact(printer=farm.printer.id)
+    await farm.handler.incoming(farm.bridge, farm.epoch, batch(claim, claim))
+    row = await Printer.get(id=farm.printer.id)
+    assert row.plate_state == "clear" and row.plate_claim
+    assert (await farm.kinds()).count("printer.plate_cleared") == 1
+    await Printer.filter(id=row.id).update(plate_state="occupied", active_grant="g")
+    await farm.handler.incoming(farm.bridge, farm.epoch, batch(claim, first=3))
+    assert (await Printer.get(id=row.id)).plate_state == "occupied"
+
+
+async def test_full_disk_in_the_room_is_the_jobs_reason(farm: Farm) -> None:
+    """R32: a download that finds no room fails the start, and the job says which disk is full."""
+    await farm.greet()
+    attempt = await farm.attempt()
+    reason = "no room for a file of 9 bytes: the spool /var/spool holds 8 of 8 bytes"
+    ended = AttemptFact(
+        printer=farm.printer.id,
+        grant=attempt.grant,
+        event=AttemptEvent.NOT_STARTED,
+        state=AttemptState.NOT_STARTED,
+        reason=reason,
+    )
+    failed = CommandFact(
+        id=attempt.command_id, state=CommandState.FAILED, code="file_unavailable", reason=reason
+    )
+    await farm.handler.incoming(farm.bridge, farm.epoch, batch(failed, ended))
+    job = await Job.get(id=attempt.job_id)
+    assert (job.state, job.reason) == ("pending", reason)
