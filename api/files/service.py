@@ -6,7 +6,7 @@ printer or pool; several names and jobs may share one blob.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -152,6 +152,10 @@ class Files:
         """What the file asks of a printer, line by line; None: not known yet (`Surveys.of`)."""
         return await self._surveys.of(blob)
 
+    async def kept_surveys(self, blob_ids: Collection[int]) -> Mapping[int, Survey]:
+        """What was found out about these files before, by the blob's id; nothing is read for it."""
+        return await self._surveys.kept(blob_ids)
+
     async def _known(self, organization_id: int, written: Written) -> Blob | None:
         """The blob of the same bytes, when they are really still there."""
         found = await Blob.get_or_none(organization_id=organization_id, sha256=written.sha256)
@@ -261,6 +265,11 @@ class Files:
         """The blobs of *names*, by their id."""
         ids = (name.blob_id for name in names if name.blob_id is not None)
         return await self.blobs(by.organization_id, ids)
+
+    async def forget_printer(self, change: Change, printer_id: int) -> None:
+        """Within *change*: the printer's tree is empty. The blobs stay."""
+        del change  # proof that a transaction is open
+        await TreeName.filter(tree=Tree.of_printer(printer_id).key).delete()
 
     async def remove_name(self, by: Principal, tree: Tree, path: str) -> None:
         """Forget the name, or the folder with all below it; the bytes stay for jobs and history.

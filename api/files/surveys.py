@@ -7,7 +7,7 @@ at every byte before a print, guards it meanwhile.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 
 import msgspec
 from tortoise.exceptions import IntegrityError
@@ -45,6 +45,11 @@ class Surveys:
         """The survey that was made before, None without one."""
         row = await BlobSurvey.get_or_none(blob_id=blob.id, version=VERSION)
         return msgspec.convert(row.document, Survey) if row is not None else None
+
+    async def kept(self, blob_ids: Collection[int]) -> dict[int, Survey]:
+        """The surveys that were made before, by the blob's id; a file without one is left out."""
+        rows = await BlobSurvey.filter(blob_id__in=sorted(blob_ids), version=VERSION)
+        return {row.blob_id: msgspec.convert(row.document, Survey) for row in rows}
 
     async def make(self, blob: Blob) -> Survey | None:
         """Look at the whole file now, and keep what it tells. None as in `of`."""

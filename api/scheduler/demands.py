@@ -1,40 +1,44 @@
 """What waiting jobs ask for, with what their files told; remembered while they wait."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from api.clock import Clock
 from api.jobs.line import Waiting
 from api.scheduler.needs import Need, need_of
+from api.scheduler.spots import Spot
+from schemas.gcode.preflight import blocking
+from schemas.gcode.survey import Survey
+from schemas.printer import Profile
 
 #: So often a file that is not analysed yet is asked for again, in seconds.
 ASK_AGAIN_S = 5.0
 _AT_ONCE = 1000
 
 
-class FileRow(Protocol):
-    """What is read of a file."""
-
-    facts: Any
-    analysis: Any
-
-
 class FileRoom(Protocol):
     """What the queue needs of the files."""
 
-    async def blobs(self, organization_id: int, blob_ids: Iterable[int]) -> Mapping[int, FileRow]:
-        """These files of an organization, by their id; those that are not there are left out."""
+    async def blobs(self, organization_id: int, blob_ids: Iterable[int]) -> Mapping[int, Any]:
+        """These files of an organization, by their id, with *facts* and *analysis*; those that are
+        not there are left out.
+        """
+
+    async def kept_surveys(self, blob_ids: Collection[int]) -> Mapping[int, Survey]:
+        """What these files ask of a printer, line by line; of some nobody knows yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
     facts: Mapping[str, Any]
     analysis: Mapping[str, Any]
+    survey: Survey | None
     ask_again_at: float | None  # monotonic; None: nothing more will be known
+    refusals: dict[Profile, str | None] = field(default_factory=dict)
 
 
-_NOTHING = _Known({}, {}, None)
+_NOTHING = _Known({}, {}, None, None)
 
 
 class Demands:
@@ -55,6 +59,19 @@ class Demands:
         """The needs of *jobs*, of which nothing is remembered but what their files told."""
         await self._read(organization_id, jobs)
         return [need_of(job, known.facts, known.analysis) for job, known in self._with_files(jobs)]
+
+    def refusal(self, blob_id: int, spot: Spot) -> str | None:
+        """What the preflight has against a file on a printer; None: nothing, or nobody has looked.
+
+        Only of files that were read with the needs of their jobs.
+        """
+        known = self._files.get(blob_id, _NOTHING)
+        if known.survey is None:
+            return None
+        if spot.profile not in known.refusals:
+            concern = blocking(known.survey, spot.profile)
+            known.refusals[spot.profile] = None if concern is None else concern.text
+        return known.refusals[spot.profile]
 
     def keep_only(self, line: Iterable[Waiting]) -> None:
         """Forget whoever is not in *line* any more, the whole deployment's."""
@@ -81,9 +98,13 @@ class Demands:
         wanted = sorted(each for each in asked if each is not None)
         for start in range(0, len(wanted), _AT_ONCE):
             ids = wanted[start : start + _AT_ONCE]
+            surveys = await self._rows.kept_surveys(ids)
             for blob_id, row in (await self._rows.blobs(organization_id, ids)).items():
-                again_at = now_s + ASK_AGAIN_S if row.analysis is None else None
-                self._files[blob_id] = _Known(row.facts or {}, row.analysis or {}, again_at)
+                survey = surveys.get(blob_id)
+                is_whole = row.analysis is not None and survey is not None
+                again_at = None if is_whole else now_s + ASK_AGAIN_S
+                known = _Known(row.facts or {}, row.analysis or {}, survey, again_at)
+                self._files[blob_id] = known
 
     def _must_ask(self, blob_id: int | None, now_s: float) -> bool:
         if blob_id is None:

@@ -24,9 +24,9 @@ class Strand:
 class Need:
     """The demands of one job; a demand that is None or empty is met by every printer.
 
-    *kind*: (``model`` or ``protocol``, what it must be). *model*: the printer that the file was
-    sliced for. *size_mm*: of what is printed. *heat_c*: hottest targets by heater. *refused*: what
-    no printer may run.
+    *blob_id*: the file that a preflight looks at. *kind*: (``model`` or ``protocol``, what it must
+    be). *model*: the printer that the file was sliced for. *size_mm*: of what is printed. *heat_c*:
+    hottest targets by heater. *refused*: what no printer may run.
     """
 
     printer_id: int | None = None
@@ -55,7 +55,6 @@ def need_of(job: Waiting, facts: Mapping[str, Any], analysis: Mapping[str, Any])
     if job.pinned:
         return Need(
             printer_id=job.printer_id,
-            blob_id=job.blob_id,
             size_mm=size_mm,
             strands=strands,
             colors=colors,

@@ -82,6 +82,7 @@ class Scheduler:
         bus: Bus,
     ) -> None:
         self.sight = sight
+        sight.ask_preflight(demands.refusal)
         self.clock = clock
         self.explanations = Explanations(jobs, sight, demands, clock)
         self.runs = Runs(jobs, sight, demands, ledger, clock)

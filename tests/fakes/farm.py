@@ -86,6 +86,9 @@ class FakeFiles:
     async def survey(self, blob: Blob) -> Survey | None:
         return self.surveys.get(blob.id)
 
+    async def kept_surveys(self, blob_ids: Collection[int]) -> Mapping[int, Survey]:
+        return {each: self.surveys[each] for each in blob_ids if each in self.surveys}
+
     def check_against(self, blob: Blob, profile: Profile) -> None:
         asked_c = blob.facts.get("max_nozzle_c", {"c": 0})["c"]
         if asked_c > profile.max_nozzle_c:

@@ -107,6 +107,9 @@ class AnyFile:
     async def blobs(self, organization_id: int, blob_ids: Any) -> Mapping[int, Any]:
         return {}
 
+    async def kept_surveys(self, blob_ids: Any) -> Mapping[int, Any]:
+        return {}
+
     async def has_bytes(self, blob: Any) -> bool:
         return True
 

@@ -44,7 +44,7 @@ ADMIN = Principal(
 SECOND_PLACE = replace(ADMIN, organization_id=2)
 #: What stands in the way of who comes second, too early, or for what is not there any more.
 REFUSED = (Conflict, Unavailable, NotFound)
-ANY = st.integers(min_value=0, max_value=5)
+ANY = st.integers(min_value=0, max_value=9)
 
 
 class Queue(RuleBasedStateMachine):
@@ -85,6 +85,8 @@ class Queue(RuleBasedStateMachine):
         policy = {"plate_policy": PlatePolicy.CONFIRM}
         await self.farm.printers.update(ADMIN, strict.id, policy)
         self.printers = list(await Printer.all().order_by("id"))
+        for printer in (*self.printers, None, None, strict):
+            await self.farm.job(printer)
 
     def teardown(self) -> None:
         """Everything works again, and every job comes to its end."""
@@ -208,6 +210,16 @@ class Queue(RuleBasedStateMachine):
     @rule()
     def the_room_works(self) -> None:
         self.run(self._work())
+
+    @precondition(lambda self: self.farm.bridges.is_online)
+    @rule()
+    def the_whole_farm_works(self) -> None:
+        self.run(self._all())
+
+    async def _all(self) -> None:
+        await self.farm.scheduler.step()
+        await self._work()
+        await self._work()
 
     async def _work(self) -> None:
         await self.room.carry()

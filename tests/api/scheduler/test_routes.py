@@ -8,6 +8,7 @@ from api.jobs.models import Job
 from api.scheduler.arrangements import NewCircuit, PrinterLoad
 from api.scheduler.models import Decision
 from api.scheduler.routes import SchedulerRoutes
+from schemas.gcode.survey import Surveyor
 from schemas.jobs import AttemptEvent
 from tests.fakes.farm import Farm
 from tests.fakes.farm_app import FarmApp
@@ -67,6 +68,22 @@ async def test_a_job_that_can_never_be_placed_says_so_at_once(farm: Farm, app: F
     without_file = await app.ask("POST", "/jobs", body, expect=201)
     assert (without_file["unplaceable"], without_file["waiting_for"]) == (None, "a file")
     assert await farm.scheduler.step() == 0
+
+
+async def test_what_the_preflight_refuses_everywhere_is_never_placed(
+    farm: Farm, app: FarmApp
+) -> None:
+    """The survey of the file, held against each printer: said at once, and no printer is asked."""
+    await farm.printer()
+    blob = await farm.blob(analysis={})
+    surveyor = Surveyor()
+    surveyor.feed(b"G28\nM104 S400\nG1 X1\n")
+    farm.files.surveys[blob.id] = surveyor.finish()
+    job = await farm.job(blob_id=blob.id)
+    shown = await app.ask("GET", f"/jobs/{job.id}")
+    assert "does not pass the preflight" in shown["unplaceable"]
+    assert await farm.scheduler.step() == 0
+    assert (await farm.job_now(job)).state == "pending"
 
 
 async def test_a_run_plans_and_moves_nothing(farm: Farm, app: FarmApp) -> None:
