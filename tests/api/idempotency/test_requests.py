@@ -1,0 +1,100 @@
+"""Which answers are kept for a key, row by row of the contract (v1 1.6, S72)."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from quart import Quart, Response, request
+from quart.typing import TestClientProtocol as Client
+
+from api.errors import Problem
+from api.events.service import Happened, Ledger
+from api.idempotency.requests import MAX_KEPT_BYTES, REPLAYED, IdempotentRequests
+from api.idempotency.service import Idempotency
+from api.principal import Principal
+from api.v1 import problem_answer
+from tests.api.conftest import FakeClock
+
+Work = Callable[[], Awaitable[Response]]
+
+
+class Desk:
+    """One route that does what the test says, and counts how often it is carried out."""
+
+    def __init__(self, ledger: Ledger, clock: FakeClock, admin: Principal) -> None:
+        self.carried_out = 0
+        self.answer: Callable[[], Response] = lambda: Response(b"{}", 200)
+        self._ledger = ledger
+        requests = IdempotentRequests(Idempotency(ledger, clock))
+        quart = Quart("test", static_folder=None)
+
+        @quart.route("/work", methods=["POST"])
+        async def work() -> Response:
+            try:
+                return await requests.once(admin, self._work)
+            except Problem as problem:
+                return problem_answer(problem)
+
+        self.client: Client = quart.test_client()
+
+    async def _work(self) -> Response:
+        self.carried_out += 1
+        await request.get_data()
+        async with self._ledger.change() as change:
+            change.record(Happened(1, "thing.done"))
+        return self.answer()
+
+    async def ask(self, key: str = "k") -> Response:
+        answer = await self.client.post("/work", headers={"Idempotency-Key": key}, data=b"{}")
+        assert isinstance(answer, Response)
+        return answer
+
+
+@pytest.fixture
+def desk(ledger: Ledger, clock: FakeClock, admin: Principal) -> Desk:
+    return Desk(ledger, clock, admin)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda: Response(b"{}", 200, {"Location": "/jobs/1"}),
+        lambda: Response(b"{}", 200, {"Content-Disposition": "attachment"}),
+        lambda: Response(b"{}", 200, {"Set-Cookie": "a=b"}),
+        lambda: Response(b"x" * (MAX_KEPT_BYTES + 1), 200),
+        lambda: Response(b"\xff\xfe", 200),
+    ],
+    ids=["location", "attachment", "cookie", "large", "not utf-8"],
+)
+async def test_what_cannot_be_kept_is_not_carried_out_again(
+    desk: Desk, answer: Callable[[], Response]
+) -> None:
+    """409 idempotency_uncacheable_success: the first caller alone has the answer."""
+    desk.answer = answer
+    assert (await desk.ask()).status_code == 200
+    again = await desk.ask()
+    assert again.status_code == 409
+    assert (await again.get_json())["error"]["code"] == "idempotency_uncacheable_success"
+    assert desk.carried_out == 1
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 422, 429, 503])
+async def test_every_refusal_frees_the_key(desk: Desk, status: int) -> None:
+    """The same key may be tried again, and then counts."""
+    desk.answer = lambda: Response(b"{}", status)
+    assert (await desk.ask()).status_code == status
+    desk.answer = lambda: Response(b'{"id":1}', 201, content_type="application/json")
+    assert (await desk.ask()).status_code == 201
+    replayed = await desk.ask()
+    assert (replayed.status_code, replayed.headers[REPLAYED]) == (201, "true")
+    assert replayed.content_type == "application/json"
+    assert await replayed.get_data() == b'{"id":1}'
+    assert desk.carried_out == 2
+
+
+async def test_a_key_with_a_line_feed_or_of_256_characters_is_refused(desk: Desk) -> None:
+    """422 that names the header; nothing is carried out."""
+    for key in ("", "x" * 256, "tab\tin it"):
+        answer = await desk.ask(key)
+        assert answer.status_code == 422, key
+        assert (await answer.get_json())["error"]["field"] == "Idempotency-Key"
+    assert desk.carried_out == 0
