@@ -1,0 +1,367 @@
+"""Contract v1 2.6 to 2.9, row by row: spools, filaments, alerts, maintenance, orders, products."""
+
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.api.whole.conftest import Whole
+from tests.api.whole.rows import ALERT, ITEM, LOG, ORDER, PRODUCT, SPOOL, TASK, Row
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+FILAMENT = "id source brand name material color_hex display_name"
+USED = "success remaining_weight_g percent_remaining status next_actions"
+SUMMARY = """id order_number platform customer_name status revenue order_date item_count
+    fulfilled"""
+STATUS = "printer_id printer_name printer_model total_print_hours overall_status tasks"
+
+
+def code(answer: Any) -> Any:
+    """The code of a refusal."""
+    return answer["error"]["code"]
+
+
+def named(answer: Any) -> Any:
+    """The field that a 422 names."""
+    return answer["detail"][0]["loc"][-1]
+
+
+SPOOLS = (
+    Row(
+        promise="POST /filaments: {id:<int>, brand, name, message}",
+        call="POST /filaments",
+        body={"brand": "Acme", "name": "Row", "material": "PETG", "color_hex": "#00FF00"},
+        fields="id brand name message",
+        holds=lambda row: isinstance(row["id"], int),
+    ),
+    Row(
+        promise="POST /filaments: brand and name are required",
+        call="POST /filaments",
+        body={"brand": "Acme"},
+        status=422,
+        holds=lambda answer: named(answer) == "name",
+    ),
+    Row(
+        promise='GET /filaments: rows {id:"lib_<n>", source:"library", …}',
+        call="GET /filaments?brand=acme&material=petg",
+        fields=FILAMENT,
+        holds=lambda rows: rows[0]["id"].startswith("lib_") and rows[0]["source"] == "library",
+    ),
+    Row(promise="GET /filament-library: the same", call="GET /filament-library", fields=FILAMENT),
+    Row(
+        promise="POST /spools: {id, qr_code, message}",
+        call="POST /spools",
+        body={"filament_id": "<filament>"},
+        fields="id qr_code message",
+        holds=lambda row: row["qr_code"].startswith("SPL-") and len(row["qr_code"]) == 12,
+    ),
+    Row(
+        promise="POST /spools: 404 unknown filament",
+        call="POST /spools",
+        body={"filament_id": 987654},
+        status=404,
+    ),
+    Row(
+        promise="POST /spools: weights have limits",
+        call="POST /spools",
+        body={"filament_id": "<filament>", "initial_weight_g": 0},
+        status=422,
+        holds=lambda answer: named(answer) == "initial_weight_g",
+    ),
+    Row(promise="GET /spools: rows of a spool", call="GET /spools", fields=SPOOL),
+    Row(
+        promise="GET /spools?filament_type=: ours honours it",
+        call="GET /spools?filament_type=no-such",
+        holds=lambda rows: rows == [],
+    ),
+    Row(
+        promise="available_only: no location_printer_id",
+        call="GET /spools?available_only=true",
+        holds=lambda rows: all(row["location_printer_id"] is None for row in rows),
+    ),
+    Row(promise="status has words", call="GET /spools?status=melted", status=422),
+    Row(
+        promise="GET /spools/{id}: + updated_at, usage_history",
+        call="GET /spools/{spool}",
+        fields=f"{SPOOL} updated_at usage_history",
+    ),
+    Row(
+        promise="an unknown spool: 404 spool_not_found",
+        call="GET /spools/987654",
+        status=404,
+        holds=lambda answer: code(answer) == "spool_not_found",
+    ),
+    Row(
+        promise="GET /spools/lookup/{qr_code}",
+        call="GET /spools/lookup/{qr}",
+        fields=f"{SPOOL} usage_history",
+    ),
+    Row(
+        promise="PATCH /spools/{id}: {success, id}",
+        call="PATCH /spools/{spool}",
+        body={"notes": "dry", "remaining_weight_g": 900},
+        fields="success id",
+    ),
+    Row(
+        promise="POST load {printer_id, slot_number}: {success, spool_id, printer, slot}",
+        call="POST /spools/{spool}/load",
+        body={"printer_id": "<printer>", "slot_number": 2},
+        fields="success spool_id printer slot",
+    ),
+    Row(
+        promise="POST use: {success, remaining_weight_g, percent_remaining, status, next_actions}",
+        call="POST /spools/{spool}/use",
+        body={"weight_used_g": 100},
+        fields=USED,
+        holds=lambda answer: (answer["remaining_weight_g"], answer["status"]) == (800, "active"),
+    ),
+    Row(
+        promise="PATCH use {grams}: the MCP client's form",
+        call="PATCH /spools/{spool}/use",
+        body={"grams": 10000},
+        fields=USED,
+        holds=lambda answer: (answer["remaining_weight_g"], answer["status"]) == (0, "empty"),
+    ),
+    Row(
+        promise="use: refused when neither weight is given",
+        call="POST /spools/{spool}/use",
+        body={},
+        status=422,
+    ),
+    Row(
+        promise="use: grams > 0 ≤ 10000",
+        call="POST /spools/{spool}/use",
+        body={"grams": 10001},
+        status=422,
+        holds=lambda answer: named(answer) == "grams",
+    ),
+    Row(
+        promise="POST unload?storage_location=",
+        call="POST /spools/{spool}/unload?storage_location=shelf",
+        fields="success message",
+    ),
+    Row(
+        promise="POST weigh {gross_weight_g}: {success, old_weight_g, new_weight_g, …}",
+        call="POST /spools/{spool}/weigh",
+        body={"gross_weight_g": 750},
+        fields="success old_weight_g new_weight_g percent_remaining",
+        holds=lambda answer: (answer["old_weight_g"], answer["new_weight_g"]) == (0, 500),
+    ),
+    Row(
+        promise="weigh: ≤ 10 g is empty",
+        call="POST /spools/{spool}/weigh",
+        body={"gross_weight_g": 259},
+        holds=lambda answer: answer["new_weight_g"] == 0,
+    ),
+    Row(promise="GET /spools/low-stock", call="GET /spools/low-stock", fields=SPOOL),
+    Row(
+        promise="scan-assign {qr_code, printer_id, slot}",
+        call="POST /spools/scan-assign",
+        body={"qr_code": "<qr>", "printer_id": "<printer>", "slot": 3},
+        fields="success message spool_id spool_name printer_name slot",
+    ),
+    Row(
+        promise="DELETE /spools/{id} archives: {success, message}",
+        call="DELETE /spools/{spool}",
+        fields="success message",
+    ),
+    Row(
+        promise="and the row stays",
+        call="GET /spools/{spool}",
+        holds=lambda spool: (spool["status"], spool["location_printer_id"]) == ("archived", None),
+    ),
+)
+ALERTS = (
+    Row(promise="GET /alerts: a bare array of AlertResponse", call="GET /alerts", fields=ALERT),
+    Row(
+        promise="GET /alerts?severity=&is_read=false",
+        call="GET /alerts?severity=critical&is_read=false",
+        holds=lambda rows: all(
+            (row["severity"], row["is_read"]) == ("critical", False) for row in rows
+        ),
+    ),
+    Row(promise="severity has words", call="GET /alerts?severity=loud", status=422),
+    Row(
+        promise="GET /alerts/unread-count: {unread_count}",
+        call="GET /alerts/unread-count",
+        fields="unread_count",
+    ),
+    Row(
+        promise="GET /alerts/summary",
+        call="GET /alerts/summary",
+        fields="print_failed spool_low maintenance_overdue total",
+    ),
+    Row(
+        promise='PATCH read: {status:"ok", alert_id, is_read:true, next_actions}',
+        call="PATCH /alerts/{alert}/read",
+        fields="status alert_id is_read next_actions",
+        holds=lambda answer: (answer["status"], answer["is_read"]) == ("ok", True),
+    ),
+    Row(
+        promise="PATCH dismiss: also is_dismissed, is_read",
+        call="PATCH /alerts/{alert}/dismiss",
+        fields="status alert_id is_dismissed is_read next_actions",
+        holds=lambda answer: answer["is_dismissed"] and answer["is_read"],
+    ),
+    Row(
+        promise="lists show the caller's only",
+        call="PATCH /alerts/{alert}/read",
+        who="operator",
+        status=404,
+        holds=lambda answer: code(answer) == "alert_not_found",
+    ),
+    Row(promise="mark-all-read: {status}", call="POST /alerts/mark-all-read", fields="status"),
+)
+MAINTENANCE = (
+    Row(
+        promise="POST tasks: {id, name, message}",
+        call="POST /maintenance/tasks",
+        body={"name": "Row", "interval_days": 30},
+        fields="id name message",
+    ),
+    Row(
+        promise="interval_days has limits",
+        call="POST /maintenance/tasks",
+        body={"name": "Row", "interval_days": 0},
+        status=422,
+        holds=lambda answer: named(answer) == "interval_days",
+    ),
+    Row(promise="GET tasks", call="GET /maintenance/tasks", fields=TASK),
+    Row(
+        promise="GET tasks?overdue=true: ours honours it",
+        call="GET /maintenance/tasks?overdue=true",
+        holds=lambda rows: all(row["name"] != "Row" for row in rows),
+    ),
+    Row(
+        promise="PATCH tasks/{id}: {id, message}",
+        call="PATCH /maintenance/tasks/{task}",
+        body={"is_active": True, "estimated_downtime_min": 5},
+        fields="id message",
+    ),
+    Row(
+        promise="POST logs {task_id, notes}: printer_id and task_name are optional (ours)",
+        call="POST /maintenance/logs",
+        body={"task_id": "<task>", "notes": "oiled"},
+        fields="id message print_hours_at_service next_actions",
+    ),
+    Row(
+        promise="POST logs: an unknown task is maintenance_task_not_found",
+        call="POST /maintenance/logs",
+        body={"task_id": 987654},
+        status=404,
+        holds=lambda answer: code(answer) == "maintenance_task_not_found",
+    ),
+    Row(promise="GET logs?printer_id=", call="GET /maintenance/logs?limit=200", fields=LOG),
+    Row(
+        promise="GET status: per active printer, its tasks",
+        call="GET /maintenance/status",
+        fields=STATUS,
+        holds=lambda rows: (
+            {task["status"] for row in rows for task in row["tasks"]}
+            <= {"ok", "due_soon", "overdue"}
+        ),
+    ),
+    Row(
+        promise="seed-defaults: {message, created, skipped}, 11 tasks",
+        call="POST /maintenance/seed-defaults",
+        fields="message created skipped",
+        holds=lambda answer: answer["created"] + answer["skipped"] == 11,
+    ),
+    Row(promise="DELETE tasks/{id} 204", call="DELETE /maintenance/tasks/{task}", status=204),
+)
+ORDERS = (
+    Row(
+        promise="POST /products: ProductResponse",
+        call="POST /products",
+        body={"name": "Row", "price": 12.5, "components": []},
+        fields=PRODUCT,
+    ),
+    Row(
+        promise="name: 1 to 200 characters",
+        call="POST /products",
+        body={"name": "x" * 201},
+        status=422,
+        holds=lambda answer: named(answer) == "name",
+    ),
+    Row(promise="GET /products", call="GET /products", fields=PRODUCT),
+    Row(promise="empty order bodies are allowed", call="POST /orders", body={}, fields=ORDER),
+    Row(promise="GET /orders: OrderSummary rows", call="GET /orders", fields=SUMMARY),
+    Row(
+        promise="status_filter and status are both honoured, completed is fulfilled (ours)",
+        call="GET /orders?status=completed",
+        holds=lambda rows: all(row["status"] == "fulfilled" for row in rows),
+    ),
+    Row(promise="GET /orders/{id}", call="GET /orders/{order}", fields=ORDER),
+    Row(
+        promise="PATCH /orders/{id}",
+        call="PATCH /orders/{order}",
+        body={"customer_name": "Ada", "revenue": 100},
+        fields=ORDER,
+        holds=lambda order: (order["customer_name"], order["revenue"]) == ("Ada", 100),
+    ),
+    Row(
+        promise="POST items: OrderItemResponse",
+        call="POST /orders/{order}/items",
+        body={"product_id": "<product>", "quantity": 2, "unit_price": 3},
+        fields=ITEM,
+        holds=lambda item: (item["subtotal"], item["is_fulfilled"]) == (6, False),
+    ),
+    Row(
+        promise="quantity has limits",
+        call="POST /orders/{order}/items",
+        body={"product_id": "<product>", "quantity": 0},
+        status=422,
+        holds=lambda answer: named(answer) == "quantity",
+    ),
+    Row(
+        promise="POST schedule: {success, order_id, jobs_created, details, consumables_deducted}",
+        call="POST /orders/{order}/schedule",
+        fields="success order_id jobs_created details consumables_deducted",
+    ),
+    Row(
+        promise="PATCH ship sets status shipped",
+        call="PATCH /orders/{order}/ship",
+        body={"tracking_number": "T1"},
+        fields=ORDER,
+        holds=lambda order: (order["status"], order["tracking_number"]) == ("shipped", "T1"),
+    ),
+    Row(promise="DELETE /orders/{id} 204", call="DELETE /orders/{order}", status=204),
+    Row(
+        promise="an unknown order: 404 order_not_found",
+        call="GET /orders/987654",
+        status=404,
+        holds=lambda answer: code(answer) == "order_not_found",
+    ),
+)
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="session")
+async def ids(farm_with_all: Whole) -> dict[str, Any]:
+    """Something of everything that these rows change and delete."""
+    whole = farm_with_all
+
+    async def make(path: str, **body: Any) -> Any:
+        return (await whole.ask("admin", "POST", f"/api/v1{path}", json=body)).json()
+
+    filament = int(whole.ids["filament_id"])
+    spool = await make("/spools", filament_id=filament)
+    order = await make("/orders", items=[{"product_id": int(whole.ids["product_id"])}])
+    return {
+        "filament": filament,
+        "spool": spool["id"],
+        "qr": spool["qr_code"],
+        "printer": (await make("/printers", name="Row of stores"))["id"],
+        "alert": int(whole.ids["alert_id"]),
+        "task": (await make("/maintenance/tasks", name="Rows", interval_print_hours=9))["id"],
+        "product": int(whole.ids["product_id"]),
+        "order": order["id"],
+    }
+
+
+@pytest.mark.parametrize("row", [*SPOOLS, *ALERTS, *MAINTENANCE, *ORDERS], ids=str)
+async def test_v1_stores(whole: Whole, ids: dict[str, Any], row: Row) -> None:
+    """Status, fields and what else the row promises."""
+    answer = await row.asked(whole, ids)
+    assert row.missing(answer) == set()
+    assert row.holds(answer), answer
