@@ -4,6 +4,7 @@ A right asks for a role, and (when the credential is limited by scopes) for one 
 services check; routes only hand the principal over. Source: v1 contract, 1.3 and 1.4.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -53,7 +54,34 @@ class Right:
     superadmin: bool = False
 
 
-_AGENTS = frozenset({"agent:read", "agent:write"})  # open what v1 lists for agents, nothing else
+_AGENTS = frozenset({"agent:read", "agent:write"})
+_WRITES = frozenset({"agent:write"})
+
+#: What v1 lists for agents (1.3, 2.3 to 2.9), and their scopes open nothing else: v1 route -> which
+#: of them do.
+AGENT_ROUTES: Mapping[tuple[str, str], frozenset[str]] = {
+    ("GET", "/printers"): _AGENTS,
+    ("GET", "/printers/<int:printer_id>"): _AGENTS,
+    ("POST", "/printers/<int:printer_id>/pause"): _WRITES,
+    ("POST", "/printers/<int:printer_id>/resume"): _WRITES,
+    ("GET", "/jobs"): _AGENTS,
+    ("POST", "/jobs"): _WRITES,
+    ("GET", "/jobs/<int:job_id>"): _AGENTS,
+    ("POST", "/jobs/<int:job_id>/cancel"): _WRITES,
+    ("POST", "/jobs/<int:job_id>/approve"): _WRITES,
+    ("POST", "/jobs/<int:job_id>/reject"): _WRITES,
+    ("GET", "/spools"): _AGENTS,
+    ("POST", "/spools/<int:spool_id>/use"): _WRITES,
+    ("PATCH", "/spools/<int:spool_id>/use"): _WRITES,
+    ("POST", "/filament-slots"): _WRITES,
+    ("GET", "/filament-library"): _AGENTS,
+    ("GET", "/alerts"): _AGENTS,
+    ("PATCH", "/alerts/<int:alert_id>/read"): _WRITES,
+    ("PATCH", "/alerts/<int:alert_id>/dismiss"): _WRITES,
+    ("GET", "/maintenance/tasks"): _AGENTS,
+    ("POST", "/maintenance/logs"): _WRITES,
+    ("GET", "/orders"): _AGENTS,
+}
 
 
 def _read(area: str, role: Role = Role.VIEWER, *, agents: bool = False) -> Right:
@@ -161,13 +189,29 @@ class Principal:
         if needed.farm and self.printer_id is not None:
             raise Denied(self, "This key is bound to one printer; this reaches beyond it.")
         if self.scopes and not self.scopes & needed.scopes:
-            raise Denied(
-                self,
-                "This token's scopes do not cover this call.",
-                code="scope_denied",
-                allowed_scopes=sorted(needed.scopes),
-                token_scopes=sorted(self.scopes),
-            )
+            raise self._out_of_scope(needed.scopes)
+
+    def require_at(self, right: str, method: str, path: str) -> None:
+        """As `require`, for the v1 route *method* *path*: the scopes of agents open their routes
+        only. Raises `Denied`.
+        """
+        self.require(right)
+        opened = AGENT_ROUTES.get((method, path), frozenset())
+        if self.is_agent_for(right) and not self.scopes & opened:
+            raise self._out_of_scope(RIGHTS[right].scopes - _AGENTS)
+
+    def is_agent_for(self, right: str) -> bool:
+        """Whether nothing but a scope for agents gives this caller *right*."""
+        return bool(self.scopes) and not (self.scopes & RIGHTS[right].scopes) - _AGENTS
+
+    def _out_of_scope(self, allowed: frozenset[str]) -> "Denied":
+        return Denied(
+            self,
+            "This token's scopes do not cover this call.",
+            code="scope_denied",
+            allowed_scopes=sorted(allowed),
+            token_scopes=sorted(self.scopes),
+        )
 
     @staticmethod
     def roles_with(right: str) -> list[str]:

@@ -118,7 +118,7 @@ class V1:
         public: bool = False,
     ) -> None:
         """Serve *handler* for *method* *path* (relative, ``<int:…>`` parameters)."""
-        view = self._view(handler, doc, public=public)
+        view = self._view(handler, doc, (method, path), public=public)
         for prefix in PREFIXES:
             # A slash at the end makes no difference, as at the dialect's other server; no redirect,
             # which some clients do not follow with a body.
@@ -132,7 +132,7 @@ class V1:
         room = handler.__module__.split(".")[1]
         self.declared.append(V1Route(method=method, path=path, public=public, doc=doc, room=room))
 
-    def _view(self, handler: Handler, doc: Doc, *, public: bool) -> Handler:
+    def _view(self, handler: Handler, doc: Doc, route: tuple[str, str], *, public: bool) -> Handler:
         async def view(**parameters: Any) -> Response:
             answer = secured(await answered(**parameters))
             denied: Denied | None = g.pop("denied", None)
@@ -148,7 +148,7 @@ class V1:
                 if not public:
                     g.principal = await self.authenticate()
                     if doc.right is not None:  # nobody learns more before who may not ask at all
-                        g.principal.require(doc.right)
+                        g.principal.require_at(doc.right, *route)
                 check_query()
                 if request.method in SAFE:
                     return await _handled(handler, parameters)

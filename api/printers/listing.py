@@ -96,7 +96,7 @@ class Listing:
     async def many(self, by: Principal, which: Which, skip: int, limit: int) -> tuple[bytes, int]:
         """(a JSON array of a page of printers, how many there are)."""
         rows = await self._printers.seen_by(by, which.organization_id)
-        key = (by.organization_id, by.printer_id, which, skip, limit)
+        key = (by.organization_id, by.is_superadmin, by.printer_id, which, skip, limit)
         page = self._pages.get(key)
         if page is None or not self._is_current(page, rows):
             page = await self._page(rows, which, skip, limit)
