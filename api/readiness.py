@@ -1,13 +1,15 @@
 """Whether this process can serve requests, and if not, why: for load balancers and people.
 
 The words are for anybody, so they name the setting to look at and nothing of what it holds
-(safety S53); the log has the rest.
+(safety S53); the log has the rest. A bus that is away makes a farm slower and not useless, so it is
+said and sends nobody elsewhere: every process would say the same (safety R30).
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from tortoise.connection import get_connection
 from tortoise.exceptions import BaseORMException
@@ -23,17 +25,27 @@ READ_ONLY = "the database takes no changes (GANTRY_DATABASE_URL)"
 FULL = "the disk of the database is full (GANTRY_DATABASE_URL, GANTRY_DATA_DIR)"
 STORAGE = "the file storage does not answer (GANTRY_STORAGE_URL)"
 STOPPING = "this process is about to stop"
+BUS = "the bus between processes is away, so they hear of each other later (GANTRY_BUS_URL)"
 
 _log = logging.getLogger("gantry.readiness")
 
 Check = Callable[[], Awaitable[None]]
 
 
+class Channel(Protocol):
+    """What is asked of the bus."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether others can be reached over it."""
+
+
 class Readiness:
     """Asks everybody whom requests need. *storage* raises when the file storage does not work."""
 
-    def __init__(self, storage: Check | None = None) -> None:
+    def __init__(self, storage: Check | None = None, bus: Channel | None = None) -> None:
         self._storage = storage
+        self._bus = bus
         self._full_until = 0.0
         self.is_stopping = False
 
@@ -51,6 +63,10 @@ class Readiness:
         if self._storage is not None and not await _works(self._storage, "storage"):
             problems.append(STORAGE)
         return problems
+
+    def warnings(self) -> list[str]:
+        """What makes this process slower than it should be, and nothing worse."""
+        return [BUS] if self._bus is not None and not self._bus.is_open else []
 
     async def database_problem(self) -> str | None:
         """What is wrong with the database; None: nothing."""

@@ -71,6 +71,7 @@ class ReadyAnswer(Answer):
     ready: bool
     version: str
     problems: Annotated[list[str], Field(description="Why not, with the setting to look at")]
+    warnings: Annotated[list[str], Field(description="What is slower than it should be")]
 
 
 class WrongKey(Answer):
@@ -129,7 +130,12 @@ class StatusRoutes:
     async def ready(self) -> Response:
         """200 when requests can be served, 503 when not."""
         problems = await self._readiness.problems()
-        answer = {"ready": not problems, "version": V1_LEVEL, "problems": problems}
+        answer = {
+            "ready": not problems,
+            "version": V1_LEVEL,
+            "problems": problems,
+            "warnings": self._readiness.warnings(),
+        }
         return json_answer(answer, 503 if problems else 200)
 
 

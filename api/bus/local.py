@@ -21,6 +21,10 @@ class Bus(Protocol):
         """Whether other processes are on it."""
 
     @property
+    def is_open(self) -> bool:
+        """Whether it reaches the others now, as far as is known."""
+
+    @property
     def origin(self) -> str:
         """Who this process is on it; empty where nobody else is."""
 
@@ -115,6 +119,11 @@ class LocalBus:
     def is_shared(self) -> bool:
         """Nobody else is on it."""
         return False
+
+    @property
+    def is_open(self) -> bool:
+        """There is nobody to lose."""
+        return True
 
     @property
     def origin(self) -> str:

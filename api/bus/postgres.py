@@ -49,7 +49,9 @@ class PostgresChannel:
             opened()
             await _until(ended, connection)
         except _TROUBLE as error:
-            raise ChannelLost(f"the bus (PostgreSQL's NOTIFY) is away: {error}") from error
+            raise ChannelLost(
+                f"the bus (NOTIFY of GANTRY_DATABASE_URL) is away: {error}"
+            ) from error
         finally:
             self._connection = None
             if connection is not None:
@@ -59,11 +61,13 @@ class PostgresChannel:
         """NOTIFY everybody. Raises `ChannelLost`."""
         connection = self._connection
         if connection is None:
-            raise ChannelLost("the bus (PostgreSQL's NOTIFY) is away")
+            raise ChannelLost("the bus (NOTIFY of GANTRY_DATABASE_URL) is away")
         try:
             await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, message.decode())
         except _TROUBLE as error:
-            raise ChannelLost(f"NOTIFY failed: {error}") from error
+            raise ChannelLost(
+                f"the bus (NOTIFY of GANTRY_DATABASE_URL) takes nothing: {error}"
+            ) from error
 
     async def close(self) -> None:
         """The connection ends with `serve`."""

@@ -72,7 +72,7 @@ class SharedBus(LocalBus):
 
     @property
     def is_open(self) -> bool:
-        """Whether the channel works, as far as is known."""
+        """Whether the channel works."""
         return self._is_open
 
     def wake(self, names: Iterable[str], number: int | None = None) -> None:

@@ -17,6 +17,7 @@ import pytest
 from api.config import Settings
 from api.events import outbox
 from api.link import connection
+from api.readiness import BUS
 from infra.bench.replicas import Api, Furnished, furnish
 from tests.fakes import databases
 from tests.fakes.redis_server import RedisServer, running_redis
@@ -165,6 +166,7 @@ async def test_redis_dies_hangs_and_returns(on_redis: Farm, redis: RedisServer) 
         for api in on_redis.apis:  # slower, not useless
             ready = await on_redis.http.get(f"{api.url}/health/ready")
             assert (ready.status_code, ready.json()["problems"]) == (200, [])
+            assert ready.json()["warnings"] == [BUS]
         redis.start()
         await on_redis.more(8)
         redis.hang()

@@ -1,0 +1,99 @@
+"""Whom load balancers are told to leave alone, and which setting people are told to look at."""
+
+import logging
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+from quart import Quart
+
+from api.accounts.service import Accounts
+from api.bus.redis import RedisChannel
+from api.bus.shared import SharedBus
+from api.clock import Clock
+from api.config import Settings
+from api.events.service import Ledger
+from api.readiness import BUS, STORAGE, Readiness
+from api.status import StatusRoutes
+from api.storage import open_storage
+from api.v1 import V1
+from tests.api.accounts.conftest import cheap_passwords
+
+
+class Refusing(ThreadingHTTPServer):
+    """An object store that refuses everything with one status and code."""
+
+    def __init__(self, status: int, code: str, region: str) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+                self.send_response(status)
+                self.send_header("x-amz-bucket-region", region)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_HEAD = do_GET
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Nobody reads it."""
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.thread = Thread(target=self.serve_forever, args=(0.01,))
+        self.thread.start()
+
+
+REFUSALS = {
+    "no rights": (403, "AccessDenied", "the role needs s3:ListBucket"),
+    "wrong region": (301, "PermanentRedirect", "?region=eu-north-1"),
+    "wrong region of a signature": (400, "AuthorizationHeaderMalformed", "?region=eu-north-1"),
+    "no bucket": (404, "NoSuchBucket", "there is no bucket farm-files"),
+    "unknown key": (403, "InvalidAccessKeyId", "AWS_ACCESS_KEY_ID"),
+    "wrong secret": (403, "SignatureDoesNotMatch", "AWS_SECRET_ACCESS_KEY"),
+}
+
+
+@pytest.fixture(params=REFUSALS)
+def refusal(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+    """Where such a store is, and the words that help."""
+    status, code, words = REFUSALS[request.param]
+    server = Refusing(status, code, "eu-north-1")
+    yield f"http://127.0.0.1:{server.server_port}", words
+    server.shutdown()
+    server.thread.join()
+    server.server_close()
+
+
+async def test_a_store_that_refuses_makes_readiness_red_and_the_log_says_what_to_do(
+    refusal: tuple[str, str],
+    database: None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """No rights, the wrong region, no bucket, wrong keys: the setting, and no secret (R26, S53)."""
+    monkeypatch.setattr("api.readiness.ANSWER_S", 60.0)  # a busy machine imports boto3 slowly
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDCANARY")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cret-canary")
+    endpoint, words = refusal
+    url = f"s3://farm-files/farm?region=us-east-1&endpoint={endpoint}"
+    readiness = Readiness(open_storage(Settings(storage_url=url)).check)
+    with caplog.at_level(logging.WARNING, "gantry.readiness"):
+        assert await readiness.problems() == [STORAGE]
+    assert "GANTRY_STORAGE_URL" in STORAGE
+    assert words in caplog.text and "GANTRY_STORAGE_URL" in caplog.text
+    assert "canary" not in caplog.text.lower()
+
+
+async def test_a_bus_that_is_away_is_said_and_sends_nobody_elsewhere(
+    ledger: Ledger, clock: Clock, settings: Settings
+) -> None:
+    """200 with a warning that names the setting: every process would say the same (R30)."""
+    bus = SharedBus(RedisChannel("redis://127.0.0.1:1/0"))  # never opened
+    quart = Quart("test", static_folder=None)
+    accounts = Accounts(ledger, clock, settings, cheap_passwords())
+    StatusRoutes(quart, Readiness(bus=bus)).register(V1(quart, accounts))
+    answer = await quart.test_client().get("/health/ready")
+    told = await answer.get_json()
+    assert (answer.status_code, told["problems"], told["warnings"]) == (200, [], [BUS])
+    assert "GANTRY_BUS_URL" in BUS
