@@ -9,8 +9,6 @@ from api.principal import Principal
 from api.spools.forms import SpoolStatus
 from api.spools.models import Filament, Spool, SpoolUse
 
-MAX_EXPORTED = 100_000
-
 
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -44,23 +42,29 @@ async def named(by: Principal, words: str, limit: int) -> Sequence[tuple[Spool, 
     return [(row, filaments[row.filament_id]) for row in found if row.filament_id in filaments]
 
 
-async def exported(by: Principal) -> Sequence[tuple[Spool, Filament | None]]:
-    """Every spool of the organization with its filament, by number."""
-    by.require("reports.export")
-    rows = await Spool.filter(organization_id=by.organization_id).order_by("id").limit(MAX_EXPORTED)
-    filaments = await _filaments(rows)
-    return [(row, filaments.get(row.filament_id)) for row in rows]
+async def spools_after(
+    organization_id: int, last_id: int, limit: int
+) -> Sequence[tuple[Spool, Filament | None]]:
+    """The next spools by number with their filament, for who may write them out."""
+    rows = Spool.filter(organization_id=organization_id, id__gt=last_id).order_by("id")
+    found = await rows.limit(limit)
+    filaments = await _filaments(found)
+    return [(row, filaments.get(row.filament_id)) for row in found]
 
 
-async def uses_exported(by: Principal) -> Sequence[tuple[SpoolUse, Spool | None, Filament | None]]:
-    """All that was taken from spools, the newest first."""
-    by.require("reports.export")
-    uses = SpoolUse.filter(organization_id=by.organization_id).order_by("-id").limit(MAX_EXPORTED)
-    spools = {row.id: (row, filament) for row, filament in await exported(by)}
+async def uses_after(
+    organization_id: int, last_id: int, limit: int
+) -> Sequence[tuple[SpoolUse, Spool | None, Filament | None]]:
+    """What was taken from spools, the next uses by number, for who may write them out."""
+    rows = SpoolUse.filter(organization_id=organization_id, id__gt=last_id).order_by("id")
+    uses = await rows.limit(limit)
+    numbers = sorted({use.spool_id for use in uses})
+    spools = {row.id: row for row in await Spool.filter(id__in=numbers)} if numbers else {}
+    filaments = await _filaments([*spools.values()])
     found = []
-    for use in await uses:
-        spool, filament = spools.get(use.spool_id, (None, None))
-        found.append((use, spool, filament))
+    for use in uses:
+        spool = spools.get(use.spool_id)
+        found.append((use, spool, filaments.get(spool.filament_id) if spool else None))
     return found
 
 
