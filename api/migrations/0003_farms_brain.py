@@ -51,6 +51,18 @@ class Migration(migrations.Migration):
             bases=['Model'],
         ),
         ops.CreateModel(
+            name='Grant',
+            fields=[
+                ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('organization_id', fields.IntField(db_index=True)),
+                ('printer_id', fields.IntField()),
+                ('user_id', fields.IntField(db_index=True)),
+                ('permissions', fields.JSONField(default=list, encoder=JSON_DUMPS, decoder=loads)),
+            ],
+            options={'table': 'octoprint_grant', 'app': 'farm', 'unique_together': (('printer_id', 'user_id'),), 'pk_attr': 'id', 'table_description': "What a person may do at one printer beyond their role, as OctoPrint's permissions."},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
             name='Letter',
             fields=[
                 ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),

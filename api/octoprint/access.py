@@ -1,5 +1,6 @@
 """`/api/access`: users, their keys and settings, groups, permissions (OctoPrint contract, 3, 4)."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from quart import Response
@@ -15,11 +16,13 @@ from api.octoprint.access_document import (
     role_for,
     user_record,
 )
-from api.octoprint.body import json_object
+from api.octoprint.body import Body, json_object
+from api.octoprint.grants import Grants, grantable
 from api.octoprint.route import Route
 from api.octoprint.visitor import Visitors, require
 from api.octoprint.wire import answer, done
 from api.principal import Principal, Role
+from api.printers.service import Printer
 
 _MAX_USERS = 10_000
 
@@ -27,8 +30,9 @@ _MAX_USERS = 10_000
 class Access:
     """Who may what."""
 
-    def __init__(self, accounts: Accounts, visitors: Visitors) -> None:
+    def __init__(self, accounts: Accounts, visitors: Visitors, grants: Grants) -> None:
         self._accounts = accounts
+        self._grants = grants
         self._visitors = visitors
 
     def routes(self) -> tuple[Route, ...]:
@@ -93,12 +97,14 @@ class Access:
 
     async def users(self, root: str) -> Response:
         """Everybody; of keys only whether there is one."""
-        return await self._everybody(await self._admin(root))
+        return await self._everybody(root, await self._admin(root))
 
     async def user(self, root: str, username: str) -> Response:
         """One person: oneself, or as an admin anybody."""
-        _, person = await self._person(root, username)
-        return answer(user_record(person, has_key=await self._accounts.has_user_key(person.id)))
+        by, person = await self._person(root, username)
+        has_key = await self._accounts.has_user_key(person.id)
+        granted = (await self._granted(root, by)).get(person.id, ())
+        return answer(user_record(person, has_key=has_key, granted=granted))
 
     async def add_user(self, root: str) -> Response:
         """Add a person; without groups an operator."""
@@ -108,12 +114,14 @@ class Access:
         if not isinstance(name, str) or not isinstance(password, str):
             raise Invalid("name and password are missing")
         role = role_for(body) or Role.OPERATOR
+        beyond = await self._beyond(root, by, body, role)
         new = NewUser(username=name, email="", password=password, role=role)
         user = await self._accounts.create_user(by, new)
         if body.get("active") is False:
             change = UserChange(is_active=False)
             await self._accounts.update_user(by, user.id, change, remote_address())
-        return await self._everybody(by)
+        await self._give(root, by, user.id, beyond)
+        return await self._everybody(root, by)
 
     async def update_user(self, root: str, username: str) -> Response:
         """Switch a person on or off, or move them to other groups."""
@@ -123,16 +131,19 @@ class Access:
         active = body.get("active")
         if active is not None and not isinstance(active, bool):
             raise Invalid("active takes true or false")
-        change = UserChange(is_active=active, role=role_for(body))
+        role = role_for(body)
+        beyond = await self._beyond(root, by, body, role or Role(user.role))
+        change = UserChange(is_active=active, role=role)
         await self._accounts.update_user(by, user.id, change, remote_address())
-        return await self._everybody(by)
+        await self._give(root, by, user.id, beyond)
+        return await self._everybody(root, by)
 
     async def delete_user(self, root: str, username: str) -> Response:
         """Remove a person; not oneself (400)."""
         by = await self._admin(root)
         user = await self._accounts.user_named(by, username)
         await self._accounts.delete_user(by, user.id)
-        return await self._everybody(by)
+        return await self._everybody(root, by)
 
     async def password(self, root: str, username: str) -> Response:
         """A new password; one's own asks for the present one."""
@@ -203,10 +214,44 @@ class Access:
         await self._accounts.require_fresh(by)
         return by, await self._accounts.user_named(by, username)
 
-    async def _everybody(self, by: Principal) -> Response:
+    # What a person may at one printer.
+
+    async def _beyond(self, root: str, by: Principal, body: Body, role: Role) -> list[str] | None:
+        """The permissions of *body* that only a grant gives; None when it names none.
+
+        Raises `Invalid` for what cannot be granted, and where there is no printer to grant it at.
+        """
+        if body.get("permissions") is None:
+            return None
+        beyond = grantable(body["permissions"], role)
+        if beyond and await self._printer(root, by) is None:
+            raise Invalid(
+                f"{beyond[0]} can be granted at one printer: ask for it at that printer's address."
+            )
+        return beyond
+
+    async def _give(self, root: str, by: Principal, user_id: int, beyond: list[str] | None) -> None:
+        printer = await self._printer(root, by)
+        if printer is not None and beyond is not None:
+            await self._grants.give(by, printer, user_id, beyond)
+
+    async def _granted(self, root: str, by: Principal) -> Mapping[int, Sequence[str]]:
+        printer = await self._printer(root, by)
+        return {} if printer is None else await self._grants.of(printer)
+
+    async def _printer(self, root: str, by: Principal) -> Printer | None:
+        """Whose address *root* is; None at a pool's and at the server's own."""
+        at = await self._visitors.at(by, root) if root else None
+        return at if isinstance(at, Printer) else None
+
+    async def _everybody(self, root: str, by: Principal) -> Response:
         people, _ = await self._accounts.users(by, 0, _MAX_USERS, by.organization_id)
         with_key = await self._accounts.with_user_key([person.id for person in people])
-        shown = [user_record(person, has_key=person.id in with_key) for person in people]
+        granted = await self._granted(root, by)
+        shown = [
+            user_record(person, has_key=person.id in with_key, granted=granted.get(person.id, ()))
+            for person in people
+        ]
         return answer({"users": shown})
 
 

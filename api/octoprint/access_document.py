@@ -1,7 +1,8 @@
 """Users, groups and permissions as OctoPrint shows them (OctoPrint contract, section 3). Pure.
 
 Gantry's three roles are the three groups that people can be in; what anonymous visitors are in,
-`guests`, may do nothing. Groups are fixed: nobody makes, changes or removes one.
+`guests`, may do nothing. Groups are fixed: nobody makes, changes or removes one. What a person may
+at one printer beyond that is granted to them there (`api.octoprint.grants`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -78,11 +79,13 @@ def permission_documents() -> list[dict[str, Any]]:
     ]
 
 
-def user_record(person: Person, *, has_key: bool) -> dict[str, Any]:
-    """A person in a list; *has_key*: whether they have a key of their own."""
+def user_record(person: Person, *, has_key: bool, granted: Sequence[str] = ()) -> dict[str, Any]:
+    """A person in a list; *has_key*: whether they have a key of their own; *granted*: permissions
+    at the printer that is asked, beyond those of their role.
+    """
     role = Role(person.role)
     groups = GROUPS_OF[role]
-    permissions = permissions_of(_anybody(role))
+    permissions = sorted({*permissions_of(_anybody(role)), *granted})
     return {
         "name": person.username,
         "active": person.is_active,
@@ -100,13 +103,12 @@ def user_record(person: Person, *, has_key: bool) -> dict[str, Any]:
 def role_for(body: Mapping[str, Any]) -> Role | None:
     """The role that `groups` (or the older `admin`) asks for; None when neither is there.
 
-    Raises `Invalid` for an unknown group, and for permissions that no group of theirs has.
+    Raises `Invalid` for an unknown group.
     """
     groups = body.get("groups")
     role = Role.ADMIN if body.get("admin") is True else None
     if groups is not None:
         role = _highest(groups)
-    _check_permissions(body.get("permissions"), role)
     return role
 
 
@@ -115,17 +117,6 @@ def _highest(groups: Any) -> Role:
         raise Invalid(f"groups takes some of {', '.join(sorted(_ROLE_OF))}.")
     roles = {_ROLE_OF[key] for key in groups}
     return next((role for role in _RANKED if role in roles), Role.VIEWER)
-
-
-def _check_permissions(wanted: Any, role: Role | None) -> None:
-    if not wanted:
-        return
-    if not isinstance(wanted, Sequence) or isinstance(wanted, str):
-        raise Invalid("permissions takes a list.")
-    has = permissions_of(_anybody(role or Role.OPERATOR))
-    beyond = [str(one) for one in wanted if one not in has]
-    if beyond:
-        raise Invalid(f"{beyond[0][:50]} comes with a group here, not by itself.")
 
 
 def _anybody(role: Role) -> Principal:

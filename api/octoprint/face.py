@@ -37,6 +37,7 @@ from api.octoprint.cors import Cors
 from api.octoprint.downloads import Downloads
 from api.octoprint.file_commands import FileCommands
 from api.octoprint.file_store import FileStore
+from api.octoprint.grants import Grants
 from api.octoprint.hot import HotReads
 from api.octoprint.job import JobFace
 from api.octoprint.login_page import LoginPage
@@ -132,8 +133,9 @@ class OctoPrintFace:
         self._push_routes = PushRoutes()
         self._denials: Denials | None = None
         self._addresses = Addresses(rooms.printers, rooms.pools)
+        grants = Grants(rooms.ledger)
         self._visitors = Visitors(
-            rooms.accounts, rooms.printers, self._addresses, settings.public_url
+            rooms.accounts, rooms.printers, self._addresses, grants, settings.public_url
         )
         self._cors = Cors(rooms.accounts, self._addresses)
         store = PreferencesStore(rooms.ledger)
@@ -158,7 +160,7 @@ class OctoPrintFace:
             *sign_in.routes(),
             *LoginPage(self._visitors, sign_in).routes(),
             *self._app_keys(rooms).routes(),
-            *Access(rooms.accounts, self._visitors).routes(),
+            *Access(rooms.accounts, self._visitors, grants).routes(),
             *files.routes(),
             *upload.routes(),
             *FileCommands(rooms.files, rooms.analyst, files, jobs, hot=hot, card=card).routes(),

@@ -68,6 +68,8 @@ class SignIn:
         if not has_credential(self._visitors.place(root)):
             return answer({"name": None, "permissions": [], "groups": GUESTS})
         by = await self._visitors.caller(root, {})
+        if root:
+            by = (await self._visitors.visit(root, {})).by
         return answer(
             {
                 "name": by.username,

@@ -19,6 +19,7 @@ from api.errors import Conflict, Forbidden, Invalid, NotAuthenticated
 from api.files.service import Tree
 from api.octoprint import cookies
 from api.octoprint.addresses import SLUG_ROOT, Addresses
+from api.octoprint.grants import Grants
 from api.octoprint.place import Place, place_of
 from api.pools.service import Pool
 from api.principal import Denied, Principal
@@ -91,8 +92,14 @@ class Visitors:
     """Turns a request into a visit."""
 
     def __init__(
-        self, accounts: Authenticator, printers: Printers, addresses: Addresses, public_url: str
+        self,
+        accounts: Authenticator,
+        printers: Printers,
+        addresses: Addresses,
+        grants: Grants,
+        public_url: str,
     ) -> None:
+        self._grants = grants
         self._accounts = accounts
         self._printers = printers
         self._addresses = addresses
@@ -152,6 +159,8 @@ class Visitors:
         """
         by = await self.caller(root, form)
         at = await self.at(by, root)
+        if isinstance(at, Printer):
+            by = await self._grants.at(by, at)
         return Visit(by=by, at=at, root=root, public_url=self._public_url)
 
     async def at(self, by: Principal, root: str) -> Printer | Pool:

@@ -27,7 +27,7 @@ from api.files.analyst import Analyst
 from api.files.models import Blob, TreeName
 from api.jobs.models import Attempt, Job, Print
 from api.models_library.models import LibraryModel, PrintFile
-from api.octoprint.models import AppKeyRequest, Preferences
+from api.octoprint.models import AppKeyRequest, Grant, Preferences
 from api.pools.models import Pool
 from api.principal import Principal, Role
 from api.printers.models import Printer
@@ -84,7 +84,7 @@ class Farm:
 #: Rows that tests make.
 _OF_TESTS: tuple[type[Model], ...] = (
     *(Attempt, Print, Job, Command, PrintFile, LibraryModel, TreeName, Blob, LoginAttempt),
-    *(AppKeyRequest, Preferences, Pool),
+    *(AppKeyRequest, Preferences, Pool, Grant),
 )
 
 
