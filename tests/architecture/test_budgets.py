@@ -24,6 +24,7 @@ SUPERVISORS = {
     "api/feed/service.py",
     "api/feed/sockets.py",
     "api/link/facts.py",
+    "api/mail/service.py",
     "api/octoprint/push_channel.py",
     "api/octoprint/push_requests.py",
     "api/scheduler/service.py",
