@@ -159,5 +159,12 @@ class OrganizationQuotaBody(QuotaBody):
     quota_storage_bytes: Annotated[int | None, Field(ge=0, le=2**53)] = None
 
 
-class ThemeBody(RootModel[dict[_Name, str | bool | int | float | None]]):
+_Look = Annotated[str, StringConstraints(max_length=1000)]
+_Size = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
+_Count = Annotated[int, Field(ge=-(10**9), le=10**9)]
+
+
+class ThemeBody(
+    RootModel[Annotated[dict[_Name, _Look | bool | _Count | _Size | None], Field(max_length=100)]]
+):
     """How a dashboard looks, in the dashboard's own words; kept as it is, whole."""

@@ -17,7 +17,8 @@ ItemName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Quantity = Annotated[int, Field(ge=1, le=10_000)]
 Hours = Annotated[float, Field(ge=0, le=10_000)]
 Priority = Annotated[
-    int | Annotated[str, StringConstraints(max_length=20)],
+    Annotated[int, Field(json_schema_extra={"minimum": 0, "maximum": 10})]
+    | Annotated[str, StringConstraints(max_length=20)],
     Field(
         description="0 to 10, 1 first, or urgent (1), high (2), normal, medium (3), low (4), "
         "lowest (5)",

@@ -17,6 +17,8 @@ from api.pairing.codes import shown
 from api.pairing.service import (
     CODE_S,
     INTERVAL_S,
+    MAX_ENROLMENT_HOURS,
+    MAX_ENROLMENT_USES,
     Asking,
     EnrolmentToken,
     Pairing,
@@ -69,8 +71,12 @@ class TokenBody(Body):
     """A new enrolment token."""
 
     name: str = Field(default="", max_length=100)
-    uses: int = Field(default=1, description="How many bridges it lets in")
-    hours: int = Field(default=24, description="How long it is good, in hours")
+    uses: int = Field(
+        default=1, ge=1, le=MAX_ENROLMENT_USES, description="How many bridges it lets in"
+    )
+    hours: int = Field(
+        default=24, ge=1, le=MAX_ENROLMENT_HOURS, description="How long it is good, in hours"
+    )
 
 
 _ADMIN = "bridges.admin"

@@ -11,6 +11,7 @@ from api.printers.forms import DETAILS, PrinterCreate
 from api.printers.slots import MAX_SLOTS
 from api.printers.upkeep import MAX_TAGS, BulkAction
 from schemas.commands import CardAction
+from schemas.gcode.scripts import SCRIPTS
 from schemas.printer import DIALECTS, PlatePolicy
 
 Short = Annotated[str, StringConstraints(max_length=100)]
@@ -182,8 +183,9 @@ class PrinterBody(Body):
         Annotated[
             dict[str, str],
             Field(
+                max_length=len(SCRIPTS),
                 description="G-code by occasion: on_connect, before_print, after_print, on_pause, "
-                "on_resume, on_cancel, on_error. {placeholders} as in {last_position.z + 5}"
+                "on_resume, on_cancel, on_error. {placeholders} as in {last_position.z + 5}",
             ),
         ]
         | None
