@@ -177,7 +177,7 @@ class LinkSession:
         if self.state is LinkState.CLOSED:
             return
         limit = GREETING_S if self.state is LinkState.GREETING else self._dead_s
-        if now - self._heard_at >= limit:
+        if now >= self._heard_at + limit:  # the very sum of `deadline()`: no rounding between
             self.close(f"nothing heard for {limit:.0f} s")
         elif self.state is LinkState.OPEN and now >= self._next_beat:
             self._next_beat = now + self._beat_s

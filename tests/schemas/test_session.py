@@ -197,3 +197,17 @@ def test_session_can_be_taken_up_in_the_middle() -> None:
     api = LinkSession(Sender.API, 0.0, state=LinkState.OPEN, epoch=3)
     body = api.receive(encode(Frame(body=CmdGot(seq=4), epoch=3)), 0.0)
     assert body == CmdGot(seq=4)
+
+
+def test_deadline_that_is_reached_is_acted_upon() -> None:
+    """R08: whatever the clock's rounding: a tick at `deadline()` beats or closes, always."""
+    for step in range(2000):
+        heard = 7.0 + step * 0.1234567
+        for state in (LinkState.GREETING, LinkState.OPEN):
+            session = LinkSession(Sender.API, heard, state=state, epoch=1)
+            before = 0.0
+            while session.closed is None:
+                assert session.deadline() > before
+                before = session.deadline()
+                session.tick(before)
+                session.data_to_send()

@@ -16,6 +16,10 @@ from typing import Any
 _current: "ContextVar[Life | None]" = ContextVar("life", default=None)
 
 
+#: So many turns of the loop in one moment mean that nobody lets time pass any more.
+MAX_TURNS = 200_000
+
+
 class Killed(BaseException):
     """This process is dead: nothing it does has an effect any more."""
 
@@ -29,11 +33,15 @@ class _NoFiles(BaseSelector):
 
     def __init__(self) -> None:
         self.now = 0.0
+        self._turns = 0  # since time went on
 
     def select(self, timeout: float | None = None) -> list[Any]:
         if timeout is None:
             raise Stuck("no timer and no task is left")
-        self.now += max(0.0, timeout)
+        before, self.now = self.now, self.now + max(0.0, timeout)
+        self._turns = 0 if self.now > before else self._turns + 1
+        if self._turns > MAX_TURNS:
+            raise Stuck(f"somebody turns in circles at {self.now:.3f} s")
         return []
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> Any:
