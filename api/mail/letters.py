@@ -7,7 +7,6 @@ nothing that somebody typed becomes a header of its own or a second recipient.
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 
@@ -35,6 +34,8 @@ def is_address(text: str) -> bool:
 
 def message(mail: Mail, to: str, sender: str, *, number: int, now: datetime) -> EmailMessage:
     """The message with its headers; *number* makes its id. Raises `Unsendable`."""
+    from email.headerregistry import Address  # heavy; a function that mails nobody starts without
+
     if not is_address(to):
         raise Unsendable("this is no address that mail can be sent to")
     made = EmailMessage()
