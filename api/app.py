@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -24,87 +23,63 @@ from api.accounts.farm_routes import FarmRoutes
 from api.accounts.mail_routes import MailRoutes
 from api.accounts.personal_routes import PersonalRoutes
 from api.accounts.quota_routes import QuotaRoutes
-from api.accounts.quotas import Quotas
 from api.accounts.routes import AccountRoutes
-from api.accounts.service import FIRST_ORGANIZATION, Accounts
+from api.accounts.service import FIRST_ORGANIZATION
 from api.alerts.routes import AlertRoutes
-from api.alerts.service import Alerts
 from api.audit.denials import Denials
 from api.audit.routes import AuditRoutes
 from api.audit.service import Audit
 from api.bridges.routes import BridgeRoutes
-from api.bridges.service import Bridges
 from api.bus import Bus, SharedBus, open_bus
 from api.clock import Clock, SystemClock
 from api.commands.fleet import Fleet
 from api.commands.fleet_routes import FleetRoutes
 from api.commands.machine import Machine
-from api.commands.service import Commands
 from api.config import Settings
 from api.db import open_database, persistently
-from api.events.history import History
 from api.events.outbox import Repair
-from api.events.service import Ledger
 from api.failures import register_errors
 from api.feed.routes import EventRoutes
-from api.feed.service import Feed
 from api.feed.socket import PATHS, FeedEndpoint
-from api.feed.sockets import Sockets
-from api.files.analyst import Analyst
 from api.files.direct import DirectUploads
 from api.files.orphans import brooms
-from api.files.service import Files
 from api.http import MAX_BODY_BYTES
 from api.idempotency.requests import IdempotentRequests
 from api.idempotency.service import Idempotency
 from api.instance.routes import InstanceRoutes
 from api.jobs import all_routes as job_routes
-from api.jobs.approval import Approval
-from api.jobs.service import Jobs
 from api.jobs.show import Shown
 from api.link.handler import LinkHandler
 from api.link.routes import LinkRoutes
 from api.link.socket import LinkEndpoint
 from api.logs import identified
 from api.maintenance.routes import MaintenanceRoutes
-from api.maintenance.service import Maintenance
 from api.metrics import MetricsRoutes, RequestMetrics
 from api.models_library.direct_routes import DirectUploadRoutes
 from api.models_library.routes import LibraryRoutes
-from api.models_library.service import Library
 from api.octoprint.addresses import tidy
 from api.octoprint.face import OctoPrintFace
 from api.octoprint.keys import OctoPrintKeyRoutes
 from api.orders.routes import OrderRoutes
-from api.orders.service import Orders
 from api.pairing.routes import PairingRoutes
-from api.pairing.service import Pairing
 from api.pools.routes import PoolRoutes
-from api.pools.service import Pools
 from api.preflight.routes import PreflightRoutes
-from api.preflight.service import Preflights
 from api.printers.control_routes import ControlRoutes
 from api.printers.ownership import Ownership
 from api.printers.ownership_routes import OwnershipRoutes
 from api.printers.routes import PrinterRoutes
-from api.printers.service import Printers
 from api.proxies import introduce, networks
 from api.readiness import Readiness
+from api.reports.exports import ExportRoutes
 from api.reports.routes import ReportRoutes
-from api.reports.service import Reports
-from api.scheduler.demands import Demands
+from api.rooms import Rooms, open_rooms
 from api.scheduler.routes import SchedulerRoutes
-from api.scheduler.service import Scheduler
-from api.scheduler.sight import Sight
 from api.spec.routes import SpecRoutes
 from api.spools.routes import SpoolRoutes
-from api.spools.service import Spools
 from api.spools.slot_routes import SlotRoutes
 from api.spools.slots import Slots
 from api.status import StatusRoutes
-from api.storage import Storage, open_storage
 from api.storage.sweeping import sweep_hourly
-from api.telemetry.service import Telemetry
 from api.upload_body import UploadBody, is_upload
 from api.uploads import RECEIVE_KEY
 from api.v1 import V1
@@ -115,92 +90,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 _log = logging.getLogger("gantry.api")
-
-
-@dataclass(frozen=True, slots=True)
-class Rooms:
-    """The services of one process."""
-
-    ledger: Ledger
-    accounts: Accounts
-    quotas: Quotas
-    bridges: Bridges
-    pairing: Pairing
-    printers: Printers
-    pools: Pools
-    storage: Storage
-    files: Files
-    analyst: Analyst
-    library: Library
-    commands: Commands
-    telemetry: Telemetry
-    jobs: Jobs
-    preflights: Preflights
-    spools: Spools
-    maintenance: Maintenance
-    orders: Orders
-    alerts: Alerts
-    scheduler: Scheduler
-    reports: Reports
-    feed: Feed
-    sockets: Sockets
-
-
-def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
-    """All services, wired; the database need not be open yet."""
-    ledger = Ledger(bus, clock)
-    accounts = Accounts(ledger, clock, settings)
-    accounts.follow(bus)
-    bridges = Bridges(ledger, clock, settings, bus)
-    storage = open_storage(settings)
-    files = Files(storage, ledger, clock, settings)
-    printers = Printers(bridges, ledger, clock, bus)
-    printers.when_deleted(accounts.revoke_printer_keys)
-    accounts.never_delete_with(printers, bridges)
-    pools = Pools(printers, ledger, clock)
-    library = Library(files, ledger, clock)
-    commands = Commands(bridges, ledger, clock, bus)
-    telemetry = Telemetry(bridges, printers, ledger, clock, bus)
-    jobs = Jobs(printers, commands, files, library, pools=pools, ledger=ledger, clock=clock)
-    jobs.ask_for_approval(Approval(accounts))
-    orders = Orders(jobs, library, ledger, clock)
-    # They follow each other in this order: what spools say is worth an alert.
-    spools = Spools(printers, jobs, library, files, ledger=ledger, clock=clock)
-    quotas = Quotas(accounts, spools.print_of, files.stored_bytes, ledger=ledger, clock=clock)
-    files.limit_storage(quotas.check_storage)
-    return Rooms(
-        ledger=ledger,
-        accounts=accounts,
-        quotas=quotas,
-        bridges=bridges,
-        pairing=Pairing(bridges, ledger, clock),
-        printers=printers,
-        pools=pools,
-        storage=storage,
-        files=files,
-        analyst=Analyst(storage, ledger, bus, clock),
-        library=library,
-        commands=commands,
-        telemetry=telemetry,
-        jobs=jobs,
-        preflights=Preflights(jobs, printers, library, files, ledger=ledger, clock=clock),
-        spools=spools,
-        maintenance=Maintenance(printers, ledger, clock),
-        orders=orders,
-        alerts=Alerts(accounts, jobs, ledger, clock),
-        scheduler=Scheduler(
-            jobs,
-            commands,
-            Sight(printers, pools, ledger, clock),
-            Demands(files, clock),
-            ledger=ledger,
-            clock=clock,
-            bus=bus,
-        ),
-        reports=Reports(printers, jobs, library, orders, clock),
-        feed=Feed(History(ledger), printers, telemetry, bus=bus, clock=clock, settings=settings),
-        sockets=Sockets(accounts, bus),
-    )
 
 
 class _Quart(Quart):
@@ -225,7 +114,7 @@ class Application:
         self.bus: Bus = bus or open_bus(settings)
         self.rooms = open_rooms(settings, self.clock, self.bus)
         self.requests = RequestMetrics(self.clock)
-        self.readiness = Readiness(self.rooms.storage.check)
+        self.readiness = Readiness(self.rooms.storage.check, self.bus)
         self.quart = _Quart("gantry", static_folder=None)
         self.quart.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
         self.v1 = V1(self.quart, self.rooms.accounts, settings.public_url)
@@ -392,6 +281,7 @@ def _register(
     PreflightRoutes(rooms.preflights).register(v1)
     _register_stores(v1, rooms)
     ReportRoutes(rooms.reports, rooms.printers, rooms.jobs, rooms.telemetry).register(v1)
+    ExportRoutes(rooms.library).register(v1)
     OctoPrintKeyRoutes(rooms.accounts, rooms.printers).register(v1)
     StatusRoutes(quart, readiness).register(v1)
     SpecRoutes(v1).register(quart)

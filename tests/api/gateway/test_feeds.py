@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from api.accounts.models import Credential, User
-from api.app import Rooms, open_rooms
 from api.bus.local import LocalBus
 from api.config import Settings
 from api.errors import Invalid, NotAuthenticated
@@ -15,6 +14,7 @@ from api.feed.door import Door, knock_of
 from api.gateway.feeds import FeedSockets
 from api.gateway.models import GatewaySocket
 from api.principal import Principal
+from api.rooms import Rooms, open_rooms
 from tests.api.conftest import FakeClock
 from tests.api.gateway.conftest import Gateway
 from tests.fakes.rooms import printer_row
