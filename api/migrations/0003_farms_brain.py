@@ -234,6 +234,14 @@ class Migration(migrations.Migration):
             name='suggested_price',
             field=fields.FloatField(null=True),
         ),
+        ops.AddIndex(
+            model_name='Job',
+            index=Index(fields=['organization_id', 'deleted_at', 'priority', 'position', 'id']),
+        ),
+        ops.AddIndex(
+            model_name='Job',
+            index=Index(fields=['organization_id', 'deleted_at', 'state', 'priority', 'position']),
+        ),
         ops.AddField(
             model_name='Printer',
             name='profile_id',

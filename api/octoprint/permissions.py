@@ -74,7 +74,9 @@ def needs_of(by: Principal) -> dict[str, list[str]]:
 
 
 def user_document(by: Principal) -> dict[str, Any]:
-    """The user record of `/api/login`. A key is never read back, so `apikey` is null."""
+    """The user record of `/api/login`, but for `settings`. A key is never read back, so `apikey` is
+    null.
+    """
     groups = groups_of(by)
     return {
         "name": by.username,
@@ -85,6 +87,5 @@ def user_document(by: Principal) -> dict[str, Any]:
         "groups": groups,
         "permissions": permissions_of(by),
         "roles": ["user", "admin"] if "admins" in groups else ["user"],
-        "settings": {},
         "needs": needs_of(by),
     }

@@ -25,7 +25,7 @@ from api.octoprint.visitor import (
     has_credential,
 )
 from api.octoprint.wire import answer, done
-from api.principal import Principal
+from api.principal import Principal, system
 
 OCTOPRINT_VERSION = "1.11.8"
 VERSION_DOCUMENT = {
@@ -68,8 +68,7 @@ class SignIn:
         if not has_credential(self._visitors.place(root)):
             return answer({"name": None, "permissions": [], "groups": GUESTS})
         by = await self._visitors.caller(root, {})
-        if root:
-            by = (await self._visitors.visit(root, {})).by
+        by = await self._visitors.acting(by, root)
         return answer(
             {
                 "name": by.username,
@@ -97,7 +96,7 @@ class SignIn:
         login, remembered = await self.enter(
             place, user, password, remember=is_true(fields.get("remember"))
         )
-        response = answer(self._record(login.principal, "password", seen=True))
+        response = answer(await self._record(root, login.principal, "password", seen=True))
         give_cookies(response, place, login, remembered)
         return response
 
@@ -131,11 +130,11 @@ class SignIn:
             else:
                 by = await self._visitors.caller(root, form)
         except (NotAuthenticated, Invalid):
-            return await self._recalled(place)
+            return await self._recalled(root, place)
         mechanism = "password" if by.kind == "session" else "apikey"
-        return answer(self._record(by, mechanism, seen=False))
+        return answer(await self._record(root, by, mechanism, seen=False))
 
-    async def _recalled(self, place: Place) -> Response:
+    async def _recalled(self, root: str, place: Place) -> Response:
         """Who is remembered by a cookie gets a session and another such cookie."""
         token = cookies.cookie(place, cookies.REMEMBER)
         agent = request.headers.get("User-Agent", "")
@@ -146,13 +145,17 @@ class SignIn:
             if token:
                 cookies.drop_cookie(response, place, cookies.REMEMBER)
             return response
-        response = answer(self._record(login.principal, "remember_me", seen=True))
+        response = answer(await self._record(root, login.principal, "remember_me", seen=True))
         give_cookies(response, place, login, remembered)
         return response
 
-    def _record(self, by: Principal, mechanism: str, *, seen: bool) -> dict[str, Any]:
+    async def _record(
+        self, root: str, by: Principal, mechanism: str, *, seen: bool
+    ) -> dict[str, Any]:
+        person = await self._accounts.user(system(by.organization_id), by.user_id)
         return {
-            **user_document(by),
+            **user_document(await self._visitors.acting(by, root)),
+            "settings": person.settings or {},
             "session": self._accounts.push_ticket(by),
             "_is_external_client": _is_external(),
             "_login_mechanism": mechanism,

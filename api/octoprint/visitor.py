@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from quart import request
 
-from api.errors import Conflict, Forbidden, Invalid, NotAuthenticated
+from api.errors import Conflict, Forbidden, Invalid, NotAuthenticated, NotFound
 from api.files.service import Tree
 from api.octoprint import cookies
 from api.octoprint.addresses import SLUG_ROOT, Addresses
@@ -162,6 +162,14 @@ class Visitors:
         if isinstance(at, Printer):
             by = await self._grants.at(by, at)
         return Visit(by=by, at=at, root=root, public_url=self._public_url)
+
+    async def acting(self, by: Principal, root: str) -> Principal:
+        """*by* as they act at *root*; the same where no printer of theirs lives."""
+        try:
+            at = await self.at(by, root) if root else None
+        except (Forbidden, NotFound):
+            return by
+        return await self._grants.at(by, at) if isinstance(at, Printer) else by
 
     async def at(self, by: Principal, root: str) -> Printer | Pool:
         """Who lives at *root* for *by*. Raises `Forbidden`, `NotFound`."""

@@ -33,7 +33,10 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     try:
         package()
     except (OSError, subprocess.SubprocessError):
-        pytest.skip("no package registry here: OctoPrint's own client cannot be fetched")
+        pytest.skip(
+            "no package registry can be reached (pip download OctoPrint): what OctoPrint's own "
+            "client does in a browser is not shown; it is kept once it was fetched"
+        )
     with Browser(Path(tmp_path_factory.mktemp("browser"))) as opened:
         yield opened
 

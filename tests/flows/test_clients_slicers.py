@@ -213,10 +213,12 @@ def test_its_upload_arrives(faces: Faces, slicer: Slicer) -> None:
 def test_its_user_reads_what_is_wrong(faces: Faces, slicer: Slicer) -> None:
     """octoprint 1: `error` for a wrong key and for an unknown printer."""
     status, _, body = send(faces, slicer, "x" * 43)
-    assert (status, "permission" in body["error"]) == (403, True)
+    assert (status, "not valid" in body["error"]) == (403, True)
     url = f"{faces.farm.ready['url']}/octoprint/nobody"
     status, _, body = send(faces, slicer, faces.farm.ready["token"], url)
-    assert (status, "no printer called" in body["error"]) == (404, True), body
+    assert (status, "no printer or pool at /octoprint/nobody/" in body["error"]) == (404, True), (
+        body
+    )
 
 
 def test_its_user_reads_that_a_type_is_not_printed(faces: Faces) -> None:

@@ -150,6 +150,8 @@ async def test_user_settings_are_kept_by_key(farm: Farm) -> None:
     assert (answer.status_code, answer.json()) == (200, {})
     await ask(farm, "PATCH", path, json={"other": 1})
     assert (await farm.get(path)).json() == {"interface": {"language": "de"}, "other": 1}
+    login = await ask(farm, "POST", "/api/login", farm.viewer_key, json={"passive": True})
+    assert login.json()["settings"] == {"interface": {"language": "de"}, "other": 1}
     own = await ask(farm, "GET", f"{USERS}/admin/settings", farm.viewer_key)
     assert own.status_code == 403
 

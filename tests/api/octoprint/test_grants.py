@@ -69,12 +69,15 @@ async def test_only_what_was_granted(farm: Farm) -> None:
 
 
 async def test_it_is_shown_to_whom_it_was_given(farm: Farm) -> None:
-    """octoprint 2: currentuser at that printer has it, elsewhere not."""
+    """octoprint 2: currentuser and login at that printer have it, elsewhere not."""
     await grant(farm, ["CONTROL"])
     here = (await farm.get("/octoprint/alpha/api/currentuser", farm.viewer_key)).json()
     there = (await farm.get("/octoprint/beta/api/currentuser", farm.viewer_key)).json()
     assert "CONTROL" in here["permissions"]
     assert "CONTROL" not in there["permissions"]
+    login = {"user": "guest", "pass": PASSWORD}
+    record = (await farm.http.post("/octoprint/alpha/api/login", json=login)).json()
+    assert "CONTROL" in record["permissions"]
 
 
 async def test_it_ends(farm: Farm) -> None:

@@ -1,0 +1,104 @@
+"""What clients that we cannot run here are known to ask, and what they need to find.
+
+Cura's plug-in, OctoApp, OctoPod, Printoid, Home Assistant, OrcaSlicer, PrusaSlicer, ideaMaker, and
+whoever looks which kind of server this is: each request as they send it, at the server's root and
+at a printer's.
+"""
+
+from typing import Any
+
+import pytest
+
+from tests.api.octoprint.conftest import GCODE, Farm
+from tests.api.octoprint.rows import at
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+#: (who asks, method, path, body as JSON, status, dotted paths that the answer must have)
+ASKED: list[tuple[str, str, str, Any, int, tuple[str, ...]]] = [
+    ("Cura", "GET", "/api/settings", None, 200, ("webcam.streamUrl", "webcam.flipH", "plugins")),
+    ("Cura", "GET", "/api/printer", None, 200, ("state.flags.operational", "temperature.tool0")),
+    ("Cura", "GET", "/api/job", None, 200, ("job.file.name", "progress.completion")),
+    ("Cura", "POST", "/api/connection", {"command": "connect"}, 204, ()),
+    ("Cura", "POST", "/api/plugin/psucontrol", {"command": "getPSUState"}, 400, ("error",)),
+    ("Cura", "GET", "/plugin/appkeys/probe", None, 204, ()),
+    ("OctoApp", "POST", "/api/login", {"passive": True}, 200, ("session", "name", "permissions")),
+    ("OctoApp", "GET", "/api/files/local?recursive=true", None, 200, ("files.0.refs.download",)),
+    ("OctoApp", "GET", "/api/files/local/a.gcode", None, 200, ("refs.resource", "size", "date")),
+    ("OctoApp", "GET", "/downloads/files/local/a.gcode", None, 200, ()),
+    ("OctoApp", "GET", "/api/printerprofiles", None, 200, ("profiles._default.volume.width",)),
+    ("OctoApp", "GET", "/api/system/commands", None, 200, ("core",)),
+    ("OctoApp", "GET", "/api/timelapse?unrendered=true", None, 200, ("files",)),
+    ("OctoApp", "GET", "/plugin/pluginmanager/plugins", None, 404, ("error",)),
+    ("OctoApp", "POST", "/api/plugin/octoapp", {"command": "registerForNotifications"}, 400, ()),
+    ("OctoPod", "GET", "/api/printer?exclude=temperature", None, 200, ("state.text",)),
+    ("OctoPod", "GET", "/api/printer?history=true&limit=60", None, 200, ("temperature.history",)),
+    ("OctoPod", "GET", "/api/settings", None, 200, ("appearance.name", "feature.sdSupport")),
+    ("OctoPod", "GET", "/api/connection", None, 200, ("options.ports.0", "current.state")),
+    ("OctoPod", "GET", "/plugin/DisplayLayerProgress/values", None, 404, ("error",)),
+    ("Printoid", "GET", "/api/languages", None, 200, ("language_packs",)),
+    ("Printoid", "GET", "/api/printer/command/custom", None, 200, ("controls",)),
+    ("Home Assistant", "GET", "/api/server", None, 200, ("version",)),
+    ("Home Assistant", "GET", "/api/settings", None, 200, ("plugins.discovery.upnpUuid",)),
+    ("Home Assistant", "POST", "/api/system/commands/core/reboot", None, 404, ("error",)),
+    ("OrcaSlicer", "GET", "/api/version", None, 200, ("api", "text")),
+    ("ideaMaker", "GET", "/api/files", None, 200, ("free", "total", "files")),
+    ("a page", "GET", "/online.gif", None, 200, ()),
+    ("SockJS", "GET", "/sockjs/info?t=1700000000000", None, 200, ("websocket", "entropy")),
+    ("who looks for Moonraker", "GET", "/server/info", None, 404, ("error",)),
+    ("who looks for Moonraker", "GET", "/printer/info", None, 404, ("error",)),
+    ("who looks for PrusaLink", "GET", "/api/v1/storage", None, 404, ("error",)),
+    ("who looks for PrusaLink", "GET", "/api/v1/info", None, 404, ("error",)),
+]
+
+
+@pytest.mark.parametrize("root", ["", "/octoprint/alpha"])
+async def test_each_finds_what_it_needs(farm: Farm, root: str) -> None:
+    """The status that they take for yes or no, and the fields that they read."""
+    await farm.upload("a.gcode")
+    for who, method, path, body, status, needed in ASKED:
+        more = {} if body is None else {"json": body}
+        headers = {"X-Api-Key": farm.key, "User-Agent": who}
+        answer = await farm.http.request(method, root + path, headers=headers, **more)
+        assert answer.status_code == status, (who, path, answer.text)
+        document = answer.json() if needed else None
+        for dotted in needed:
+            at(document, dotted)
+
+
+async def test_a_key_by_basic_auth_beside_it_is_no_harm(farm: Farm) -> None:
+    """A proxy's own password in the address: the key counts, Basic means nothing here."""
+    for key, status in (({"X-Api-Key": farm.key}, 200), ({}, 403)):
+        headers = {"Authorization": "Basic cHJveHk6c2VjcmV0", **key}
+        answer = await farm.http.get("/octoprint/alpha/api/version", headers=headers)
+        assert answer.status_code == status
+
+
+@pytest.mark.parametrize("path", [None, "", "/", "parts", "/parts/", "parts/sub"])
+async def test_slicers_send_a_path_or_none(farm: Farm, path: str | None) -> None:
+    """PrusaSlicer and OrcaSlicer: with and without a folder, with slashes around it."""
+    fields = {"print": "false", **({} if path is None else {"path": path})}
+    files = {"file": ("a.gcode", GCODE)}
+    answer = await farm.post("/octoprint/alpha/api/files/local", files=files, data=fields)
+    assert answer.status_code == 201, answer.text
+    folder = (path or "").strip("/")
+    local = answer.json()["files"]["local"]
+    assert local["path"] == (f"{folder}/a.gcode" if folder else "a.gcode")
+
+
+async def test_a_phone_asks_for_a_key(farm: Farm) -> None:
+    """The way of OctoApp, OctoPod, Cura and Home Assistant: probe, request with a user, poll."""
+    root = "/octoprint/alpha/plugin/appkeys"
+    assert (await farm.http.get(f"{root}/probe")).status_code == 204
+    asked = await farm.http.post(f"{root}/request", json={"app": "OctoApp", "user": "admin"})
+    place = asked.headers["location"].removeprefix("http://farm.local:5000")
+    assert (await farm.http.get(place)).status_code == 202
+    pending = (await farm.get("/octoprint/alpha/api/plugin/appkeys")).json()["pending"]
+    [token] = pending
+    body = {"decision": True}
+    assert (await farm.post(f"{root}/decision/{token}", json=body)).status_code == 204
+    key = (await farm.http.get(place)).json()["api_key"]
+    login = await farm.http.post(
+        "/octoprint/alpha/api/login", json={"passive": "true"}, headers={"X-Api-Key": key}
+    )
+    assert (login.json()["name"], bool(login.json()["session"])) == ("admin", True)
