@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from api.accounts import keys, passwords
+from api.accounts import keys
 from api.accounts.credentials import Grant
 from api.accounts.directory import INVITATION, Directory, check_rank
 from api.accounts.keys import CredentialKind
@@ -98,7 +98,7 @@ class ByMail(Directory):
         user = await User.get_or_none(id=row.user_id, is_active=True)
         if user is None:
             raise _no_link()
-        passwords.check_rule(new, user.username)
+        await self.check_new_password(new, user.username, user.organization_id)
         password_hash = await self._passwords.hash(new)
         themselves = replace(system(user.organization_id), user_id=user.id, username=user.username)
         try:

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from tortoise.exceptions import IntegrityError
 
-from api.accounts import passwords
+from api.accounts import factor_rows, passwords
 from api.accounts.credentials import Credentials
-from api.accounts.models import Organization, SecondFactor, User
+from api.accounts.models import Organization, User
 from api.accounts.office import FIRST_ORGANIZATION
 from api.accounts.passwords import Passwords
 from api.accounts.people import checked_email, checked_username
@@ -84,7 +84,7 @@ class Console:
             await User.filter(id=user.id).update(password_hash=password_hash)
             await self._credentials.end_ways_in(change, user.id)
             if forget_second_factor:
-                await SecondFactor.filter(user_id=user.id).delete()
+                await factor_rows.forget_second_factor(user.id)
             by, entity = _by(user.organization_id), ("user", user.id)
             facts = {"way": _CONSOLE, "second_factor_removed": forget_second_factor}
             change.note(by, "user.password_changed", entity, **facts)

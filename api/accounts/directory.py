@@ -10,7 +10,6 @@ from typing import Any
 
 from tortoise.exceptions import IntegrityError
 
-from api.accounts import passwords
 from api.accounts.factor_rows import forget_second_factor
 from api.accounts.keys import CredentialKind
 from api.accounts.models import Organization, User
@@ -66,7 +65,7 @@ class Directory(Sessions):
         by.require("users.admin")
         username, email = checked_username(new.username), checked_email(new.email)
         organization_id = await self._organization_for(by, new.organization_id)
-        passwords.check_rule(new.password, username)
+        await self.check_new_password(new.password, username, organization_id)
         password_hash = await self._passwords.hash(new.password)
         try:
             async with self._ledger.change() as change:
@@ -172,7 +171,8 @@ class Directory(Sessions):
             by.require("organizations.all")
             wanted["is_superadmin"] = wish.is_superadmin
         if wish.password is not None:
-            passwords.check_rule(wish.password, wanted.get("username", user.username))
+            name = wanted.get("username", user.username)
+            await self.check_new_password(wish.password, name, user.organization_id)
         changed = {
             name: value
             for name, value in wanted.items()

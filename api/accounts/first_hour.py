@@ -14,7 +14,6 @@ from pathlib import Path
 
 from tortoise.exceptions import IntegrityError
 
-from api.accounts import passwords
 from api.accounts.models import Organization, User
 from api.accounts.office import FIRST_ORGANIZATION
 from api.accounts.people import checked_email, checked_username
@@ -74,7 +73,7 @@ class FirstHour(Sessions):
         (setup_complete) when somebody was first.
         """
         username, email = checked_username(username), checked_email(email)
-        passwords.check_rule(password, username)
+        await self.check_new_password(password, username, FIRST_ORGANIZATION)
         if not await self.setup_needed():
             raise _already_set_up()
         password_hash = await self._passwords.hash(password)

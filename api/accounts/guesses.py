@@ -47,16 +47,24 @@ _WALKS = (
 _EDGES = re.compile(r"^[\W\d_]+|[\W\d_]+$")
 
 
-def is_guessable(password: str, username: str = "") -> bool:
-    """Whether *password* is one of those that are tried first against *username*."""
+def is_guessable(password: str, *names: str) -> bool:
+    """Whether *password* is one of those that are tried first, by who knows these *names*: of the
+    person, and of the farm.
+    """
     plain = password.casefold()
     word = _EDGES.sub("", plain)
     if word in _WORDS or (not word and len(set(plain)) < 5):
         return True
-    name = username.casefold()
-    if name and (plain in (name, name[::-1]) or word == _EDGES.sub("", name) != ""):
+    if any(_is_name(plain, word, name.casefold()) for name in names):
         return True
     return _repeats(plain) or _walks(plain)
+
+
+def _is_name(plain: str, word: str, name: str) -> bool:
+    """Whether it is *name*, also backwards, without its blanks, or with something around it."""
+    spelled = {name, "".join(name.split())} - {""}
+    bare = {_EDGES.sub("", one) for one in spelled} - {""}
+    return plain in spelled | {one[::-1] for one in spelled} or word in bare
 
 
 def _repeats(text: str) -> bool:

@@ -2,10 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from api.accounts import keys
+from api.accounts import keys, passwords
 from api.accounts.credentials import Credentials, Grant
 from api.accounts.keys import CredentialKind, SessionTokens
-from api.accounts.models import Credential, User
+from api.accounts.models import Credential, Organization, User
 from api.accounts.passwords import Passwords
 from api.accounts.throttle import LoginThrottle
 from api.clock import Clock
@@ -57,6 +57,11 @@ class Office:
                 "This asks for the password again: POST /auth/reauthenticate, or log in again.",
                 code="reauth_required",
             )
+
+    async def check_new_password(self, password: str, username: str, organization_id: int) -> None:
+        """Raises `Invalid` for a password against the rule (`passwords.check_rule`)."""
+        farm = await Organization.get_or_none(id=organization_id)
+        passwords.check_rule(password, username, farm.name if farm is not None else "")
 
     async def tell(self, change: Change, user: User, what: str) -> None:
         """A notice to *user*, as the row was before, of what *change* does with their account."""

@@ -60,14 +60,15 @@ class Passwords:
             return False
 
 
-def check_rule(password: str, username: str = "") -> None:
+def check_rule(password: str, *names: str) -> None:
     """The rule for every new password: its length, and nothing that is guessed first.
 
-    Any composition will do. Raises `Invalid` with what is wrong.
+    *names*: of the person and of the farm, which are guessed first. Any composition will do.
+    Raises `Invalid` with what is wrong.
     """
     if len(password) < MIN_CHARACTERS:
         raise Invalid(f"The password needs at least {MIN_CHARACTERS} characters.")
     if len(password) > MAX_CHARACTERS:
         raise Invalid(f"The password is longer than {MAX_CHARACTERS} characters.")
-    if is_guessable(password, username):
+    if is_guessable(password, *names):
         raise Invalid("This password is among the first that are tried: take another one.")

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from tortoise.queryset import QuerySet
 
-from api.accounts import keys, passwords
+from api.accounts import keys
 from api.accounts.credentials import ENDS, Grant, principal_of
 from api.accounts.factor_rows import confirmed_factor
 from api.accounts.keys import CredentialKind
@@ -170,7 +170,7 @@ class Sessions(Office):
         for a *new* one against the rule.
         """
         by.require("self.write")
-        passwords.check_rule(new, by.username)
+        await self.check_new_password(new, by.username, by.organization_id)
         await self._check_password(by, current, remote)
         user = await self._myself(by)
         password_hash = await self._passwords.hash(new)

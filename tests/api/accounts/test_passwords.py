@@ -34,6 +34,13 @@ def test_ones_own_name_is_refused(password: str) -> None:
     assert is_guessable(password, "olga.smith")
 
 
+@pytest.mark.parametrize("password", ["Acme Prints", "acmeprints", "AcmePrints26!", "stnirp emca"])
+def test_the_farms_name_is_refused(password: str) -> None:
+    """Whoever knows the farm knows its name."""
+    assert is_guessable(password, "olga", "Acme Prints")
+    assert not is_guessable("a print of acme, long", "olga", "Acme Prints", "")
+
+
 @pytest.mark.parametrize(
     "password",
     [

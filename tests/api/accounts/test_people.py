@@ -1,11 +1,12 @@
 """People: what admins may do with them, what they may do themselves, who must stay."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from api.accounts.models import Credential, User
-from api.accounts.people import UserChange
+from api.accounts.people import NewUser, UserChange
 from api.accounts.service import Accounts
 from api.errors import Invalid, NotAuthenticated, NotFound
 from api.events.models import AuditEntry
@@ -330,3 +331,14 @@ async def test_a_disabled_person_does_nothing(accounts: Accounts, admin: Princip
         await accounts.authenticate(token)
     await change(accounts, admin, olga.user_id, is_active=True)
     await accounts.authenticate(token)
+
+
+async def test_a_password_that_is_the_farms_name_is_refused(accounts: Accounts) -> None:
+    """Of the organization that the person is put into."""
+    admin = (await make_admin(accounts)).principal
+    await accounts.create_organization(admin, "Acme Prints", "")
+    new = NewUser(username="olga", email="", password="AcmePrints26", role=Role.VIEWER)
+    assert await refused(accounts.create_user(admin, replace(new, organization_id=2))) == (
+        "bad_request"
+    )
+    assert (await accounts.create_user(admin, new)).organization_id == 1
