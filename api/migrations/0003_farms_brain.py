@@ -242,6 +242,14 @@ class Migration(migrations.Migration):
             model_name='Job',
             index=Index(fields=['organization_id', 'deleted_at', 'state', 'priority', 'position']),
         ),
+        ops.AddIndex(
+            model_name='Job',
+            index=Index(fields=['organization_id', 'deleted_at', 'printer_id', 'priority', 'position']),
+        ),
+        ops.AddIndex(
+            model_name='Job',
+            index=Index(fields=['organization_id', 'deleted_at', 'pool_id', 'priority', 'position']),
+        ),
         ops.AddField(
             model_name='Printer',
             name='profile_id',

@@ -74,7 +74,10 @@ def granted(by: Principal, printer_id: int, permissions: Sequence[str]) -> Princ
 
 
 def grantable(permissions: Any, role: Role) -> list[str]:
-    """What of *permissions* goes beyond *role*, to be granted. Raises `Invalid`."""
+    """What of *permissions* goes beyond *role*, to be granted. Raises `Invalid`.
+
+    Permissions that are one right here come together: who prints may control.
+    """
     if not isinstance(permissions, list) or any(one not in PERMISSIONS for one in permissions):
         raise Invalid("permissions takes a list of permissions.")
     has = permissions_of(
@@ -86,4 +89,5 @@ def grantable(permissions: Any, role: Role) -> list[str]:
     for one in beyond:
         if RIGHT_OF.get(one) not in _SCOPES:
             raise Invalid(f"{one} comes with a group here, not by itself.")
-    return beyond
+    rights = {RIGHT_OF[one] for one in beyond}
+    return sorted(one for one, right in RIGHT_OF.items() if right in rights and one not in has)

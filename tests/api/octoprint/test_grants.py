@@ -53,7 +53,10 @@ async def test_a_viewer_prints_where_it_was_granted(farm: Farm) -> None:
 
 async def test_only_what_was_granted(farm: Farm) -> None:
     """octoprint 3: an upload without control; nothing that concerns the farm."""
-    await grant(farm, ["FILES_UPLOAD"])
+    told = (await grant(farm, ["FILES_UPLOAD"])).json()["users"]
+    guest = next(one for one in told if one["name"] == "guest")
+    assert {"FILES_UPLOAD", "FILES_DELETE"} <= set(guest["permissions"])  # one right here
+    assert "CONTROL" not in guest["permissions"]
     headers = {"X-Api-Key": farm.viewer_key}
     files = {"file": ("a.gcode", GCODE)}
     alpha = "/octoprint/alpha"
