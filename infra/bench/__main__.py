@@ -9,8 +9,9 @@ AREAS = {
     "serial": ("serial",),
     "api": ("api", "upload", "login", "feed"),
     "octoprint": ("octoprint",),
-    "link": ("command", "fleet", "outage"),
+    "link": ("command", "fleet", "outage", "soak"),
     "cloud": ("function", "cloud"),
+    "farm": ("farm",),
 }
 
 
