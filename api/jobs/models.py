@@ -54,6 +54,12 @@ class Job(Model):
 
     class Meta:
         table = "job"
+        indexes = (
+            ("organization_id", "deleted_at", "priority", "position", "id"),
+            ("organization_id", "deleted_at", "state", "priority", "position"),
+            ("organization_id", "deleted_at", "printer_id", "priority", "position"),
+            ("organization_id", "deleted_at", "pool_id", "priority", "position"),
+        )
 
 
 class Preset(Model):

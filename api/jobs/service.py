@@ -94,8 +94,11 @@ class Jobs:
             rows = rows.filter(printer_id=which.printer_id)
         if which.pool_id is not None:
             rows = rows.filter(pool_id=which.pool_id)
-        page = rows.order_by("priority", "position", "id").offset(skip).limit(limit)
-        return await page, await rows.count()
+        # Numbers first: far down the list only the index is read, not the rows in front.
+        numbers = rows.order_by("priority", "position", "id").offset(skip).limit(limit)
+        ids = [job.id for job in await numbers.only("id")]
+        page = {job.id: job for job in await Job.filter(id__in=ids)} if ids else {}
+        return [page[each] for each in ids if each in page], await rows.count()
 
     async def get(self, by: Principal, job_id: int) -> Job:
         """One job. Raises `NotFound`."""
