@@ -27,6 +27,7 @@ SUPERVISORS = {
     "api/mail/service.py",
     "api/octoprint/push_channel.py",
     "api/octoprint/push_requests.py",
+    "api/maintenance/overdue.py",
     "api/scheduler/service.py",
     "api/telemetry/service.py",
     "bridge/agent/process.py",

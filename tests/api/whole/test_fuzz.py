@@ -38,8 +38,8 @@ LEFT_OUT = {("POST", "/auth/logout")}
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def fuzzer(farm_with_all: Whole) -> Whole:
     farm_with_all.application.database.__enter__()
-    await Organization.create(id=3, name="Third", created_at=SystemClock().now())
-    admin = await person(3, Role.ADMIN)
+    own = await Organization.create(name="Fuzzed", created_at=SystemClock().now())
+    admin = await person(own.id, Role.ADMIN)
     accounts = farm_with_all.application.rooms.accounts
     _, farm_with_all.secrets["fuzzer"] = await accounts.create_token(admin, "fuzzer", [], None)
     return farm_with_all

@@ -46,16 +46,16 @@ async def test_a_job_shows_its_model_and_a_schedule_its_file(whole: Whole) -> No
 async def test_a_full_disk_is_503_and_reading_goes_on(whole: Whole, path: str) -> None:
     """storage_unavailable and retriable, nothing kept; later the same call succeeds."""
     before = await whole.rows()
-    body = {"item_name": "large", "notes": "n" * 90_000}
+    body = [{"item_name": "large", "notes": "n" * 10_000}] * 10
     async with databases.full_disk():
-        full = await whole.ask("admin", "POST", path, json=body)
+        full = await whole.ask("admin", "POST", f"{path}/bulk", json=body)
         assert full.status_code == 503, full.text
         assert full.json()["error"]["code"] == "storage_unavailable"
         assert full.json()["error"]["retriable"] is True
         assert (await whole.ask("admin", "GET", path)).status_code == 200
         assert await whole.rows() == before
     whole.application.readiness._full_until = 0.0  # the other tests' farm need not rest
-    assert (await whole.ask("admin", "POST", path, json=body)).status_code == 201
+    assert (await whole.ask("admin", "POST", f"{path}/bulk", json=body)).status_code == 201
 
 
 async def test_every_list_is_paged(whole: Whole) -> None:
