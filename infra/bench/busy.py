@@ -7,7 +7,7 @@ what all their printers do. They live in a thread of this process.
 import asyncio
 import base64
 import time
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from threading import Event, Thread
 from types import TracebackType
 from typing import Any
@@ -40,11 +40,10 @@ class BusyPrinters(AbstractContextManager["BusyPrinters"]):
             for number in range(self._count // EACH):
                 self._rooms.append(self._paired(http, f"busy {number}", token))
             self._thread.start()
-            try:
+            with ExitStack() as unless_all_are_there:
+                unless_all_are_there.callback(self._end)
                 self._furnish(http)
-            except BaseException:
-                self._end()
-                raise
+                unless_all_are_there.pop_all()
         return self
 
     def __exit__(
