@@ -53,7 +53,7 @@ class Queue(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.clears = 0  # claims that people have made for the third printer
+        self.claims: set[str] = set()  # that people have made for the strict printer
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Whatever *work* returns; who is refused has changed nothing."""
@@ -64,9 +64,10 @@ class Queue(RuleBasedStateMachine):
         with suppress(*REFUSED):
             self.run(work)
 
-    @initialize(chance=st.randoms(use_true_random=False))
-    def open(self, chance: random.Random) -> None:
-        self.chance = chance
+    @initialize(seed=st.integers(min_value=0, max_value=9999))
+    def open(self, seed: int) -> None:
+        # Numbers that Hypothesis draws are often 0, and then this room would refuse everything.
+        self.chance = random.Random(seed)
         self.run(self._open())
 
     async def _open(self) -> None:
@@ -167,7 +168,7 @@ class Queue(RuleBasedStateMachine):
         first = await self.farm.printers.plate_cleared(ADMIN, self.strict)
         second = await self.farm.printers.plate_cleared(ADMIN, self.strict)
         assert first.plate_claim == second.plate_claim
-        self.clears += before.plate_state != "clear"
+        self.claims.add(first.plate_claim)
 
     # The queue.
 
@@ -218,8 +219,8 @@ class Queue(RuleBasedStateMachine):
 
     async def _all(self) -> None:
         await self.farm.scheduler.step()
-        await self._work()
-        await self._work()
+        for _ in range(4):
+            await self._work()
 
     async def _work(self) -> None:
         await self.room.carry()
@@ -240,21 +241,21 @@ class Queue(RuleBasedStateMachine):
 
     @invariant()
     def a_strict_printer_starts_once_for_each_look_at_its_plate(self) -> None:
-        """M15: never more prints there than somebody has cleared its plate for."""
+        """M15: no grant there without a person's claim, and no claim for two prints."""
         if hasattr(self, "watch"):
             self.run(self._plates())
 
     async def _plates(self) -> None:
-        begun = Attempt.filter(printer_id=self.strict, started_at__not_isnull=True)
-        claims = [each.plate_claim for each in await begun]
-        assert len(claims) <= self.clears
-        assert len(set(claims)) == len(claims)
+        there = await Attempt.filter(printer_id=self.strict)
+        assert {each.plate_claim for each in there} <= self.claims
+        used = [each.plate_claim for each in there if each.started_at is not None]
+        assert len(set(used)) == len(used)
         assert await Decision.all().count() <= await Attempt.all().count()
 
 
 Queue.TestCase.settings = settings(
-    max_examples=6,
-    stateful_step_count=25,
+    max_examples=8,
+    stateful_step_count=30,
     deadline=None,
     derandomize=True,
     database=None,
