@@ -1,6 +1,5 @@
 """What deploys Gantry is right, as far as a machine without a cloud or an engine can tell."""
 
-import configparser
 import os
 import re
 import shlex
@@ -153,22 +152,59 @@ def test_what_deploys_names_only_settings_that_exist() -> None:
     assert used <= documented | {"GANTRY_STATE_DIR"}
 
 
-def test_the_bridge_unit_leaves_senders_alone_and_is_hardened(tmp_path: Path) -> None:
-    """KillMode=process, not root, and systemd itself finds nothing wrong."""
-    unit = configparser.ConfigParser(strict=False, interpolation=None, delimiters=("=",))
-    unit.optionxform = str  # type: ignore[assignment,method-assign]
-    unit.read_string(UNIT.read_text())
-    service = unit["Service"]
+#: What systemd knows of what the unit uses (systemd.unit, .service, .exec, .kill,
+#: .resource-control): a misspelt key is ignored with a warning that nobody reads.
+KEYS = {
+    "Unit": "Description Documentation After Wants",
+    "Service": """
+        Type User WorkingDirectory ExecStart Restart RestartSec KillMode TimeoutStopSec
+        StateDirectory StateDirectoryMode RuntimeDirectory RuntimeDirectoryPreserve Environment
+        UMask LimitNICE LimitRTPRIO SupplementaryGroups DevicePolicy DeviceAllow NoNewPrivileges
+        ProtectSystem ProtectHome PrivateTmp ProtectClock ProtectControlGroups ProtectHostname
+        ProtectKernelLogs ProtectKernelModules ProtectKernelTunables ProtectProc
+        RestrictAddressFamilies RestrictNamespaces RestrictRealtime RestrictSUIDSGID
+        LockPersonality SystemCallArchitectures SystemCallFilter CapabilityBoundingSet
+    """,
+    "Install": "WantedBy",
+}
+
+
+def unit() -> dict[str, list[tuple[str, str]]]:
+    """The bridge's unit: (key, value) of each section, in order."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    section = ""
+    for line in UNIT.read_text().splitlines():
+        if line.startswith("["):
+            section = line.strip("[]")
+            found[section] = []
+        elif line and not line.startswith(("#", ";")):
+            key, equals, value = line.partition("=")
+            assert equals, f"no key: {line}"
+            found[section].append((key, value))
+    return found
+
+
+def test_the_bridge_unit_says_only_what_systemd_understands(tmp_path: Path) -> None:
+    """Every key is one of systemd's; where systemd is, it finds nothing wrong itself."""
+    said = unit()
+    assert list(said) == list(KEYS)
+    for section, pairs in said.items():
+        assert {key for key, _ in pairs} <= set(KEYS[section].split()), section
+    if analyze := shutil.which("systemd-analyze"):
+        here = tmp_path / UNIT.name
+        here.write_text(UNIT.read_text().replace("/opt/gantry/.venv/bin/python", sys.executable))
+        done = subprocess.run(
+            [analyze, "verify", here], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert UNIT.name not in done.stderr
+
+
+def test_the_bridge_unit_leaves_senders_alone_and_is_hardened() -> None:
+    """KillMode=process: prints go on when the agent is stopped or upgraded; not root."""
+    service = dict(unit()["Service"])
     assert service["KillMode"] == "process"
     assert service["RuntimeDirectoryPreserve"] == "yes"
     assert service["User"] == "gantry-bridge"
     for wall in ("NoNewPrivileges", "ProtectHome", "PrivateTmp", "RestrictSUIDSGID"):
         assert service[wall] == "yes"
-    analyze = shutil.which("systemd-analyze")
-    if analyze is None:
-        pytest.skip("systemd-analyze is not installed: this machine runs no units either")
-    here = tmp_path / UNIT.name
-    here.write_text(UNIT.read_text().replace("/opt/gantry/.venv/bin/python", sys.executable))
-    done = subprocess.run([analyze, "verify", here], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert UNIT.name not in done.stderr
