@@ -31,6 +31,7 @@ from api.gateway.feeds import FeedSockets
 from api.gateway.links import LinkSockets
 from api.gateway.post import GatewayPoster
 from api.gateway.sockets import GatewaySockets
+from api.logs import log_json
 from api.storage.sweeping import sweep
 
 Event = dict[str, Any]
@@ -182,6 +183,7 @@ def migrate(event: Event, context: object) -> Event:
 
 
 if os.environ.get("AWS_LAMBDA_FUNCTION_NAME"):
+    log_json()
     # Made while the runtime is starting, which is faster than the first event and says at once
     # when a setting is wrong.
     _this()

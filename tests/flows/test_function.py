@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -25,7 +26,6 @@ from tests.flows.test_print import run_by_firmware
 
 pytestmark = pytest.mark.flow
 
-SETUP_TOKEN = "of-this-test-and-nobody-else"
 PASSWORD = "A-long-enough-passphrase-7"
 SETUP_TOKEN = "what-only-the-owner-of-the-functions-knows"
 
@@ -40,6 +40,7 @@ class CloudFarm:
         self.executed = directory / "executed"
         self.http = httpx.Client(base_url=f"{cloud.url}/api/v1", timeout=40.0, trust_env=False)
         self.agent: subprocess.Popen[bytes] | None = None
+        self.secrets = {"password": PASSWORD, "set-up token": SETUP_TOKEN}
 
     def call(self, method: str, path: str, **given: Any) -> Any:
         answer = self.http.request(method, path, **given)
@@ -51,10 +52,11 @@ class CloudFarm:
     def set_up(self) -> None:
         person = {"username": "admin", "password": PASSWORD, "email": "a@farm.example"}
         person["setup_token"] = SETUP_TOKEN
-        person["setup_token"] = SETUP_TOKEN
         token = self.call("POST", "/setup/admin", json=person)["access_token"]
         self.http.headers["Authorization"] = f"Bearer {token}"
+        self.secrets["session"] = token
         made = self.call("POST", "/bridges/enrolment-tokens", json={"name": "room", "uses": 1})
+        self.secrets["enrolment token"] = made["token"]
         self.bridge("pair", self.cloud.url, "--room", "Hall", token=made["token"])
         (self.state / "bridge.toml").write_text(
             f'[[simulate]]\nurl = "virtual://sim1?speed=0&reset_on_open=1&log={self.executed}"\n'
@@ -284,7 +286,28 @@ def test_a_file_that_never_came_or_is_another_prints_nothing(farm: CloudFarm) ->
     done = f"/print-files/uploads/{offer['upload_id']}/complete"
     body = {"size_bytes": len(content), "filename": "a.gcode"}
     assert farm.http.post(done, json=body).status_code == 404
+    [signature] = parse_qs(urlsplit(offer["url"]).query)["X-Amz-Signature"]
+    farm.secrets["signature of an upload"] = signature
     other = httpx.put(offer["url"], headers=offer["headers"], content=b"G28\nG1 X2\n")
     if other.is_success:  # a store that does not check the signed checksum itself
         assert farm.http.post(done, json=body).status_code == 400
     assert farm.http.post(done, json=body).status_code == 404
+
+
+def test_functions_log_lines_of_json_and_no_secret(farm: CloudFarm) -> None:
+    """Whatever was asked of them above: no password, token or signature (safety S44)."""
+    farm.http.post("/auth/login", json={"username": "admin", "password": PASSWORD})
+    farm.http.get("/printers", headers={"Authorization": "Bearer odin_canary-of-the-functions"})
+    farm.secrets["wrong token"] = "odin_canary-of-the-functions"
+    logs = {path.name: path.read_text("utf-8") for path in farm.directory.glob("*.log")}
+    assert {"http-0.log", "websocket-0.log", "tick-0.log", "agent.log"} <= logs.keys()
+    for name, text in logs.items():
+        for kind, secret in farm.secrets.items():
+            assert secret not in text, f"the {kind} in {name}"
+    lines = [
+        line for name, text in logs.items() if name != "agent.log" for line in text.split("\n")
+    ]
+    whole = [line for line in lines if line.count('{"at"') == 1 and line.endswith("}")]
+    told = [json.loads(line) for line in whole if line.startswith("{")]  # not cut by a kill
+    assert {"at", "level", "from", "message"} <= set(told[0])
+    assert any("request" in line for line in told)
