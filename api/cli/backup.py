@@ -50,10 +50,9 @@ def make(settings: Settings, target: Path, version: str, stage: Stage) -> Manife
     try:
         found = _fill(draft, settings, version, stage)
         (draft / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(found)))
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
-    draft.rename(target)
+        draft.rename(target)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)  # what is whole has its name by now
     return found
 
 
