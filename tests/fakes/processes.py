@@ -50,7 +50,7 @@ class ApiProcess:
             line = pipe.readline()
         if not line:
             self.process.wait(timeout=15)
-            raise RuntimeError(self._said())
+            raise RuntimeError(self.said())
         ready = json.loads(line)
         self.url, self.port = ready["url"], ready["port"]
 
@@ -58,10 +58,11 @@ class ApiProcess:
         """Stop it; its exit status. What it wrote on stderr is in *log*."""
         self.process.send_signal(how)
         status = self.process.wait(timeout=15)
-        self.log = self._said()
+        self.log = self.said()
         return status
 
-    def _said(self) -> str:
+    def said(self) -> str:
+        """What it has written on stderr so far."""
         return self._stderr.read_text(encoding="utf-8")
 
     def __exit__(

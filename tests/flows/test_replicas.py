@@ -236,3 +236,16 @@ async def test_a_rolling_restart_fails_no_request_and_darkens_no_room(
     assert failed == []
     assert answers > 20
     assert room.codes and set(room.codes) == {1012}
+
+
+def test_no_process_has_logged_a_secret(replicas: Replicas, headers: dict[str, str]) -> None:
+    """Whatever was asked of them above: lines of JSON, no password, token or key (safety S44)."""
+    wrong = "odin_canary-of-the-replicas"
+    secrets = {PERSON["password"], SETUP_TOKEN, headers["Authorization"].split()[1], wrong}
+    for api in replicas.apis:
+        refused = httpx.get(f"{api.url}/api/v1/jobs", headers={"X-API-Key": wrong})
+        assert refused.status_code == 401
+        said = api.said()
+        assert [secret for secret in secrets if secret in said] == []
+        told = [json.loads(line) for line in said.splitlines() if line.startswith('{"at"')]
+        assert any("listening" in line["message"] for line in told)
