@@ -114,8 +114,8 @@ class PrintingRoom(Room):
     def _tell(self, session: LinkSession, bodies: Sequence[FactBody]) -> None:
         facts = []
         for body in bodies:
-            self._seq += 1
-            facts.append(Fact(seq=self._seq, at_ms=self._seq, boot_id="bench", body=body))
+            self.last_fact += 1
+            facts.append(Fact(seq=self.last_fact, at_ms=self.last_fact, boot_id="bench", body=body))
         self._journal += facts
         self._say(session, facts)
 

@@ -46,8 +46,11 @@ async def test_a_viewer_prints_where_it_was_granted(farm: Farm) -> None:
         if (await farm.job())["state"] == "Printing":
             break
         await asyncio.sleep(0.02)
-    cancel = {"json": {"command": "cancel"}, "headers": {"X-Api-Key": farm.viewer_key}}
-    assert (await farm.http.post("/octoprint/alpha/api/job", **cancel)).status_code == 204
+    key = {"X-Api-Key": farm.viewer_key}
+    cancelled = await farm.http.post(
+        "/octoprint/alpha/api/job", json={"command": "cancel"}, headers=key
+    )
+    assert cancelled.status_code == 204
     assert await print_at(farm, "beta") == (403, None)
 
 
