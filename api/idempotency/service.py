@@ -3,7 +3,8 @@
 The claim is a committed row before the call is carried out, and it is marked *committed* in the
 very transaction of the call. So whatever crashes in between, in whichever process, leaves one of
 three truths: nothing was done (the claim is given up after `STUCK_AFTER`), it was done and its
-answer is kept, or it was done and the answer is lost, which the next caller is told.
+answer is kept, or it was done and the answer is lost, which the next caller is told. Between its
+commit and its answer a call is still in progress; one that never answers is lost `STUCK_AFTER`.
 """
 
 import hashlib
@@ -33,7 +34,8 @@ class ClaimState(StrEnum):
     """How far the call of a key came."""
 
     RUNNING = "running"  # nothing is committed yet
-    COMMITTED = "committed"  # it was carried out; its answer is not kept (yet, or never)
+    COMMITTED = "committed"  # it was carried out and has not been answered yet, or a crash hit it
+    UNKEPT = "unkept"  # it was carried out; its answer was not kept and never will be
     KEPT = "kept"
 
 
@@ -65,16 +67,13 @@ class Idempotency:
             async with self._ledger.change(by.organization_id):
                 await Claim.filter(expires_at__lte=now).delete()
                 found = await Claim.filter(user_id=by.user_id, key_sha256=key_sha256).first()
-                if found is not None and self._is_stuck(found):
+                is_stuck = found is not None and found.claimed_at <= now - STUCK_AFTER
+                if found is not None and is_stuck and found.state == ClaimState.RUNNING:
                     await found.delete()
                     found = None
                 if found is None:
                     return await self._new(by, key_sha256, request_sha256)
-        return _answer_of(found, request_sha256, _authz(by))
-
-    def _is_stuck(self, found: Claim) -> bool:
-        too_old = found.claimed_at <= self._clock.now() - STUCK_AFTER
-        return found.state == ClaimState.RUNNING and too_old
+        return _answer_of(found, request_sha256, _authz(by), is_stuck=is_stuck)
 
     async def _new(self, by: Principal, key_sha256: str, request_sha256: str) -> Claim:
         if await Claim.filter(user_id=by.user_id).count() >= MAX_KEYS:
@@ -93,12 +92,16 @@ class Idempotency:
         )
 
     async def mark_committed(self, claim: Claim) -> None:
-        """In the transaction of the call: from its commit on it has been carried out."""
-        await Claim.filter(id=claim.id, run=claim.run).update(state=ClaimState.COMMITTED)
+        """In the transaction of the call: from its commit on it has been carried out.
+
+        What the call commits after its answer (a task that it left behind) changes nothing.
+        """
+        rows = Claim.filter(id=claim.id, run=claim.run, state=ClaimState.RUNNING)
+        await rows.update(state=ClaimState.COMMITTED)
 
     async def keep(self, claim: Claim, answer: Kept | None) -> None:
         """The call succeeded. None: its answer cannot be kept."""
-        values: dict[str, object] = {"state": ClaimState.COMMITTED}
+        values: dict[str, object] = {"state": ClaimState.UNKEPT}
         if answer is not None:
             kept = {"status": answer.status, "media": answer.media, "body": answer.body}
             values = {"state": ClaimState.KEPT, **kept}
@@ -111,14 +114,15 @@ class Idempotency:
         broke down, and the key stays if something had been committed.
         """
         rows = Claim.filter(id=claim.id, run=claim.run)
-        if not refused:
-            rows = rows.filter(state=ClaimState.RUNNING)
         with set_apart():
             async with self._ledger.change(claim.organization_id):
+                if not refused:
+                    await rows.filter(state=ClaimState.COMMITTED).update(state=ClaimState.UNKEPT)
+                    rows = rows.filter(state=ClaimState.RUNNING)
                 await rows.delete()
 
 
-def _answer_of(found: Claim, request_sha256: str, authz_sha256: str) -> Kept:
+def _answer_of(found: Claim, request_sha256: str, authz_sha256: str, *, is_stuck: bool) -> Kept:
     if found.authz_sha256 != authz_sha256:
         raise Conflict(
             "Your role, organization or scopes are not those of the first call with this key.",
@@ -129,7 +133,8 @@ def _answer_of(found: Claim, request_sha256: str, authz_sha256: str) -> Kept:
             "This key came with another request before. Use a new key for a new request.",
             code="idempotency_conflict",
         )
-    if found.state == ClaimState.RUNNING:
+    is_committed = found.state == ClaimState.COMMITTED
+    if found.state == ClaimState.RUNNING or (is_committed and not is_stuck):
         raise Conflict(
             "The first call with this key has not been answered yet; ask again soon.",
             code="idempotency_in_progress",

@@ -23,6 +23,7 @@ class Desk:
     def __init__(self, ledger: Ledger, clock: FakeClock, admin: Principal) -> None:
         self.carried_out = 0
         self.answer: Callable[[], Response] = lambda: Response(b"{}", 200)
+        self.before_answer: Callable[[], Awaitable[object]] | None = None
         self._ledger = ledger
         requests = IdempotentRequests(Idempotency(ledger, clock))
         quart = Quart("test", static_folder=None)
@@ -41,6 +42,8 @@ class Desk:
         await request.get_data()
         async with self._ledger.change() as change:
             change.record(Happened(1, "thing.done"))
+        if self.before_answer is not None:
+            await self.before_answer()
         return self.answer()
 
     async def ask(self, key: str = "k") -> Response:
@@ -98,3 +101,18 @@ async def test_a_key_with_a_line_feed_or_of_256_characters_is_refused(desk: Desk
         assert answer.status_code == 422, key
         assert (await answer.get_json())["error"]["field"] == "Idempotency-Key"
     assert desk.carried_out == 0
+
+
+async def test_who_comes_between_commit_and_answer_is_told_to_ask_again(desk: Desk) -> None:
+    """409 idempotency_in_progress, which is retriable; afterwards the answer itself."""
+    meanwhile: list[Response] = []
+
+    async def second() -> None:
+        meanwhile.append(await desk.ask())
+
+    desk.before_answer = second
+    assert (await desk.ask()).status_code == 200
+    error = (await meanwhile[0].get_json())["error"]
+    assert (error["code"], error["retriable"]) == ("idempotency_in_progress", True)
+    assert (await desk.ask()).headers[REPLAYED] == "true"
+    assert desk.carried_out == 1

@@ -87,12 +87,46 @@ async def test_a_crash_before_the_commit_gives_the_key_up(
 async def test_a_crash_after_the_commit_keeps_the_key(
     idempotency: Idempotency, ledger: Ledger, clock: FakeClock, admin: Principal
 ) -> None:
-    """It was carried out: nobody does it again, and whoever asks is told why."""
+    """It was carried out: nobody does it again, and whoever asks is told why, as soon as nobody
+    can be at it any more.
+    """
+    claim = await claimed(idempotency, admin)
+    await work(ledger, idempotency, claim, fails=False)
+    clock.advance(STUCK_AFTER.total_seconds() - 1)
+    assert await refusal(idempotency, admin) == "idempotency_in_progress"
+    clock.advance(1)
+    assert await refusal(idempotency, admin) == "idempotency_uncacheable_success"
+
+
+async def test_a_call_that_breaks_down_after_its_commit_says_so_at_once(
+    idempotency: Idempotency, ledger: Ledger, admin: Principal
+) -> None:
+    """Who is still there when the answer gets lost leaves nobody to wait for it."""
     claim = await claimed(idempotency, admin)
     await work(ledger, idempotency, claim, fails=False)
     await idempotency.free(claim, refused=False)
-    clock.advance(STUCK_AFTER.total_seconds())
     assert await refusal(idempotency, admin) == "idempotency_uncacheable_success"
+
+
+async def test_between_commit_and_answer_a_call_is_in_progress(
+    idempotency: Idempotency, ledger: Ledger, admin: Principal
+) -> None:
+    """Whoever comes in that moment asks again and then gets the answer (v1 1.6)."""
+    claim = await claimed(idempotency, admin)
+    await work(ledger, idempotency, claim, fails=False)
+    assert await refusal(idempotency, admin) == "idempotency_in_progress"
+    await idempotency.keep(claim, ANSWER)
+    assert await idempotency.claim(admin, "key", "r") == ANSWER
+
+
+async def test_what_a_call_commits_after_its_answer_does_not_take_the_answer_away(
+    idempotency: Idempotency, ledger: Ledger, admin: Principal
+) -> None:
+    """A task that the call left behind still carries its claim."""
+    claim = await claimed(idempotency, admin)
+    await idempotency.keep(claim, ANSWER)
+    await work(ledger, idempotency, claim, fails=False)
+    assert await idempotency.claim(admin, "key", "r") == ANSWER
 
 
 async def test_a_run_that_was_given_up_writes_nothing_any_more(
