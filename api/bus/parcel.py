@@ -1,7 +1,12 @@
 """What processes say to each other over a bus, in parcels that fit its messages: pure.
 
 A parcel is JSON of a fixed shape (`Parcel`); whatever else comes is refused and changes nothing
-(safety S69). Wake-ups go first and are never dropped here; of `live` only the newest of a key.
+(safety S69). Wake-ups go first; of `live` only the newest of a key. What waits is bounded:
+
+* `live`: one picture of each printer, the newest;
+* wake-ups: each name once, `MAX_NAMES` of them. When a slow channel lets more wait, all that wait
+  are forgotten with the numbers of their outbox rows, so that the others miss those numbers and
+  take the names from the rows (`api.events.outbox`), within two seconds.
 """
 
 from collections.abc import Iterator
@@ -10,6 +15,7 @@ import msgspec
 
 #: What the shape around wake-ups and pictures takes, generously.
 _FRAME_BYTES = 200
+MAX_NAMES = 5000  # that wait; as many outbox numbers
 
 
 class BadParcel(ValueError):
@@ -56,11 +62,16 @@ class Outgoing:
         """Whether there is nothing to say."""
         return not self._names and not self._live
 
-    def add_wakes(self, names: list[str], number: int | None) -> None:
-        """Say *names* with the next parcels."""
+    def add_wakes(self, names: list[str], number: int | None) -> int:
+        """Say *names* with the next parcels; how many that waited are forgotten for it."""
+        forgotten = 0
+        if max(len(self._names), len(self._numbers)) >= MAX_NAMES:
+            forgotten = len(self._names)
+            self._names, self._numbers = {}, []
         self._names.update(dict.fromkeys(names))
         if number is not None:
             self._numbers.append(number)
+        return forgotten
 
     def add_live(self, key: str, payload: bytes) -> bool:
         """Say the newest of *key*; False when it fits no parcel."""

@@ -1,7 +1,7 @@
 """The channel over Redis or Valkey, for farms with so many replicas that NOTIFY is too slow."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
@@ -54,10 +54,13 @@ class RedisChannel:
         finally:
             await asyncio.shield(pubsub.aclose())
 
-    async def publish(self, message: bytes) -> None:
-        """Tell everybody. Raises `ChannelLost`."""
+    async def publish(self, messages: Sequence[bytes]) -> None:
+        """Tell everybody, in order and in one round trip. Raises `ChannelLost`."""
         try:
-            await self._redis.publish(CHANNEL, message)
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for message in messages:
+                    pipeline.publish(CHANNEL, message)
+                await pipeline.execute()
         except _TROUBLE as error:
             raise ChannelLost(f"the bus (GANTRY_BUS_URL) takes nothing: {error}") from error
 

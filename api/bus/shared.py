@@ -2,12 +2,13 @@
 
 Here a wake-up rings at once. Elsewhere it rings when the channel brings it; when the channel was
 away everything rings once it is back, and what was lost in between is repaired by the outbox
-(`api.events.outbox`) within two seconds. Nobody waits for the channel.
+(`api.events.outbox`) within two seconds. Nobody waits for the channel: one task tells it one batch
+at a time, and what comes meanwhile waits in `api.bus.parcel.Outgoing`, which is bounded.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -39,8 +40,8 @@ class Channel(Protocol):
     async def serve(self, received: Received, opened: Callable[[], None]) -> None:
         """Call *opened* once messages come and *received* with each, until the channel is lost."""
 
-    async def publish(self, message: bytes) -> None:
-        """Tell everybody, us included."""
+    async def publish(self, messages: Sequence[bytes]) -> None:
+        """Tell everybody, us included, in order; returns when the channel has taken all."""
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -80,7 +81,8 @@ class SharedBus(LocalBus):
         names = list(names)
         self.ring(names)
         if names and self._tasks:
-            self._out.add_wakes(names, number)
+            if forgotten := self._out.add_wakes(names, number):
+                _log.warning("the bus is too slow: %d wake-ups come by the outbox", forgotten)
             self._ready.set()
 
     def live(self, key: str, payload: bytes) -> None:
@@ -112,8 +114,8 @@ class SharedBus(LocalBus):
         """Say what is left, and let the channel go."""
         with suppress(ChannelLost, TimeoutError):
             async with asyncio.timeout(FAREWELL_S):
-                for message in self._out.parcels():
-                    await self._channel.publish(message)
+                if messages := tuple(self._out.parcels()):
+                    await self._channel.publish(messages)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -145,8 +147,8 @@ class SharedBus(LocalBus):
                         await self._until_wakes()
             self._ready.clear()
             try:
-                for message in self._out.parcels():
-                    await self._channel.publish(message)
+                if messages := tuple(self._out.parcels()):
+                    await self._channel.publish(messages)
             except ChannelLost as lost:
                 _log.info("not told to other processes: %s", lost)
 

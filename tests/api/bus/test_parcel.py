@@ -45,6 +45,17 @@ def test_of_a_key_only_the_newest_is_said() -> None:
     ]
 
 
+def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too much: forgotten with its numbers, so that the others take it from the outbox."""
+    monkeypatch.setattr("api.bus.parcel.MAX_NAMES", 3)
+    out = Outgoing("me", 2000)
+    assert [out.add_wakes([f"job:{number}"], number) for number in range(5)] == [0, 0, 0, 3, 0]
+    assert [(parcel.names, parcel.numbers) for parcel in _all(out)] == [
+        (["job:3", "job:4"], [3, 4])
+    ]
+    assert [out.add_wakes(["job:1"], number) for number in range(4)] == [0, 0, 0, 1]
+
+
 def test_what_is_too_large_is_refused_not_cut() -> None:
     """Half a picture is none."""
     assert not Outgoing("me", 2000).add_live("live:1", b"x" * 2000)

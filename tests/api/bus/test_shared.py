@@ -1,10 +1,11 @@
 """Several processes on one bus: over a fake channel, PostgreSQL and Redis."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from api.bus import open_bus
@@ -49,11 +50,12 @@ class FakeChannel:
     def cut(self) -> None:
         self._cut.set()
 
-    async def publish(self, message: bytes) -> None:
+    async def publish(self, messages: Sequence[bytes]) -> None:
         if self._ether.is_silent:
             raise ChannelLost("silent")
-        for hearer in tuple(self._ether.hearers):
-            hearer(message)
+        for message in messages:
+            for hearer in tuple(self._ether.hearers):
+                hearer(message)
 
     async def close(self) -> None:
         pass
@@ -182,6 +184,77 @@ async def test_notify_comes_back_after_its_connection_was_ended(
             listener.take()
             here.wake(["x"])
             assert await listener.wait(2)
+
+
+@asynccontextmanager
+async def served(channel: PostgresChannel) -> AsyncIterator[list[str]]:
+    """What the open *channel* hears; a lost connection is the test's failure."""
+    heard: list[str] = []
+    is_open = asyncio.Event()
+    serving = asyncio.create_task(
+        channel.serve(lambda message: heard.append(str(message)), is_open.set)
+    )
+    try:
+        async with asyncio.timeout(10):
+            await is_open.wait()
+        yield heard
+        assert not serving.done(), "the connection was lost"
+    finally:
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+
+
+async def test_notifications_of_one_moment_share_a_round_trip(
+    postgres: databases.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One task speaks on the connection, so that nobody meets another's operation in progress."""
+    url = postgres.url(await postgres.new_database())
+    asked: list[str] = []
+    real = asyncpg.Connection.execute
+
+    async def execute(self: asyncpg.Connection, query: str, *values: object) -> object:
+        asked.append(query)
+        return await real(self, query, *values)
+
+    channel = PostgresChannel(url)
+    async with served(channel) as heard:
+        monkeypatch.setattr(asyncpg.Connection, "execute", execute)
+        async with asyncio.timeout(10):
+            await asyncio.gather(*(channel.publish([b"%d" % number]) for number in range(50)))
+            while len(heard) < 50:
+                await asyncio.sleep(0.01)
+    assert heard == [str(number) for number in range(50)]
+    assert len(asked) <= 2
+
+
+async def test_the_probe_and_the_notifications_do_not_meet(
+    postgres: databases.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often the connection is probed, what is told meanwhile is told."""
+    monkeypatch.setattr("api.bus.postgres.PROBE_EVERY_S", 0.0)
+    channel = PostgresChannel(postgres.url(await postgres.new_database()))
+    async with served(channel) as heard, asyncio.timeout(20):
+        for number in range(100):
+            await asyncio.sleep(0)
+            await channel.publish([b"%d" % number])
+        while len(heard) < 100:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_notification_that_is_refused_costs_neither_the_connection_nor_the_next(
+    postgres: databases.Server,
+) -> None:
+    """Its sender is told; the server still answers, so nothing is opened anew."""
+    channel = PostgresChannel(postgres.url(await postgres.new_database()))
+    async with served(channel) as heard, asyncio.timeout(10):
+        with pytest.raises(ChannelLost, match="takes nothing"):
+            await channel.publish([b"x" * 9000])
+        await channel.publish([b"next"])
+        while not heard:
+            await asyncio.sleep(0.01)
+    assert heard == ["next"]
+    with pytest.raises(ChannelLost, match="is away"):
+        await channel.publish([b"late"])
 
 
 def test_the_settings_choose_the_bus(tmp_path: Path) -> None:

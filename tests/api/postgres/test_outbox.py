@@ -1,7 +1,7 @@
 """Lost wake-ups come by the outbox (safety R31)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -26,7 +26,7 @@ class Silence:
         opened()
         await asyncio.Event().wait()
 
-    async def publish(self, message: bytes) -> None:
+    async def publish(self, messages: Sequence[bytes]) -> None:
         pass
 
     async def close(self) -> None:
