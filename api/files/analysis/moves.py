@@ -59,8 +59,8 @@ def shapes_of(lines: Sequence[bytes]) -> list[Shape | None]:
 @lru_cache(maxsize=1024)
 def _shape(text: bytes) -> Shape | None:
     """Of a line without digits: words with one letter each, once, one blank between them."""
-    mark, *words = text.split(b" ")
-    if mark != _MOVE or not words or len(set(words)) < len(words):
+    first, *words = text.split(b" ")
+    if first != _MOVE or not words or len(set(words)) < len(words):
         return None
     if any(len(word) != 1 or word not in WORDS for word in words):
         return None
