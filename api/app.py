@@ -262,7 +262,9 @@ def _register(
     PairingRoutes(rooms.pairing, settings).register(v1, quart)
     LinkRoutes(rooms.bridges, rooms.files, settings.link_url).register(quart)
     PrinterRoutes(rooms.printers, rooms.telemetry, rooms.jobs).register(v1)
-    machine = Machine(rooms.printers, rooms.commands, rooms.jobs.control, rooms.telemetry)
+    machine = Machine(
+        rooms.printers, rooms.commands, rooms.jobs.control, rooms.telemetry, rooms.ledger
+    )
     ControlRoutes(rooms.printers, rooms.jobs, machine, rooms.telemetry).register(v1)
     PoolRoutes(rooms.pools, rooms.printers).register(v1)
     fleet = Fleet(rooms.printers, rooms.pools, machine, rooms.jobs, ledger=rooms.ledger)

@@ -25,7 +25,6 @@ from schemas.printer import PrinterState
 #: One call controls so many printers at most; a stop takes all that there are.
 MAX_PRINTERS = 500
 _NO_BRIDGE = "It hangs on no bridge, so nobody can stop it from here: use its power switch."
-_HELD = "Fleet stop while it could not be reached"
 
 
 class FleetAction(StrEnum):
@@ -183,7 +182,8 @@ class Fleet:
     async def stop(self, by: Principal, which: Choice) -> Sequence[StopOutcome]:
         """M112 to each of these printers at once, latched until somebody resets each.
 
-        Who cannot be reached is not stopped, and the answer says so; its queue waits from now on.
+        Who cannot be reached is not stopped, and the answer says so; its queue waits from now on,
+        and a start that has not come to its room is taken back.
         Raises `NotFound` (the pool): then nothing was stopped.
         """
         by.require("printers.fleet")
@@ -266,13 +266,12 @@ class Fleet:
         try:
             stopped, _ = await _alone(lambda: self._machine.remote_stop(by, printer_id))
         except Problem as problem:
-            told = "command_id" in problem.extra  # the room has it, and has not confirmed it
             return StopOutcome(
                 printer_id=printer_id,
                 name=name,
                 state=state,
                 message=problem.detail,
-                held=row is not None and not told and await self._hold(by, printer_id),
+                held="queue_held" in problem.extra,
             )
         if stopped is None:
             message = "It would be told to stop."
@@ -288,13 +287,6 @@ class Fleet:
             reached=stopped.printer.state == PrinterState.HALTED,
             obeys_at_once=stopped.obeys_at_once,
         )
-
-    async def _hold(self, by: Principal, printer_id: int) -> bool:
-        try:
-            await _alone(lambda: self._printers.hold_queue(by, printer_id, _HELD))
-        except Problem:
-            return False
-        return True
 
 
 async def _alone(work: Callable[[], Awaitable[_T]]) -> tuple[_T | None, Mapping[str, Any]]:

@@ -129,7 +129,7 @@ _STOP = Doc(
     description="It is not an emergency stop. The answer says for each printer whether it was "
     "told, whether it reports that it is stopped, and who has to go to its power switch; 207 when "
     "anybody has to. Each is latched until its own reset-stop; the queue of one that could not be "
-    "reached waits for a person.",
+    "reached waits for a person, and a start that has not come to its room is taken back.",
     answer=FleetStopped,
     right="printers.fleet",
     body=FleetStopBody,

@@ -17,6 +17,7 @@ from api.commands.rules import RIGHT_OF, check_targets
 from api.commands.service import Commands
 from api.errors import Conflict, Invalid, Unavailable
 from api.events.rehearsal import is_rehearsed, would
+from api.events.service import Ledger
 from api.principal import Principal
 from api.printers.checks import check_startable
 from api.printers.service import Printer, Printers
@@ -43,7 +44,7 @@ _NOTHING_KNOWN = (
     "The stop is latched. Nobody knows whether the firmware obeys M112 at once: if the machine "
     "does not stop now, use its power switch."
 )
-
+_NOT_REACHED = "Stopped while it could not be reached."
 
 _log = logging.getLogger("gantry.commands")
 
@@ -73,23 +74,30 @@ class Machine:
     """The machine behind a printer."""
 
     def __init__(
-        self, printers: Printers, commands: Commands, control: Control, telemetry: TelemetryRoom
+        self,
+        printers: Printers,
+        commands: Commands,
+        control: Control,
+        telemetry: TelemetryRoom,
+        ledger: Ledger,
     ) -> None:
         self._printers = printers
         self._commands = commands
         self._control = control
         self._telemetry = telemetry
+        self._ledger = ledger
 
     async def remote_stop(self, by: Principal, printer_id: int) -> Stopped:
         """M112 at once, and what that can do with this firmware. Raises as `Control.tell`.
 
-        While the database does not answer it goes out past it (safety M07).
+        While the database does not answer it goes out past it (safety M07). A printer whose room
+        cannot be told (`Unavailable` with *queue_held*) starts nothing by itself any more.
         """
         printer = await self._printers.get(by, printer_id)
         try:
             async with asyncio.timeout(ROWS_S):
                 await self._commands.check_rows()
-            return await self._stop_by_rows(by, printer_id)
+            return await self._stop_by_rows(by, printer)
         except (OperationalError, DBConnectionError, OSError) as error:
             if is_rehearsed():
                 raise
@@ -105,9 +113,17 @@ class Machine:
             )
         return Stopped(printer, None, f"The database is down. {_NOTHING_KNOWN}")
 
-    async def _stop_by_rows(self, by: Principal, printer_id: int) -> Stopped:
-        printer = await self._control.tell(by, printer_id, Verb.REMOTE_STOP)
-        newest = Command.filter(printer_id=printer_id, verb=Verb.REMOTE_STOP).order_by("-seq")
+    async def _stop_by_rows(self, by: Principal, printer: Printer) -> Stopped:
+        try:
+            printer = await self._control.tell(by, printer.id, Verb.REMOTE_STOP)
+        except Unavailable as problem:
+            is_told = "command_id" in problem.extra  # the room has it, and has not confirmed it
+            if is_told or printer.bridge_id is None or is_rehearsed():
+                raise
+            await self._keep_from_starting(by, printer)
+            detail = f"{problem.detail} Its queue waits until somebody releases it."
+            raise Unavailable(detail, queue_held=True) from problem
+        newest = Command.filter(printer_id=printer.id, verb=Verb.REMOTE_STOP).order_by("-seq")
         command = await newest.first()
         if command is None:
             return Stopped(printer, None, _NOTHING_KNOWN)
@@ -116,6 +132,14 @@ class Machine:
         known = _OBEYS.get(command.code) if done else None
         over = done or command.state == CommandState.FAILED
         return Stopped(printer, known, (over and command.reason) or _NOTHING_KNOWN, is_sent=done)
+
+    async def _keep_from_starting(self, by: Principal, printer: Printer) -> None:
+        """Nobody can stop *printer* now: what is not there yet does not start when it can."""
+        async with self._ledger.change() as change:
+            await self._commands.withdraw_starts(change, printer.id)
+            await self._printers.hold_in(change, printer.id, _NOT_REACHED)
+            entity = ("printer", printer.id)
+            change.note(by, "printer.queue_held", entity, reason=_NOT_REACHED)
 
     async def answer_prompt(self, by: Principal, printer_id: int, choice: int) -> Printer:
         """Answer the printer's question with button *choice*, from 0.

@@ -63,6 +63,17 @@ def deadline(verb: Verb, now: datetime) -> datetime | None:
     return None if ttl_ms is None else now + timedelta(milliseconds=ttl_ms)
 
 
+def ttl_left_ms(verb: Verb, deadline_at: datetime | None, now: datetime) -> int | None:
+    """What is left of a command's life, 0 when it has passed; None: it never expires.
+
+    Never more than the whole of it: a wall clock that was set back makes nothing live longer.
+    """
+    whole_ms = VERBS[verb].ttl_ms
+    if deadline_at is None or whole_ms is None:
+        return None
+    return min(whole_ms, max(0, int((deadline_at - now).total_seconds() * 1000)))
+
+
 def card_print(state: str) -> str | None:
     """What a printer that no attempt holds prints in *state*: from its card, or nothing."""
     return CARD_PRINT if state in ACTIVE else None

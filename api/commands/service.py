@@ -5,7 +5,7 @@ and changes nothing, so a fact that comes twice or late is harmless.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -40,6 +40,7 @@ _log = logging.getLogger("gantry.commands")
 
 _UNSENT = (CommandState.QUEUED,)
 _UNDELIVERED = (CommandState.QUEUED, CommandState.SENT)
+_STOPPED = "The printer was stopped before its room was told to start."
 _EVENT_OF = {CommandState(event.value): event for event in CommandEvent}
 
 OverHook = Callable[[Change, Command], Awaitable[object]]
@@ -127,6 +128,8 @@ class Commands:
         if VERBS[verb].coalesces:
             args = await self._supersede(change, printer, verb, args)
         await self._check_room(printer, verb)
+        if verb is Verb.REMOTE_STOP:
+            await self.withdraw_starts(change, printer.id)
         now = self._clock.now()
         command = await Command.create(
             id=str(ULID.from_datetime(now)),
@@ -177,6 +180,7 @@ class Commands:
                 created_at=owed.at,
             )
             change.record(_event(command, "command.issued", user_id=owed.by.user_id))
+            await self.withdraw_starts(change, owed.printer_id)
             entity = ("printer", owed.printer_id)
             change.note(owed.by, "printer.remote_stop", entity, name=owed.printer_name)
 
@@ -187,6 +191,17 @@ class Commands:
             return False
         await self._step(change, command, CommandEvent.SUPERSEDED, "withdrawn", "")
         return True
+
+    async def withdraw_starts(self, change: Change, printer_id: int) -> None:
+        """A printer that somebody stopped starts nothing that its room does not have yet.
+
+        What a link carried without the journal's word for it has no life left: only the bridge
+        can say whether it had come, and starts it no more if it had not.
+        """
+        starts = Command.filter(printer_id=printer_id, verb=Verb.START)
+        await starts.filter(state=CommandState.SENT).update(deadline_at=self._clock.now())
+        for command in await starts.filter(state__in=_UNSENT).order_by("seq"):
+            await self._step(change, command, CommandEvent.SUPERSEDED, "stopped", _STOPPED)
 
     async def underway(self, printer_id: int, verb: Verb, grant: str | None) -> Command | None:
         """The newest command of this kind that is not over yet, or None."""
@@ -259,23 +274,21 @@ class Commands:
         return await rows.filter(created_at__lt=before).order_by("seq")
 
     def ttl_left_ms(self, command: Command) -> int | None:
-        """What is left of its life, 0 when it has passed; None: it never expires.
+        """What is left of its life, 0 when it has passed; None: it never expires."""
+        return rules.ttl_left_ms(Verb(command.verb), command.deadline_at, self._clock.now())
 
-        Never more than the whole of it: a wall clock that was set back makes nothing live longer.
+    async def mark_sent(self, commands: Sequence[Command], epoch: int) -> Collection[str]:
+        """The link of *epoch* is about to carry *commands*; committed before the first byte.
+
+        The ids that it may carry: what was taken back meanwhile is not among them.
         """
-        whole_ms = VERBS[Verb(command.verb)].ttl_ms
-        if command.deadline_at is None or whole_ms is None:
-            return None
-        left = command.deadline_at - self._clock.now()
-        return min(whole_ms, max(0, int(left.total_seconds() * 1000)))
-
-    async def mark_sent(self, commands: Sequence[Command], epoch: int) -> None:
-        """The link of *epoch* is about to carry *commands*; committed before the first byte."""
         if not commands:
-            return
+            return ()
         async with self._ledger.change():
             rows = Command.filter(id__in=[each.id for each in commands], state__in=_UNDELIVERED)
+            carried = {row.id for row in await rows.only("id")}
             await rows.update(state=CommandState.SENT, sent_epoch=epoch)
+        return carried
 
     async def delivered(self, change: Change, bridge_id: int, seq: int) -> None:
         """The bridge's journal holds every command up to *seq*.

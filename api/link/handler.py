@@ -133,16 +133,17 @@ class LinkHandler:
         return Outgoing(standing, bodies, desired_told)
 
     async def _commands(self, bridge_id: int, epoch: int) -> list[Body]:
-        fitting, bodies = [], []
+        fitting: dict[str, Body] = {}
+        rows = []
         for command in await self._rooms.commands.pending(bridge_id, epoch):
             body = self._command(command)
             if encoded_size(body) + HEADER_BYTES > MAX_FRAME_BYTES:
                 _log.error("command %s does not fit a frame and will expire", command.id)
                 continue
-            fitting.append(command)
-            bodies.append(body)
-        await self._rooms.commands.mark_sent(fitting, epoch)
-        return bodies
+            rows.append(command)
+            fitting[command.id] = body
+        carried = await self._rooms.commands.mark_sent(rows, epoch)
+        return [body for command_id, body in fitting.items() if command_id in carried]
 
     def direct_stops(
         self, bridge_id: int, say: Callable[[RemoteStop], None]

@@ -1,6 +1,6 @@
 """What the link calls in the rooms, exactly: facts go in, configuration and commands come out."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from api.bridges.service import Bridge, Bridges
@@ -62,8 +62,8 @@ class CommandsRoom(Protocol[C]):
     async def unconfirmed(self, bridge_id: int, epoch: int) -> Sequence[C]:
         """What the link of *epoch* carried a while ago without the journal's word for it."""
 
-    async def mark_sent(self, commands: Sequence[C], epoch: int) -> None:
-        """They are about to be carried."""
+    async def mark_sent(self, commands: Sequence[C], epoch: int) -> Collection[str]:
+        """They are about to be carried; the ids of those that still may be."""
 
     def ttl_left_ms(self, command: C) -> int | None:
         """What is left of its life; None: it never expires."""

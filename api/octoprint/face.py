@@ -147,7 +147,9 @@ class OctoPrintFace:
         pools = PoolFace(rooms.pools, rooms.jobs, rooms.files, rooms.telemetry)
         profiles = ProfileFace(rooms.printers, pools, store)
         settings_face = SettingsFace(rooms.accounts, rooms.printers, rooms.pools, store, self._cors)
-        machine = Machine(rooms.printers, rooms.commands, rooms.jobs.control, rooms.telemetry)
+        machine = Machine(
+            rooms.printers, rooms.commands, rooms.jobs.control, rooms.telemetry, rooms.ledger
+        )
         card = SdCard(machine, orders, hot)
         jobs = JobFace(rooms.jobs, orders, hot, pools, card=card)
         data_dir = settings.data_dir.absolute()

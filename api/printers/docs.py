@@ -120,7 +120,8 @@ REMOTE_STOP = replace(
     answer=answers.Stopped,
     description="Passes everything that is queued. It is not an emergency stop: keep a physical "
     "switch within reach; the answer says whether the firmware can obey at once. Latched until "
-    "reset-stop.",
+    "reset-stop. A start that its room does not have yet is taken back; when the room cannot be "
+    "reached (503, `queue_held`) the printer's queue waits for a person as well.",
 )
 PROMPT = replace(
     _told("Answer what the printer asks (M876)", "printers.control"),

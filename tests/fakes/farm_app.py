@@ -34,7 +34,9 @@ class FarmApp:
         self.quart = Quart("farm", static_folder=None)
         self.v1 = V1(self.quart, self)
         PrinterRoutes(farm.printers, self.telemetry, farm.jobs).register(self.v1)
-        machine = Machine(farm.printers, farm.commands, farm.jobs.control, self.telemetry)
+        machine = Machine(
+            farm.printers, farm.commands, farm.jobs.control, self.telemetry, farm.ledger
+        )
         ControlRoutes(farm.printers, farm.jobs, machine, self.telemetry).register(self.v1)
         near = (farm.printers, farm.pools, self.telemetry, farm.library)
         shown = Shown(farm.jobs, *near, queue=farm.scheduler.explanations)

@@ -14,7 +14,7 @@ from api.commands.control import Aim
 from api.commands.fleet import MAX_PRINTERS, Choice, Fleet, FleetAction
 from api.commands.machine import Machine
 from api.commands.models import Command
-from api.errors import Forbidden, Invalid, NotFound
+from api.errors import Forbidden, Invalid, NotFound, Unavailable
 from api.events.models import AuditEntry, Event
 from api.events.rehearsal import Rehearsed, rehearsing
 from api.events.service import Ledger
@@ -22,11 +22,11 @@ from api.pools.service import NewPool
 from api.principal import Principal, Role
 from api.printers.models import Printer
 from schemas.commands import CommandState, Verb
-from schemas.jobs import AttemptEvent
+from schemas.jobs import AttemptEvent, JobState
 from schemas.printer import PrinterState
 from tests.api.conftest import FakeClock
 from tests.api.pools.test_pools import foreigner
-from tests.fakes.farm import Farm
+from tests.fakes.farm import BRIDGE, Farm
 
 _S = PrinterState
 
@@ -44,8 +44,12 @@ def farm(ledger: Ledger, clock: FakeClock, bus: LocalBus, admin: Principal) -> F
 
 
 @pytest.fixture
-def fleet(farm: Farm) -> Fleet:
-    machine = Machine(farm.printers, farm.commands, farm.jobs.control, Hidden())  # type: ignore[arg-type]
+def machine(farm: Farm) -> Machine:
+    return Machine(farm.printers, farm.commands, farm.jobs.control, Hidden(), farm.ledger)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def fleet(farm: Farm, machine: Machine) -> Fleet:
     return Fleet(farm.printers, farm.pools, machine, farm.jobs, ledger=farm.ledger)
 
 
@@ -141,7 +145,68 @@ async def test_who_is_not_reachable_is_not_stopped_and_its_queue_waits(
     assert found.needs_power_switch
     assert "Nothing was stopped" in found.message
     assert await Command.all().count() == 0
-    assert (await farm.row(printer)).queue_hold.startswith("Fleet stop")
+    assert (await farm.row(printer)).queue_hold.startswith("Stopped")
+
+
+@pytest.mark.parametrize("is_fleet", [True, False])
+async def test_a_start_that_waits_for_an_absent_room_is_taken_back(
+    farm: Farm, fleet: Fleet, machine: Machine, *, is_fleet: bool
+) -> None:
+    """By a fleet stop as by a single one: the job waits again, and its printer's queue holds."""
+    printer = await farm.printer("One", "virtual:one")
+    job = await farm.job(printer)
+    assert await farm.scheduler.step() == 1
+    farm.bridges.is_online = False
+    if is_fleet:
+        [found] = await fleet.stop(farm.admin, Choice())
+        assert found.held
+    else:
+        with pytest.raises(Unavailable, match="queue waits") as refused:
+            await machine.remote_stop(farm.admin, printer.id)
+        assert refused.value.extra == {"queue_held": True}
+    start = await farm.last(Verb.START)
+    assert (start.state, start.code) == (CommandState.SUPERSEDED, "stopped")
+    assert (await farm.job_now(job)).state == JobState.PENDING
+    farm.bridges.is_online = True
+    assert await farm.commands.pending(BRIDGE, epoch=2) == []
+    assert await farm.scheduler.step() == 0
+    row = await farm.row(printer)
+    assert (row.active_grant, row.queue_hold) == (None, "Stopped while it could not be reached.")
+    await farm.printers.release_queue(farm.admin, printer.id)
+    assert await farm.scheduler.step() == 1
+
+
+async def test_a_start_that_may_have_come_to_an_absent_room_has_no_life_left(
+    farm: Farm, fleet: Fleet
+) -> None:
+    """Only the bridge can say whether it has it: it is asked, and does not start it any more."""
+    printer = await farm.printer("One", "virtual:one")
+    job = await farm.job(printer)
+    await farm.scheduler.step()
+    start = await farm.last(Verb.START)
+    await farm.commands.mark_sent([start], epoch=1)
+    farm.bridges.is_online = False
+    await fleet.stop(farm.admin, Choice())
+    [again] = await farm.commands.pending(BRIDGE, epoch=2)
+    assert (again.id, farm.commands.ttl_left_ms(again)) == (start.id, 0)
+    await farm.answer(again, CommandState.EXPIRED, "expired")
+    assert (await farm.job_now(job)).state == JobState.PENDING
+
+
+async def test_a_stop_that_reaches_its_room_overtakes_a_start_that_does_not(
+    farm: Farm, fleet: Fleet
+) -> None:
+    """The start is taken back in the stop's own transaction; nothing is left for after a reset."""
+    printer = await farm.printer("One", "virtual:one")
+    job = await farm.job(printer)
+    await farm.scheduler.step()
+    start = await farm.last(Verb.START)
+    async with obeying(farm, {printer.id: "at_once"}):
+        [found] = await fleet.stop(farm.admin, Choice())
+    assert (found.reached, found.held) == (True, False)
+    assert (await farm.commands.get(start.id)).state == CommandState.SUPERSEDED
+    assert (await farm.job_now(job)).state == JobState.PENDING
+    assert (await farm.row(printer)).active_grant is None
 
 
 async def test_bulk_control_has_a_result_for_each_printer(farm: Farm, fleet: Fleet) -> None:

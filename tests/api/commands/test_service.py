@@ -200,3 +200,15 @@ async def test_withdrawing_works_only_before_it_left(farm: Farm) -> None:
         assert await farm.commands.withdraw(change, command.id)
         assert not await farm.commands.withdraw(change, command.id)
     assert await states([command]) == ["superseded"]
+
+
+async def test_what_is_taken_back_while_a_link_picks_up_is_not_carried(farm: Farm) -> None:
+    """Between looking and marking there is a commit of somebody else: the mark decides."""
+    printer = await farm.printer()
+    await farm.job(printer)
+    await farm.scheduler.step()
+    seen = await farm.commands.pending(7, epoch=1)
+    async with farm.ledger.change() as change:
+        await farm.commands.withdraw_starts(change, printer.id)
+    assert not await farm.commands.mark_sent(seen, epoch=1)
+    assert (await farm.last(Verb.START)).state == CommandState.SUPERSEDED

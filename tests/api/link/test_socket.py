@@ -441,7 +441,11 @@ async def test_bytes_are_taken_like_text(farm: Farm, endpoint: LinkEndpoint) -> 
 async def test_stop_goes_out_while_the_database_is_down(farm: Farm, endpoint: LinkEndpoint) -> None:
     """M07: past the rows, once, and with its row and audit entry when they are back."""
     machine = Machine(
-        farm.rooms.printers, farm.rooms.commands, farm.rooms.jobs.control, farm.rooms.telemetry
+        farm.rooms.printers,
+        farm.rooms.commands,
+        farm.rooms.jobs.control,
+        farm.rooms.telemetry,
+        farm.rooms.ledger,
     )
     async with FakeSocket(endpoint, await farm.credentials()) as socket:
         await greeted(farm, socket)
@@ -468,7 +472,11 @@ async def test_stop_goes_out_while_the_database_is_down(farm: Farm, endpoint: Li
 async def test_stop_without_rows_and_link_says_that_nothing_was_stopped(farm: Farm) -> None:
     """M07, M08: no fake success; the owed stop of a rolled back change is not lost either."""
     machine = Machine(
-        farm.rooms.printers, farm.rooms.commands, farm.rooms.jobs.control, farm.rooms.telemetry
+        farm.rooms.printers,
+        farm.rooms.commands,
+        farm.rooms.jobs.control,
+        farm.rooms.telemetry,
+        farm.rooms.ledger,
     )
     await farm.rooms.printers.get(farm.admin, farm.printer.id)
     connection = Bridge._meta.db

@@ -30,7 +30,7 @@ class Shows:
 
 def machine(farm: Farm, live: Live | None = None) -> Machine:
     """The machine room of *farm*, seeing *live*."""
-    return Machine(farm.printers, farm.commands, farm.jobs.control, Shows(live))
+    return Machine(farm.printers, farm.commands, farm.jobs.control, Shows(live), farm.ledger)
 
 
 def test_every_dialect_of_the_bridge_can_be_chosen() -> None:

@@ -124,7 +124,7 @@ async def test_no_spool_alert_or_maintenance_is_touched(whole: Whole) -> None:
     assert (found["action"], found["from_is_read"]) == ("mark_alert_read", False)
     found = (await would(whole, "PATCH", f"{alert}/dismiss"))["would_execute"]
     assert (found["action"], found["also_marks_read"]) == ("dismiss_alert", True)
-    log = {"task_id": int(whole.ids["task_id"]), "notes": "oiled"}
+    log = {"task_id": int(whole.ids["task_id"]), "printer_id": printer, "notes": "oiled"}
     found = (await would(whole, "POST", "/maintenance/logs", log))["would_execute"]
     assert found["action"] == "complete_maintenance"
     assert (found["task_name"], found["notes"], found["printer_name"]) == (
