@@ -99,6 +99,7 @@ def opened(directory: Path, database: bytes, wal: bytes) -> Dump:
         journal.close()
 
 
+@pytest.mark.seeded
 def test_every_prefix_of_the_journal_is_a_whole_state(quick_dir: Path, now: Clock) -> None:
     """R34: cut at every sector, kept, torn or lost: exactly the commits before the cut."""
     seen = recorded(quick_dir, now)
@@ -130,6 +131,7 @@ def test_cut_in_a_checkpoint_is_whole(quick_dir: Path, now: Clock) -> None:
             assert opened(quick_dir, mixed, seen.wal) == seen.states[-1]
 
 
+@pytest.mark.seeded
 def test_flipped_bit_in_the_journals_log_is_never_believed(quick_dir: Path, now: Clock) -> None:
     """R35: frames carry checksums: what is read is a state that once was."""
     seen = recorded(quick_dir, now)

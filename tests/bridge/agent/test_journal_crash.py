@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from bridge.agent.database import Clock
 from bridge.agent.journal import Journal
 from schemas.commands import CommandState, Verb
@@ -74,6 +76,7 @@ def _check_after_crash(path: Path, said: list[str], now: Clock) -> None:
         journal.close()
 
 
+@pytest.mark.seeded
 def test_journal_survives_a_kill_at_every_statement(quick_dir: Path, now: Clock) -> None:
     """Safety R03: what was said before the kill is there, once; the rest is whole or absent."""
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}

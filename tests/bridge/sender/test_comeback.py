@@ -259,6 +259,7 @@ def test_states_between_lines_are_left_to_a_person() -> None:
         assert (at.objection(number, scripted=scripted) is None) is fits, (state, number)
 
 
+@pytest.mark.seeded
 @pytest.mark.parametrize("seed", range(8))
 def test_a_paused_print_is_paused_again_and_goes_on_exactly(seed: int, file: Path) -> None:
     """A person pauses, the host dies, an hour later a person resumes: every line once."""

@@ -62,6 +62,7 @@ def test_noise_is_survived_by_every_family_that_asks_again(name: str, file: Path
     assert completed >= 3
 
 
+@pytest.mark.seeded
 @pytest.mark.parametrize("name", ["rrf", "klipper"])
 def test_no_move_is_repeated_where_a_lost_answer_cannot_be_decided(name: str, file: Path) -> None:
     """serial 12/#72: a lost `ok` ends the job in bounded time, or nothing was lost at all."""
