@@ -8,7 +8,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from schemas.codec import decode, encode
-from schemas.link import Body, Fact, FactAck, FactBatch, FactBody, Frame, Port, Welcome
+from schemas.link import Body, Fact, FactAck, FactBatch, FactBody, Frame, Interest, Port, Welcome
 from tests.fakes.agents import AgentKey, hello_of
 
 PORT = Port(port_id="usb:1-1", device="/dev/ttyACM0")
@@ -59,8 +59,11 @@ class Agent:
         await self.socket.send(encode(Frame(body=body, epoch=self._epoch)))
 
     async def hear(self) -> Body:
-        async with asyncio.timeout(5):
-            return decode(await self.socket.recv()).body
+        """What is said next; how much people want to see may be said at any time."""
+        async with asyncio.timeout(20):
+            while isinstance(body := decode(await self.socket.recv()).body, Interest):
+                pass
+            return body
 
     async def tell(self, *bodies: FactBody) -> None:
         """Facts, up to their acknowledgement."""
