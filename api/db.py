@@ -68,6 +68,17 @@ class Transient(OperationalError):
     """A transaction certainly changed nothing, and may succeed when it is run again."""
 
 
+class Busy(OperationalError):
+    """The database had no time or no room for it now: a limit of time, of connections, of space.
+
+    A read may be asked again, and of the transaction in which it was raised nothing happened.
+    """
+
+
+#: What may have passed when it is tried again a little later.
+PASSING = (Transient, Busy, DBConnectionError)
+
+
 @dataclass(slots=True)
 class _Call:
     """One run of what `persistently` was given."""

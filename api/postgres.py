@@ -6,8 +6,9 @@ A Tortoise backend (`"engine": "api.postgres"`). What it adds to Tortoise's own:
 * a connection that the server ended is replaced. A SELECT outside of a transaction is asked again;
   a transaction that certainly did nothing raises `Transient`, so that `api.db.persistently` may run
   the whole call again (R21, R22);
-* when the connection breaks while COMMIT is under way, the server is asked what became of that
-  transaction (`pg_xact_status`), so a committed change is never reported as failed (R23).
+* when the connection breaks or falls silent while COMMIT is under way, the server is asked what
+  became of that transaction (`pg_xact_status`), so a committed change is never reported as failed
+  (R23).
 """
 
 import asyncio
@@ -29,7 +30,7 @@ from tortoise.exceptions import (
     TransactionManagementError,
 )
 
-from api.db import Transient
+from api.db import Busy, Transient
 
 ACQUIRE_S = 5.0  # for a free connection of the pool
 CONNECT_S = 5.0
@@ -50,6 +51,11 @@ _LOST = (
     OSError,
 )
 _COLLIDED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+_TOO_MUCH = (
+    asyncpg.QueryCanceledError,  # statement_timeout
+    asyncpg.LockNotAvailableError,  # lock_timeout
+    asyncpg.InsufficientResourcesError,  # connections, memory, space on the disk
+)
 
 _LOCK_FARM = "SELECT pg_current_xact_id()::text, pg_advisory_xact_lock($1, $2)"
 _LOCK_ORGANIZATION = (
@@ -83,9 +89,11 @@ def translated(error: BaseException) -> BaseORMException | None:
     if isinstance(error, _COLLIDED):
         return Transient(error)
     if isinstance(error, TimeoutError):  # an OSError too, so before those
-        return OperationalError("the database did not answer in time")
+        return Busy("the database did not answer in time")
     if isinstance(error, _LOST):
         return DBConnectionError(f"the connection to the database was lost: {error}")
+    if isinstance(error, _TOO_MUCH):
+        return Busy(error)
     if isinstance(error, asyncpg.PostgresError):
         return OperationalError(error)
     return None
@@ -211,9 +219,12 @@ class PostgresTransaction(TransactionWrapper):
         except (*_LOST, asyncpg.PostgresError) as error:
             self._finalized = True
             known = translated(error)
-            if isinstance(known, DBConnectionError) and self._number is not None:
+            has_answered = isinstance(error, asyncpg.PostgresError) and not isinstance(error, _LOST)
+            if not has_answered and self._number is not None:
                 await self._find_out(self._number, error)
                 return
+            if isinstance(known, Busy) and not has_answered:
+                raise OperationalError("nobody knows whether the commit happened") from error
             raise known or error from error
 
     async def _find_out(self, number: str, error: Exception) -> None:

@@ -12,6 +12,8 @@ after either of them send what `data_to_send()` gives and look at `closed`.
 """
 
 from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum, StrEnum
 
 from schemas.codec import BadFrame, UnknownType, decode, encode
@@ -97,6 +99,7 @@ class LinkSession:
         self._beat_s = BEAT_S
         self._dead_s = DEAD_S
         self._heard_at = now
+        self._is_listening = True
         self._next_beat = now + self._beat_s
         self._peer_beat_ms: int | None = None
         self._lanes: dict[Lane, deque[str]] = {lane: deque() for lane in Lane}
@@ -170,14 +173,27 @@ class LinkSession:
         """When `tick()` wants to be called next."""
         if self.state is LinkState.GREETING:
             return self._heard_at + GREETING_S
+        if not self._is_listening:
+            return self._next_beat
         return min(self._next_beat, self._heard_at + self._dead_s)
+
+    @contextmanager
+    def not_listening(self) -> Iterator[None]:
+        """While this lasts our side takes no frames, so the peer's silence says nothing of it."""
+        self._is_listening = False
+        try:
+            yield
+        finally:
+            self._is_listening = True
 
     def tick(self, now: float) -> None:
         """Send a beat that is due; close when the peer has been silent for too long."""
         if self.state is LinkState.CLOSED:
             return
         limit = GREETING_S if self.state is LinkState.GREETING else self._dead_s
-        if now >= self._heard_at + limit:  # the very sum of `deadline()`: no rounding between
+        is_judged = self._is_listening or self.state is LinkState.GREETING
+        dead_at = self._heard_at + limit  # the very sum of `deadline()`: no rounding between
+        if is_judged and now >= dead_at:
             self.close(f"nothing heard for {limit:.0f} s")
         elif self.state is LinkState.OPEN and now >= self._next_beat:
             self._next_beat = now + self._beat_s

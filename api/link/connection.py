@@ -1,12 +1,15 @@
 """One bridge's socket: a task reads, one writes, one looks for what waits when the bus rings.
 
 Around `LinkSession`, which holds the rules. Incoming frames are taken one at a time, so a bridge
-that sends faster than its facts can be committed is slowed down by its own line; outgoing frames
-are bounded (`api.feed.sender`), and a bridge that does not read is let go.
+that sends faster than its facts can be committed is slowed down by its own line, and so it is while
+the database is busy (`api.link.patience`); outgoing frames are bounded (`api.feed.sender`), and a
+bridge that does not read is let go.
 """
 
 import asyncio
 import logging
+from contextlib import suppress
+from functools import partial
 
 from api.bridges.service import Bridge, Standing
 from api.bus.local import Listener
@@ -24,6 +27,7 @@ from api.feed.sender import (
 )
 from api.link.facts import FOREIGN, GAP
 from api.link.handler import LinkHandler
+from api.link.patience import FAREWELL_PATIENCE_S, HELLO_PATIENCE_S, PATIENCE_S, patiently
 from api.telemetry.interest import LEASE_S
 from schemas.codec import BadFrame
 from schemas.link import (
@@ -91,11 +95,17 @@ class Connection:
             over = await self._serve(listener)
         finally:
             if self._session.epoch and over.code != CLOSE_RESTART:
-                await self._handler.closed(self._bridge, self._session.epoch)
+                await self._leave()
             refused = dict(self._session.refused)
             told = f"; frames not taken: {refused}" if refused else ""
             _log.info("bridge %d: link %d over: %s%s", *self._name(), over, told)
             await self._out.close(over)
+
+    async def _leave(self) -> None:
+        """Tell the rooms; the database's trouble must not keep the socket from being closed."""
+        closed = partial(self._handler.closed, self._bridge, self._session.epoch)
+        with suppress(Over):  # logged
+            await patiently(closed, self._clock, self._bridge.id, FAREWELL_PATIENCE_S)
 
     def _name(self) -> tuple[int, int]:
         return self._bridge.id, self._session.epoch
@@ -145,7 +155,8 @@ class Connection:
             raise Over(CLOSE_POLICY, f"no hello within {GREETING_S:.0f} s") from None
         if not isinstance(body, Hello):
             raise Over(CLOSE_POLICY, self._session.closed or "the first frame is a hello")
-        answer = await self._handler.hello(self._bridge, body)
+        hello = partial(self._handler.hello, self._bridge, body)
+        answer = await patiently(hello, self._clock, self._bridge.id, HELLO_PATIENCE_S)
         self._say(answer)
         if isinstance(answer, Refuse):
             await self._out.flush()
@@ -180,11 +191,16 @@ class Connection:
         if body is None:
             self._note_refused()
         else:
-            for answer in await self._handler.incoming(self._bridge, self._session.epoch, body):
+            for answer in await self._answers(body):
                 self._say(answer)
                 self._judge(answer)
         self._out.check()
         self._out.notify()
+
+    async def _answers(self, body: Body) -> list[Body]:
+        take = partial(self._handler.incoming, self._bridge, self._session.epoch, body)
+        with self._session.not_listening():
+            return await patiently(take, self._clock, self._bridge.id, PATIENCE_S)
 
     async def _text(self) -> str | bytes:
         message = await self._receive()
@@ -215,9 +231,10 @@ class Connection:
         """Fetch what waits for this link: now, when the bus rings, and every now and then."""
         await listener.wait(0)  # our own hello has rung it
         while True:
-            found = await self._handler.outgoing(
-                self._bridge.id, self._session.epoch, self._desired_told
+            fetch = partial(
+                self._handler.outgoing, self._bridge.id, self._session.epoch, self._desired_told
             )
+            found = await patiently(fetch, self._clock, self._bridge.id, PATIENCE_S)
             if found.standing is not Standing.CURRENT:
                 raise Over(*_CLOSE_OF[found.standing])
             self._desired_told = found.desired_version

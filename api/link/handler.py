@@ -16,7 +16,7 @@ import msgspec
 from api.bridges.service import Bridge, Cloned, Standing
 from api.clock import Clock, iso
 from api.config import Settings
-from api.db import persistently
+from api.db import PASSING, persistently
 from api.link.facts import FOREIGN, FactRecorder
 from api.link.rooms import CommandRow, LinkRooms
 from schemas.codec import MAX_FRAME_BYTES, encoded_size
@@ -25,6 +25,7 @@ from schemas.link import (
     PROTOCOL,
     Beat,
     Body,
+    BulkToken,
     Cmd,
     CmdGot,
     Desired,
@@ -71,7 +72,7 @@ class LinkHandler:
 
     async def connect(self, authorization: str) -> Bridge:
         """Who asks for a link. Raises `NotAuthenticated` or `Forbidden`."""
-        return await self._rooms.bridges.verify(authorization)
+        return await persistently(partial(self._rooms.bridges.verify, authorization))
 
     async def hello(self, bridge: Bridge, hello: Hello) -> Welcome | Refuse:
         """The answer to a greeting; a welcome makes this link the bridge's only one."""
@@ -128,9 +129,17 @@ class LinkHandler:
             printers = await self._rooms.printers.desired(bridge_id)
             bodies += desired_parts(desired_told, printers)
         bodies += await self._commands(bridge_id, epoch)
-        if (bulk := await self._rooms.bridges.tokens.renew(bridge)) is not None:
+        if (bulk := await self._fresh_token(bridge)) is not None:
             bodies.append(Token(bulk=bulk))
         return Outgoing(standing, bodies, desired_told)
+
+    async def _fresh_token(self, bridge: Bridge) -> BulkToken | None:
+        """It can wait for the next look; commands that are marked as sent cannot."""
+        try:
+            return await self._rooms.bridges.tokens.renew(bridge)
+        except PASSING as error:
+            _log.info("bridge %d: its file token is renewed later: %s", bridge.id, error)
+            return None
 
     async def _commands(self, bridge_id: int, epoch: int) -> list[Body]:
         fitting: dict[str, Body] = {}

@@ -6,8 +6,10 @@ Credentials are checked before the upgrade is accepted: nobody unauthenticated g
 
 import asyncio
 
+from api.bridges.service import Bridge
 from api.bus.local import Bus
 from api.clock import Clock
+from api.db import PASSING
 from api.errors import NotAuthenticated, NotFound, Problem, Unavailable
 from api.feed.door import refuse
 from api.feed.sender import Receive, Scope, Send
@@ -35,7 +37,7 @@ class LinkEndpoint:
         await receive()  # websocket.connect
         try:
             authorization = self._admit(scope)
-            bridge = await self._handler.connect(authorization)
+            bridge = await self._connect(authorization)
         except Problem as problem:
             status = problem.kind.v1_status
             ask = [(b"www-authenticate", b"Gantry-Ed25519")] if status == 401 else []
@@ -54,6 +56,14 @@ class LinkEndpoint:
             self._connections.discard(connection)
             if not self._connections:
                 self._empty.set()
+
+    async def _connect(self, authorization: str) -> Bridge:
+        try:
+            return await self._handler.connect(authorization)
+        except PASSING:
+            raise Unavailable(
+                "The database is busy; come back in a moment.", retry_after_s=2
+            ) from None
 
     def _admit(self, scope: Scope) -> str:
         if scope["path"] != LINK_PATH:

@@ -170,6 +170,20 @@ def test_intervals_of_the_welcome_count() -> None:
     assert agent.closed == "nothing heard for 150 s"
 
 
+def test_peer_that_is_not_listened_to_is_not_dead() -> None:
+    """Its frames lie unread: beats go on, and its silence counts once somebody listens again."""
+    api = LinkSession(Sender.API, 0.0)
+    api.say(welcome(beat_s=15.0, dead_s=40.0), 0.0)
+    with api.not_listening():
+        api.tick(15.0)
+        assert api.deadline() == 30.0
+        api.tick(1000.0)
+        assert api.closed is None
+    assert api.deadline() == 40.0
+    api.tick(1000.0)
+    assert api.closed == "nothing heard for 40 s"
+
+
 @pytest.mark.parametrize("side", [Sender.AGENT, Sender.API])
 def test_peer_that_never_greets_is_given_up(side: Sender) -> None:
     """Ten seconds."""

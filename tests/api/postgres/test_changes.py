@@ -12,7 +12,7 @@ from tortoise.exceptions import DBConnectionError, OperationalError
 
 from api.accounts.models import Organization
 from api.config import Settings
-from api.db import Pool, Transient, open_database, persistently
+from api.db import Busy, Pool, Transaction, Transient, open_database, persistently
 from api.events.service import Happened, Ledger
 from api.postgres import PostgresClient, PostgresTransaction, translated
 from tests.api.postgres.conftest import Database
@@ -104,11 +104,17 @@ async def test_a_call_that_has_committed_something_is_not_run_again(
     assert await _kinds(ledger) == ["first"]
 
 
+@pytest.mark.parametrize(
+    "broken", [asyncpg.ConnectionDoesNotExistError("connection was closed"), TimeoutError()]
+)
 @pytest.mark.parametrize("reaches_the_server", [True, False])
 async def test_a_lost_answer_to_a_commit_is_found_out(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, reaches_the_server: bool
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, reaches_the_server: bool, broken: Exception
 ) -> None:
-    """The cable breaks behind COMMIT: no doubled row, no change reported as failed (safety R23)."""
+    """The cable breaks behind COMMIT: no doubled row, no change reported as failed (safety R23).
+
+    The same when the server only takes too long to answer.
+    """
     cut = 0
     real = asyncpg.transaction.Transaction.commit
 
@@ -120,7 +126,7 @@ async def test_a_lost_answer_to_a_commit_is_found_out(
                 await real(self)
             else:
                 await self.rollback()
-            raise asyncpg.ConnectionDoesNotExistError("connection was closed")
+            raise broken
         await real(self)
 
     monkeypatch.setattr(asyncpg.transaction.Transaction, "commit", commit)
@@ -194,13 +200,30 @@ async def test_waiting_for_another_writer_ends(
         await transaction.start()
         await other.execute("SELECT pg_advisory_xact_lock(7305, 0)")
         with quick:
-            with pytest.raises(OperationalError, match="lock timeout"):
+            with pytest.raises(Busy, match="lock timeout"):
                 await _happen(ledger)
             assert await Organization.all().count() == 1
             await transaction.rollback()
             await _happen(ledger)
     finally:
         await other.close()
+        await quick.close_connections()
+
+
+async def test_a_statement_that_takes_too_long_says_that_the_database_is_busy(
+    on_postgres: Settings,
+) -> None:
+    """By the server's limit, in a transaction or not; the connection serves the next one."""
+    quick = await open_database(on_postgres, Pool(statement_s=0.1))
+    try:
+        with quick:
+            with pytest.raises(Busy, match="statement timeout"):
+                await get_connection("default").execute_query("SELECT pg_sleep(5)")
+            with pytest.raises(Busy, match="statement timeout"):
+                async with Transaction(1):
+                    await get_connection("default").execute_query("SELECT pg_sleep(5)")
+            assert await Organization.all().count() == 1
+    finally:
         await quick.close_connections()
 
 
@@ -236,7 +259,7 @@ async def test_a_pool_that_is_used_up_is_an_error_in_time(
             connection = get_connection("default")
             asleep = asyncio.create_task(connection.execute_query("SELECT pg_sleep(0.5)"))
             await asyncio.sleep(0.05)
-            with pytest.raises(OperationalError, match="in time"):
+            with pytest.raises(Busy, match="in time"):
                 await connection.execute_query("SELECT 1")
             await asleep
     finally:

@@ -1,0 +1,179 @@
+"""Passing trouble of the database slows a link down; only trouble that lasts ends it."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tortoise.exceptions import DBConnectionError
+
+from api.bridges.bulk_tokens import BULK_TOKEN_S
+from api.bridges.models import Bridge
+from api.clock import SystemClock
+from api.db import Busy, Transaction, Transient
+from api.link.patience import PATIENCE_S
+from api.link.socket import LinkEndpoint
+from schemas.commands import Verb
+from schemas.link import Cmd, Desired, FactAck, PrinterFact, RemoteStop, Token, Welcome
+from schemas.printer import PrinterState
+from tests.api.link.conftest import Farm, batch
+from tests.fakes.agents import hello_of
+from tests.fakes.sockets import FakeSocket
+
+TROUBLES: list[Callable[[], Exception]] = [
+    lambda: Busy("canceling statement due to statement timeout"),
+    lambda: Transient("deadlock detected"),
+    lambda: DBConnectionError("the connection to the database was lost"),
+]
+
+
+class Trouble:
+    """What every transaction meets once *spared* of them have begun; None: nothing."""
+
+    def __init__(self) -> None:
+        self.make: Callable[[], Exception] | None = None
+        self.spared = 0
+        self.met = 0
+
+    def begin(self, make: Callable[[], Exception] = TROUBLES[0], spared: int = 0) -> None:
+        """From now on."""
+        self.make, self.spared, self.met = make, spared, 0
+
+    def end(self) -> None:
+        """It has passed."""
+        self.make = None
+
+    async def meets(self, times: int) -> None:
+        """Return when so many transactions have met it."""
+        async with asyncio.timeout(10):
+            while self.met < times:
+                await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+def endpoint(farm: Farm) -> LinkEndpoint:
+    return LinkEndpoint(farm.handler, farm.bus, farm.clock)
+
+
+@pytest.fixture
+def trouble(monkeypatch: pytest.MonkeyPatch) -> Trouble:
+    """Of the database, where a transaction begins; pauses are short."""
+    trouble = Trouble()
+    real = Transaction._begin
+
+    async def begin(self: Transaction) -> Any:
+        if trouble.make is not None and trouble.spared == 0:
+            trouble.met += 1
+            raise trouble.make()
+        trouble.spared = max(0, trouble.spared - 1)
+        return await real(self)
+
+    monkeypatch.setattr(Transaction, "_begin", begin)
+    monkeypatch.setattr("api.link.patience.FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr("api.link.patience.LONGEST_PAUSE_S", 0.001)
+    monkeypatch.setattr("api.db.AGAIN_S", (0.0,))
+    monkeypatch.setattr("api.db.BEGIN_AGAIN_S", (0.0,))
+    return trouble
+
+
+async def greeted(farm: Farm, socket: FakeSocket) -> None:
+    """The socket after hello, welcome and configuration."""
+    await socket.accepted()
+    socket.say(hello_of(farm.bridge.uid))
+    welcome = await socket.hear()
+    assert isinstance(welcome, Welcome)
+    socket.epoch = welcome.epoch
+    assert isinstance(await socket.hear(), Desired)
+
+
+@pytest.mark.parametrize("make", TROUBLES)
+async def test_facts_wait_for_a_busy_database(
+    farm: Farm, endpoint: LinkEndpoint, trouble: Trouble, make: Callable[[], Exception]
+) -> None:
+    """Recorded once when it has time again, on the same link; a stop goes out meanwhile."""
+    async with FakeSocket(endpoint, await farm.credentials()) as socket:
+        await greeted(farm, socket)
+        trouble.begin(make)
+        socket.say(batch(PrinterFact(printer=farm.printer.id, state=PrinterState.OPERATIONAL)))
+        await trouble.meets(10)
+        assert farm.rooms.commands.stop_directly(farm.admin, farm.printer)
+        assert isinstance(await socket.hear(), RemoteStop)
+        trouble.end()
+        assert await socket.hear() == FactAck(journal_id="J1", seq=1)
+    assert (await Bridge.get(id=farm.bridge.id)).fact_seq == 1
+
+
+async def test_commands_wait_for_a_busy_database(
+    farm: Farm, endpoint: LinkEndpoint, trouble: Trouble
+) -> None:
+    """Marking them as sent is tried again, and they are carried once."""
+    async with FakeSocket(endpoint, await farm.credentials()) as socket:
+        await greeted(farm, socket)
+        command = await farm.issue(Verb.CONNECT)
+        trouble.begin()
+        await trouble.meets(3)
+        trouble.end()
+        carried = await socket.hear()
+        assert isinstance(carried, Cmd) and carried.id == command.id
+        assert await socket.unheard() == []
+
+
+async def test_a_file_token_waits_and_the_commands_beside_it_do_not(
+    farm: Farm, trouble: Trouble
+) -> None:
+    """What is marked as sent is carried at once; the token comes with a later look."""
+    endpoint = LinkEndpoint(farm.handler, farm.bus, SystemClock())
+    async with FakeSocket(endpoint, await farm.credentials()) as socket:
+        await greeted(farm, socket)
+        farm.clock.advance(BULK_TOKEN_S / 2 + 1)
+        command = await farm.issue(Verb.CONNECT)
+        trouble.begin(spared=1)
+        carried = await socket.hear()
+        assert isinstance(carried, Cmd) and carried.id == command.id
+        assert trouble.met > 0
+        trouble.end()
+        farm.bus.wake([f"bridge:{farm.bridge.id}"])
+        assert isinstance(await socket.hear(), Token)
+
+
+async def test_a_greeting_waits_for_a_busy_database(
+    farm: Farm, endpoint: LinkEndpoint, trouble: Trouble
+) -> None:
+    """The welcome comes late, with the only link epoch that was opened."""
+    async with FakeSocket(endpoint, await farm.credentials()) as socket:
+        await socket.accepted()
+        trouble.begin()
+        socket.say(hello_of(farm.bridge.uid))
+        await trouble.meets(3)
+        trouble.end()
+        welcome = await socket.hear()
+        assert isinstance(welcome, Welcome) and welcome.epoch == 1
+
+
+async def test_who_comes_to_a_busy_database_is_asked_to_come_again(
+    farm: Farm, endpoint: LinkEndpoint, trouble: Trouble
+) -> None:
+    """503 before the upgrade, and no failure of the API."""
+    proof = await farm.credentials()
+    trouble.begin()
+    async with FakeSocket(endpoint, proof) as socket:
+        assert await socket.refusal() == (503, "upstream_unavailable")
+
+
+async def test_trouble_that_lasts_ends_the_link(
+    farm: Farm, endpoint: LinkEndpoint, trouble: Trouble
+) -> None:
+    """After half a minute the bridge is let go, its facts unrecorded, and the socket is closed."""
+    async with FakeSocket(endpoint, await farm.credentials()) as socket:
+        await greeted(farm, socket)
+        trouble.begin()
+        began = farm.clock.monotonic()
+        socket.say(batch(PrinterFact(printer=farm.printer.id, state=PrinterState.OPERATIONAL)))
+        closing = asyncio.create_task(socket.closed())
+        while not closing.done():
+            farm.clock.advance(1)
+            await asyncio.sleep(0.002)
+        assert (await closing)[0] == 1011
+        assert farm.clock.monotonic() - began >= PATIENCE_S
+        trouble.end()
+    assert (await Bridge.get(id=farm.bridge.id)).fact_seq == 0
