@@ -11,6 +11,7 @@ from api.printers.models import Printer
 from schemas.commands import CommandState, Verb
 from schemas.jobs import AttemptEvent
 from schemas.printer import PrinterState
+from tests.api.conftest import FakeClock
 from tests.fakes.farm import Farm
 
 
@@ -23,11 +24,19 @@ async def printing(farm: Farm) -> Printer:
     return printer
 
 
-@pytest.fixture(autouse=True)
-def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test waits seconds for an answer that it does not give."""
+WAIT_S = 30.0
+
+
+def wait(monkeypatch: pytest.MonkeyPatch, wait_s: float) -> None:
+    """Every verb waits so long for what it aims at."""
     for verb, aim in control.AIMS.items():
-        monkeypatch.setitem(control.AIMS, verb, Aim(aim.states, 0.05))
+        monkeypatch.setitem(control.AIMS, verb, Aim(aim.states, wait_s))
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that comes is never missed; who gives none says so."""
+    wait(monkeypatch, WAIT_S)
 
 
 async def told(farm: Farm, printer: Printer, verb: Verb) -> "asyncio.Task[Printer]":
@@ -52,12 +61,14 @@ async def test_pause_answers_with_the_reported_state(farm: Farm) -> None:
     assert (await farm.jobs.control.tell(farm.admin, printer.id, Verb.PAUSE)).state == "paused"
 
 
-async def test_slow_pause_answers_pausing(farm: Farm) -> None:
+async def test_slow_pause_answers_pausing(farm: Farm, clock: FakeClock) -> None:
     """`pausing` is an honest answer when the head is still on its way."""
     printer = await printing(farm)
     task = await told(farm, printer, Verb.PAUSE)
     await farm.answer(await farm.last(Verb.PAUSE), CommandState.STARTED)
     await farm.report(printer.id, PrinterState.PAUSING)
+    clock.advance(WAIT_S)
+    farm.bus.wake([f"printer:{printer.id}"])
     assert (await task).state == "pausing"
 
 
@@ -70,8 +81,9 @@ async def test_refused_command_is_a_conflict(farm: Farm) -> None:
         await task
 
 
-async def test_silence_is_no_success(farm: Farm) -> None:
+async def test_silence_is_no_success(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody took the stop over: 503 and what to do, never a success (M09: one M112)."""
+    wait(monkeypatch, 0.05)
     printer = await printing(farm)
     for _ in range(3):
         with pytest.raises(Unavailable, match="has not confirmed the stop"):

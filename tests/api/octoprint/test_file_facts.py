@@ -133,8 +133,8 @@ async def test_prints_and_statistics_are_counted(farm: Farm) -> None:
 async def test_a_cancelled_print_is_a_failure(farm: Farm) -> None:
     """octoprint 5: without a time; the folder around the file counts it, too."""
     await farm.upload("cube.gcode", path="deep/er", print="true")
-    async with asyncio.timeout(5):
-        while not farm.machine.grant:
+    async with asyncio.timeout(15):
+        while (await farm.job())["state"] != "Printing":
             await asyncio.sleep(0.01)
     assert (await farm.post("/api/job", json={"command": "cancel"})).status_code == 204
     async with asyncio.timeout(5):
