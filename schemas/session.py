@@ -42,6 +42,7 @@ from schemas.link import (
 GREETING_S = 10.0  # a peer that says nothing within this time is gone
 BEAT_S = 15.0
 DEAD_S = 40.0
+PUNCTUAL_S = 2.0  # who notices a silence later than this was asleep himself and knows nothing of it
 
 
 class LinkState(StrEnum):
@@ -94,6 +95,7 @@ class LinkSession:
         self.state = state
         self.epoch = epoch
         self.closed: str | None = None  # why, once it is over
+        self.silent_since: float | None = None  # its last word, when it is over for want of another
         #: what the peer sent and must not, by code: counted, never acted on
         self.refused: Counter[str] = Counter()
         self._beat_s = BEAT_S
@@ -195,6 +197,7 @@ class LinkSession:
         dead_at = self._heard_at + limit  # the very sum of `deadline()`: no rounding between
         if is_judged and now >= dead_at:
             self.close(f"nothing heard for {limit:.0f} s")
+            self.silent_since = self._heard_at if now < dead_at + PUNCTUAL_S else None
         elif self.state is LinkState.OPEN and now >= self._next_beat:
             self._next_beat = now + self._beat_s
             beat = Beat(

@@ -1,7 +1,8 @@
 """Which rooms are there, from memory: pure, *now* is passed in (seconds, monotonic).
 
 A room that is away for less than the grace still counts as there, so that a short break of the
-line or a restart of the API is not shown as a farm that went dark (safety R06).
+line or a restart of the API is not shown as a farm that went dark (safety R06). A room whose link
+ended because nothing was heard has been away since its last word.
 """
 
 from dataclasses import dataclass
@@ -38,6 +39,12 @@ class Presence:
             return False
         self._seen[bridge_id] = _Seen(epoch, now)
         return True
+
+    def lost(self, bridge_id: int, epoch: int, now: float) -> None:
+        """Another process has told that the room is gone: no grace is left, nothing to be told."""
+        seen = self._seen.get(bridge_id)
+        if seen is None or seen.epoch <= epoch:
+            self._seen[bridge_id] = _Seen(epoch, now - self._grace_s, told=True)
 
     def forget(self, bridge_id: int) -> None:
         """The room is no longer ours."""

@@ -90,12 +90,14 @@ class Replicas:
         beats = dict(await Replica.all().values_list("id", "beat"))
         alive = self._pulse.alive(beats, now)
         rows = Bridge.filter(revoked_at__isnull=True, connected_at__isnull=False)
-        columns = ("id", "epoch", "held_by", "disconnected_at")
-        for bridge_id, epoch, holder, ended in await rows.values_list(*columns):
+        columns = ("id", "epoch", "held_by", "disconnected_at", "shown_online")
+        for bridge_id, epoch, holder, ended, is_shown in await rows.values_list(*columns):
             if holder == self._bus.origin:
                 continue
             if ended is None and (holder == "" or holder in alive):
                 self._presence.seen(bridge_id, epoch)
+            elif not is_shown and self._presence.online(bridge_id, now):
+                self._presence.lost(bridge_id, epoch, now)
             elif self._presence.connected(bridge_id):
                 self._presence.left(bridge_id, epoch, now)
         if forgotten := self._pulse.forgotten(now):

@@ -322,13 +322,14 @@ class Bridges:
         async with self._ledger.change():
             await Bridge.filter(id=bridge_id).update(last_seen_at=self._clock.now())
 
-    async def close_session(self, bridge_id: int, epoch: int) -> None:
-        """The link of *epoch* ended. A late end of an old link changes nothing."""
-        if not self._presence.left(bridge_id, epoch, self._clock.monotonic()):
+    async def close_session(self, bridge_id: int, epoch: int, silent_s: float = 0.0) -> None:
+        """The link of *epoch* ended, *silent_s* after its last word; old links change nothing."""
+        if not self._presence.left(bridge_id, epoch, self._clock.monotonic() - silent_s):
             return
         self._seen_written.pop(bridge_id, None)
+        away_since = self._clock.now() - timedelta(seconds=silent_s)
         async with self._ledger.change() as change:
-            await Bridge.filter(id=bridge_id, epoch=epoch).update(disconnected_at=self._clock.now())
+            await Bridge.filter(id=bridge_id, epoch=epoch).update(disconnected_at=away_since)
             change.wake(PRESENCE)
 
     def online(self, bridge_id: int) -> bool:
@@ -348,6 +349,7 @@ class Bridges:
             for bridge in await Bridge.filter(id__in=lapsed, revoked_at=None, shown_online=True):
                 await Bridge.filter(id=bridge.id).update(shown_online=False)
                 change.record(_happened(bridge, "bridge.offline"))
+            change.wake(PRESENCE)
 
     # Positions. All take part in somebody's transaction.
 

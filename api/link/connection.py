@@ -103,9 +103,13 @@ class Connection:
 
     async def _leave(self) -> None:
         """Tell the rooms; the database's trouble must not keep the socket from being closed."""
-        closed = partial(self._handler.closed, self._bridge, self._session.epoch)
         with suppress(Over):  # logged
-            await patiently(closed, self._clock, self._bridge.id, FAREWELL_PATIENCE_S)
+            await patiently(self._closed, self._clock, self._bridge.id, FAREWELL_PATIENCE_S)
+
+    async def _closed(self) -> None:
+        since = self._session.silent_since
+        silent_s = 0.0 if since is None else self._clock.monotonic() - since
+        await self._handler.closed(self._bridge, self._session.epoch, silent_s)
 
     def _name(self) -> tuple[int, int]:
         return self._bridge.id, self._session.epoch

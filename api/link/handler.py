@@ -234,9 +234,9 @@ class LinkHandler:
             else:
                 await self._rooms.bridges.reported(change, bridge.id, body.version)
 
-    async def closed(self, bridge: Bridge, epoch: int) -> None:
-        """The link of *epoch* ended."""
-        await self._rooms.bridges.close_session(bridge.id, epoch)
+    async def closed(self, bridge: Bridge, epoch: int, silent_s: float = 0.0) -> None:
+        """The link of *epoch* ended, *silent_s* seconds after the last word of the bridge."""
+        await self._rooms.bridges.close_session(bridge.id, epoch, silent_s)
 
 
 def desired_parts(version: int, printers: Sequence[PrinterConfig]) -> list[Desired]:

@@ -167,6 +167,7 @@ def test_intervals_of_the_welcome_count() -> None:
     agent.tick(149.0)
     assert agent.closed is None
     agent.tick(150.0)
+    assert agent.silent_since == 0.0
     assert agent.closed == "nothing heard for 150 s"
 
 
@@ -181,6 +182,7 @@ def test_peer_that_is_not_listened_to_is_not_dead() -> None:
         assert api.closed is None
     assert api.deadline() == 40.0
     api.tick(1000.0)
+    assert api.silent_since is None
     assert api.closed == "nothing heard for 40 s"
 
 

@@ -22,6 +22,19 @@ def test_an_absence_is_told_once() -> None:
     assert presence.lapsed(now=107) == []
 
 
+def test_an_absence_that_another_process_told_is_ours_at_once() -> None:
+    """No second grace begins and nothing is told twice; a newer link than that is not touched."""
+    presence = Presence(grace_s=5)
+    presence.came(1, epoch=1)
+    presence.left(1, epoch=1, now=100)
+    presence.lost(1, epoch=1, now=101)
+    assert not presence.online(1, now=101)
+    assert presence.lapsed(now=200) == []
+    presence.came(1, epoch=3)
+    presence.lost(1, epoch=2, now=201)
+    assert presence.online(1, now=201)
+
+
 def test_a_late_end_of_an_old_link_changes_nothing() -> None:
     """The newer link stays connected when the older one's end is noticed (link, Fencing)."""
     presence = Presence(grace_s=5)

@@ -351,7 +351,10 @@ class LeapingClock(SystemClock):
 
 
 async def test_a_silent_bridge_is_dead(farm: Farm, settings: Settings) -> None:
-    """Beats go out while it is quiet; after the dead time the socket is closed (safety R08)."""
+    """Beats go out while it is quiet; after the dead time the socket is closed (safety R08).
+
+    The room is shown offline at once: it has been away since its last word (R07).
+    """
     dead_s = 600.0
     handler = LinkHandler(farm.rooms, farm.clock, replace(settings, beat_s=0.05, dead_s=dead_s))
     clock = LeapingClock()
@@ -361,6 +364,7 @@ async def test_a_silent_bridge_is_dead(farm: Farm, settings: Settings) -> None:
         assert isinstance(await socket.hear(), Beat)
         clock.leapt_s = dead_s
         assert await socket.close_code() == 1008
+        assert not farm.rooms.bridges.online(farm.bridge.id)
     assert (await Bridge.get(id=farm.bridge.id)).disconnected_at is not None
 
 
