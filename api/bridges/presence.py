@@ -5,6 +5,7 @@ line or a restart of the API is not shown as a farm that went dark (safety R06).
 ended because nothing was heard has been away since its last word.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -75,11 +76,16 @@ class Presence:
         return seen is not None and seen.epoch > epoch
 
     def lapsed(self, now: float) -> list[int]:
-        """Rooms whose grace has run out since the last call."""
-        found = []
-        for bridge_id, seen in self._seen.items():
-            if seen.gone_at is None or seen.told or now - seen.gone_at < self._grace_s:
-                continue
-            seen.told = True
-            found.append(bridge_id)
-        return found
+        """Rooms whose grace has run out and whose absence nobody has told yet."""
+        return [
+            bridge_id
+            for bridge_id, seen in self._seen.items()
+            if not (seen.gone_at is None or seen.told or now - seen.gone_at < self._grace_s)
+        ]
+
+    def told(self, bridge_ids: Iterable[int]) -> None:
+        """Their absence is told; who came back meanwhile is there."""
+        for bridge_id in bridge_ids:
+            seen = self._seen.get(bridge_id)
+            if seen is not None and seen.gone_at is not None:
+                seen.told = True

@@ -350,6 +350,7 @@ class Bridges:
                 await Bridge.filter(id=bridge.id).update(shown_online=False)
                 change.record(_happened(bridge, "bridge.offline"))
             change.wake(PRESENCE)
+        self._presence.told(lapsed)
 
     # Positions. All take part in somebody's transaction.
 

@@ -14,12 +14,26 @@ def test_a_short_break_is_not_an_absence() -> None:
 
 
 def test_an_absence_is_told_once() -> None:
-    """The end of the grace is reported by one call only."""
+    """The end of the grace is reported until it is told, and not again."""
     presence = Presence(grace_s=5)
     presence.came(1, epoch=1)
     presence.left(1, epoch=1, now=100)
     assert presence.lapsed(now=106) == [1]
-    assert presence.lapsed(now=107) == []
+    assert presence.lapsed(now=107) == [1]
+    presence.told([1, 2])
+    assert presence.lapsed(now=108) == []
+
+
+def test_a_room_that_came_back_while_it_was_told_is_told_of_again() -> None:
+    """What is told is the absence that was found, not the next one."""
+    presence = Presence(grace_s=5)
+    presence.came(1, epoch=1)
+    presence.left(1, epoch=1, now=100)
+    lapsed = presence.lapsed(now=106)
+    presence.came(1, epoch=2)
+    presence.told(lapsed)
+    presence.left(1, epoch=2, now=107)
+    assert presence.lapsed(now=112) == [1]
 
 
 def test_an_absence_that_another_process_told_is_ours_at_once() -> None:

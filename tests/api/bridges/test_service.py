@@ -11,6 +11,7 @@ from api.bridges.models import Bridge, Nonce
 from api.bridges.service import MAX_NONCES, Bridges, Standing
 from api.bus.local import LocalBus
 from api.config import Settings
+from api.db import Busy, Transaction
 from api.errors import Conflict, Forbidden, Invalid, NotAuthenticated, NotFound, TooMany
 from api.events.models import AuditEntry, Event
 from api.events.service import Ledger
@@ -195,6 +196,26 @@ async def test_coming_and_going_is_told_once_each(
     await bridges.report_lapsed()
     await bridges.report_lapsed()
     assert (await kinds())[1:] == ["bridge.online", "bridge.offline"]
+
+
+async def test_an_absence_that_the_database_did_not_take_is_told_later(
+    bridges: Bridges, bridge: Bridge, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that happened is lost with a busy database."""
+    opened = await bridges.open_session(bridge, hello_of(bridge.uid))
+    await bridges.close_session(bridge.id, opened.epoch)
+    clock.advance(6)
+
+    async def busy(self: Transaction) -> None:
+        raise Busy("canceling statement due to statement timeout")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Transaction, "_begin", busy)
+        with pytest.raises(Busy):
+            await bridges.report_lapsed()
+    assert "bridge.offline" not in await kinds()
+    await bridges.report_lapsed()
+    assert (await kinds()).count("bridge.offline") == 1
 
 
 async def test_a_restarted_api_gives_connected_rooms_the_grace(
