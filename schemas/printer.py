@@ -215,6 +215,8 @@ class PrinterConfig(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
     profile: Profile = Profile()
     scripts: dict[str, str] = {}
+    #: what targets of printed files are moved by, by heater (tool0…n, bed, chamber)
+    offsets_c: dict[str, float] = {}
     #: lines in flight and bytes in the printer's receive ring; 0: as its dialect has them
     window_lines: int = 0
     rx_bytes: int = 0

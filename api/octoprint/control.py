@@ -1,7 +1,7 @@
 """`/api/printer`: looking at the machine and moving it (OctoPrint contract, section 4).
 
-A temperature offset shifts the target that is set now and those set over this face; what a file
-asks for itself is printed as the file says.
+A temperature offset shifts the target that is set now, those set over this face and, in the
+bridge, those that a printed file sets.
 """
 
 from collections.abc import Sequence

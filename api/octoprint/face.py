@@ -138,7 +138,7 @@ class OctoPrintFace:
             rooms.accounts, rooms.printers, self._addresses, grants, settings.public_url
         )
         self._cors = Cors(rooms.accounts, self._addresses)
-        store = PreferencesStore(rooms.ledger)
+        store = PreferencesStore(rooms.ledger, rooms.printers)
         hot = HotReads(
             rooms.printers, rooms.telemetry, rooms.jobs, rooms.files, rooms.accounts, store
         )

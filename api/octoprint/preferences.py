@@ -1,12 +1,14 @@
 """Settings of a printer or pool that only OctoPrint's clients know, as rows of this face."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from api.events.service import Ledger
+from api.files.service import Tree
 from api.octoprint.models import Preferences
 from api.octoprint.visitor import Visit
 from api.printers.rows import bell
+from api.printers.service import Printers
 
 __all__ = ["Preferences", "PreferencesStore"]
 
@@ -19,8 +21,11 @@ Build = Callable[[Preferences], Mapping[str, Any]]
 class PreferencesStore:
     """The preferences of all organizations."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, printers: Printers) -> None:
+        """*printers* tell their bridges the offsets that are kept here."""
         self._ledger = ledger
+        self._printers = printers
+        printers.offsets_from(self.offsets_of)
 
     async def of(self, tree: str) -> Preferences:
         """What is kept for *tree*; nothing kept is an empty row."""
@@ -32,6 +37,12 @@ class PreferencesStore:
             current=PROFILE_ID,
             offsets_c={},
         )
+
+    async def offsets_of(self, printers: Collection[int]) -> dict[int, dict[str, float]]:
+        """Temperature offsets in °C by printer and heater, of those that have any."""
+        trees = {Tree.of_printer(number).key: number for number in printers}
+        rows = await Preferences.filter(tree__in=[*trees])
+        return {trees[row.tree]: row.offsets_c for row in rows if row.offsets_c}
 
     async def keep(self, visit: Visit, what: str, build: Build) -> None:
         """Set the columns that *build* makes of the row as it is in this moment.
@@ -51,3 +62,5 @@ class PreferencesStore:
             change.note(visit.by, f"{kind}.{what}", (kind, number), fields=sorted(values))
             if visit.pool is None:
                 change.wake(bell(visit.printer.id))
+            if "offsets_c" in values:
+                await self._printers.announce(change, visit.printer, structure=False, desired=True)

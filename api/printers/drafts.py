@@ -67,8 +67,8 @@ def parse_update(row: Printer, wanted: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in parsed.items() if getattr(row, name) != value}
 
 
-def config(row: Printer) -> PrinterConfig:
-    """The desired configuration of one printer, for its bridge."""
+def config(row: Printer, offsets_c: Mapping[str, float]) -> PrinterConfig:
+    """The desired configuration of one printer, for its bridge. *offsets_c* is by heater."""
     return PrinterConfig(
         id=row.id,
         slug=row.slug,
@@ -79,6 +79,7 @@ def config(row: Printer) -> PrinterConfig:
         enabled=row.is_active,
         profile=msgspec.convert(row.profile, Profile),
         scripts=row.scripts,
+        offsets_c={heater: offset_c for heater, offset_c in offsets_c.items() if offset_c},
         **row.serial,
     )
 

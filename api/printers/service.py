@@ -5,7 +5,7 @@ The one attempt that holds a printer is taken and given back by conditional upda
 caller's transaction, so of many who try at once exactly one wins.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +36,8 @@ __all__ = ["Printer", "PrinterCreate", "Printers"]
 MAX_REASON = 200
 
 DeleteHook = Callable[[Change, int], Awaitable[object]]
+#: Temperature offsets in °C by printer and heater, of those of these printers that have any.
+OffsetsOf = Callable[[Collection[int]], Awaitable[Mapping[int, Mapping[str, float]]]]
 
 
 class Printers:
@@ -50,10 +52,15 @@ class Printers:
         self.profiles = Profiles(self, ledger, clock)
         self._reported = Reported(self, clock)
         self.delete_hooks: list[DeleteHook] = []
+        self._offsets_of: OffsetsOf | None = None
 
     def when_deleted(self, hook: DeleteHook) -> None:
         """Call *hook* (change, printer id) in the transaction that deletes a printer."""
         self.delete_hooks.append(hook)
+
+    def offsets_from(self, source: OffsetsOf) -> None:
+        """Ask *source* for the temperature offsets that bridges are told."""
+        self._offsets_of = source
 
     # Reading. Rows are shared and never older than the last commit; do not change them.
 
@@ -119,7 +126,10 @@ class Printers:
 
     async def desired(self, bridge_id: int) -> Sequence[PrinterConfig]:
         """The room's printers as they should be."""
-        return [config(row) for row in await self.on_bridge(bridge_id)]
+        rows = await self.on_bridge(bridge_id)
+        ask = self._offsets_of
+        offsets_c = await ask([row.id for row in rows]) if ask is not None else {}
+        return [config(row, offsets_c.get(row.id, {})) for row in rows]
 
     def now(self) -> datetime:
         """The farm's time, for whoever shows how long ago something was."""

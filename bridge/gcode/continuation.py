@@ -51,9 +51,10 @@ def skip(printer: Printer, prepared: Prepared, ordinal: int) -> None:
     if done <= 0:
         printer.feed(prepared)
     elif not isinstance(prepared, HostPause):
+        texts = run.heat_lines.take(run.fed + 1, prepared, printer.config)
         run.note(prepared, run.fed)
-        if done < len(prepared.texts):
-            printer.link.stream.feed(prepared.texts[done:], blocking=prepared.blocking)
+        if done < len(texts):
+            printer.link.stream.feed(texts[done:], blocking=prepared.blocking)
 
 
 def go_on(printer: Printer, number: int, ordinal: int, now: float, *, event: PrinterEvent) -> None:

@@ -6,6 +6,7 @@ has its place in the one sequence that the firmware checks, and a replay is alwa
 """
 
 from collections import deque
+from collections.abc import Mapping
 
 from bridge.gcode.lines import number_line, number_lines
 
@@ -67,6 +68,19 @@ class Outgoing:
         """Queue job lines, cleaned and in order. *blocking*: one line that must be alone."""
         self._segments.append(_Segment(texts, blocking))
         self.backlog += len(texts)
+
+    def amend(self, texts: Mapping[int, bytes]) -> None:
+        """Job lines, by ordinal, become these texts; what was sent stays as it was."""
+        self.unnumber()
+        first = self._ordinal + 1
+        for segment in self._segments:
+            last = first + len(segment.texts) - segment.at - 1
+            changed = {ordinal: texts[ordinal] for ordinal in texts if first <= ordinal <= last}
+            if changed:
+                segment.texts = [*segment.texts]  # who fed it may still look at his
+            for ordinal, text in changed.items():
+                segment.texts[segment.at + ordinal - first] = text
+            first = last + 1
 
     def drop_queue(self) -> None:
         """Forget all job lines that have not been sent."""

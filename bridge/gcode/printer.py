@@ -79,6 +79,12 @@ class Printer(Standing):
         """Whether the greeting has ended without an answer."""
         return self.link.greeting_outcome is Outcome.SILENT
 
+    def configure(self, config: PrinterConfig) -> None:
+        """*config* holds from now on; other offsets from the file's next heat line on."""
+        before, self.config = self.config, config
+        if self.run is not None and config.offsets_c != before.offsets_c:
+            self.link.stream.out.amend(self.run.heat_lines.again(config))
+
     # Public: a print.
 
     def start(self, facts: JobFacts) -> None:

@@ -70,7 +70,8 @@ class Printing:
             at.watch = True
             at.warn("filament_change", "the file asks for other filament: change it, then resume")
             return
-        stream.feed(prepared.texts, blocking=prepared.blocking)
+        texts = run.heat_lines.take(run.fed + 1, prepared, at.config)
+        stream.feed(texts, blocking=prepared.blocking)
         run.note(prepared, stream.out.ordinal_of(stream.acked))
         if prepared.blocking:
             at.follow_homing(prepared.texts)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bridge.gcode.layers import Mark, MarkKind
 from bridge.gcode.modal import Modal, Trail
+from bridge.gcode.offsets import HeatLines
 from bridge.gcode.prepare import Run as Lines
 from bridge.gcode.timeleft import TimeLeft
 from schemas.jobs import ATTEMPT_TRANSITIONS, AttemptEvent, AttemptState
@@ -19,7 +20,7 @@ _MINUTES_LEFT = re.compile(rb"\bR(\d{1,9})")
 class JobFacts:
     """What a start grant says, and what the file says of itself, if it does.
 
-    *estimate_s* is the slicer's printing time in seconds.
+    *estimate_s* is the slicer's printing time in seconds. *tool* is active before the first line.
     """
 
     grant: str
@@ -28,6 +29,7 @@ class JobFacts:
     size_bytes: int
     estimate_s: float | None = None
     layers: int | None = None
+    tool: int = 0
 
 
 class Run:
@@ -37,6 +39,7 @@ class Run:
         """*before*: what the firmware remembers of the time before the job; None: nothing."""
         self.facts = facts
         self.trail = Trail(before or Modal())
+        self.heat_lines = HeatLines(facts.tool)
         self.state = AttemptState.GRANTED
         self.fed = 0
         self.source_over = False
@@ -114,6 +117,7 @@ class Run:
         return self._best
 
     def _forget(self, ordinal: int) -> None:
+        self.heat_lines.settle(ordinal)
         while len(self._ends) > 1 and self._ends[1][0] <= ordinal:
             self._ends.popleft()
             self.trail.settle(self._ends[0][0] - 1)

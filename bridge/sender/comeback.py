@@ -99,6 +99,7 @@ class Comeback:
             file_name=kept.file_name,
             size_bytes=kept.size_bytes,
             estimate_s=kept.estimate_s,
+            tool=kept.tool,
         )
         known = Identified(kept.firmware, kept.uuid, kept.machine, kept.capabilities)
         paused = self.paused is not None

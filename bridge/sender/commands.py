@@ -149,7 +149,7 @@ class Commands:
         match command:
             case Configure(config=config, device=port, autoconnect=autoconnect):
                 _check_scripts(config)
-                self._device.printer.config = config
+                self._device.printer.configure(config)
                 self.plugged_at = port
                 self.autoconnect = autoconnect and config.enabled
                 if not config.enabled and self._device.printer.state not in ACTIVE:
@@ -228,7 +228,11 @@ class Commands:
             )
         self.used(job.grant)
         facts = JobFacts(
-            grant=job.grant, job=job.job, file_name=job.file_name, size_bytes=file.size_bytes
+            grant=job.grant,
+            job=job.job,
+            file_name=job.file_name,
+            size_bytes=file.size_bytes,
+            tool=printer.modal_now().tool,
         )
         self._device.start(facts, file)
         return True

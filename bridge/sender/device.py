@@ -136,6 +136,7 @@ class Device:
             size_bytes=job.size_bytes,
             identity=job.identity,
             estimate_s=run.facts.estimate_s,
+            tool=run.facts.tool,
             config=self.printer.config,
             device=port.device,
             baud=port.baud,

@@ -19,7 +19,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """What a later life needs to take up a print: its file, its port, what its firmware said.
 
     *identity* is that of the file (device, inode, size, time of change in ns); *host_boot* tells
-    one life of this machine from the next; *paused*: what was kept when it paused.
+    one life of this machine from the next; *paused*: what was kept when it paused; *tool*: active
+    before the file's first line.
     """
 
     grant: str
@@ -38,6 +39,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: dict[str, bool]
     host_boot: str
     paused: PausedAt | None = None
+    tool: int = 0
 
 
 class Running(msgspec.Struct, frozen=True):

@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from bridge.control.lock import Lock
 from bridge.control.messages import (
     Adopt,
@@ -16,6 +18,7 @@ from bridge.control.messages import (
     Alarm,
     AttemptChanged,
     CardSeen,
+    Configure,
     EventAck,
     Firmware,
     StateChanged,
@@ -164,6 +167,8 @@ class Service:
             self._log.acknowledge(message.boot, message.seq)
         elif not isinstance(message, Adopt):
             self._commands.handle(message, now)
+            if isinstance(message, Configure):
+                self._keep_offsets()
 
     # What the printer reports.
 
@@ -301,6 +306,16 @@ class Service:
         )
         self._log.add(interrupted, int(now * 1000))
         self._device.printer.distrust()
+
+    def _keep_offsets(self) -> None:
+        """A later life of the running print must move the file's targets as this one does."""
+        running, config = self._memory.running, self._device.printer.config
+        kept = running.kept if running is not None else None
+        if running is None or kept is None or kept.config.offsets_c == config.offsets_c:
+            return
+        kept = replace(kept, config=replace(kept.config, offsets_c=config.offsets_c))
+        running = replace(running, kept=kept)
+        self._save(Memory(halted=self._memory.halted, running=running))
 
     def _save(self, kept: Memory) -> None:
         self._memory = kept

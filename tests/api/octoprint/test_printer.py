@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api.bridges.models import Bridge
 from schemas.commands import Verb
 from schemas.printer import PrinterState
 from tests.api.octoprint.conftest import Farm
@@ -143,6 +144,24 @@ async def test_an_offset_shifts_what_is_set_now_and_later(farm: Farm) -> None:
     assert (await post(farm, TOOL, "offset", offsets={"tool0": 51})).status_code == 400
     assert (await post(farm, TOOL, "offset", offsets={"bed": 1})).status_code == 400
     assert (await post(farm, "/api/printer/chamber", "offset", offset=1)).status_code == 409
+
+
+async def test_the_bridge_is_told_the_offsets_for_printed_files(farm: Farm) -> None:
+    """octoprint 4: a new desired configuration; 0 is no offset; the other printer has none."""
+    room = (await farm.printer()).bridge_id
+    assert room is not None
+    before = (await Bridge.get(id=room)).desired_version
+    for offsets in ({"tool0": 5}, {"tool0": 7.5}):
+        assert (await post(farm, TOOL, "offset", offsets=offsets)).status_code == 204
+    assert (await post(farm, BED, "offset", offset=-10)).status_code == 204
+    assert (await post(farm, BED, "offset", offset=-51)).status_code == 400
+    assert (await Bridge.get(id=room)).desired_version == before + 3
+    told = {one.id: one.offsets_c for one in await farm.application.rooms.printers.desired(room)}
+    assert told == {1: {"tool0": 7.5, "bed": -10.0}, 2: {}}
+    assert (await post(farm, TOOL, "offset", offsets={"tool0": 0})).status_code == 204
+    told = {one.id: one.offsets_c for one in await farm.application.rooms.printers.desired(room)}
+    assert told[1] == {"bed": -10.0}
+    assert await farm.application.rooms.printers.desired(room + 1) == []
 
 
 async def test_a_script_of_the_printer_can_be_run(farm: Farm) -> None:
