@@ -48,7 +48,7 @@ async def test_settings_of_the_line_reach_the_bridge(farm: Farm) -> None:
     await farm.printers.update(farm.admin, printer.id, body.values())
     more = PrinterUpdateBody.model_validate({"serial": {"cancel_policy": "quick_stop"}})
     await farm.printers.update(farm.admin, printer.id, more.values())
-    found = config(await farm.row(printer))
+    found = config(await farm.row(printer), {})
     assert (found.window_lines, found.heat_lease_s, found.dialect) == (4, 60, "prusa")
     assert found.cancel_policy == "quick_stop"
     assert farm.bridges.desired == desired + 2

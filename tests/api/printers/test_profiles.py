@@ -80,7 +80,7 @@ async def test_printers_that_follow_a_profile_get_its_changes(farm: Farm) -> Non
     values = {"profile": {"max_bed_c": 80.0}, "dialect": "marlin"}
     await farm.printers.profiles.update(farm.admin, profile.id, values)
     for printer in (one, two):
-        found = config(await farm.row(printer))
+        found = config(await farm.row(printer), {})
         assert (found.profile.max_bed_c, found.profile.width_mm) == (80.0, 180.0)
         assert found.dialect == "marlin"
     assert (await farm.row(one)).plate_policy == "confirm"
@@ -98,11 +98,11 @@ async def test_a_change_waits_for_the_end_of_a_print(farm: Farm) -> None:
     await farm.report(printer.id, PrinterState.PRINTING)
     desired = farm.bridges.desired
     await farm.printers.profiles.update(farm.admin, profile.id, {"profile": {"max_nozzle_c": 190}})
-    assert config(await farm.row(printer)).profile.max_nozzle_c == 275.0
+    assert config(await farm.row(printer), {}).profile.max_nozzle_c == 275.0
     assert farm.bridges.desired == desired
     await farm.run(printer, AttemptEvent.COMPLETED)
     await farm.report(printer.id, PrinterState.OPERATIONAL)
-    assert config(await farm.row(printer)).profile.max_nozzle_c == 190.0
+    assert config(await farm.row(printer), {}).profile.max_nozzle_c == 190.0
     assert farm.bridges.desired == desired + 1
     await farm.report(printer.id, PrinterState.OFFLINE)
     assert farm.bridges.desired == desired + 1
