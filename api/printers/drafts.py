@@ -67,8 +67,9 @@ def parse_update(row: Printer, wanted: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in parsed.items() if getattr(row, name) != value}
 
 
-def config(row: Printer, offsets_c: Mapping[str, float]) -> PrinterConfig:
+def config(row: Printer, offsets_c: Mapping[str, float] | None = None) -> PrinterConfig:
     """The desired configuration of one printer, for its bridge. *offsets_c* is by heater."""
+    moved = {heater: offset_c for heater, offset_c in (offsets_c or {}).items() if offset_c}
     return PrinterConfig(
         id=row.id,
         slug=row.slug,
@@ -79,7 +80,7 @@ def config(row: Printer, offsets_c: Mapping[str, float]) -> PrinterConfig:
         enabled=row.is_active,
         profile=msgspec.convert(row.profile, Profile),
         scripts=row.scripts,
-        offsets_c={heater: offset_c for heater, offset_c in offsets_c.items() if offset_c},
+        offsets_c=moved,
         **row.serial,
     )
 

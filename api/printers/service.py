@@ -129,7 +129,7 @@ class Printers:
         rows = await self.on_bridge(bridge_id)
         ask = self._offsets_of
         offsets_c = await ask([row.id for row in rows]) if ask is not None else {}
-        return [config(row, offsets_c.get(row.id, {})) for row in rows]
+        return [config(row, offsets_c.get(row.id)) for row in rows]
 
     def now(self) -> datetime:
         """The farm's time, for whoever shows how long ago something was."""
