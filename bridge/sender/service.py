@@ -18,9 +18,9 @@ from bridge.control.messages import (
     Alarm,
     AttemptChanged,
     CardSeen,
-    Configure,
     EventAck,
     Firmware,
+    Outcome,
     StateChanged,
     Status,
     ToSender,
@@ -85,7 +85,7 @@ class Service:
         self._log = EventLog(os.urandom(8).hex(), left.events)
         self._life = Lifecycle(now)
         self._adoption = Adoption(Listener(socket), self._loop, self._adopted, self._heard)
-        self._commands = Commands(self._device, self._life, self._adoption.send)
+        self._commands = Commands(self._device, self._life, self._answer)
         self._live_every_s = 1.0
         self._live_at = now
         self._shown = self._picture()
@@ -167,8 +167,10 @@ class Service:
             self._log.acknowledge(message.boot, message.seq)
         elif not isinstance(message, Adopt):
             self._commands.handle(message, now)
-            if isinstance(message, Configure):
-                self._keep_offsets()
+
+    def _answer(self, outcome: Outcome) -> None:
+        self._keep_offsets()  # before: what was acknowledged holds in the next life too
+        self._adoption.send(outcome)
 
     # What the printer reports.
 
