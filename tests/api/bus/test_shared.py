@@ -239,6 +239,7 @@ async def test_the_probe_and_the_notifications_do_not_meet(
             await channel.publish([b"%d" % number])
         while len(heard) < 100:
             await asyncio.sleep(0.01)
+    assert heard == [str(number) for number in range(100)]
 
 
 async def test_a_notification_that_is_refused_costs_neither_the_connection_nor_the_next(

@@ -3,30 +3,23 @@
 import asyncio
 import logging
 import re
-from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
 
 from api.bridges.models import Bridge
 from api.clock import SystemClock
-from api.commands.machine import Machine
-from api.commands.models import Command
 from api.config import Settings
-from api.errors import Conflict, Unavailable
-from api.events.models import AuditEntry
 from api.link import connection
 from api.link.handler import LinkHandler
 from api.link.socket import LinkEndpoint
-from api.telemetry.interest import LEASE_S
 from schemas.codec import MAX_FRAME_BYTES, encode
-from schemas.commands import CommandState, Verb
+from schemas.commands import Verb
 from schemas.link import (
     Beat,
     Body,
     Cmd,
     CmdGot,
-    CommandFact,
     Desired,
     FactAck,
     Frame,
@@ -170,69 +163,6 @@ async def test_what_cannot_be_read_is_refused_and_the_link_stays(
     assert caplog.text.count("is not taken: bad_frame") == 1
     assert caplog.text.count("is not taken: unsupported") == 1
     assert "{'unsupported': 1, 'bad_frame': 5}" in caplog.text
-
-
-async def test_a_look_at_a_printer_makes_its_room_show_more(
-    farm: Farm, endpoint: LinkEndpoint
-) -> None:
-    """Link, "Live": idle until somebody reads a picture; told now and then, and on a new link."""
-    async with FakeSocket(endpoint, await farm.credentials()) as socket:
-        await greeted(farm, socket)
-        farm.rooms.telemetry.view(farm.printer)
-        looked = await socket.hear()
-        assert isinstance(looked, Interest) and looked.level is InterestLevel.DETAIL
-        farm.rooms.telemetry.view(farm.printer)
-        farm.clock.advance(LEASE_S / 2)
-        farm.rooms.telemetry.mark([farm.bridge.id])
-        assert isinstance(await socket.hear(), Interest)
-        farm.rooms.telemetry.peek(farm.printer)
-    farm.clock.advance(10)
-    async with FakeSocket(endpoint, await farm.credentials()) as again:
-        await again.accepted()
-        again.say(hello_of(farm.bridge.uid))
-        assert isinstance(await again.hear(), Welcome)
-        assert await again.hear() == Interest(level=InterestLevel.DETAIL, lease_s=LEASE_S - 10)
-
-
-async def test_room_that_nobody_looks_at_is_left_alone(farm: Farm, endpoint: LinkEndpoint) -> None:
-    """A look holds for its lease; counting for the metrics is no look."""
-    farm.rooms.telemetry.view(farm.printer)
-    farm.clock.advance(LEASE_S)
-    farm.rooms.telemetry.peek(farm.printer)
-    async with FakeSocket(endpoint, await farm.credentials()) as socket:
-        await greeted(farm, socket)
-        socket.say(batch())
-        assert await socket.hear() == FactAck(journal_id="J1", seq=0)
-
-
-async def test_copied_identity_is_turned_away_with_what_to_do(
-    farm: Farm, endpoint: LinkEndpoint
-) -> None:
-    """S58: of two machines that take turns the newcomer is refused until an admin decides."""
-    said: list[Body] = []
-    for boot in ("first", "copy", "first", "copy"):
-        async with FakeSocket(endpoint, await farm.credentials()) as socket:
-            await socket.accepted()
-            socket.say(hello_of(farm.bridge.uid, boot=boot))
-            said.append(await socket.hear())
-    assert [type(body) for body in said] == [Welcome, Welcome, Welcome, Refuse]
-    assert isinstance(said[3], Refuse) and said[3].action == "clone"
-    assert (await farm.kinds()).count("bridge.cloned") == 1
-    await farm.rooms.bridges.choose_survivor(farm.admin, farm.bridge.id, other=True)
-    async with FakeSocket(endpoint, await farm.credentials()) as socket:
-        await socket.accepted()
-        socket.say(hello_of(farm.bridge.uid, boot="copy"))
-        assert isinstance(await socket.hear(), Welcome)
-    async with FakeSocket(endpoint, await farm.credentials()) as socket:
-        await socket.accepted()
-        socket.say(hello_of(farm.bridge.uid, boot="first"))
-        assert isinstance(await socket.hear(), Refuse)
-
-
-async def test_only_a_copied_identity_has_a_survivor(farm: Farm) -> None:
-    """409 when there is one machine only."""
-    with pytest.raises(Conflict, match="Only one machine"):
-        await farm.rooms.bridges.choose_survivor(farm.admin, farm.bridge.id, other=False)
 
 
 async def test_frames_of_another_epoch_are_dropped(farm: Farm, endpoint: LinkEndpoint) -> None:
@@ -440,85 +370,3 @@ async def test_bytes_are_taken_like_text(farm: Farm, endpoint: LinkEndpoint) -> 
         await socket.accepted()
         socket.write(encode(Frame(body=hello_of(farm.bridge.uid))).encode())
         assert isinstance(await socket.hear(), Welcome)
-
-
-async def test_stop_goes_out_while_the_database_is_down(farm: Farm, endpoint: LinkEndpoint) -> None:
-    """M07: past the rows, once, and with its row and audit entry when they are back."""
-    machine = Machine(
-        farm.rooms.printers,
-        farm.rooms.commands,
-        farm.rooms.jobs.control,
-        farm.rooms.telemetry,
-        farm.rooms.ledger,
-    )
-    async with FakeSocket(endpoint, await farm.credentials()) as socket:
-        await greeted(farm, socket)
-        printer = farm.printer.id
-        await farm.rooms.printers.get(farm.admin, printer)  # remembered
-        connection = Bridge._meta.db
-        await connection.execute_script("ALTER TABLE command RENAME TO away")
-        stopped = await machine.remote_stop(farm.admin, printer)
-        assert not stopped.is_sent and "database is down" in stopped.advice
-        said = await socket.hear()
-        assert isinstance(said, RemoteStop) and said.printer == printer
-        await machine.remote_stop(farm.admin, printer)
-        assert await socket.hear() == said, "pressed twice it is one stop"
-        await connection.execute_script("ALTER TABLE away RENAME TO command")
-        socket.say(batch(CommandFact(id=said.id, state=CommandState.DONE, code="at_once")))
-        assert await socket.hear() == FactAck(journal_id="J1", seq=1)
-    row = await Command.get(id=said.id)
-    assert (row.state, row.verb, row.actor) == ("done", "remote_stop", farm.admin.username)
-    await farm.rooms.commands.expire_due()
-    assert farm.rooms.commands.direct.owed == {}
-    assert await AuditEntry.filter(action="printer.remote_stop").count() == 1
-
-
-async def test_stop_without_rows_and_link_says_that_nothing_was_stopped(farm: Farm) -> None:
-    """M07, M08: no fake success; the owed stop of a rolled back change is not lost either."""
-    machine = Machine(
-        farm.rooms.printers,
-        farm.rooms.commands,
-        farm.rooms.jobs.control,
-        farm.rooms.telemetry,
-        farm.rooms.ledger,
-    )
-    await farm.rooms.printers.get(farm.admin, farm.printer.id)
-    connection = Bridge._meta.db
-    await connection.execute_script("ALTER TABLE command RENAME TO away")
-    with pytest.raises(Unavailable, match="Nothing was stopped"):
-        await machine.remote_stop(farm.admin, farm.printer.id)
-    await connection.execute_script("ALTER TABLE away RENAME TO command")
-    said: list[RemoteStop] = []
-    with farm.rooms.commands.direct.link(farm.bridge.id, said.append):
-        assert farm.rooms.commands.stop_directly(farm.admin, farm.printer)
-    with pytest.raises(RuntimeError):
-        async with farm.rooms.ledger.change() as change:
-            await farm.rooms.commands.write_owed(change)
-            raise RuntimeError
-    await farm.rooms.commands.expire_due()
-    assert (await Command.get(id=said[0].id)).state == CommandState.QUEUED
-
-
-async def test_hundred_links_of_one_moment_are_all_served(
-    farm: Farm, endpoint: LinkEndpoint
-) -> None:
-    """R46: after a restart everybody comes at once; each is welcomed, the last one is heard."""
-    async with AsyncExitStack() as open_sockets:
-        sockets = [FakeSocket(endpoint, await farm.credentials()) for _ in range(100)]
-        for socket in sockets:
-            await open_sockets.enter_async_context(socket)
-            socket.say(hello_of(farm.bridge.uid))
-        welcomes = []
-        for socket in sockets:
-            await socket.accepted()
-            body = await socket.hear()
-            assert isinstance(body, Welcome)
-            welcomes.append((body.epoch, socket))
-        epochs = sorted(epoch for epoch, _ in welcomes)
-        assert epochs == list(range(1, 101))
-        newest = max(welcomes, key=lambda each: each[0])[1]
-        newest.epoch = epochs[-1]
-        newest.say(batch(PrinterFact(printer=farm.printer.id, state=PrinterState.OPERATIONAL)))
-        while not isinstance(body := await newest.hear(), FactAck):
-            assert isinstance(body, Desired)
-        assert body.seq == 1
