@@ -182,3 +182,4 @@ async def test_the_connection_for_notify_is_ended_again_and_again(on_notify: Far
             await on_notify.more(4)
             await on_notify.end_bus()
         await on_notify.more(4)
+    assert len(on_notify.room.done) >= 44

@@ -17,11 +17,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 LOCAL = "/octoprint/alpha/api/files/local"
 
 
-def said(answer: httpx.Response, status: int, *words: str) -> None:
-    """The answer has *status* and its `error` all of *words*."""
+def said(answer: httpx.Response, status: int, *words: str) -> bool:
+    """Whether the answer has *status* and its `error` all of *words*."""
     assert answer.status_code == status, answer.text
     error = answer.json()["error"]
     assert all(word in error for word in words), error
+    return True
 
 
 async def sent(farm: Farm, path: str = LOCAL, key: str | None = "") -> httpx.Response:
@@ -31,8 +32,8 @@ async def sent(farm: Farm, path: str = LOCAL, key: str | None = "") -> httpx.Res
 
 async def test_a_missing_key(farm: Farm) -> None:
     """403: where a key comes from, and where it goes."""
-    said(await sent(farm, key=None), 403, "API key", "X-Api-Key", "Gantry")
-    said(await farm.http.get("/octoprint/alpha/api/version"), 403, "X-Api-Key")
+    assert said(await sent(farm, key=None), 403, "API key", "X-Api-Key", "Gantry")
+    assert said(await farm.http.get("/octoprint/alpha/api/version"), 403, "X-Api-Key")
 
 
 async def test_a_wrong_key(farm: Farm) -> None:
@@ -44,24 +45,24 @@ async def test_a_wrong_key(farm: Farm) -> None:
     assert ended.status_code == 204
     texts = {(await sent(farm, key=key)).text for key in ("x" * 43, revoked[:-1], revoked)}
     assert len(texts) == 1
-    said(await sent(farm, key="x" * 43), 403, "not valid", "revoked", "Make another")
+    assert said(await sent(farm, key="x" * 43), 403, "not valid", "revoked", "Make another")
 
 
 async def test_a_key_of_another_printer(farm: Farm) -> None:
     """403: whose key it is, and where it works."""
     key = await farm.application.rooms.accounts.create_octoprint_key(farm.admin, 2, "beta's")
-    said(await sent(farm, key=key), 403, "Beta", "/octoprint/beta/")
+    assert said(await sent(farm, key=key), 403, "Beta", "/octoprint/beta/")
 
 
 async def test_a_key_that_may_not(farm: Farm) -> None:
     """403: whom to ask."""
-    said(await sent(farm, key=farm.viewer_key), 403, "permission", "admin")
+    assert said(await sent(farm, key=farm.viewer_key), 403, "permission", "admin")
 
 
 async def test_an_unknown_printer(farm: Farm) -> None:
     """404: which address it was."""
     answer = await sent(farm, "/octoprint/gamma/api/files/local")
-    said(answer, 404, "/octoprint/gamma/", "address")
+    assert said(answer, 404, "/octoprint/gamma/", "address")
 
 
 async def test_an_unsupported_type(farm: Farm) -> None:
@@ -70,7 +71,7 @@ async def test_an_unsupported_type(farm: Farm) -> None:
     for name in ("part.stl", "part.3mf", "part"):
         files = {"file": (name, GCODE)}
         answer = await farm.http.post(LOCAL, headers=headers, files=files)
-        said(answer, 415, name, ".gcode", ".bgcode")
+        assert said(answer, 415, name, ".gcode", ".bgcode")
 
 
 async def test_a_full_disk(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +82,7 @@ async def test_a_full_disk(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(DurableFile, "write", full)
     answer = await sent(farm)
-    said(answer, 503, "full")
+    assert said(answer, 503, "full")
     assert int(answer.headers["retry-after"]) >= 1
     monkeypatch.undo()
     assert (await farm.get(LOCAL)).json()["files"] == []
@@ -90,10 +91,10 @@ async def test_a_full_disk(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_busy_printer(farm: Farm) -> None:
     """409: which printer, what it does, and what to do; an upload alone is taken."""
     assert (await farm.upload("a.gcode", print="true")).json()["effectivePrint"] is True
-    said(await sent(farm), 409, "a.gcode", "is being printed")
+    assert said(await sent(farm), 409, "a.gcode", "is being printed")
     select = await farm.post("/api/files/local/a.gcode", json={"command": "select", "print": True})
-    said(select, 409, "Alpha", "Printing", "idle")
-    said(await farm.post("/api/job", json={"command": "start"}), 409, "Alpha", "cancel")
+    assert said(select, 409, "Alpha", "Printing", "idle")
+    assert said(await farm.post("/api/job", json={"command": "start"}), 409, "Alpha", "cancel")
     assert (await farm.upload("b.gcode")).status_code == 201
 
 
@@ -102,7 +103,7 @@ async def test_a_printer_that_is_off(farm: Farm) -> None:
     farm.machine.state = PrinterState.OFFLINE
     await farm.room.report(farm.machine)
     assert (await sent(farm)).status_code == 201
-    said(await farm.get("/octoprint/alpha/api/printer"), 409, "not operational")
+    assert said(await farm.get("/octoprint/alpha/api/printer"), 409, "not operational")
 
 
 @pytest.mark.parametrize("path", ["//api/version", "/api//version", "///api/version"])
