@@ -196,9 +196,15 @@ class Principal:
         only. Raises `Denied`.
         """
         self.require(right)
-        opened = AGENT_ROUTES.get((method, path), frozenset())
-        if self.is_agent_for(right) and not self.scopes & opened:
+        if not self.may_at(right, method, path):
             raise self._out_of_scope(RIGHTS[right].scopes - _AGENTS)
+
+    def may_at(self, right: str, method: str, path: str) -> bool:
+        """Whether `require_at` would let this caller in."""
+        if not self.may(right):
+            return False
+        opened = AGENT_ROUTES.get((method, path), frozenset())
+        return not self.is_agent_for(right) or bool(self.scopes & opened)
 
     def is_agent_for(self, right: str) -> bool:
         """Whether nothing but a scope for agents gives this caller *right*."""

@@ -24,7 +24,7 @@ from api.feed.sender import (
     Send,
     outcome,
 )
-from api.feed.words import PING, PONG, encode, envelope, hears, hello, reset
+from api.feed.words import PICTURES, PING, PONG, encode, envelope, hears, hello, reset
 from api.principal import Principal
 
 PAGE = 200
@@ -48,7 +48,8 @@ class Dashboard:
         self._first: deque[str] = deque()  # answers, greetings, replayed events
         self._stale: dict[int, None] = {}  # printers whose newest picture is to be sent, in order
         self._ping_at = clock.monotonic() + PING_AFTER_S
-        self._sees_printers = by.may("printers.read")
+        right, path = PICTURES
+        self._sees_printers = by.may_at(right, "GET", path)
         self.out = BoundedSender(self, send, clock, max_waiting=PAGE * 2, patience_s=PATIENCE_S)
 
     # As a follower.

@@ -18,26 +18,29 @@ from api.printers.view import live_status
 from api.telemetry.service import LiveView
 from schemas.printer import PrinterState
 
-#: Who may hear of it, by the first word of an event's kind; what is not here is for admins.
-RIGHT_OF_AREA: dict[str, str] = {
-    "printer": "printers.read",
-    "pool": "printers.read",
-    "command": "printers.read",
-    "alert": "alerts.read",
-    "job": "jobs.read",
-    "file": "files.read",
-    "folder": "files.read",
-    "print_file": "files.read",
-    "model": "files.read",
-    "bridge": "bridges.read",
-    "inventory": "spools.read",
-    "spool": "spools.read",
-    "filament": "spools.read",
-    "maintenance": "maintenance.read",
-    "order": "orders.read",
-    "product": "orders.read",
+#: By the first word of an event's kind: the right to hear of it, and the list where the same can be
+#: read. Scopes of agents open some of these lists and nothing else. What is not here is for admins.
+SOURCES: dict[str, tuple[str, str]] = {
+    "printer": ("printers.read", "/printers"),
+    "pool": ("printers.read", "/pools"),
+    "command": ("printers.read", ""),  # in no list
+    "alert": ("alerts.read", "/alerts"),
+    "job": ("jobs.read", "/jobs"),
+    "file": ("files.read", "/print-files"),
+    "folder": ("files.read", "/print-files"),
+    "print_file": ("files.read", "/print-files"),
+    "model": ("files.read", "/models"),
+    "bridge": ("bridges.read", "/bridges"),
+    "inventory": ("spools.read", "/spools"),
+    "spool": ("spools.read", "/spools"),
+    "filament": ("spools.read", "/filament-library"),
+    "maintenance": ("maintenance.read", "/maintenance/tasks"),
+    "order": ("orders.read", "/orders"),
+    "product": ("orders.read", "/products"),
 }
-OTHERWISE = "users.admin"
+OTHERWISE = ("users.admin", "/users")
+#: Where what a picture shows can be read.
+PICTURES = SOURCES["printer"]
 
 PING = '{"type":"ping"}'
 PONG = "pong"
@@ -45,16 +48,12 @@ PONG = "pong"
 Data = dict[str, Any]
 
 
-def right_of(kind: str) -> str:
-    """The right that hearing of an event of *kind* needs."""
-    return RIGHT_OF_AREA.get(kind.partition(".")[0], OTHERWISE)
-
-
 def hears(by: Principal, kind: str, printer_id: int | None) -> bool:
     """Whether *by* may hear of this; a key that is bound to a printer hears of that alone."""
     if by.printer_id is not None and by.printer_id != printer_id:
         return False
-    return by.may(right_of(kind))
+    right, path = SOURCES.get(kind.partition(".")[0], OTHERWISE)
+    return by.may_at(right, "GET", path)
 
 
 def _started(event: Event) -> Data:

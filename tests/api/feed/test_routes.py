@@ -9,6 +9,7 @@ from quart import Quart
 from api.events.models import Event
 from api.feed.routes import EventRoutes
 from api.v1 import V1
+from schemas.printer import PrinterState
 from tests.api.feed.conftest import TOKEN, Farm
 
 Get = Callable[..., Awaitable[tuple[int, Any, str]]]
@@ -65,6 +66,34 @@ async def test_the_cursor_moves_over_what_is_not_for_the_caller(farm: Farm, get:
     viewer = farm.accounts.give("odin_viewer", farm.viewer())
     number = await farm.happen("auth.login", "user.created")
     assert await get("since=0", viewer) == (200, [], str(number))
+
+
+@pytest.mark.parametrize("scope", ["agent:read", "agent:write"])
+async def test_an_agent_hears_of_what_it_may_list_and_of_nothing_else(
+    farm: Farm, get: Get, scope: str
+) -> None:
+    """v1 1.3: pools, commands, files, products and rooms are in no list that agents may read."""
+    token = farm.accounts.give("odin_agent", farm.viewer(scopes=frozenset({scope})))
+    open_to_it = ["job.created", "printer.updated", "spool.created", "order.created"]
+    closed = ["pool.updated", "command.issued", "file.added", "product.created", "bridge.ports"]
+    await farm.happen(*open_to_it, *closed, "maintenance.logged", "alert.new")
+    _, page, _ = await get("since=0&limit=500", token)
+    heard = [each["type"] for each in page]
+    assert heard == [*open_to_it, "maintenance.logged", "alert_new"]
+
+
+async def test_an_agent_sees_pictures_of_printers(farm: Farm) -> None:
+    """`GET /printers` is open to it, so what it shows is sent too; a key for spools gets none."""
+    for scopes, wanted in (({"agent:read"}, "printer_telemetry"), ({"read:spools"}, "ping")):
+        by = farm.viewer(scopes=frozenset(scopes))
+        token = farm.accounts.give(f"odin_{wanted}", by)
+        async with farm.socket(f"token={token}") as socket:
+            await socket.accepted()
+            await socket.hear_type("hello")
+            await farm.report(PrinterState.PRINTING, at=1)
+            if wanted == "ping":
+                farm.clock.advance(31)
+            assert (await socket.hear())["type"] == wanted
 
 
 async def test_a_cursor_that_cannot_be_answered_is_reset_here_too(farm: Farm, get: Get) -> None:

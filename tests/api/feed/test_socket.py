@@ -301,8 +301,9 @@ async def test_a_key_of_one_printer_hears_of_that_printer(farm: Farm) -> None:
         ({}, ["job.created", "printer.updated", "file.added"]),
         ({"scopes": frozenset({"read:jobs"})}, ["job.created"]),
         ({"scopes": frozenset({"read:spools"})}, []),
+        ({"scopes": frozenset({"agent:read"})}, ["job.created", "printer.updated"]),
     ],
-    ids=["viewer", "jobs alone", "neither"],
+    ids=["viewer", "jobs alone", "neither", "an agent"],
 )
 async def test_rights_and_scopes_hold_on_the_socket_too(
     farm: Farm, differences: dict[str, object], heard: list[str]
