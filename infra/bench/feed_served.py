@@ -6,6 +6,7 @@ any fan-out on this worker costs at least.
 """
 
 import sys
+from itertools import cycle
 from typing import Any
 
 from api.app import Application, Receive, Scope, Send
@@ -23,6 +24,7 @@ class FeedServed(Served):
     def __init__(self, application: Application) -> None:
         super().__init__(application)
         self._bare: set[Send] = set()
+        self._states = cycle((PrinterState.CONNECTING, PrinterState.PAUSED))
 
         @application.quart.post("/bench/move/<int:turn>")
         async def move(turn: int) -> str:
@@ -54,9 +56,8 @@ class FeedServed(Served):
     async def _move(self, turn: int) -> None:
         rooms = self.application.rooms
         bridge: Any = await rooms.bridges.paired(FIRST)
-        state = PrinterState.CONNECTING if turn % 2 else PrinterState.PAUSED
         temps = {"tool0": Temperature(1000.0 + turn, 0.0)}
-        picture = Live(printer=FIRST, state=state, temps=temps, z_mm=float(turn))
+        picture = Live(printer=FIRST, state=next(self._states), temps=temps, z_mm=float(turn))
         await rooms.telemetry.record(bridge, LiveSnap(printers=[picture]))
 
 
