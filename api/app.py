@@ -18,6 +18,7 @@ from quart.ctx import RequestContext
 from tortoise.context import TortoiseContext
 from tortoise.exceptions import BaseORMException
 
+from api.accounts.device_routes import DeviceRoutes
 from api.accounts.factor_routes import SecondFactorRoutes
 from api.accounts.farm_routes import FarmRoutes
 from api.accounts.mail_routes import MailRoutes
@@ -62,6 +63,8 @@ from api.octoprint.face import OctoPrintFace
 from api.octoprint.keys import OctoPrintKeyRoutes
 from api.orders.routes import OrderRoutes
 from api.pairing.routes import PairingRoutes
+from api.perimeter import Perimeter
+from api.policies.routes import PolicyRoutes
 from api.pools.routes import PoolRoutes
 from api.preflight.routes import PreflightRoutes
 from api.printers.control_routes import ControlRoutes
@@ -136,6 +139,7 @@ class Application:
             self.clock,
             settings.public_url,
         )
+        self.perimeter = Perimeter(self.rooms.policies, self.octoprint.owns)
         self._trusted = networks(settings.trusted_proxies)
         self._context: TortoiseContext | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -156,13 +160,18 @@ class Application:
         self.database.__enter__()
         introduce(scope, self._trusted)
         tidy(scope)
+        serve: Any
         if scope["type"] == "websocket":
-            await self._websocket(scope["path"])(scope, receive, send)
+            serve = self._websocket(scope["path"])
+            if serve is self.link or not await self.perimeter.turns_away(scope, send):
+                await serve(scope, receive, send)
+            return
+        if await self.perimeter.turns_away(scope, send):
             return
         telemetry = self.rooms.telemetry
         if scope["method"] == "GET" and telemetry.catching_up() and "/health" not in scope["path"]:
             await telemetry.caught_up()
-        serve: Any = self.octoprint.push_requests(scope["path"]) or self.quart
+        serve = self.octoprint.push_requests(scope["path"]) or self.quart
         send = self.requests.watching(scope["method"], identified(scope, send))
         if is_upload(scope):
             body = UploadBody(receive, send)
@@ -183,6 +192,7 @@ class Application:
             return
         await self.bus.start()
         with self._context:
+            await self.rooms.policies.current()
             await self.rooms.accounts.offer_setup()
             await self.rooms.bridges.load()
             await self.rooms.telemetry.load()
@@ -248,8 +258,10 @@ def _register(
 ) -> OctoPrintFace:
     AccountRoutes(rooms.accounts, settings).register(v1)
     SecondFactorRoutes(rooms.accounts, settings).register(v1)
+    DeviceRoutes(rooms.accounts, settings).register(v1)
     MailRoutes(rooms.accounts).register(v1, quart)
     FarmRoutes(rooms.accounts).register(v1)
+    PolicyRoutes(rooms.policies).register(v1)
     QuotaRoutes(rooms.quotas).register(v1)
     InstanceRoutes(rooms.accounts, FIRST_ORGANIZATION).register(v1)
     audit = Audit()

@@ -38,6 +38,7 @@ from api.logs import hush
 
 MODELS = [
     "api.accounts.models",
+    "api.policies.models",
     "api.mail.models",
     "api.bridges.models",
     "api.pairing.models",

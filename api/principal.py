@@ -39,6 +39,9 @@ SCOPES = (
     "admin",
 )
 
+#: The one scope of who must set a second factor up first; nobody gives it to a token.
+ENROLMENT = "mfa:setup"
+
 
 @dataclass(frozen=True, slots=True)
 class Right:
@@ -116,10 +119,13 @@ def _farm(role: Role, *scopes: str) -> Right:
 RIGHTS: dict[str, Right] = {
     "self.read": _self(),
     "self.write": Right(Role.VIEWER, frozenset({"write", "admin"}), farm=True),
+    # The second factor, also of who may not do anything else before it is there.
+    "factor.enrol": Right(Role.VIEWER, frozenset({"write", "admin", ENROLMENT}), farm=True),
     "users.admin": _admin(),
     "groups.read": Right(Role.OPERATOR, frozenset({"read", "write", "admin"}), farm=True),
     "organizations.admin": _admin(),
     "organizations.all": _admin(superadmin=True),
+    "farm.admin": _admin(superadmin=True),  # rules, logs and upkeep of the whole deployment
     "audit.read": _admin(),
     "printers.read": _read("printers", agents=True),
     "printers.write": _write("printers", farm=True),
@@ -169,10 +175,12 @@ class Principal:
     printer_id: int | None = None
     is_superadmin: bool = False
     email: str = ""
+    #: What holds for this caller: `RIGHTS`, or what a superadmin has made of it.
+    rights: Mapping[str, Right] = field(default_factory=lambda: RIGHTS, repr=False, compare=False)
 
     def may(self, right: str) -> bool:
         """Whether this caller has *right*. An unknown right raises KeyError."""
-        needed = RIGHTS[right]
+        needed = self.rights[right]
         if _RANK[self.role] < _RANK[needed.role] or (needed.farm and self.printer_id is not None):
             return False
         if needed.superadmin and not self.is_superadmin:
@@ -181,7 +189,7 @@ class Principal:
 
     def require(self, right: str) -> None:
         """Raises `Denied`: `permission_denied` by role, `scope_denied` by scope."""
-        needed = RIGHTS[right]
+        needed = self.rights[right]
         if _RANK[self.role] < _RANK[needed.role]:
             raise Denied(self, f"This needs the role {needed.role}; you are {self.role}.")
         if needed.superadmin and not self.is_superadmin:
@@ -219,17 +227,16 @@ class Principal:
             token_scopes=sorted(self.scopes),
         )
 
-    @staticmethod
-    def roles_with(right: str) -> list[str]:
-        """The roles that have *right*, weakest first; `superadmin` where only that one has it."""
-        needed = RIGHTS[right]
-        if needed.superadmin:
-            return ["superadmin"]
-        return [str(role) for role in Role if _RANK[role] >= _RANK[needed.role]]
-
     def reaches(self, printer_id: int) -> bool:
         """False for a key that is bound to another printer."""
         return self.printer_id is None or self.printer_id == printer_id
+
+
+def roles_with(needed: Right) -> list[str]:
+    """The roles that have a right, weakest first; `superadmin` where only that one has it."""
+    if needed.superadmin:
+        return ["superadmin"]
+    return [str(role) for role in Role if _RANK[role] >= _RANK[needed.role]]
 
 
 class Denied(Forbidden):

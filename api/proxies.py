@@ -40,7 +40,7 @@ def introduce(scope: Any, trusted: Networks) -> None:
     """Make *scope* say what is known of the client, and nothing that is only claimed."""
     client = scope.get("client")
     headers: Headers = scope["headers"]
-    if client is None or not _is_one_of(client[0], trusted):
+    if client is None or not is_one_of(client[0], trusted):
         scope["headers"] = _without(headers, _SHAPING | _NEVER)
         return
     hops = _values(headers, b"x-forwarded-for")
@@ -62,12 +62,13 @@ def nearest_stranger(hops: Sequence[str], peer: str, trusted: Networks) -> str:
         if address is None:
             return nearest
         nearest = str(address)
-        if not _is_one_of(nearest, trusted):
+        if not is_one_of(nearest, trusted):
             return nearest
     return nearest
 
 
-def _is_one_of(text: str, trusted: Networks) -> bool:
+def is_one_of(text: str, trusted: Networks) -> bool:
+    """Whether *text* is an address in one of these networks."""
     address = _address(text)
     return address is not None and any(
         address.version == network.version and address in network for network in trusted

@@ -22,6 +22,7 @@ from api.maintenance.service import Maintenance
 from api.models_library.service import Library
 from api.orders.service import Orders
 from api.pairing.service import Pairing
+from api.policies.service import Policies
 from api.pools.service import Pools
 from api.preflight.service import Preflights
 from api.printers.service import Printers
@@ -40,6 +41,7 @@ class Rooms:
 
     ledger: Ledger
     accounts: Accounts
+    policies: Policies
     quotas: Quotas
     bridges: Bridges
     pairing: Pairing
@@ -68,6 +70,8 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
     ledger = Ledger(bus, clock)
     accounts = Accounts(ledger, clock, settings)
     accounts.follow(bus)
+    policies = Policies(ledger, clock, bus)
+    accounts.rights_from(lambda: policies.rights)
     bridges = Bridges(ledger, clock, settings, bus)
     storage = open_storage(settings)
     files = Files(storage, ledger, clock, settings)
@@ -88,6 +92,7 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
     return Rooms(
         ledger=ledger,
         accounts=accounts,
+        policies=policies,
         quotas=quotas,
         bridges=bridges,
         pairing=Pairing(bridges, ledger, clock),

@@ -38,9 +38,30 @@ class TokenPairAnswer(Answer):
 
 
 class LoginAnswer(TokenPairAnswer):
-    """A session; or, with `mfa_required`, what `POST /auth/mfa/verify` takes with a code."""
+    """A session; or, with `mfa_required`, what `POST /auth/mfa/verify` takes with a code; or, with
+    `mfa_setup_required`, what `POST /auth/mfa/setup` and `/confirm` take, and nothing else does.
+    """
 
     mfa_required: bool = Field(False, description="The token opens nothing without a code")
+    mfa_setup_required: bool = Field(False, description="Set a second factor up first")
+
+
+class FactorRuleAnswer(Answer):
+    """Whether the people of this organization log in with a second factor only."""
+
+    require_mfa: bool
+
+
+class DeviceTokenAnswer(Answer):
+    """What a device opens sessions with; the only answer that holds it."""
+
+    refresh_token: str
+    expires_at: Instant
+    device_id: str
+
+
+class DeviceSessionAnswer(TokenPairAnswer):
+    """A session of the device's owner."""
 
 
 class FactorAnswer(Answer):
@@ -55,7 +76,7 @@ class NewFactorAnswer(Answer):
 
     secret: str = Field(description="Base 32, to be typed")
     provisioning_uri: str = Field(description="otpauth://…, to be shown as a QR code")
-    qr_code: None = Field(description="Draw it from provisioning_uri")
+    qr_code: str = Field(description="provisioning_uri as a picture: data:image/png;base64,…")
 
 
 class FactorConfirmedAnswer(StatusAnswer):
@@ -63,6 +84,10 @@ class FactorConfirmedAnswer(StatusAnswer):
 
     mfa_enabled: Literal[True]
     recovery_codes: list[str] = Field(description="Each stands for a code, once")
+    access_token: str = Field(
+        "", description="A session, for who came only to set the second factor up"
+    )
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105  a type, not a secret
 
 
 class LogoutAnswer(Answer):
@@ -318,10 +343,3 @@ class OrganizationSettingsAnswer(Answer):
     webhook_type: str | None
     branding_app_name: str | None
     branding_logo_url: str | None
-
-
-class PermissionsAnswer(Answer):
-    """Which roles may what, from the table that every request is checked against."""
-
-    page_access: dict[str, list[str]] = Field(description="Area: the roles that may see it")
-    action_access: dict[str, list[str]] = Field(description="Right: the roles that have it")

@@ -1,8 +1,8 @@
 """What the routes of the room take (v1 2.1, 2.2). Unknown fields are ignored."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, RootModel, StringConstraints
+from pydantic import Field, RootModel, StringConstraints, model_validator
 
 from api.accounts.periods import Period
 from api.http import Body, RowId
@@ -17,11 +17,14 @@ _Short = Annotated[str, StringConstraints(max_length=100)]
 
 
 class SetupBody(Body):
-    """The first admin; a *role* is ignored, the first is always an admin."""
+    """The first admin, who may do everything."""
 
     username: str
     email: str
     password: str
+    role: Annotated[Literal["admin"], Field(description="The first account is always an admin")] = (
+        "admin"
+    )
     setup_token: str = Field("", description="Or as the header X-Setup-Token")
 
 
@@ -36,6 +39,30 @@ class CodeBody(Body):
     """A code of the second factor, or a recovery code."""
 
     code: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class DeviceBody(Body):
+    """What a device opens a session with."""
+
+    refresh_token: Annotated[str, Field(max_length=2048)]
+    device_id: Annotated[str, Field(max_length=100)]
+
+
+class FactorRuleBody(Body):
+    """Whether a second factor is required; both names are one field."""
+
+    require_mfa: bool | None = None
+    enabled: bool | None = Field(None, description="The same as `require_mfa`")
+
+    @model_validator(mode="after")
+    def _said(self) -> "FactorRuleBody":
+        if self.require_mfa is None and self.enabled is None:
+            raise ValueError("require_mfa is missing")
+        return self
+
+    def wanted(self) -> bool:
+        """What was asked for."""
+        return bool(self.enabled if self.require_mfa is None else self.require_mfa)
 
 
 class CodeOfLoginBody(CodeBody):

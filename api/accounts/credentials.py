@@ -34,12 +34,16 @@ _USED_EVERY = timedelta(minutes=1)  # how exact last_used_at is
 _TICKET = CredentialKind.WS_TICKET
 #: They open something; nobody acts by them.
 _OPENERS = frozenset(
-    {_TICKET, CredentialKind.REMEMBER, CredentialKind.HALF_LOGIN, CredentialKind.MAIL_TOKEN}
+    {
+        *(_TICKET, CredentialKind.REMEMBER, CredentialKind.HALF_LOGIN, CredentialKind.MAIL_TOKEN),
+        *(CredentialKind.DEVICE, CredentialKind.SIGN_ON),
+    }
 )
 #: What lets somebody in as this person beside the tokens and keys that they made.
 _WAYS_IN = (
     *(CredentialKind.SESSION, CredentialKind.REMEMBER),
     *(CredentialKind.HALF_LOGIN, CredentialKind.MAIL_TOKEN),
+    *(CredentialKind.ENROLMENT, CredentialKind.DEVICE, CredentialKind.SIGN_ON),
 )
 
 _log = logging.getLogger("gantry.accounts")

@@ -34,7 +34,10 @@ class Entrance:
 
     def logged_in(self, login: Login) -> Response:
         """The token pair and the cookies of a new session."""
-        answer = secret_answer({"access_token": login.token, "token_type": "bearer"})
+        return self.give_cookies(secret_answer(token_pair(login)), login)
+
+    def give_cookies(self, answer: Response, login: Login) -> Response:
+        """*answer* with the cookies of a new session."""
         mark = self._accounts.device_mark(login.principal)
         for name, value, life_s in (
             (SESSION_COOKIE, login.token, self._settings.session_hours * 3600),
@@ -61,6 +64,11 @@ class Entrance:
     def is_secure(self) -> bool:
         """Whether cookies are for https alone."""
         return request.is_secure or self._settings.public_url.startswith("https://")
+
+
+def token_pair(login: Login) -> dict[str, object]:
+    """How v1 hands a session over."""
+    return {"access_token": login.token, "token_type": "bearer"}
 
 
 def secret_answer(data: dict[str, object]) -> Response:

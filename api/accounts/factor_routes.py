@@ -5,12 +5,14 @@ from quart import Response, request
 from api.accounts.answers import (
     FactorAnswer,
     FactorConfirmedAnswer,
+    FactorRuleAnswer,
     NewFactorAnswer,
     StatusAnswer,
     TokenPairAnswer,
 )
-from api.accounts.bodies import CodeBody, CodeOfLoginBody
-from api.accounts.entrance import Entrance, secret_answer
+from api.accounts.bodies import CodeBody, CodeOfLoginBody, FactorRuleBody
+from api.accounts.entrance import Entrance, secret_answer, token_pair
+from api.accounts.pictures import picture
 from api.accounts.service import Accounts
 from api.config import Settings
 from api.describe import Doc
@@ -26,14 +28,16 @@ _SETUP = Doc(
     summary="A secret for an authenticator app",
     description="Nobody is asked for it before it is confirmed. Takes a session, lately opened.",
     answer=NewFactorAnswer,
-    right="self.write",
+    right="factor.enrol",
     problems=("conflict", *_FRESH),
 )
 _CONFIRM = Doc(
     summary="From now on a login takes a code too; all other sessions end",
+    description="Whoever came with the `access_token` of a login that asked to set one up gets "
+    "the session's with it.",
     answer=FactorConfirmedAnswer,
     body=CodeBody,
-    right="self.write",
+    right="factor.enrol",
     problems=("bad_request", "conflict", *_TRIED, *_FRESH),
 )
 _REMOVE = Doc(
@@ -41,7 +45,7 @@ _REMOVE = Doc(
     answer=StatusAnswer,
     body=CodeBody,
     right="self.write",
-    problems=("not_found", *_TRIED, *_FRESH),
+    problems=("not_found", "conflict", *_TRIED, *_FRESH),
 )
 _VERIFY = Doc(
     summary="The second half of a login",
@@ -56,10 +60,23 @@ _REMOVE_OF = Doc(
     right="users.admin",
     problems=("not_found", "user_not_found", *_FRESH),
 )
+_RULE = Doc(
+    summary="Whether everybody here logs in with a second factor",
+    answer=FactorRuleAnswer,
+    right="users.admin",
+)
+_SET_RULE = Doc(
+    summary="Require a second factor of everybody here, or of nobody",
+    description="Who has none sets one up at the next login; their sessions end. API keys stay.",
+    answer=FactorRuleAnswer,
+    body=FactorRuleBody,
+    right="users.admin",
+    problems=_FRESH,
+)
 
 
 class SecondFactorRoutes:
-    """`/auth/mfa`, `/admin/users/{id}/mfa`."""
+    """`/auth/mfa`, `/admin/users/{id}/mfa`, `/config/require-mfa`."""
 
     def __init__(self, accounts: Accounts, settings: Settings) -> None:
         self._accounts = accounts
@@ -73,6 +90,8 @@ class SecondFactorRoutes:
         v1.add("POST", "/auth/mfa/verify", self.verify, _VERIFY, public=True)
         v1.add("DELETE", "/auth/mfa", self.remove, _REMOVE)
         v1.add("DELETE", "/admin/users/<int:user_id>/mfa", self.remove_of, _REMOVE_OF)
+        v1.add("GET", "/config/require-mfa", self.rule, _RULE)
+        v1.add("PUT", "/config/require-mfa", self.set_rule, _SET_RULE)
 
     async def status(self) -> Response:
         """Whether the caller is asked for a code."""
@@ -84,13 +103,21 @@ class SecondFactorRoutes:
         """A secret; the only answer that holds it."""
         made = await self._accounts.set_up_second_factor(caller())
         uri = made.provisioning_uri
-        return secret_answer({"secret": made.secret, "provisioning_uri": uri, "qr_code": None})
+        return secret_answer(
+            {"secret": made.secret, "provisioning_uri": uri, "qr_code": picture(uri)}
+        )
 
     async def confirm(self) -> Response:
         """The app works; the only answer that holds the recovery codes."""
         body = await json_body(CodeBody)
-        codes = await self._accounts.confirm_second_factor(caller(), body.code, remote_address())
-        return secret_answer({"status": "ok", "mfa_enabled": True, "recovery_codes": codes})
+        agent, came_with = request.headers.get("User-Agent", ""), self._entrance.came_with()
+        made = await self._accounts.confirm_second_factor(
+            caller(), body.code, remote_address(), agent, came_with
+        )
+        token = {} if made.login is None else token_pair(made.login)
+        told = {"status": "ok", "mfa_enabled": True, "recovery_codes": made.recovery_codes}
+        answer = secret_answer({**told, **token})
+        return answer if made.login is None else self._entrance.give_cookies(answer, made.login)
 
     async def verify(self) -> Response:
         """A session for the second half of a login; not from another site."""
@@ -112,3 +139,14 @@ class SecondFactorRoutes:
         """Somebody else's ends."""
         await self._accounts.remove_second_factor_of(caller(), user_id, remote_address())
         return json_answer({"status": "ok"})
+
+    async def rule(self) -> Response:
+        """Whether one is required."""
+        required = await self._accounts.second_factor_required(caller())
+        return json_answer({"require_mfa": required})
+
+    async def set_rule(self) -> Response:
+        """Require one, or not."""
+        required = (await json_body(FactorRuleBody)).wanted()
+        await self._accounts.require_second_factor(caller(), required=required)
+        return json_answer({"require_mfa": required})

@@ -1,8 +1,8 @@
-"""The v1 routes of people, organizations (also as groups), everybody's sessions and permissions
+"""The v1 routes of people, organizations (also as groups), everybody's sessions
 (v1 2.1, 2.2).
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 from quart import Response
@@ -13,7 +13,6 @@ from api.accounts.answers import (
     OrganizationAnswer,
     OrganizationCreatedAnswer,
     OrganizationSettingsAnswer,
-    PermissionsAnswer,
     StatusAnswer,
     UserAnswer,
     UserCreatedAnswer,
@@ -39,7 +38,6 @@ from api.accounts.views import (
 )
 from api.describe import Doc, Query
 from api.http import MAX_ID, id_query, json_answer, json_body, paging, remote_address
-from api.principal import RIGHTS, Principal
 from api.v1 import V1, caller
 
 _OK = {"status": "ok"}
@@ -136,15 +134,10 @@ _SET = Doc(
     right="organizations.admin",
     problems=_MISSING,
 )
-_PERMISSIONS = Doc(
-    summary="Which roles may what",
-    description="Made from the table that every request is checked against.",
-    answer=PermissionsAnswer,
-)
 
 
 class FarmRoutes:
-    """`/users`, `/orgs`, `/groups`, `/admin/sessions`, `/permissions`."""
+    """`/users`, `/orgs`, `/groups`, `/admin/sessions`."""
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
@@ -159,7 +152,6 @@ class FarmRoutes:
         v1.add("GET", "/admin/sessions", self.sessions, _ANY_SESSIONS)
         doc = Doc(summary="End anybody's session", answer=StatusAnswer, right="users.admin")
         v1.add("DELETE", session, self.revoke_session, doc)
-        v1.add("GET", "/permissions", self.permissions, _PERMISSIONS)
         self._register_organizations(v1)
 
     def _register_organizations(self, v1: V1) -> None:
@@ -228,10 +220,6 @@ class FarmRoutes:
         await self._accounts.revoke_any_session(caller(), session_id)
         return json_answer(_OK)
 
-    async def permissions(self) -> Response:
-        """The table of rights, by role."""
-        return json_answer(permissions())
-
     # Organizations
 
     async def organizations(self) -> Response:
@@ -289,13 +277,3 @@ class FarmRoutes:
         given = body.model_dump(exclude_unset=True)
         await self._accounts.set_organization_settings(caller(), org_id, given)
         return json_answer(_OK)
-
-
-def permissions() -> dict[str, Any]:
-    """`RIGHTS` in v1's words: who may see an area, who may do what in it."""
-    by_right = {right: Principal.roles_with(right) for right in RIGHTS}
-    pages = {right.removesuffix(".read"): roles for right, roles in by_right.items()}
-    return {
-        "page_access": {name: pages[name] for name in pages if f"{name}.read" in by_right},
-        "action_access": by_right,
-    }

@@ -36,6 +36,9 @@ class CredentialKind(StrEnum):
     APP_KEY = "app_key"
     REMEMBER = "remember"  # opens a session, once; a cookie of OctoPrint's login
     WS_TICKET = "ws_ticket"  # opens one websocket, within half a minute
+    ENROLMENT = "mfa_setup"  # may do nothing but set a second factor up, where one is required
+    DEVICE = "device"  # opens sessions on the one device that it was made for
+    SIGN_ON = "sign_on"  # who it is was proved elsewhere; opens a session, once
     HALF_LOGIN = "half_login"  # the password fitted; opens a session with the second factor, once
     MAIL_TOKEN = "mail_token"  # noqa: S105  came by mail; sets a password, once
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from api.accounts import keys
 from api.accounts.credentials import Grant
+from api.accounts.factor_rows import must_enrol
 from api.accounts.keys import CredentialKind
 from api.accounts.models import Credential, User
 from api.accounts.sessions import Login, Sessions
@@ -18,7 +19,7 @@ from api.events.service import Change
 from api.principal import Principal
 
 REMEMBERED_FOR = timedelta(days=90)
-_NEVER_CONFIRMED = datetime(1970, 1, 1, tzinfo=UTC)  # such a session has not seen the password
+NEVER_CONFIRMED = datetime(1970, 1, 1, tzinfo=UTC)  # such a session has not seen the password
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ class Remembered(Sessions):
         """
         row = await self._remembering(token)
         user = await User.get_or_none(id=row.user_id, is_active=True)
-        if user is None:
+        if user is None or await must_enrol(user):
             raise NotAuthenticated("Not authenticated")
         async with self._ledger.change() as change:
             now = self._clock.now()
@@ -59,7 +60,7 @@ class Remembered(Sessions):
                 raise NotAuthenticated("Not authenticated")
             login = await self._open_session(change, user, remote, agent)
             session = Credential.filter(id=login.principal.credential_id)
-            await session.update(confirmed_at=_NEVER_CONFIRMED)
+            await session.update(confirmed_at=NEVER_CONFIRMED)
             again = await self._give(change, user, login.principal.credential_id, agent)
             change.note(login.principal, "auth.login", ("user", user.id), remembered=True)
         return login, again

@@ -28,7 +28,7 @@ from api.accounts.bodies import (
     TokenBody,
 )
 from api.accounts.entrance import Entrance, secret_answer
-from api.accounts.service import WS_TICKET_LIFE, Accounts, SecondFactorAsked
+from api.accounts.service import WS_TICKET_LIFE, Accounts, SecondFactorAsked, SecondFactorWanted
 from api.accounts.views import session_view, token_view
 from api.config import Settings
 from api.describe import Doc
@@ -182,6 +182,9 @@ class AccountRoutes:
         except SecondFactorAsked as asked:
             half = {"access_token": asked.ticket, "token_type": "bearer", "mfa_required": True}
             return secret_answer(half)
+        except SecondFactorWanted as wanted:
+            half = {"access_token": wanted.ticket, "token_type": "bearer"}
+            return secret_answer({**half, "mfa_setup_required": True})
         return self._entrance.logged_in(login)
 
     async def logout(self) -> Response:

@@ -7,13 +7,20 @@ device is lost. The secret is kept encrypted with a key that is not in the datab
 
 import base64
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from api.accounts import keys, totp
 from api.accounts.directory import Directory, check_rank
-from api.accounts.factor_rows import confirmed_factor, forget_second_factor
+from api.accounts.factor_rows import (
+    REQUIRED,
+    confirmed_factor,
+    forget_second_factor,
+    is_required,
+    without_factor,
+)
 from api.accounts.keys import CredentialKind
-from api.accounts.models import RecoveryCode, SecondFactor, User
+from api.accounts.models import Organization, RecoveryCode, SecondFactor, User
 from api.accounts.sessions import NOTHING, CameWith, Login
 from api.errors import Conflict, Forbidden, Invalid, NotAuthenticated, NotFound
 from api.events.service import Change
@@ -29,6 +36,14 @@ class NewFactor:
 
     secret: str
     provisioning_uri: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmed:
+    """The recovery codes, shown this once; *login* for who came only to set the factor up."""
+
+    recovery_codes: list[str]
+    login: Login | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +70,7 @@ class SecondFactors(Directory):
         Raises `Conflict` when there is one already, `Forbidden` (reauth_required) for a session
         that is not fresh, and for what is no session.
         """
-        await self._require_person(by)
+        await self._require_person(by, "factor.enrol")
         user = await self._myself(by)
         secret = totp.new_secret()
         async with self._ledger.change():
@@ -70,43 +85,60 @@ class SecondFactors(Directory):
         uri = totp.provisioning_uri(secret, user.username)
         return NewFactor(secret=secret, provisioning_uri=uri)
 
-    async def confirm_second_factor(self, by: Principal, code: str, remote: str) -> list[str]:
+    async def confirm_second_factor(
+        self, by: Principal, code: str, remote: str, agent: str = "", came_with: CameWith = NOTHING
+    ) -> Confirmed:
         """From now on the caller is asked for it; every other session of theirs ends.
 
-        The recovery codes, shown this once. Raises `Invalid` without `set_up_second_factor`,
-        `Forbidden` (wrong_code), `TooMany`.
+        Who came only to set it up gets a session. Raises `Invalid` without
+        `set_up_second_factor`, `Forbidden` (wrong_code), `TooMany`.
         """
-        await self._require_person(by)
+        await self._require_person(by, "factor.enrol")
         user = await self._myself(by)
         pending = SecondFactor.filter(user_id=user.id, confirmed_at=None)
         if not await pending.exists():
             raise Invalid("There is no second factor to confirm: POST /auth/mfa/setup first.")
         attempt = await self._begin(user, remote, known=False)
-        codes = [_new_recovery_code() for _ in range(RECOVERY_CODES)]
+        codes, login = [_new_recovery_code() for _ in range(RECOVERY_CODES)], None
         async with self._ledger.change() as change:
             fits = await self._spend_code(change, user, code)
             if fits:
                 if not await pending.update(confirmed_at=self._clock.now()):
                     raise Conflict("Somebody else has confirmed it at this moment.")
-                await RecoveryCode.filter(user_id=user.id).delete()
-                await RecoveryCode.bulk_create(
-                    [RecoveryCode(user_id=user.id, sha256=_digest(one)) for one in codes]
-                )
-                await self._credentials.end_ways_in(change, user.id, but=by.credential_id)
-                change.note(by, "user.mfa_enabled", ("user", user.id))
-                await self.tell(change, user, "mfa_on")
+                await self._confirmed(change, by, user, codes)
+                if by.kind == CredentialKind.ENROLMENT:
+                    login = await self._let_in(change, user, remote, agent, came_with)
         await self._decide(user, attempt, fits=fits)
-        return codes
+        return Confirmed(recovery_codes=codes, login=login)
+
+    async def _confirmed(
+        self, change: Change, by: Principal, user: User, codes: Sequence[str]
+    ) -> None:
+        """It is asked for from now on: whoever came in without it is out."""
+        await RecoveryCode.filter(user_id=user.id).delete()
+        await RecoveryCode.bulk_create(
+            [RecoveryCode(user_id=user.id, sha256=_digest(one)) for one in codes]
+        )
+        kept = by.credential_id if by.kind == CredentialKind.SESSION else 0
+        await self._credentials.end_ways_in(change, user.id, but=kept)
+        change.note(by, "user.mfa_enabled", ("user", user.id))
+        await self.tell(change, user, "mfa_on")
 
     async def remove_second_factor(self, by: Principal, code: str, remote: str) -> None:
         """The caller is asked for nothing but the password again, for one last code.
 
-        Raises `NotFound` without one, `Forbidden` (wrong_code, reauth_required), `TooMany`.
+        Raises `NotFound` without one, `Conflict` where one is required, `Forbidden` (wrong_code,
+        reauth_required), `TooMany`.
         """
-        await self._require_person(by)
+        await self._require_person(by, "self.write")
         user = await self._myself(by)
         if await confirmed_factor(user.id) is None:
             raise NotFound("There is no second factor.")
+        if await is_required(user.organization_id):
+            raise Conflict(
+                "This farm requires a second factor: an admin takes the rule back with "
+                "PUT /config/require-mfa, or yours away when its device is lost."
+            )
         attempt = await self._begin(user, remote, known=False)
         async with self._ledger.change() as change:
             fits = await self._spend_code(change, user, code)
@@ -184,15 +216,40 @@ class SecondFactors(Directory):
             raise Forbidden("This code is wrong, or was used before.", code="wrong_code")
         await self._throttle.succeeded(attempt)
 
-    async def _require_person(self, by: Principal) -> None:
+    async def _require_person(self, by: Principal, right: str) -> None:
         """A program that found a token must not lock its owner out. Raises `Forbidden`."""
-        by.require("self.write")
-        if by.kind != CredentialKind.SESSION:
+        by.require(right)
+        if by.kind not in (CredentialKind.SESSION, CredentialKind.ENROLMENT):
             raise Forbidden(
                 "A second factor is handled in a session: log in with the password.",
                 code="reauth_required",
             )
         await self.require_fresh(by)
+
+    # The rule
+
+    async def second_factor_required(self, by: Principal) -> bool:
+        """Whether the people of the caller's organization log in with a second factor only."""
+        by.require("users.admin")
+        return await is_required(by.organization_id)
+
+    async def require_second_factor(self, by: Principal, *, required: bool) -> None:
+        """Set that; sessions of those without one end, but for the one that asks.
+
+        Keys of programs stay as they are. Raises `Forbidden` (reauth_required).
+        """
+        by.require("users.admin")
+        await self.require_fresh(by)
+        async with self._ledger.change() as change:
+            farm = await Organization.get(id=by.organization_id)
+            was, now = bool(farm.settings.get(REQUIRED)), self._clock.now()
+            kept = {**farm.settings, REQUIRED: required}
+            await Organization.filter(id=farm.id).update(settings=kept, updated_at=now)
+            if required and not was:
+                for user_id in await without_factor(farm.id):
+                    await self._credentials.end_ways_in(change, user_id, but=by.credential_id)
+            entity = ("organization", farm.id)
+            change.note(by, "config.require_mfa_updated", entity, required=required)
 
 
 def _new_recovery_code() -> str:

@@ -5,6 +5,8 @@ Each noun has its module; `Accounts` is all of them.
 """
 
 from api.accounts.by_mail import ByMail
+from api.accounts.callers import WS_TICKET_LIFE
+from api.accounts.devices import DeviceToken, Devices
 from api.accounts.first_hour import FirstHour, SetupState
 from api.accounts.office import FIRST_ORGANIZATION
 from api.accounts.organizations import Organizations, OrganizationView
@@ -12,7 +14,7 @@ from api.accounts.passwords import Passwords
 from api.accounts.personal import Imported, Kept, Personal
 from api.accounts.remembered import Remembered, Remembrance
 from api.accounts.second_factor import SecondFactors
-from api.accounts.sessions import WS_TICKET_LIFE, CameWith, Login, SecondFactorAsked
+from api.accounts.sessions import CameWith, Login, SecondFactorAsked, SecondFactorWanted
 from api.accounts.tokens import MAX_EXPIRES_DAYS, AppKey, Tokens
 from api.clock import Clock
 from api.config import Settings
@@ -25,17 +27,19 @@ __all__ = [
     "Accounts",
     "AppKey",
     "CameWith",
+    "DeviceToken",
     "Imported",
     "Kept",
     "Login",
     "OrganizationView",
     "Remembrance",
     "SecondFactorAsked",
+    "SecondFactorWanted",
     "SetupState",
 ]
 
 
-class Accounts(FirstHour, Remembered, SecondFactors, ByMail, Tokens, Personal, Organizations):
+class Accounts(FirstHour, Remembered, Devices, SecondFactors, ByMail, Tokens, Personal, Organizations):
     """Who is who."""
 
     def __init__(

@@ -1,26 +1,25 @@
-"""Login, sessions and the tickets that open sockets (v1 1.2; safety S09-S15, S43)."""
+"""Login, sessions and their ends (v1 1.2; safety S09-S15, S43)."""
 
 import hmac
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tortoise.queryset import QuerySet
 
 from api.accounts import keys
-from api.accounts.credentials import ENDS, Grant, principal_of
-from api.accounts.factor_rows import confirmed_factor
+from api.accounts.callers import Callers
+from api.accounts.credentials import Grant, principal_of
+from api.accounts.factor_rows import confirmed_factor, must_enrol
 from api.accounts.keys import CredentialKind
 from api.accounts.models import Credential, User
-from api.accounts.office import FIRST_ORGANIZATION, Office
+from api.accounts.office import FIRST_ORGANIZATION
 from api.accounts.people import MAX_USERNAME
-from api.bus.local import Bus
 from api.errors import Forbidden, Invalid, NotAuthenticated, NotFound
 from api.events.service import Change
-from api.principal import Principal, system
+from api.principal import ENROLMENT, Principal, system
 
-WS_TICKET_LIFE = timedelta(seconds=30)
 HALF_LOGIN_LIFE = timedelta(minutes=5)
+ENROLMENT_LIFE = timedelta(minutes=10)
 _KEEP_OLD_SESSIONS = timedelta(days=30)  # so that a device stays known for a while
 
 
@@ -62,19 +61,32 @@ class SecondFactorAsked(NotAuthenticated):
         self.ticket = ticket
 
 
-class Sessions(Office):
-    """Who is signed in."""
+class SecondFactorWanted(NotAuthenticated):
+    """The password fitted, but a second factor is required and this person has none.
 
-    def follow(self, bus: Bus) -> None:
-        """Forget who was whom whenever any process that *bus* reaches ends a credential."""
-        bus.listen(ENDS, on_ring=self._credentials.forget).__enter__()
+    *ticket* may set one up, and nothing else.
+    """
+
+    default_code = "mfa_setup_required"
+
+    def __init__(self, ticket: str) -> None:
+        super().__init__(
+            "This farm requires a second factor: log in with POST /api/v1/auth/login and set one "
+            "up, or use an API key."
+        )
+        self.ticket = ticket
+
+
+class Sessions(Callers):
+    """Who is signed in."""
 
     async def login(
         self, username: str, password: str, remote: str, agent: str, came_with: CameWith = NOTHING
     ) -> Login:
         """Open a session. Raises `NotAuthenticated`, or `TooMany` after too many failures.
 
-        `SecondFactorAsked` when the person has a second factor: the password alone opens nothing.
+        `SecondFactorAsked` when the person has a second factor: the password alone opens nothing;
+        `SecondFactorWanted` when they have none where one is required.
         An unknown name takes as long, and reads the same, as a wrong password. Somebody on a device
         where they have logged in before is not locked out by what others do.
         """
@@ -92,6 +104,8 @@ class Sessions(Office):
             raise NotAuthenticated("Account disabled")
         if await confirmed_factor(user.id) is not None:
             raise SecondFactorAsked(await self._half_login(user, remote))
+        if await must_enrol(user):
+            raise SecondFactorWanted(await self._enrolment(user, remote))
         async with self._ledger.change() as change:
             return await self._let_in(change, user, remote, agent, came_with)
 
@@ -105,13 +119,30 @@ class Sessions(Office):
 
     async def _half_login(self, user: User, remote: str) -> str:
         """A secret that says that the password fitted, for `HALF_LOGIN_LIFE`."""
-        now = self._clock.now()
-        kind, expires_at = CredentialKind.HALF_LOGIN, now + HALF_LOGIN_LIFE
+        expires_at = self._clock.now() + HALF_LOGIN_LIFE
+        kind = CredentialKind.HALF_LOGIN
+        return await self._pass(
+            Grant(user=user, kind=kind, expires_at=expires_at, remote_address=remote)
+        )
+
+    async def _enrolment(self, user: User, remote: str) -> str:
+        """A secret by which *user* sets a second factor up, within `ENROLMENT_LIFE`."""
+        grant = Grant(
+            user=user,
+            kind=CredentialKind.ENROLMENT,
+            scopes=[ENROLMENT],
+            expires_at=self._clock.now() + ENROLMENT_LIFE,
+            remote_address=remote,
+        )
+        return await self._pass(grant)
+
+    async def _pass(self, grant: Grant) -> str:
+        """A secret in the form of a session's for *grant*, which ends."""
+        user, expires_at = grant.user, grant.expires_at
+        assert expires_at is not None, "no such secret lives for ever"
         secret = self._session_tokens.make(user.username, user.role, expires_at)
-        grant = Grant(user=user, kind=kind, expires_at=expires_at, remote_address=remote)
         async with self._ledger.change() as change:
-            old = Credential.filter(user_id=user.id, kind=kind)
-            await old.filter(expires_at__lt=now - HALF_LOGIN_LIFE).delete()
+            await self._clear_openers(user.id, grant.kind, self._clock.now() - HALF_LOGIN_LIFE)
             await self._credentials.add(change, secret, grant)
         return secret
 
@@ -142,10 +173,6 @@ class Sessions(Office):
         async with self._ledger.change() as change:
             if await self._credentials.revoke_in(change, id=by.credential_id):
                 change.note(by, "auth.logout", ("user", by.user_id))
-
-    async def authenticate(self, secret: str) -> Principal:
-        """The owner of a session's token, API token or key. Raises `NotAuthenticated`."""
-        return await self._credentials.authenticate(secret)
 
     # The password again
 
@@ -240,63 +267,6 @@ class Sessions(Office):
             expires_at__gt=self._clock.now(),
             **which,
         )
-
-    # Sockets
-
-    async def ended(self, by: Principal) -> bool:
-        """Whether a socket that *by* opened must be closed: nobody acts like that any more.
-
-        Ask after the wake `credential:<id>` (or `credentials.ENDS`), and every few seconds.
-        """
-        return bool(await self._credentials.ended_of([by]))
-
-    async def ended_of(self, principals: Collection[Principal]) -> set[int]:
-        """`ended` of many with two queries: the credential ids of those that must be closed."""
-        return await self._credentials.ended_of(principals)
-
-    def push_ticket(self, by: Principal) -> str:
-        """What opens the push of the OctoPrint face as *by*, and nothing else.
-
-        It says which credential it stands for, so it dies with that.
-        """
-        return self._session_tokens.ticket(by.credential_id)
-
-    async def redeem_push_ticket(self, username: str, ticket: str) -> Principal:
-        """Who *username* is with the `push_ticket` of their login. Raises `NotAuthenticated`."""
-        credential_id = self._session_tokens.credential_of(ticket)
-        if credential_id is None:
-            raise NotAuthenticated("Not authenticated")
-        principal = await self._credentials.behind(credential_id)
-        if principal.username != username:
-            raise NotAuthenticated("Not authenticated")
-        return principal
-
-    async def behind(self, credential_id: int) -> Principal:
-        """Who acts through this credential now. Raises `NotAuthenticated`."""
-        return await self._credentials.behind(credential_id)
-
-    async def ws_ticket(self, by: Principal) -> str:
-        """What opens one websocket as *by*, once, within `WS_TICKET_LIFE`; nothing else."""
-        by.require("self.read")
-        now = self._clock.now()
-        grant = Grant(
-            user=await self._myself(by),
-            kind=CredentialKind.WS_TICKET,
-            printer_id=by.printer_id,
-            expires_at=now + WS_TICKET_LIFE,
-            parent_id=by.credential_id,
-        )
-        async with self._ledger.change() as change:
-            old = Credential.filter(user_id=by.user_id, kind=CredentialKind.WS_TICKET)
-            await old.filter(expires_at__lt=now - WS_TICKET_LIFE).delete()
-            _, secret = await self._issue(change, by, grant)
-        return secret
-
-    async def redeem_ws_ticket(self, ticket: str) -> Principal:
-        """Who asked for this `ws_ticket`; it is used up. Raises `NotAuthenticated`."""
-        if not keys.plausible(ticket):
-            raise NotAuthenticated("Not authenticated")
-        return await self._credentials.take_ticket(ticket)
 
     async def csrf_fits(self, by: Principal, token: str) -> bool:
         """Whether *token* is the CSRF token of the session that *by* came with."""

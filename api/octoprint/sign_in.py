@@ -8,7 +8,13 @@ from typing import Any
 from quart import Response, request
 
 from api import VERSION
-from api.accounts.service import Accounts, Login, Remembrance, SecondFactorAsked
+from api.accounts.service import (
+    Accounts,
+    Login,
+    Remembrance,
+    SecondFactorAsked,
+    SecondFactorWanted,
+)
 from api.accounts.sessions import CameWith
 from api.errors import Forbidden, Invalid, NotAuthenticated
 from api.http import remote_address
@@ -112,7 +118,7 @@ class SignIn:
         try:
             came_with = CameWith(session=cookies.cookie(place, cookies.SESSION))
             login = await self._accounts.login(user, password, remote_address(), agent, came_with)
-        except SecondFactorAsked as asked:  # no field of this dialect could take the code
+        except (SecondFactorAsked, SecondFactorWanted) as asked:  # no field of this dialect could take the code
             raise Forbidden(asked.detail, code=asked.code) from None
         except NotAuthenticated:
             raise Forbidden(_WRONG) from None

@@ -1,4 +1,4 @@
-"""The v1 routes of people, organizations, groups, sessions of all and permissions (v1 2.1, 2.2)."""
+"""The v1 routes of people, organizations, groups and sessions of all (v1 2.1, 2.2)."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +10,6 @@ from tortoise import connections
 
 from api.accounts.models import User
 from api.events.models import AuditEntry
-from api.principal import RIGHTS
 from tests.api.accounts.conftest import PASSWORD, ask, login_headers, set_up
 
 OTHER = "another good passphrase"
@@ -162,17 +161,6 @@ async def test_settings_over_http(client: Client) -> None:
         {"quiet_hours_enabled": "maybe"},
     ):
         assert (await ask(client, "PUT", path, json=bad, headers=headers))[0] == 422, bad
-
-
-async def test_permissions_are_the_table_itself(client: Client) -> None:
-    """Every right with exactly the roles that have it (issue: truthfully)."""
-    headers = await set_up(client)
-    _, body = await ask(client, "GET", "/permissions", headers=headers)
-    assert set(body["action_access"]) == set(RIGHTS)
-    assert body["action_access"]["printers.control"] == ["operator", "admin"]
-    assert body["action_access"]["organizations.all"] == ["superadmin"]
-    assert body["page_access"]["printers"] == ["viewer", "operator", "admin"]
-    assert body["page_access"]["audit"] == ["admin"]
 
 
 async def test_sessions_of_all_are_listed_and_ended(client: Client) -> None:

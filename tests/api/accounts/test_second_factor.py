@@ -28,9 +28,9 @@ async def enable(accounts: Accounts, login: Login, clock: FakeClock) -> tuple[st
     """(the secret, the recovery codes) of a second factor that is asked for from now on."""
     made = await accounts.set_up_second_factor(login.principal)
     code = code_now(made.secret, clock)
-    codes = await accounts.confirm_second_factor(login.principal, code, HERE)
+    confirmed = await accounts.confirm_second_factor(login.principal, code, HERE)
     clock.advance(totp.STEP_S)
-    return made.secret, codes
+    return made.secret, confirmed.recovery_codes
 
 
 async def half(accounts: Accounts, username: str = "admin") -> str:

@@ -1,0 +1,69 @@
+"""The farm's door: whoever comes from an address that is not let in gets no further (v1 1.1).
+
+Asked before a request is routed or a socket accepted, for both faces. Health probes are answered
+to everybody; bridges prove themselves with keys and are asked for those instead.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+import orjson
+from tortoise.exceptions import BaseORMException
+
+from api.errors import Forbidden, Problem, Unavailable
+from api.policies.service import Policies
+from api.v1 import PREFIXES
+
+_HEALTH = {f"{root}{path}" for root in ("", *PREFIXES) for path in ("/health", "/health/ready")}
+_BRIDGES = "/bridge/"
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Perimeter:
+    """Lets in, or turns away."""
+
+    def __init__(self, policies: Policies, is_octoprint: Callable[[str], bool]) -> None:
+        """*is_octoprint*: whether errors at a path look as OctoPrint's do."""
+        self._policies = policies
+        self._is_octoprint = is_octoprint
+
+    async def turns_away(self, scope: Mapping[str, Any], send: Send) -> bool:
+        """Whether the owner of this request was told that they may not come in."""
+        path: str = scope["path"]
+        if path in _HEALTH or path.startswith(_BRIDGES):
+            return False
+        problem = await self._objection(scope, path)
+        if problem is None:
+            return False
+        await self._tell(scope, send, problem)
+        return True
+
+    async def _objection(self, scope: Mapping[str, Any], path: str) -> Problem | None:
+        try:
+            listed = (await self._policies.current()).allowlist
+        except (BaseORMException, OSError):  # nobody knows who is let in
+            return Unavailable("The database cannot be used.", code="storage_unavailable")
+        client = scope.get("client")
+        if listed is None or not listed.guards(path) or listed.admits(client[0] if client else ""):
+            return None
+        return Forbidden("IP address not allowed", code="ip_not_allowed")
+
+    async def _tell(self, scope: Mapping[str, Any], send: Send, problem: Problem) -> None:
+        kind = problem.kind
+        facts = {"code": problem.code, "detail": problem.detail, "retriable": kind.retriable}
+        told = {"detail": problem.detail, "error": facts}
+        body = orjson.dumps(
+            {"error": problem.detail} if self._is_octoprint(scope["path"]) else told
+        )
+        socket = scope["type"] == "websocket"
+        start = "websocket.http.response" if socket else "http.response"
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+        ]
+        if kind.retriable:
+            headers.append((b"retry-after", b"1"))
+        message = {"type": f"{start}.start", "status": kind.v1_status, "headers": headers}
+        await send(message)
+        await send({"type": f"{start}.body", "body": body})
