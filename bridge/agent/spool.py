@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import shutil
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, suppress
@@ -92,6 +93,14 @@ class Spool:
             task.add_done_callback(lambda done: self._finished(sha256, done))
         return await asyncio.shield(task)
 
+    async def has(self, sha256: str, size_bytes: int) -> bool:
+        """Whether the verified file lies here; nothing is fetched. Raises `SpoolError`."""
+        path = self.path(sha256)
+        try:
+            return await self._in_thread(_is_intact, path, sha256, size_bytes)
+        except OSError as error:
+            raise SpoolError(f"the spool {self._directory} cannot be read: {error}") from error
+
     def usage(self) -> tuple[int, int]:
         """How many whole files there are, and their bytes."""
         sizes = [entry.stat().st_size for entry in self._directory.glob("*.gcode")]
@@ -143,7 +152,7 @@ class Spool:
 
     def _make_room(self, size_bytes: int, keep: str) -> None:
         pinned = self._pinned() | {keep}
-        files = sorted(self._directory.glob("*.gcode"), key=lambda entry: entry.stat().st_mtime)
+        files = sorted(self._directory.glob("*.gcode"), key=lambda entry: entry.stat().st_atime_ns)
         used = sum(entry.stat().st_size for entry in files)
         free = shutil.disk_usage(self._directory).free - RESERVE_BYTES
         for entry in files:
@@ -228,8 +237,10 @@ def _is_intact(path: Path, sha256: str, size_bytes: int) -> bool:
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256")
-        if path.stat().st_size == size_bytes and digest.hexdigest() == sha256:
-            os.utime(path)
+        info = path.stat()
+        if info.st_size == size_bytes and digest.hexdigest() == sha256:
+            # its time of change stays: by that a sender knows the file that it prints
+            os.utime(path, ns=(time.time_ns(), info.st_mtime_ns))
             return True
         path.unlink()
     except FileNotFoundError:

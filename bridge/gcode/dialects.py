@@ -13,8 +13,9 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-#: A stop for most firmwares; the line feed ends a half line, so that M112 begins one.
-STOP_BYTES = b"\nM112\n"
+#: A stop for most firmwares. One line feed ends a half line that was on its way; Marlin's emergency
+#: parser ignores one more line behind a half line that ends within its number, hence the second.
+STOP_BYTES = b"\n\nM112\n"
 
 
 class Emergency(StrEnum):
@@ -145,7 +146,7 @@ DIALECTS: tuple[Dialect, ...] = (
         card_abort=b"abort",
         assumed=frozenset({"SDCARD"}),
         emergency=Emergency.AT_ONCE,
-        stop=b"\x18\nM112\n",
+        stop=b"\x18" + STOP_BYTES,
         own_filament_change=True,
     ),
     Dialect(

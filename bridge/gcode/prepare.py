@@ -63,6 +63,11 @@ class Preparer:
         self._layers = Layers()
         self._marks: list[tuple[int, Mark]] = []
 
+    @property
+    def lines(self) -> int:
+        """How many lines of the file are prepared."""
+        return self._line - 1
+
     def feed(self, chunk: bytes, *, last: bool = False) -> list[Prepared]:
         """What the lines completed by *chunk* are. Raises `GateRefusal` with the file's line."""
         data = self._carry + chunk

@@ -153,6 +153,7 @@ class Printer(Standing):
         self.need_connection()
         texts, bypassing = sendable(lines, self.config.profile)
         for text in bypassing:
+            self.link.status.answered(text)
             self.link.stream.bypass(text + b"\n", answered=True)
         if not texts:
             self.report(OrderDone(token))

@@ -7,7 +7,7 @@ from bridge.gcode.modal import Modal
 from bridge.gcode.replies import Action, BadTool, Reply, ResetReason, Start, Text, parse
 from bridge.gcode.sdcard import CardReply
 from schemas.jobs import AttemptEvent
-from schemas.printer import ACTIVE, CONNECTED, PrinterEvent, PrinterState
+from schemas.printer import ACTIVE, CONNECTED, PrinterEvent, PrinterState, Prompt
 
 if TYPE_CHECKING:
     from bridge.gcode.printer import Printer
@@ -100,6 +100,15 @@ def _go_on(printer: "Printer", word: str, now: float) -> None:
         printer.card_print.steer(b"M24", send=word == "resume")
 
 
+def _ask(printer: "Printer", prompt: Prompt) -> None:
+    """A question to a person; what can only be dismissed is none."""
+    if all(label.lower() == "dismiss" for label in prompt.buttons):
+        printer.warn("printer_says", prompt.text)
+        return
+    buttons = ", ".join(f"{at}: {label}" for at, label in enumerate(prompt.buttons))
+    printer.warn("printer_asks", f"{prompt.text} [{buttons}]")
+
+
 def _act(printer: "Printer", word: str, text: str, now: float) -> None:
     status = printer.link.status
     if word in ("pause", "paused") and printer.state in _PAUSABLE:
@@ -109,8 +118,6 @@ def _act(printer: "Printer", word: str, text: str, now: float) -> None:
     elif word == "cancel" and printer.state in ACTIVE - {_S.CANCELLING}:
         printer.cancel(now, "cancelled at the printer")
     elif word == "prompt_show" and status.prompt is not None:
-        buttons = ", ".join(f"{at}: {label}" for at, label in enumerate(status.prompt.buttons))
-        asked = status.prompt.text
-        printer.warn("printer_asks", f"{asked} [{buttons}]" if buttons else asked)
+        _ask(printer, status.prompt)
     elif word in _TELLING:
         printer.warn(_TELLING[word], text or word)

@@ -77,6 +77,11 @@ class Status:
             case _ if isinstance(reply, CardReply):
                 self.card.fold(reply)
 
+    def answered(self, text: bytes) -> None:
+        """A person has sent *text*: an answer closes the question, firmwares often do not."""
+        if text.startswith(b"M876"):
+            self.prompt, self.prompt_shown = None, False
+
     def _heat(self, report: Temperatures) -> None:
         for name, reading in report.readings.items():
             old = self.temperatures.get(name, Temperature(None))

@@ -355,6 +355,8 @@ class Stream:
         if not self.dialect.bare_lines:
             self._prove(self.sent, now)
             return
+        # A host that died within these bytes would leave `M1`, and the printer would wait for a
+        # person. It cannot: with no more than a window in flight the kernel takes them at once.
         self._probes.append(self.sent)
         self._urgent += b"\nM105\n"
 

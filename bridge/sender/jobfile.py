@@ -1,6 +1,7 @@
 """The file of a job: opened once, checked whole before the first byte, read in batches.
 
-The descriptor is kept, so that a file that is deleted or replaced meanwhile prints to its end.
+The descriptor is kept, so that a file that is deleted or replaced meanwhile prints to its end. One
+that is written to has not been checked any more, and is not printed on.
 """
 
 import os
@@ -39,7 +40,7 @@ class JobFile:
         info = os.fstat(self._fd)
         self.size_bytes = info.st_size
         #: tells this file from any other and from itself when it was written to
-        self.identity = (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns)
+        self.identity = _identity(info)
         problem = None
         if not stat.S_ISREG(info.st_mode):
             problem = f"{path} is no file"
@@ -79,8 +80,13 @@ class JobFile:
         if self._offset >= self.size_bytes:
             return None
         chunk = self._read(min(READ_BYTES, self.size_bytes - self._offset))
-        if not chunk:
-            raise JobFileError(self.path, f"{self.path} has become shorter while it was printed")
+        if _identity(os.fstat(self._fd)) != self.identity:
+            behind = f"behind line {self._preparer.lines}"
+            raise JobFileError(
+                self.path,
+                f"{self.path} was written to while it was printed: what stands {behind} was "
+                "never checked",
+            )
         return self._preparer.feed(chunk, last=self._offset >= self.size_bytes)
 
     def close(self) -> None:
@@ -94,3 +100,7 @@ class JobFile:
             raise JobFileError(self.path, f"cannot read {self.path}: {error.strerror}") from None
         self._offset += len(chunk)
         return chunk
+
+
+def _identity(info: os.stat_result) -> tuple[int, int, int, int]:
+    return (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns)

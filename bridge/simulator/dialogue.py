@@ -96,7 +96,6 @@ def _stop_for_user(machine: Machine, command: Command) -> Work:
         machine.say(f"echo:{text(command)}")
     _prompt(machine, f"{command.head.decode()} Stop", "Continue")
     yield User(now + patience_s if patience_s else inf)
-    machine.say("//action:prompt_end")
 
 
 def _change_filament(machine: Machine) -> Work:
@@ -117,6 +116,7 @@ def _change_filament(machine: Machine) -> Work:
             yield Until(now + machine.pace.real_s(_PURGE_S))
     machine.say("//action:prompt_end")
     machine.say("//action:resumed")
+    _prompt(machine, "Resuming", "Dismiss")
 
 
 def _prompt(machine: Machine, question: str, *buttons: str) -> None:

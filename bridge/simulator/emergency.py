@@ -3,6 +3,9 @@
 It sees every byte before numbers and checksums are looked at, so it also acts on a damaged line,
 and it ignores whatever follows the code: `M112 N0` stops the machine. A command is recognised at
 its line end, at the start of a line only, with or without a line number, in upper case.
+
+A line that ends where more was expected (within its number, or within a code that it knows) is not
+forgotten at its line end: the parser then also ignores the whole line behind it.
 """
 
 import re
@@ -12,8 +15,13 @@ from enum import Enum
 # An emergency command is decided by the beginning of its line; a longer one needs no more memory.
 _KEEP_BYTES = 128
 
-_COMMAND = re.compile(
-    rb"^ *(?:N[0-9 -]*)?M *(?:(?P<code>108|112|410)|876 *S *(?P<answer>[0-9]))", re.MULTILINE
+_NUMBERED = rb"(?:N[0-9 -]*)?"
+_LINE = re.compile(
+    rb"^ *(?:"
+    rb"(?P<cut>N[0-9 -]*|" + _NUMBERED + rb"M *(?:1[01]?|41?|8(?:7(?:6 *)?)?)?)\n"
+    rb"(?P<ignored>[^\n]*\n)?|" + _NUMBERED + rb"M *"
+    rb"(?:(?P<code>108|112|410)|876 *S *(?P<answer>[0-9])))",
+    re.MULTILINE,
 )
 
 
@@ -37,10 +45,11 @@ class Emergency:
 class EmergencyParser:
     """Finds emergency commands in the raw byte stream, however it is cut into pieces."""
 
-    __slots__ = ("_unfinished",)
+    __slots__ = ("_ignoring", "_unfinished")
 
     def __init__(self) -> None:
         self._unfinished = b""
+        self._ignoring = False  # the line that comes next
 
     def feed(self, data: bytes) -> list[Emergency]:
         """Take the next bytes; return the commands whose line end they contain, in order."""
@@ -52,9 +61,16 @@ class EmergencyParser:
             return []
         lines = self._unfinished + data[:end]
         self._unfinished = data[end : end + _KEEP_BYTES]
-        if b"M" not in lines:
-            return []
-        return [_recognised(match) for match in _COMMAND.finditer(lines)]
+        if self._ignoring:
+            self._ignoring = False
+            lines = lines[lines.index(b"\n") + 1 :]
+        found = []
+        for match in _LINE.finditer(lines):
+            if match["cut"] is None:
+                found.append(_recognised(match))
+            else:
+                self._ignoring = match["ignored"] is None
+        return found
 
 
 def _recognised(match: re.Match[bytes]) -> Emergency:

@@ -137,8 +137,8 @@ class Firmware:
         while not self._machine.killed:
             while len(queue) < BUFSIZE and (command := following()) is not None:
                 queue.append(command)
-                if command.head in _READ_CODES and not self._profile.family.emergency_parser:
-                    self._react(Emergency(_READ_CODES[command.head]), now)
+                if not self._profile.family.emergency_parser:
+                    self._react_when_read(command, now)
             if not queue:
                 return
             if self._work is None:
@@ -206,6 +206,11 @@ class Firmware:
         if self._wait is not None and now >= self._busy_at:
             self._out.append(f"echo:busy: {self._wait.busy}")
             self._restart_keepalive(now)
+
+    def _react_when_read(self, command: Command, now: float) -> None:
+        """Without emergency parser a line without number acts as soon as it is in the queue."""
+        if command.number is None and command.head in _READ_CODES:
+            self._react(Emergency(_READ_CODES[command.head]), now)
 
     def _react(self, emergency: Emergency, now: float) -> None:
         match emergency.code:

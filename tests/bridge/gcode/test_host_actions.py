@@ -143,7 +143,7 @@ def test_a_family_is_stopped_in_its_own_way() -> None:
     """serial 10: Smoothie obeys ^X in the middle of everything."""
     host = connected(b"FIRMWARE_NAME:Smoothieware, X-SOURCE:y\n")
     host.printer.halt("stopped", host.now)
-    assert host.printer.take(host.now) == b"\x18\nM112\n"
+    assert host.printer.take(host.now) == b"\x18" + STOP_BYTES
 
 
 def test_a_quick_stop_loses_the_position_and_says_so() -> None:
@@ -323,6 +323,16 @@ def test_a_runaway_stops_the_machine() -> None:
     assert host.states[-1] is _S.HALTED
     assert "thermal_fault" in host.warnings
     assert "tool0" in (host.printer.error or "")
+
+
+@pytest.mark.parametrize("buttons", [b"", b"//action:prompt_button Dismiss\n"])
+def test_what_can_only_be_dismissed_is_no_question(buttons: bytes) -> None:
+    """serial 7: Marlin tells `Resuming` in a prompt; nobody has to come for that."""
+    host = printing()
+    host.say(b"//action:prompt_begin Resuming\n" + buttons + b"//action:prompt_show\n")
+    host.happened += host.printer.events()
+    assert "printer_says" in host.warnings
+    assert "printer_asks" not in host.warnings
 
 
 # --- the greeting ------------------------------------------------------------------------------

@@ -76,6 +76,7 @@ def test_five_hundred_cables(first: int) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(7200)
 def test_many_cables(seeds: range) -> None:
     """As many as are asked for."""
     check(seeds)

@@ -123,6 +123,7 @@ def test_kills_on_a_bad_cable_end_exactly_or_honestly(short_file: Path) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(7200)
 def test_kills_in_longer_prints(file: Path, seeds: range) -> None:
     """Three kills at most in each of many prints: the executed list is the file."""
     kills = sum(check_killed(seed, file, within=ACTIONS) for seed in seeds)
@@ -130,6 +131,7 @@ def test_kills_in_longer_prints(file: Path, seeds: range) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(7200)
 def test_kills_on_many_bad_cables(file: Path, seeds: range) -> None:
     """The same behind cables that flip and lose: exact, or an honest failure."""
     completed = sum(check_noisy(seed, file, within=ACTIONS) for seed in seeds)

@@ -1,6 +1,7 @@
 """Job files, black boxes and the memory between two lives."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,22 @@ def test_a_deleted_file_prints_on_and_a_shortened_one_stops(tmp_path: Path) -> N
     file = JobFile(write(path, b"G1 X1\n" * 9000), None, PROFILE)
     assert file.check()
     path.write_bytes(b"G1 X1\n")
-    with pytest.raises(JobFileError, match="shorter"):
+    with pytest.raises(JobFileError, match="written to"):
+        lines_of(file)
+    file.close()
+
+
+def test_a_file_that_is_written_to_is_not_printed_on(tmp_path: Path) -> None:
+    """Bytes that nobody has checked never reach the printer; the message names the line."""
+    path = tmp_path / "a"
+    file = JobFile(write(path, b"G1 X1\n" * 9000), None, PROFILE)
+    assert file.check()
+    assert file.next_lines()
+    with path.open("r+b") as changed:
+        changed.seek(-6, os.SEEK_END)
+        changed.write(b"M112\n\n")
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(JobFileError, match=r"behind line 2730 "):
         lines_of(file)
     file.close()
 

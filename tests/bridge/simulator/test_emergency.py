@@ -2,6 +2,7 @@
 
 import pytest
 
+from bridge.gcode.dialects import STOP_BYTES
 from bridge.simulator.emergency import Emergency, EmergencyCode, EmergencyParser
 from tests.fakes.board import Board, numbered
 
@@ -21,6 +22,26 @@ def test_kill_is_recognised_however_written(line: bytes) -> None:
 def test_other_lines_are_not_recognised(line: bytes) -> None:
     """Lower case, the middle of a line, an unfinished line and other codes are nothing."""
     assert EmergencyParser().feed(line) == []
+
+
+@pytest.mark.parametrize(
+    "half", [b"N", b"N12", b"N12 ", b" N3 M", b"M1", b"N3 M10", b"M4", b"M876 "]
+)
+def test_a_half_line_hides_the_one_behind_it(half: bytes) -> None:
+    """A line that ends where more was expected makes the parser ignore a whole line more."""
+    parser = EmergencyParser()
+    assert parser.feed(half + b"\nM112\n") == []
+    assert parser.feed(half + b"\n") == []
+    assert parser.feed(b"\nM112\n") == [Emergency(EmergencyCode.KILL)]
+
+
+def test_a_stop_acts_wherever_the_line_before_it_was_cut() -> None:
+    """serial 12/#49: what the kernel has not sent yet is thrown away, in the middle of a line."""
+    line = numbered(123, "M104 S200")
+    for cut in range(len(line)):
+        board = Board()
+        board.feed(line[:cut] + STOP_BYTES)
+        assert board.firmware.killed, line[:cut]
 
 
 def test_answer_carries_the_button() -> None:
