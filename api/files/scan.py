@@ -1,11 +1,14 @@
 """What one pass over a file tells: lines, layers, temperatures, and the slicer's own words.
 
-Runs in a thread while the next bytes come, a megabyte (about a millisecond) at a time, so that the
-event loop gets its turn.
+Runs in a thread while the next bytes come, a megabyte (about a quarter of a millisecond) at a time,
+so that the event loop gets its turn. Counting lines would be three quarters of all the work, and
+only what is found needs its line's number, mostly near the front: so lines are counted when
+something is found, and what has passed uncounted is looked at again then.
 Temperatures and refused codes come from `schemas.gcode`, the parser of the gate at the port.
 """
 
 import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from api.files.slicers import facts_of
@@ -17,6 +20,9 @@ COMMENT_BYTES = 256 * 1024  # of the head and of the tail; thumbnails at the hea
 _MAX_REFUSALS = 20
 _LAST_LINE_BYTES = 1024  # hold the end of the last line but one, mostly
 
+#: The bytes from one place to another, of those that were fed.
+LookBack = Callable[[int, int], Iterable[bytes]]
+
 _COMMAND = re.compile(rb"^[ \t]*(?:N\d+[ \t]*)?[GM]\d", re.MULTILINE | re.IGNORECASE)
 _COMMENT = re.compile(rb"^;[^\n]{1,500}$", re.MULTILINE)
 _LAYER = re.compile(rb"LAYER(?:_CHANGE|:)")
@@ -24,11 +30,18 @@ _THUMBNAIL = re.compile(rb"^; *thumbnail(?:_\w+)? begin ", re.MULTILINE)
 
 
 class Scan:
-    """Facts gathered from the chunks of a file, in order."""
+    """Facts gathered from the chunks of a file, in order.
+
+    *look_back* gives again what was fed before; without it every line is counted as it comes.
+    """
 
     def __init__(self) -> None:
+        self.look_back: LookBack | None = None
         self._carry = b""
-        self._lines = 0
+        self._fed_bytes = 0
+        self._start_bytes = 0  # where the lines that are looked at begin
+        self._lines = 0  # below `_counted_bytes`
+        self._counted_bytes = 0
         self._layers = 0
         self._binary = False
         self._commands = False
@@ -40,6 +53,7 @@ class Scan:
     def feed(self, chunk: bytes | memoryview) -> None:
         """Look at the next bytes; nothing of *chunk* itself is kept. It is copied once."""
         end = _whole_lines(chunk)
+        self._fed_bytes += len(chunk)
         batch = b"".join((self._carry, chunk[:end])) if end else b""
         self._carry = b"".join((b"" if end else self._carry, chunk[end:]))
         self._binary = self._binary or b"\0" in batch or b"\0" in self._carry
@@ -51,13 +65,14 @@ class Scan:
             self._carry = self._carry[:MAX_CARRY_BYTES]
         if batch:
             self._look(batch)
+            self._start_bytes = self._fed_bytes - (len(chunk) - end)
 
     def finish(self) -> dict[str, Any]:
         """The facts by name, absent where unknown.
 
         Beside the slicer's (see `slicers`): *max_nozzle_c*, *max_bed_c*, *max_chamber_c*, each the
         hottest target `c` and the `line` that sets it first; *refused*, lines that no printer may
-        run; *lines*, *layers*, *looks_like_gcode*, *has_thumbnail*.
+        run; *lines* where all were counted; *layers*, *looks_like_gcode*, *has_thumbnail*.
         """
         if self._carry:
             self._look(self._carry)
@@ -66,7 +81,8 @@ class Scan:
             facts["layers"] = self._layers
         for heater, hottest in self._targets.hottest.items():
             facts[f"max_{heater}_c"] = {"line": hottest.line, "c": hottest.c}
-        facts["lines"] = self._lines
+        if self.look_back is None or not self._fed_bytes:
+            facts["lines"] = self._lines
         facts["looks_like_gcode"] = self._commands and not self._binary
         facts["has_thumbnail"] = _THUMBNAIL.search(self._head) is not None
         if self._refused:
@@ -77,9 +93,19 @@ class Scan:
         if not self._commands:
             self._commands = _COMMAND.search(batch) is not None
         self._layers += _layers(batch)
-        for finding in self._targets.feed(batch, self._lines + 1):
-            self._refuse(finding)
-        self._lines += batch.count(b"\n") + (not batch.endswith(b"\n"))
+        if self._targets.hits(batch):
+            self._catch_up()
+            for finding in self._targets.feed(batch, self._lines + 1):
+                self._refuse(finding)
+        if self.look_back is None:
+            self._lines += batch.count(b"\n") + (not batch.endswith(b"\n"))
+
+    def _catch_up(self) -> None:
+        """Count the lines before the batch that is looked at."""
+        if self.look_back is not None and self._counted_bytes < self._start_bytes:
+            passed = self.look_back(self._counted_bytes, self._start_bytes)
+            self._lines += sum(each.count(b"\n") for each in passed)
+            self._counted_bytes = self._start_bytes
 
     def _refuse(self, finding: Finding) -> None:
         if finding.treatment is Treatment.REFUSE and len(self._refused) < _MAX_REFUSALS:

@@ -79,6 +79,7 @@ class Files:
             self._storage.draft(reading.feed) as draft,
             aclosing(as_text(reader, filename)) as text,
         ):
+            reading.look_back = draft.look_back
             size_bytes = 0
             async for chunk in text:
                 size_bytes += len(chunk)

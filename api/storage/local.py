@@ -13,7 +13,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -167,6 +167,14 @@ class LocalDraft:
         key = f"{folder}/{sha256[:2]}/{sha256}"
         await self._in_thread(lambda: self._rename(self._root / key))
         return key
+
+    def look_back(self, start: int, end: int) -> Iterator[bytes]:
+        """The bytes from *start* to *end*, which were written. Raises `OSError`."""
+        with self._file.path.open("rb") as file:
+            file.seek(start)
+            while start < end and (chunk := file.read(min(READ_BYTES, end - start))):
+                start += len(chunk)
+                yield chunk
 
     async def discard(self) -> None:
         """Close it, and remove it where it was not kept."""

@@ -1,6 +1,6 @@
 """What a storage does for the files room: drafts that become blobs, and reading parts of them."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +29,12 @@ class Offer:
 
 class Draft(Protocol):
     """Bytes on their way in. Every method raises `Unavailable` when there is no room."""
+
+    @property
+    def look_back(self) -> Callable[[int, int], Iterable[bytes]] | None:
+        """Gives the bytes from one place to another again, to the watch and in its thread, as far
+        as it has seen them. None where they cannot be had before they are kept.
+        """
 
     async def write(self, chunk: bytes) -> None:
         """Add *chunk*. Returns when more may come."""

@@ -226,6 +226,8 @@ class PastTheEnd(Exception):
 class S3Draft:
     """A file on its way up, hashed and looked at on the way."""
 
+    look_back = None  # parts of an upload cannot be read
+
     def __init__(self, storage: S3Storage, watch: Watch | None) -> None:
         self._storage = storage
         self._watch = watch

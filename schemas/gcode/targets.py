@@ -32,6 +32,10 @@ class Targets:
         self.heated: dict[str, int] = {}
         self._seen = _NOTHING_SEEN
 
+    def hits(self, batch: bytes) -> bool:
+        """Whether `feed` would find something in *batch*, and so needs its place."""
+        return bool(scan_lines(batch, self._seen))
+
     def feed(self, batch: bytes, first_line: int) -> list[Finding]:
         """Look at whole lines; what is wrong with them on any printer, one finding a line.
 

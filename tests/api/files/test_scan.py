@@ -1,6 +1,7 @@
 """What reading a file tells: slicer facts, temperatures, whether it is G-code at all."""
 
 import lzma
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,32 @@ def test_two_colours_have_two_lengths_and_one_weight() -> None:
     assert facts["filament_tools_g"] == [3.33, 0.65]
     assert facts["filament_types"] == ["PLA", "PETG"]
     assert facts["filament_colors"] == ["#FF0000", "#0000FF"]
+
+
+@pytest.mark.parametrize("step", [1, 7, 100, 1_000_000])
+def test_lines_are_counted_when_one_of_them_matters(step: int) -> None:
+    """Whoever can look back counts no line in passing, and names the same ones."""
+    content = (
+        b"G1 X1 Y2\n" * 50 + b"M104 S200\n" + b"G1 X3\r\n" * 70 + b"M104 S190\nM109 S210\n"
+    ) * 2
+    content += b"G1 X4\n" * 33 + b"M140 S60\nM997"
+    looks: list[tuple[int, int]] = []
+
+    def look_back(start: int, end: int) -> list[bytes]:
+        assert end <= fed
+        looks.append((start, end))
+        return [content[start:end]]
+
+    reading, fed = Scan(), 0
+    reading.look_back = look_back
+    for at in range(0, len(content), step):
+        fed = at + len(content[at : at + step])
+        reading.feed(content[at:fed])
+    found, expected = reading.finish(), scanned(content)
+    assert expected.pop("lines") == content.count(b"\n") + 1
+    assert found == expected
+    assert found["max_nozzle_c"] == {"line": 123, "c": 210.0}
+    assert all(one[1] == two[0] for one, two in pairwise(looks))
 
 
 @pytest.mark.parametrize("step", [1, 7, 100])

@@ -124,6 +124,16 @@ async def test_too_hot_for_the_printer_names_line_and_limit(files: Files, admin:
         assert "250" in problem.detail
 
 
+async def test_a_hot_line_behind_millions_of_others_is_named(
+    files: Files, admin: Principal
+) -> None:
+    """Lines that passed uncounted are counted from the draft when one of them matters."""
+    moves = b"G1 X100.1 Y100.2 E0.3\n" * 100_000
+    content = moves + b"M104 S300\n" + moves + b"M109 S310\n" + moves
+    blob = await files.ingest(admin, chunks(content), "tower.gcode")
+    assert blob.facts["max_nozzle_c"] == {"line": 200_002, "c": 310.0}
+
+
 async def test_refused_code_names_its_line(files: Files, admin: Principal) -> None:
     """A file that stores settings on the printer is not printed (safety M20)."""
     blob = await files.ingest(admin, chunks(b"G28\nM500\n"), "a.gcode")
