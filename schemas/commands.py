@@ -137,7 +137,11 @@ VERBS: dict[Verb, VerbRule] = {
 
 
 class StartArgs(msgspec.Struct, frozen=True, kw_only=True):
-    """A start grant: it may be consumed once, by the bridge of this printer."""
+    """A start grant: it may be consumed once, by the bridge of this printer.
+
+    *last_alone*: the newest start that the room made by itself on this printer, as far as the API
+    knows; a room that knows of a newer one refuses.
+    """
 
     grant: str
     job: int
@@ -147,6 +151,7 @@ class StartArgs(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     size_bytes: int
     plate_claim: str | None = None
+    last_alone: str | None = None
 
 
 class GcodeArgs(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ import msgspec
 
 from schemas.commands import CommandState, Expect, Verb
 from schemas.jobs import AttemptEvent, AttemptState
+from schemas.leases import Lease
 from schemas.printer import CardFile, Live, PrinterConfig, PrinterState, Progress, Quality
 
 PROTOCOL = 1
@@ -113,11 +114,14 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
     """The room's printers as they should be; newest version wins, always in full.
 
     A room too large for one frame comes in *parts* of the same version; it takes effect when all
-    are there.
+    are there. *leases*: the next jobs of each printer, in order; *recalled*: grants of leases that
+    are wanted back, with their printers: what did not start under one of them never will.
     """
 
     version: int
     printers: list[PrinterConfig]
+    leases: list[Lease] = []
+    recalled: dict[str, int] = {}
     part: int = 1
     parts: int = 1
 
@@ -263,10 +267,15 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FactBatch(msgspec.Struct, frozen=True, kw_only=True):
-    """Facts with contiguous numbers of one journal, oldest first."""
+    """Facts with contiguous numbers of one journal, oldest first.
+
+    *sent_ms* and *boot_id*: the bridge's clock when they left, so how old each of them is.
+    """
 
     journal_id: str
     facts: list[Fact]
+    sent_ms: int | None = None
+    boot_id: str = ""
 
 
 # --- live, liveness, the rest ----------------------------------------------------------------

@@ -30,6 +30,16 @@ CREATE TABLE printers (id INTEGER PRIMARY KEY, config BLOB NOT NULL);
 """
 )
 
+#: Tables that came after journals of this version; an older agent leaves them alone.
+_ADDED = """
+CREATE TABLE IF NOT EXISTS leases (
+  id TEXT PRIMARY KEY, printer INTEGER NOT NULL, place INTEGER NOT NULL, lease BLOB NOT NULL,
+  ends_ms INTEGER NOT NULL, boot TEXT NOT NULL, void INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS plates (printer INTEGER PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS alone (printer INTEGER PRIMARY KEY, id TEXT NOT NULL);
+"""
+
 
 class Clock(msgspec.Struct, frozen=True):
     """When a transaction happens: monotonic ms of host life *boot*, and wall seconds."""
@@ -64,3 +74,4 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
             f"the journal {path} was written by another version of the agent (its schema is "
             f"{version}, this one knows {SCHEMA_VERSION}): start that version or move the file away"
         )
+    db.executescript(f"BEGIN IMMEDIATE;{_ADDED}COMMIT;")

@@ -3,6 +3,7 @@
 * `BridgeError`
     * `JournalError`: the journal cannot be opened or written; nothing has happened
         * `GrantConsumed`: a start grant was used before
+        * `WentOnAlone`: who asked for a start does not know what this room did alone
     * `SpoolError`: a job's file cannot be had
     * `LinkError`: the API cannot be reached or does not want us
         * `Refused`: it answered, and said no
@@ -20,6 +21,10 @@ class JournalError(BridgeError):
 
 class GrantConsumed(JournalError):
     """A grant starts one attempt, once; this one was used before."""
+
+
+class WentOnAlone(JournalError):
+    """The room has started something by itself that the API did not know of."""
 
 
 class SpoolError(BridgeError):

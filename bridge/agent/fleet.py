@@ -3,19 +3,26 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
+from bridge.agent.alone import waits_for
 from bridge.agent.commands import CommandRow, Finish, finish
 from bridge.agent.handover import row_of, stop_row
 from bridge.agent.journal import Journal
 from bridge.agent.journal_thread import JournalThread
+from bridge.agent.leases import Held
 from bridge.agent.ports import Ports
+from bridge.agent.prefetch import Prefetch
 from bridge.agent.printers import PrinterKeeper, Tools
 from bridge.agent.work import Files, PrinterWork
 from schemas.commands import CommandState
-from schemas.link import Cmd, PlateFact, Port, PortsFact, RemoteStop
+from schemas.link import Cmd, Desired, Port, PortsFact, RemoteStop
 from schemas.printer import ACTIVE, PrinterConfig
 
 log = logging.getLogger(__name__)
+
+#: How often a room that is cut off looks whether a printer may go on.
+ALONE_LOOK_S = 1.0
 
 
 class Fleet:
@@ -31,7 +38,10 @@ class Fleet:
     ) -> None:
         self._tools = tools
         self._journal = journal
-        self._files = files
+        self.prefetch = Prefetch(files)
+        self._files = replace(files, has=self.prefetch.verified)
+        #: seconds since the link is gone; None: it stands
+        self.away_s: Callable[[], float | None] = lambda: None
         self._ports = ports
         self._on_fact = on_fact
         self._keepers: dict[int, PrinterKeeper] = {}
@@ -54,6 +64,8 @@ class Fleet:
                 keeper.add(row)
             else:
                 await self._end(_unknown_printer(row))
+        held = await self._journal.run(Journal.leases, self._journal.now())
+        self.prefetch.want(each.lease for each in held)
 
     async def close(self) -> None:
         """Hang up on every sender; all go on."""
@@ -94,10 +106,13 @@ class Fleet:
         self._on_fact()
         return await self._journal.run(Journal.command_seq)
 
-    async def configure(self, version: int, printers: list[PrinterConfig]) -> None:
-        """Work by this configuration from now on."""
-        await self._journal.run(Journal.set_desired, version, printers)
-        self._apply(printers)
+    async def configure(self, desired: Desired) -> None:
+        """Work by this configuration from now on, and hold these leases."""
+        await self._journal.run(Journal.configure, desired, self._journal.now())
+        if desired.recalled:
+            self._on_fact()
+        self._apply(desired.printers)
+        self.prefetch.want(desired.leases)
 
     async def acknowledged(self, seq: int) -> None:
         """The API has the facts up to *seq*."""
@@ -132,12 +147,42 @@ class Fleet:
 
     async def plate_cleared(self, printer: int) -> None:
         """A person at the machine says that its plate is clear."""
-        await self._journal.run(Journal.add_fact, PlateFact(printer=printer), self._journal.now())
+        await self._journal.run(Journal.plate_cleared, printer, self._journal.now())
         self._on_fact()
 
     def pinned(self) -> set[str]:
         """Hashes of the files that must stay in the spool."""
-        return set().union(*(keeper.work.files() for keeper in self._keepers.values()))
+        used = (keeper.work.files() for keeper in self._keepers.values())
+        return self.prefetch.pinned().union(*used)
+
+    # Leases.
+
+    async def watch_alone(self) -> None:
+        """Let printers go on with their leases while the room is cut off, for ever."""
+        while True:
+            if self.away_s() is not None:
+                for keeper in self.keepers():
+                    if keeper.config is not None:
+                        keeper.work.go_on_alone(keeper.cut_off(self.away_s))
+            await asyncio.sleep(ALONE_LOOK_S)
+
+    async def leases(self) -> list[tuple[Held, str | None]]:
+        """The leases that nobody has used, and what each waits for; None: it starts now."""
+        found: list[tuple[Held, str | None]] = []
+        seen: set[int] = set()
+        for held in await self._journal.run(Journal.leases, self._journal.now()):
+            printer = held.lease.printer
+            keeper = self._keepers.get(printer)
+            if keeper is None or keeper.config is None:
+                found.append((held, "its printer"))
+                continue
+            plate = await self._journal.run(Journal.plate_is_clear, printer)
+            file = self.prefetch.has(held.lease.sha256)
+            cut, turn = keeper.cut_off(self.away_s), None if printer in seen else held
+            seen.add(printer)
+            standing = keeper.work.standing(cut, turn, plate=plate, file=file)
+            found.append((held, waits_for(standing)))
+        return found
 
     def keepers(self) -> Iterable[PrinterKeeper]:
         """Every printer that is kept, by number."""

@@ -56,6 +56,13 @@ class Grants:
         row = self._db.execute("SELECT state FROM grants WHERE id = ?", (grant,)).fetchone()
         return AttemptState(row[0]) if row else None
 
+    def never_start(self, printer: int, grant: str, wall_s: int) -> bool:
+        """Consume *grant* without a start; False when it was used before."""
+        if self.state(grant) is not None:
+            return False
+        self._insert(grant, printer, AttemptState.NOT_STARTED, "", wall_s)
+        return True
+
     def open(self, printer: int, alive_boot: str | None) -> list[str]:
         """Attempts without an end that went to another sender life than *alive_boot*."""
         rows = self._db.execute(
@@ -65,10 +72,13 @@ class Grants:
         return [grant for grant, state in rows if AttemptState(state) not in ATTEMPT_OVER]
 
     def reported(self, printer: int) -> frozenset[str]:
-        """Grants of which a sender has said that they started."""
+        """Grants of which a sender has said that they started.
+
+        That one was interrupted says nothing of that: the agent writes it for a sender that died.
+        """
         rows = self._db.execute(
-            "SELECT id FROM grants WHERE printer = ? AND state != ?",
-            (printer, AttemptState.GRANTED),
+            "SELECT id FROM grants WHERE printer = ? AND state NOT IN (?, ?)",
+            (printer, AttemptState.GRANTED, AttemptState.INTERRUPTED),
         )
         return frozenset(row[0] for row in rows)
 

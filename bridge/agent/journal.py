@@ -5,26 +5,34 @@ one transaction, so a kill leaves the state before or after it, never between. T
 thread-safe and blocks; `JournalThread` gives it a thread of its own.
 """
 
-import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from bridge.agent.commands import CommandRow, Finish
-from bridge.agent.database import Clock, open_database
-from bridge.agent.errors import JournalError
+from bridge.agent.database import Clock
+from bridge.agent.errors import JournalError, WentOnAlone
 from bridge.agent.facts import fact_of
 from bridge.agent.grants import Grants
 from bridge.agent.handover import pack, unpack
-from bridge.agent.outbox import MAX_BYTES, Outbox
+from bridge.agent.journal_file import JournalFile
+from bridge.agent.leases import Held, Leases
+from bridge.agent.outbox import MAX_BYTES
 from bridge.control.messages import AttemptChanged, Event
-from schemas.commands import COMMAND_OVER, COMMAND_TRANSITIONS, CommandEvent, CommandState, Verb
-from schemas.jobs import ATTEMPT_TRANSITIONS, AttemptEvent, AttemptState
-from schemas.link import AlarmFact, AttemptFact, CommandFact, Fact, FactBody
-from schemas.printer import PrinterConfig
+from schemas.commands import (
+    COMMAND_OVER,
+    COMMAND_TRANSITIONS,
+    CommandEvent,
+    CommandState,
+    StartArgs,
+    Verb,
+)
+from schemas.jobs import ATTEMPT_OVER, ATTEMPT_TRANSITIONS, AttemptEvent, AttemptState
+from schemas.leases import ALONE, Lease
+from schemas.link import AttemptFact, CommandFact, Desired, PlateFact, PrinterFact
+from schemas.printer import ACTIVE, PrinterConfig
 from schemas.transitions import advance, can
 
 #: Ids of finished commands answer repeats for this long, and the newest ones whatever the wall
@@ -35,52 +43,13 @@ _config_decoder = msgspec.json.Decoder(PrinterConfig)
 _encode = msgspec.json.encode
 
 
-class Journal:
+class Journal(JournalFile):
     """One open journal file. Methods raise `JournalError` when the disk refuses."""
 
     def __init__(self, path: Path, *, max_fact_bytes: int = MAX_BYTES) -> None:
-        try:
-            self._db = open_database(path)
-            self._grants = Grants(self._db)
-            self._outbox = Outbox(self._db, max_fact_bytes)
-            self._db.execute(
-                "INSERT OR IGNORE INTO meta VALUES ('journal', ?)", (secrets.token_hex(8),)
-            )
-        except sqlite3.Error as error:
-            raise JournalError(f"cannot open the journal {path}: {error}") from error
-
-    def close(self) -> None:
-        """Close the file; the WAL is folded in."""
-        self._db.close()
-
-    # Identity and counters.
-
-    def journal_id(self) -> str:
-        """The id under which this journal numbers its facts."""
-        return self._meta("journal", "")
-
-    def renew(self, clock: Clock) -> None:
-        """Go on under a new id: the numbers of the old one were given twice.
-
-        That happens when the disk forgets, for instance after a restored backup.
-        """
-        text = "the journal was rolled back; facts of the time between are lost"
-        with self._transaction():
-            self._set_meta("journal", secrets.token_hex(8))
-            self._add(AlarmFact(printer=None, code="journal_rolled_back", text=text), clock)
-
-    def next_run(self, clock: Clock) -> tuple[int, int]:
-        """Count this start of the agent: (boot count, owner generation).
-
-        The generation rises for ever, even past the loss of this file: it is never below the
-        wall clock in seconds.
-        """
-        with self._transaction():
-            count = int(self._meta("runs", "0")) + 1
-            generation = max(int(self._meta("generation", "0")) + 1, clock.wall_s)
-            self._set_meta("runs", str(count))
-            self._set_meta("generation", str(generation))
-            return count, generation
+        super().__init__(path, max_fact_bytes=max_fact_bytes)
+        self._grants = Grants(self._db)
+        self._leases = Leases(self._db, self._grants)
 
     # Desired configuration.
 
@@ -90,14 +59,57 @@ class Journal:
         configs = [_config_decoder.decode(data) for (data,) in rows]
         return int(self._meta("desired", "0")), configs
 
-    def set_desired(self, version: int, printers: Sequence[PrinterConfig]) -> None:
-        """Replace the cached configuration."""
+    def configure(self, desired: Desired, clock: Clock) -> None:
+        """Replace the cached configuration and the leases; answer for those wanted back."""
         with self._transaction():
             self._db.execute("DELETE FROM printers")
             self._db.executemany(
-                "INSERT INTO printers VALUES (?, ?)", [(p.id, _encode(p)) for p in printers]
+                "INSERT INTO printers VALUES (?, ?)", [(p.id, _encode(p)) for p in desired.printers]
             )
-            self._set_meta("desired", str(version))
+            self._set_meta("desired", str(desired.version))
+            self._leases.replace(desired.leases, clock)
+            for printer, grant in self._leases.recall(desired.recalled, clock):
+                self._add(_ended(printer, grant, AttemptEvent.NOT_STARTED, "given back"), clock)
+
+    # Going on alone (`bridge.agent.alone`).
+
+    def leases(self, clock: Clock) -> list[Held]:
+        """The leases that nobody has used, by printer in their order."""
+        return self._leases.held(clock)
+
+    def next_lease(self, printer: int, clock: Clock) -> Held | None:
+        """What this printer may start alone next; None: nothing, or its last print is not over."""
+        first = self._leases.first(printer, clock)
+        waits = first is None or first.left_s == 0 or self.open_grants(printer, None)
+        return None if waits else first
+
+    def plate_is_clear(self, printer: int) -> bool:
+        """Whether a person at the machine has said so, after all that happened on the plate."""
+        return self._leases.plate_is_clear(printer)
+
+    def plate_cleared(self, printer: int, clock: Clock) -> None:
+        """A person at the machine says that its plate is clear."""
+        with self._transaction():
+            self._leases.claim_plate(printer)
+            self._add(PlateFact(printer=printer), clock)
+
+    def start_alone(self, row: CommandRow, lease: Lease, clock: Clock) -> bool:
+        """Before *row* goes to its sender: *lease* is used. False, and nothing changed, when it is
+        not what the printer may start now.
+        """
+        with self._transaction():
+            held = self.next_lease(row.printer, clock)
+            is_clear = lease.clears_itself or self.plate_is_clear(row.printer)
+            if held is None or held.lease != lease or not is_clear or self._is_journalled(row):
+                return False
+            self._insert_command(row, clock)
+            self._grants.consume(lease.grant, row.printer, row.sender_boot or "", clock.wall_s)
+            self._leases.plate_used(row.printer)
+            self._leases.went_on(row.printer, lease.grant)
+            self._move(row, CommandEvent.STARTED, ALONE)
+            self._add(CommandFact(id=row.id, state=CommandState.STARTED, code=ALONE), clock)
+            row.state = CommandState.STARTED
+        return True
 
     # Commands.
 
@@ -118,10 +130,13 @@ class Journal:
     def start(self, row: CommandRow, clock: Clock) -> None:
         """Before *row* goes to its sender: it is started, its grant is consumed.
 
-        Raises `GrantConsumed`, with nothing changed, when the grant was used before.
+        Raises `GrantConsumed`, with nothing changed, when the grant was used before, `WentOnAlone`
+        when whoever asked does not know of the newest start that this room made by itself.
         """
         with self._transaction():
             if row.grant is not None:
+                self._check_alone(row)
+                self._leases.plate_used(row.printer)
                 self._grants.consume(row.grant, row.printer, row.sender_boot or "", clock.wall_s)
             self._move(row, CommandEvent.STARTED)
             self._add(CommandFact(id=row.id, state=CommandState.STARTED), clock)
@@ -215,30 +230,6 @@ class Journal:
         """Grants of which a sender has said that they started."""
         return self._grants.reported(printer)
 
-    # Facts.
-
-    def add_fact(self, body: FactBody, clock: Clock) -> None:
-        """Store one fact of the agent's own."""
-        with self._transaction():
-            self._add(body, clock)
-
-    def facts_after(self, seq: int) -> list[Fact]:
-        """The next batch for the link."""
-        return self._outbox.after(seq)
-
-    def acknowledge(self, seq: int) -> None:
-        """The API has committed every fact up to *seq*."""
-        with self._transaction():
-            self._outbox.drop_through(seq)
-
-    def fact_span(self) -> tuple[int, int]:
-        """Oldest waiting number and the newest ever given."""
-        return self._outbox.span()
-
-    def fact_load(self) -> tuple[int, int]:
-        """How many facts wait, and their bytes."""
-        return self._outbox.count, self._outbox.size_bytes
-
     def prune(self, clock: Clock) -> None:
         """Forget commands and grants that ended long ago."""
         over = tuple(COMMAND_OVER)
@@ -270,6 +261,19 @@ class Journal:
         )
         if row.seq > self.command_seq():
             self._set_meta("command_seq", str(row.seq))
+
+    def _check_alone(self, row: CommandRow) -> None:
+        alone = self._leases.last_alone(row.printer)
+        known = row.args.last_alone if isinstance(row.args, StartArgs) else None
+        if alone is not None and alone not in (known, row.grant):
+            raise WentOnAlone(
+                f"this room has started {alone} by itself since; the farm hears of it, then start "
+                "it again"
+            )
+
+    def _is_journalled(self, row: CommandRow) -> bool:
+        found = self._db.execute("SELECT 1 FROM commands WHERE id = ?", (row.id,)).fetchone()
+        return found is not None
 
     def _known(self, row: CommandRow, clock: Clock) -> bool:
         """Whether the journal has this id; if so, what it says is told again."""
@@ -305,44 +309,33 @@ class Journal:
 
     def _record(self, printer: int, event: Event, clock: Clock) -> None:
         body = event.body
-        if isinstance(body, AttemptChanged) and not self._grants.move(
-            printer, body.grant, body.event, event.boot, clock.wall_s
-        ):
+        if isinstance(body, AttemptChanged):
+            if not self._grants.move(printer, body.grant, body.event, event.boot, clock.wall_s):
+                return
+            self._attempt_moved(printer, body.grant, body.state)
+        fact = fact_of(printer, body)
+        if isinstance(fact, PrinterFact) and fact.state in ACTIVE:
+            self._leases.plate_used(printer)  # whoever started it, the printer's own card too
+        self._outbox.add(fact, event.at_ms, clock.boot)
+
+    def _attempt_moved(self, printer: int, grant: str, state: AttemptState) -> None:
+        """What a print leaves behind: a used plate, and after a bad end a person who looks first.
+
+        A start of the API that came to nothing changes neither; one of our own is a bad end.
+        """
+        if state is not AttemptState.NOT_STARTED:
+            self._leases.plate_used(printer)
+        elif self._leases.last_alone(printer) != grant:
             return
-        self._outbox.add(fact_of(printer, body), event.at_ms, clock.boot)
+        if state in ATTEMPT_OVER and state is not AttemptState.COMPLETED:
+            self._leases.void(printer)
 
     def _end_attempt(
         self, printer: int, grant: str, event: AttemptEvent, reason: str, clock: Clock
     ) -> None:
         if self._grants.move(printer, grant, event, "", clock.wall_s):
+            self._attempt_moved(printer, grant, ATTEMPT_TRANSITIONS[AttemptState.GRANTED][event])
             self._add(_ended(printer, grant, event, reason), clock)
-
-    def _add(self, body: FactBody, clock: Clock) -> None:
-        self._outbox.add(body, clock.mono_ms, clock.boot)
-
-    def _meta(self, key: str, default: str) -> str:
-        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return str(row[0]) if row else default
-
-    def _set_meta(self, key: str, value: str) -> None:
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            committed = False
-            try:
-                yield
-                self._db.execute("COMMIT")
-                committed = True
-            finally:
-                if not committed:
-                    if self._db.in_transaction:
-                        self._db.execute("ROLLBACK")
-                    self._outbox.recount()
-        except sqlite3.Error as error:
-            raise JournalError(f"the journal cannot be written: {error}") from error
 
 
 def _ended(printer: int, grant: str, event: AttemptEvent, reason: str) -> AttemptFact:

@@ -18,7 +18,8 @@ from bridge.agent.live import LiveSlots
 from bridge.agent.restarts import Restarts
 from bridge.agent.senders import Home, Line
 from bridge.agent.together import until_one_ends
-from bridge.agent.work import Adoption, Death, Loss, PrinterWork, Removal, Stop
+from bridge.agent.work import PrinterWork
+from bridge.agent.work_items import Adoption, CutOff, Death, Loss, Removal, Stop
 from bridge.control.messages import (
     Adopt,
     Configure,
@@ -98,6 +99,10 @@ class PrinterKeeper:
             except SenderLost:
                 pass  # it waits in the book for the next life
         self.work.hear(Stop(row))
+
+    def cut_off(self, away_s: Callable[[], float | None]) -> CutOff:
+        """What its work looks at before it goes on alone."""
+        return CutOff(away_s, self.picture)
 
     def picture(self) -> Live | None:
         """What the printer reported last, None before its first report."""

@@ -29,6 +29,7 @@ from bridge.agent.errors import AlreadyRunning, PairingError
 from bridge.agent.fleet import Fleet
 from bridge.agent.journal import Journal, open_or_replace
 from bridge.agent.journal_thread import JournalThread
+from bridge.agent.leases import Held
 from bridge.agent.link.backoff import Backoff
 from bridge.agent.link.client import Greeting, LinkClient
 from bridge.agent.link.dial import Dialler
@@ -142,7 +143,7 @@ class Agent:
             agent_pid=os.getpid(),
             on_picture=self._picture_waits,
         )
-        files = Files(self._spool.fetch, self._spool.path)
+        files = Files(self._spool.fetch, self._spool.path, self._spool.has)
         return Fleet(tools, self._journal, files, self._ports, self._facts_wait)
 
     def _make_link(self, dialler: Dialler, pairing: identities.Pairing, boots: int) -> LinkClient:
@@ -163,6 +164,7 @@ class Agent:
             clock=time.monotonic,
         )
         link.insecure = self._options.insecure
+        self._fleet.away_s = link.away_s
         link.on_token = self._bulk.set_token
         link.on_greeted = lambda welcome: self._wall.greeted(welcome.server_time, self._clock())
         return link
@@ -182,6 +184,8 @@ class Agent:
             ("status", self._write_status),
             ("clock", self._watch_clock),
             ("plates", self._plates.run),
+            ("files of leases", self._fleet.prefetch.run),
+            ("leases", self._fleet.watch_alone),
             ("pruning", self._prune),
         ):
             self._tasks.append(asyncio.create_task(_supervise(name, part), name=name))
@@ -271,7 +275,19 @@ class Agent:
             ),
             spool=statuses.SpoolStatus(files=files, bytes=file_bytes),
             senders=[_sender(keeper) for keeper in self._fleet.keepers()],
+            leases=[self._lease(*each) for each in await self._fleet.leases()],
             simulators=self._simulators.status(),
+        )
+
+    def _lease(self, held: Held, waits_for: str | None) -> statuses.LeaseStatus:
+        lease = held.lease
+        return statuses.LeaseStatus(
+            printer=lease.printer,
+            job=lease.job,
+            file_name=lease.file_name,
+            left_s=held.left_s,
+            file=self._fleet.prefetch.has(lease.sha256),
+            waits_for=waits_for,
         )
 
 

@@ -78,6 +78,20 @@ class SenderStatus(msgspec.Struct, kw_only=True):
     notes: list[str] = []
 
 
+class LeaseStatus(msgspec.Struct, kw_only=True):
+    """A job that its printer may start while the room is cut off, within *left_s* seconds.
+
+    *file*: it lies whole in the spool. *waits_for*: None: it starts now.
+    """
+
+    printer: int
+    job: int
+    file_name: str
+    left_s: float
+    file: bool
+    waits_for: str | None
+
+
 class SimulatorStatus(msgspec.Struct, kw_only=True):
     """One simulated printer."""
 
@@ -94,6 +108,7 @@ class Status(msgspec.Struct, kw_only=True):
     outbox: OutboxStatus
     spool: SpoolStatus
     senders: list[SenderStatus] = []
+    leases: list[LeaseStatus] = []
     simulators: list[SimulatorStatus] = []
 
 
@@ -135,6 +150,8 @@ def lines(status: Status, running: bool) -> list[str]:
     if link.clock_offset_s:
         text.append(f"clock      {_offset(link.clock_offset_s)} the API's")
     text += [_sender_line(sender) for sender in status.senders]
+    names = {sender.printer: sender.slug for sender in status.senders}
+    text += [_lease_line(lease, names.get(lease.printer)) for lease in status.leases]
     text += [f"simulator  {sim.name}: process {sim.pid or '-'}" for sim in status.simulators]
     return text
 
@@ -158,6 +175,14 @@ def _sender_line(sender: SenderStatus) -> str:
     if sender.commands:
         text += f", {sender.commands} commands open"
     return "\n           ".join([text, *([sender.error] if sender.error else []), *sender.notes])
+
+
+def _lease_line(lease: LeaseStatus, slug: str | None) -> str:
+    file = "its file is here" if lease.file else "its file is not here yet"
+    return (
+        f"lease      {slug or lease.printer}: job {lease.job}, {lease.file_name}, {file}; alone "
+        f"for {lease.left_s / 3600:.1f} h more; waits for {lease.waits_for or 'nothing'}"
+    )
 
 
 def notes_of(live: Live) -> list[str]:

@@ -9,18 +9,36 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from bridge.agent.commands import CommandBook, CommandRow, Fetch, Finish, Hand, SenderView
-from bridge.agent.errors import GrantConsumed, JournalError, SenderLost, SpoolError
+from bridge.agent.alone import Standing, start_row, waits_for
+from bridge.agent.commands import CommandBook, CommandRow, Fetch, Finish, Hand, SenderView, finish
+from bridge.agent.errors import (
+    GrantConsumed,
+    JournalError,
+    SenderLost,
+    SpoolError,
+    WentOnAlone,
+)
 from bridge.agent.handover import message_of
 from bridge.agent.journal import Journal
 from bridge.agent.journal_thread import JournalThread
+from bridge.agent.leases import Held
 from bridge.agent.senders import Line
+from bridge.agent.work_items import (
+    Adoption,
+    CutOff,
+    Death,
+    Item,
+    Loss,
+    Removal,
+    Stop,
+)
 from bridge.control.messages import Event, EventAck, Outcome, Verdict
 from schemas.commands import CommandState, StartArgs
-from schemas.link import AlarmFact, PrinterFact
+from schemas.leases import WENT_ON
+from schemas.link import PrinterFact
 from schemas.printer import PrinterState
 
 log = logging.getLogger(__name__)
@@ -32,49 +50,18 @@ SETTLE_S = 0.5
 MAX_BATCH = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Adoption:
-    """A sender has accepted this agent."""
-
-    line: Line
-
-
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """The line is gone; the process goes on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Death:
-    """The sender has ended. *alarm*: it stays down, and this tells a person why."""
-
-    reason: str
-    alarm: AlarmFact | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """A remote stop; its row names the sender life that has it, None: it must wait for one."""
-
-    row: CommandRow
-
-
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """The printer is not this bridge's any more; *done* when everything open is ended."""
-
-    done: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-Item = Event | Outcome | Adoption | Loss | Death | Stop | Removal | Finish
+async def nowhere(sha256: str, size_bytes: int) -> bool:
+    """A spool that has no file."""
+    return False
 
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The spool as a printer needs it."""
+    """The spool as a printer needs it. *has*: the file lies there, whole; nothing is fetched."""
 
     fetch: Callable[[str, int], Awaitable[Path]]
     path: Callable[[str], Path]
+    has: Callable[[str, int], Awaitable[bool]] = nowhere
 
 
 class PrinterWork:
@@ -119,6 +106,11 @@ class PrinterWork:
         else:
             self._book.add_started(row)
         self._wake.set()
+
+    def go_on_alone(self, cut: CutOff) -> None:
+        """Start the next lease, in its turn, if everything allows it then."""
+        if not any(isinstance(item, CutOff) for item in self._items):
+            self.hear(cut)
 
     def wants_connect(self) -> bool:
         """Whether somebody asks for this printer's connection."""
@@ -217,8 +209,8 @@ class PrinterWork:
                 self._line, self._settle_at = None, None
             case Death():
                 await self._died(item)
-            case Stop(row=row):
-                await self._stop(row)
+            case Stop() | CutOff():
+                await (self._stop(item.row) if isinstance(item, Stop) else self._go_on(item))
             case Removal(done=done):
                 self._items.extend(self._book.gone())
                 await self._journal.run(Journal.interrupt, self._printer, None, self._journal.now())
@@ -296,9 +288,8 @@ class PrinterWork:
     async def _hand(self, row: CommandRow) -> None:
         try:
             await self._journal.run(Journal.start, row, self._journal.now())
-        except GrantConsumed as error:
-            self._items.append(Finish(row, CommandState.REJECTED, "grant_used", str(error)))
-            self._book.forget(row)
+        except (GrantConsumed, WentOnAlone) as error:
+            self._items.append(self._refused(row, error))
             return
         except JournalError:
             self._book.put_back(row)
@@ -307,6 +298,48 @@ class PrinterWork:
         if isinstance(row.args, StartArgs):
             self.last_file = row.args.sha256
         self._send(row)
+
+    def _refused(self, row: CommandRow, error: GrantConsumed | WentOnAlone) -> Finish:
+        self._book.forget(row)
+        if isinstance(error, GrantConsumed):
+            return Finish(row, CommandState.REJECTED, "grant_used", str(error))
+        row.state, row.sender_boot = CommandState.DELIVERED, None
+        return finish(row, CommandState.REJECTED, WENT_ON, str(error))
+
+    # Going on alone.
+
+    def standing(self, cut: CutOff, held: Held | None, *, plate: bool, file: bool) -> Standing:
+        """How this printer stands for its next lease *held*."""
+        settled = self._line is not None and self._settle_at is None
+        return Standing(
+            away_s=cut.away_s(),
+            held=held,
+            picture=cut.picture(),
+            is_free=settled and not self._quarantined and self.grant is None,
+            open_commands=self._book.without_outcome(),
+            plate_clear=plate,
+            file_there=file,
+        )
+
+    async def _go_on(self, cut: CutOff) -> None:
+        now = self._journal.now()
+        held = await self._journal.run(Journal.next_lease, self._printer, now)
+        plate = await self._journal.run(Journal.plate_is_clear, self._printer)
+        if held is None or waits_for(self.standing(cut, held, plate=plate, file=True)) is not None:
+            return
+        lease = held.lease
+        file = await self._files.has(lease.sha256, lease.size_bytes)
+        line = self._line  # all of it once more: reading a file takes its time
+        waits = waits_for(self.standing(cut, held, plate=plate, file=file))
+        if waits is not None or line is None:
+            return
+        row = start_row(held, line.adopted.boot, self._now_ms())
+        if await self._journal.run(Journal.start_alone, row, lease, self._journal.now()):
+            log.warning("printer %d goes on alone with job %d", self._printer, lease.job)
+            self._on_fact()
+            self._book.add_started(row)
+            self.last_file = lease.sha256
+            self._send(row)
 
     def _send(self, row: CommandRow) -> None:
         if self._line is None:

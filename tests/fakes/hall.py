@@ -16,7 +16,7 @@ from bridge.agent.ports import Ports
 from bridge.agent.printers import Tools
 from bridge.agent.work import Files
 from schemas.commands import Verb
-from schemas.link import AttemptFact, CommandFact, FactBody, Port
+from schemas.link import AttemptFact, CommandFact, Desired, FactBody, Port
 from schemas.printer import PrinterConfig
 from tests.fakes.api_link import FakeApi
 from tests.fakes.sender import FakeHome, FakeSender
@@ -135,7 +135,7 @@ class Hall:
 async def hall_of(directory: Path, *senders: FakeSender) -> AsyncIterator[Hall]:
     hall = Hall(directory, FakeHome(*senders))
     hall.open()
-    await hall.fleet.configure(1, [CONFIG])
+    await hall.fleet.configure(Desired(version=1, printers=[CONFIG]))
     await hall.fleet.open()
     try:
         yield hall

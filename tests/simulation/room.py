@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from unittest import mock
 
-from bridge.agent import journal as journals
+from bridge.agent import journal_file as journals
 from bridge.agent.address import Address
 from bridge.agent.database import Clock
 from bridge.agent.errors import JournalError, LinkError, SpoolError

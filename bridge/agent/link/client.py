@@ -17,6 +17,7 @@ from bridge.agent.link.dial import Socket
 from bridge.agent.link.inbox import Room
 from bridge.agent.link.uplink import Uplink
 from bridge.agent.live import LiveSlots
+from schemas.leases import CAPABILITY
 from schemas.link import PROTOCOL, BulkToken, Hello, Resume, Welcome
 
 log = logging.getLogger(__name__)
@@ -88,6 +89,7 @@ class LinkClient:
         self._session: str | None = None
         self._elsewhere: Address | None = None
         self._is_ending = False
+        self._gone_at: float | None = clock()  # None: the link stands, or the API has said no
         self.insecure = False
         self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
         self.on_token: Callable[[BulkToken], None] = lambda bulk: None
@@ -121,8 +123,9 @@ class LinkClient:
             self._backoff.lost(self._clock())
             self._note(error)
             wait_s = error.retry_after_s
-            if isinstance(error, Refused) and wait_s is None:
-                wait_s = REFUSED_WAIT_S
+            if isinstance(error, Refused):
+                self._gone_at = None
+                wait_s = REFUSED_WAIT_S if wait_s is None else wait_s
             return self._backoff.delay(self._clock(), wait_s)
         return 0.0
 
@@ -138,6 +141,8 @@ class LinkClient:
         try:
             await connection.run()
         finally:
+            if self.status.opened_at is not None:
+                self._gone_at = self._clock()
             self.status.heard_at, self.status.opened_at = connection.heard_at, None
             self.status.refused += sum(uplink.refused.values())
             self._connection = None
@@ -149,7 +154,7 @@ class LinkClient:
 
     def _opened(self, welcome: Welcome) -> None:
         self._backoff.connected(self._clock())
-        self.status.opened_at = self._clock()
+        self.status.opened_at, self._gone_at = self._clock(), None
         self._session = welcome.session
         self.status.state, self.status.epoch = "open", welcome.epoch
         self.status.last_error = None
@@ -183,7 +188,14 @@ class LinkClient:
                 oldest_fact=oldest,
                 newest_fact=newest,
             ),
+            capabilities=[CAPABILITY],
         )
+
+    def away_s(self) -> float | None:
+        """How long the link has been gone. None: it stands, or the API was there and refused us:
+        then it knows of us, and nothing goes on alone.
+        """
+        return None if self._gone_at is None else self._clock() - self._gone_at
 
     def heard_at(self) -> float | None:
         """When the API was last heard, monotonic seconds; None: never."""

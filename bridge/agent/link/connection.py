@@ -186,9 +186,8 @@ class Connection:
         elif isinstance(work, FactAck):
             await self._acknowledge(work)
         elif (whole := self._uplink.desired(work)) is not None:
-            version, printers = whole
-            await self._room.configure(version, printers)
-            self._uplink.say(Reported(version=version), self._clock())
+            await self._room.configure(whole)
+            self._uplink.say(Reported(version=whole.version), self._clock())
 
     async def _acknowledge(self, ack: FactAck) -> None:
         _, newest = await self._journal.run(Journal.fact_span)

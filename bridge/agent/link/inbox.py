@@ -11,7 +11,6 @@ from typing import Protocol
 
 from bridge.agent.errors import LinkError
 from schemas.link import Body, Cmd, Desired, FactAck, Port, RemoteStop
-from schemas.printer import PrinterConfig
 
 MAX_WAITING = 2000
 
@@ -28,8 +27,8 @@ class Room(Protocol):
     async def commands(self, commands: list[Cmd]) -> int:
         """Journal and dispatch; the number up to which the journal holds every command."""
 
-    async def configure(self, version: int, printers: list[PrinterConfig]) -> None:
-        """Work by this configuration from now on."""
+    async def configure(self, desired: Desired) -> None:
+        """Work by this configuration from now on, and hold these leases."""
 
     async def acknowledged(self, seq: int) -> None:
         """The API has the facts up to *seq*."""

@@ -22,7 +22,6 @@ from schemas.link import (
     Sender,
     Welcome,
 )
-from schemas.printer import PrinterConfig
 from schemas.session import LinkSession, LinkState
 
 
@@ -32,6 +31,7 @@ class Uplink:
     def __init__(self, hello: Hello, live: LiveSlots, now: float) -> None:
         self._session = LinkSession(Sender.AGENT, now)
         self._journal_id = hello.resume.journal_id
+        self._boot_id = hello.boot_id
         self._first_fact = hello.resume.oldest_fact
         self._live = live
         self._window: SendWindow | None = None
@@ -68,7 +68,7 @@ class Uplink:
             self._live.interest(body, now)
         return body
 
-    def desired(self, part: Desired) -> tuple[int, list[PrinterConfig]] | None:
+    def desired(self, part: Desired) -> Desired | None:
         """The whole configuration once its last part is there; None before."""
         return self._desired.add(part)
 
@@ -114,7 +114,10 @@ class Uplink:
         if not batch or self._window is None or self._session.state is not LinkState.OPEN:
             return
         self._facts_wait = True
-        body = FactBatch(journal_id=self._journal_id, facts=batch)
+        sent_ms = int(now * 1000)
+        body = FactBatch(
+            journal_id=self._journal_id, facts=batch, sent_ms=sent_ms, boot_id=self._boot_id
+        )
         self._session.say(body, now)
         self._window.on_sent(batch[-1].seq, encoded_size(body))
 
@@ -150,17 +153,22 @@ class DesiredParts:
 
     def __init__(self) -> None:
         self._version = 0
-        self._parts: dict[int, list[PrinterConfig]] = {}
+        self._parts: dict[int, Desired] = {}
 
-    def add(self, part: Desired) -> tuple[int, list[PrinterConfig]] | None:
-        """The version and its printers when *part* was the last missing one."""
+    def add(self, part: Desired) -> Desired | None:
+        """The whole, as one part, when *part* was the last missing one."""
         if part.version != self._version:
             if part.version < self._version:
                 return None  # a straggler of a version that was already replaced
             self._version, self._parts = part.version, {}
-        self._parts[part.part] = part.printers
+        self._parts[part.part] = part
         if len(self._parts) < part.parts:
             return None
-        whole = [printer for number in sorted(self._parts) for printer in self._parts[number]]
+        parts = [self._parts[number] for number in sorted(self._parts)]
         self._parts = {}
-        return part.version, whole
+        return Desired(
+            version=part.version,
+            printers=[printer for each in parts for printer in each.printers],
+            leases=[lease for each in parts for lease in each.leases],
+            recalled={grant: printer for each in parts for grant, printer in each.recalled.items()},
+        )

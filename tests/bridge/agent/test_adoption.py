@@ -17,7 +17,7 @@ from bridge.agent.journal import Journal
 from bridge.control.messages import Alarm, Start
 from schemas.commands import COMMAND_TRANSITIONS, CommandEvent, CommandState, Verb
 from schemas.jobs import ATTEMPT_TRANSITIONS, AttemptEvent, AttemptState
-from schemas.link import AlarmFact, AttemptFact, CommandFact, Fact, FactBody
+from schemas.link import AlarmFact, AttemptFact, CommandFact, Desired, Fact, FactBody
 from schemas.printer import PrinterConfig
 from schemas.transitions import advance
 from tests.fakes.hall import CONFIG, DATA, Hall, InlineJournal
@@ -86,7 +86,7 @@ class Run:
         hall = self.hall
         hall.take_up(InlineJournal(self.stored, hall.moment))
         config: PrinterConfig = msgspec.structs.replace(CONFIG, id=self.printer)
-        self.stored.set_desired(1, [config])
+        self.stored.configure(Desired(version=1, printers=[config]), hall.moment())
         await hall.fleet.open()
         self.alive = True
 

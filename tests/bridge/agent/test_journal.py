@@ -18,6 +18,7 @@ from schemas.link import (
     AlarmFact,
     AttemptFact,
     CommandFact,
+    Desired,
     FactBody,
     FirmwareFact,
     GapFact,
@@ -221,12 +222,12 @@ def test_full_outbox_drops_what_pictures_repeat_and_says_so(quick_dir: Path, now
     journal.close()
 
 
-def test_desired_configuration_is_cached(journal: Journal) -> None:
+def test_desired_configuration_is_cached(journal: Journal, now: Clock) -> None:
     """The newest version replaces the one before, whole."""
     configs = [PrinterConfig(id=n, slug=f"p{n}", name="P", port_id="x") for n in (1, 2)]
-    journal.set_desired(3, configs)
+    journal.configure(Desired(version=3, printers=configs), now)
     assert journal.desired() == (3, configs)
-    journal.set_desired(4, configs[:1])
+    journal.configure(Desired(version=4, printers=configs[:1]), now)
     assert journal.desired() == (4, configs[:1])
 
 

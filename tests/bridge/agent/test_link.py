@@ -64,9 +64,9 @@ class JournalRoom:
         self.executed += [row.id for row in fresh]
         return await self.journal.run(Journal.command_seq)
 
-    async def configure(self, version: int, printers: list[PrinterConfig]) -> None:
-        await self.journal.run(Journal.set_desired, version, printers)
-        self.configured.append(version)
+    async def configure(self, desired: Desired) -> None:
+        await self.journal.run(Journal.configure, desired, self.journal.now())
+        self.configured.append(desired.version)
 
     async def acknowledged(self, seq: int) -> None:
         await self.journal.run(Journal.acknowledge, seq)
@@ -355,9 +355,10 @@ def test_configuration_in_parts_takes_effect_when_whole() -> None:
     one = Desired(version=1, printers=CONFIGS[:1], part=1, parts=2)
     two = Desired(version=1, printers=CONFIGS[1:], part=2, parts=2)
     assert parts.add(two) is None
-    assert parts.add(one) == (1, CONFIGS)
+    assert parts.add(one) == Desired(version=1, printers=CONFIGS)
     assert parts.add(Desired(version=2, printers=[], part=1, parts=2)) is None
-    assert parts.add(Desired(version=3, printers=CONFIGS)) == (3, CONFIGS)
+    newest = Desired(version=3, printers=CONFIGS)
+    assert parts.add(newest) == newest
     assert parts.add(Desired(version=2, printers=[], part=2, parts=2)) is None
 
 

@@ -21,7 +21,7 @@ from bridge.control.messages import (
 from schemas import link
 from schemas.commands import Verb
 from schemas.jobs import AttemptEvent
-from schemas.link import AlarmFact, Port, PrinterFact
+from schemas.link import AlarmFact, Desired, Port, PrinterFact
 from schemas.printer import PrinterState
 from tests.fakes.hall import CONFIG, Hall, hall_of
 from tests.fakes.sender import FakeHome, FakeSender, serve
@@ -172,7 +172,7 @@ async def test_deaf_sender_is_ended_and_replaced(quick_dir: Path) -> None:
     hall = Hall(quick_dir, FakeHome(FakeSender()))
     hall.home.deaf = True
     hall.open()
-    await hall.fleet.configure(1, [CONFIG])
+    await hall.fleet.configure(Desired(version=1, printers=[CONFIG]))
     await hall.until(lambda: hall.home.kills == [1])
     hall.home.deaf = False
     await hall.until(lambda: hall.sender.life == 2 and hall.sender.configured)
@@ -240,7 +240,7 @@ async def test_printer_that_is_no_longer_wanted_finishes_and_goes(quick_dir: Pat
     """Quit with drain; its open commands end, then nobody keeps it."""
     async with hall_of(quick_dir, FakeSender()) as hall:
         await hall.until(lambda: hall.sender.configured)
-        await hall.fleet.configure(2, [])
+        await hall.fleet.configure(Desired(version=2, printers=[]))
         await hall.until(lambda: hall.sender.quits == [True])
         await hall.until(lambda: not list(hall.fleet.keepers()))
         assert hall.home.starts == []
@@ -271,7 +271,7 @@ async def test_restarted_agent_takes_up_open_commands(quick_dir: Path) -> None:
     hall = Hall(quick_dir, FakeHome())
     hall.home.broken = True
     hall.open()
-    await hall.fleet.configure(1, [CONFIG])
+    await hall.fleet.configure(Desired(version=1, printers=[CONFIG]))
     command_id = await hall.command(Verb.GCODE, {"lines": ["G28"]})
     await hall.close()
     hall.home.broken = False
