@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from tortoise import Tortoise
+from tortoise.backends.base.config_generator import expand_db_url
 from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.connection import get_connection
 from tortoise.context import TortoiseContext
@@ -74,6 +75,20 @@ class Busy(OperationalError):
 
     A read may be asked again, and of the transaction in which it was raised nothing happened.
     """
+
+
+class Unstorable(OperationalError):
+    """A value that no column can hold: whoever sent it is wrong, and the database is well."""
+
+
+#: SQLite's words for what passes: somebody else has the file locked, or the disk is full.
+_SQLITE_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
+
+
+def in_our_words(error: sqlite3.OperationalError) -> OperationalError:
+    """What *error* of SQLite is to the ORM's users; nothing of its transaction is kept."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return Busy(error) if code & 0xFF in _SQLITE_BUSY else OperationalError(error)
 
 
 #: What may have passed when it is tried again a little later.
@@ -133,9 +148,9 @@ def is_postgres(url: str) -> bool:
     return urlsplit(url).scheme == "asyncpg"
 
 
-def _connection(url: str, pool: Pool) -> str | dict[str, Any]:
+def _connection(url: str, pool: Pool) -> dict[str, Any]:
     if not is_postgres(url):
-        return url
+        return {**expand_db_url(url), "engine": "api.sqlite"}
     dsn = "postgresql" + url[len("asyncpg") :]
     credentials = {
         "dsn": dsn,
@@ -237,8 +252,9 @@ class Transaction:
                 self.number = await client.lock(self._organization_id)
             begun = True
         except TransactionManagementError as failed:
-            if isinstance(failed.__context__, sqlite3.OperationalError):  # SQLite's disk refused
-                raise OperationalError(failed) from failed
+            cause = failed.__context__
+            if isinstance(cause, sqlite3.OperationalError):  # SQLite's disk refused
+                raise in_our_words(cause) from failed
             raise
         finally:
             if not begun and hasattr(self._context, "token"):  # it holds the connection
@@ -254,7 +270,7 @@ class Transaction:
             await self._context.__aexit__(kind, error, trace)
         except sqlite3.OperationalError as failed:  # Tortoise does not translate a failed commit
             await self._roll_back()
-            raise OperationalError(failed) from failed
+            raise in_our_words(failed) from failed
         call = _call.get()
         if kind is None and call is not None:
             call.has_committed = True

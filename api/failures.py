@@ -6,7 +6,8 @@ from quart import Quart, Response, request
 from tortoise.exceptions import DBConnectionError, OperationalError
 from werkzeug.exceptions import HTTPException
 
-from api.errors import Unavailable
+from api.db import Unstorable
+from api.errors import Invalid, Problem, Unavailable
 from api.http import json_answer
 from api.octoprint.face import OctoPrintFace
 from api.readiness import Readiness
@@ -22,19 +23,28 @@ def register_errors(quart: Quart, octoprint: OctoPrintFace, readiness: Readiness
     async def refused(error: HTTPException) -> Response:
         return octoprint.refusal(request.path, error) or http_answer(error)
 
-    async def unavailable(error: Exception) -> Response:
-        _log.error("%s %s: the database: %s", request.method, request.path, error)
-        readiness.failed(error)
-        problem = Unavailable(
-            "The database cannot be used at the moment; its disk may be full.",
-            code="storage_unavailable",
-        )
+    def problem_of(problem: Problem) -> Response:
         if octoprint.owns(request.path):
             return json_answer({"error": problem.detail}, problem.kind.octoprint_status)
         return secured(problem_answer(problem))
 
+    async def unavailable(error: Exception) -> Response:
+        _log.error("%s %s: the database: %s", request.method, request.path, error)
+        readiness.failed(error)
+        return problem_of(
+            Unavailable(
+                "The database cannot be used at the moment; its disk may be full.",
+                code="storage_unavailable",
+            )
+        )
+
+    async def unstorable(error: Exception) -> Response:
+        _log.warning("%s %s: what came fits no column: %s", request.method, request.path, error)
+        return problem_of(Invalid("A value is too large or cannot be stored; nothing was changed."))
+
     for kind in (OperationalError, DBConnectionError):
         quart.register_error_handler(kind, unavailable)
+    quart.register_error_handler(Unstorable, unstorable)
 
     @quart.errorhandler(Exception)
     async def failed(error: Exception) -> Response:

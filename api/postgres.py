@@ -30,7 +30,7 @@ from tortoise.exceptions import (
     TransactionManagementError,
 )
 
-from api.db import Busy, Transient
+from api.db import Busy, Transient, Unstorable
 
 ACQUIRE_S = 5.0  # for a free connection of the pool
 CONNECT_S = 5.0
@@ -55,6 +55,10 @@ _TOO_MUCH = (
     asyncpg.QueryCanceledError,  # statement_timeout
     asyncpg.LockNotAvailableError,  # lock_timeout
     asyncpg.InsufficientResourcesError,  # connections, memory, space on the disk
+)
+_UNSTORABLE = (
+    asyncpg.DataError,  # a NUL, a text too long for its column, a number too large
+    asyncpg.ProgramLimitExceededError,  # a value too large for an index or a row
 )
 
 _LOCK_FARM = "SELECT pg_current_xact_id()::text, pg_advisory_xact_lock($1, $2)"
@@ -94,6 +98,8 @@ def translated(error: BaseException) -> BaseORMException | None:
         return DBConnectionError(f"the connection to the database was lost: {error}")
     if isinstance(error, _TOO_MUCH):
         return Busy(error)
+    if isinstance(error, _UNSTORABLE):
+        return Unstorable(error)
     if isinstance(error, asyncpg.PostgresError):
         return OperationalError(error)
     return None
@@ -131,8 +137,8 @@ class PostgresClient(AsyncpgDBClient):
         while True:
             try:
                 return await super()._translate_exceptions(func, *args, **kwargs)
-            except BaseORMException:
-                raise
+            except BaseORMException as error:
+                raise _narrowed(error) from error.__cause__
             except Exception as error:
                 known = translated(error)
                 pause_s = next(pauses_s, None) if isinstance(known, DBConnectionError) else None
@@ -193,8 +199,8 @@ class PostgresTransaction(TransactionWrapper):
         except TransactionManagementError as error:
             # Tortoise leaves such a transaction open; a read-only server is nobody's mistake here.
             raise OperationalError(error) from error
-        except BaseORMException:
-            raise
+        except BaseORMException as error:
+            raise _narrowed(error) from error.__cause__
         except Exception as error:
             known = translated(error)
             if isinstance(known, DBConnectionError):  # before COMMIT: it certainly did nothing
@@ -252,6 +258,12 @@ class PostgresTransaction(TransactionWrapper):
         except (*_LOST, asyncpg.PostgresError) as error:
             self._finalized = True
             _log.info("nothing to roll back: %s", error)
+
+
+def _narrowed(error: BaseORMException) -> BaseORMException:
+    """*error* in Tortoise's words, which call what cannot be stored trouble of the database."""
+    cause = error.__cause__
+    return Unstorable(cause) if isinstance(cause, _UNSTORABLE) else error
 
 
 def _only_reads(name: str, args: tuple[Any, ...]) -> bool:

@@ -1,7 +1,8 @@
 """Frames to text and back, with the limits of the room link contract.
 
 Raises `BadFrame` for what a peer must not send: over 32 KiB, deeper than 32, NaN, not JSON, a body
-of the wrong shape; `UnknownType` for a type this version does not know.
+of the wrong shape; `UnknownType` for a type this version does not know. Texts may hold anything, as
+printers do, but for NUL characters: no database keeps them in a text, so they are replaced here.
 """
 
 import re
@@ -16,6 +17,10 @@ MAX_DEPTH = 32
 
 #: The closing quote is optional, so that a text without one is passed once and not from each quote.
 _STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
+#: JSON has no other way to say it, so bytes that do not hold this need no second look.
+_NUL = b"\\u0000"
+_ESCAPED_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+_REPLACEMENT = rb"\1\\ufffd"
 
 
 class BadFrame(ValueError):
@@ -66,6 +71,8 @@ def decode(text: str | bytes) -> Frame:
         raise BadFrame(f"frame of {len(data)} bytes is over {MAX_FRAME_BYTES}")
     if _depth(data) > MAX_DEPTH:
         raise BadFrame(f"frame is nested deeper than {MAX_DEPTH}")
+    if _NUL in data:
+        data = _ESCAPED_NUL.sub(_REPLACEMENT, data)
     try:
         wire = _wire_decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -6,13 +6,12 @@ told as an event, and never stands in the way of those behind it.
 """
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError
-from tortoise.transactions import in_transaction
 
 from api.bridges.service import Bridge, Standing
+from api.db import Unstorable
 from api.events.service import Change, Happened
 from api.link.rooms import LinkRooms
 from schemas.link import (
@@ -70,6 +69,14 @@ class _Batch:
     foreign: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What a transaction recorded: up to *seq*; *foreign*: reports about others' printers."""
+
+    seq: int
+    foreign: int
+
+
 class FactRecorder:
     """Takes batches."""
 
@@ -80,57 +87,74 @@ class FactRecorder:
         """Record *batch* as far as it is new; the answers for the bridge.
 
         A link that was replaced gets none. Raises what the database raises when it is in trouble:
-        nothing is recorded then, and the bridge will say it again.
+        what was not acknowledged will be said again by the bridge.
         """
         try:
-            return await self._commit(bridge, epoch, batch, one_by_one=False)
+            taken = await self._take(bridge, epoch, batch)
         except FactGap as gap:
             _log.warning("bridge %d: %s", bridge.id, gap)
             ack = FactAck(journal_id=batch.journal_id, seq=gap.seq)
             return [Nak(code=GAP, reason=str(gap), type="fact"), ack]
+        if taken is None:
+            return []
+        answers: list[Body] = [FactAck(journal_id=batch.journal_id, seq=taken.seq)]
+        if taken.foreign:
+            reason = f"{taken.foreign} facts about printers that are not of this bridge"
+            answers.append(Nak(code=FOREIGN, reason=reason, type="fact"))
+        return answers
+
+    async def _take(self, bridge: Bridge, epoch: int, batch: FactBatch) -> _Taken | None:
+        """What was recorded; None: this link was replaced. Raises `FactGap`."""
+        try:
+            return await self._commit(bridge, epoch, batch)
+        except FactGap:
+            raise
         except Exception as error:
             if _is_database_trouble(error):
                 raise
             _log.warning("bridge %d: a fact cannot be taken, looking for it: %r", bridge.id, error)
-        return await self._commit(bridge, epoch, batch, one_by_one=True)
+        return await self._one_by_one(bridge, epoch, batch)
 
-    async def _commit(
-        self, bridge: Bridge, epoch: int, batch: FactBatch, *, one_by_one: bool
-    ) -> list[Body]:
-        async with self._rooms.ledger.change(bridge.organization_id) as change:
-            standing, row = await self._rooms.bridges.standing(bridge.id, epoch)
-            if standing is not Standing.CURRENT:
-                return []
-            fresh = new_facts(row.fact_journal, row.fact_seq, batch)
-            work = _Batch(change, row, await self._rooms.printers.numbers_on(row.id))
-            await (self._each if one_by_one else self._all)(work, fresh)
-            seq = fresh[-1].seq if fresh else row.fact_seq
-            if fresh:
-                await self._rooms.bridges.ack_facts(change, row.id, batch.journal_id, seq)
-        answers: list[Body] = [FactAck(journal_id=batch.journal_id, seq=seq)]
-        if work.foreign:
-            reason = f"{work.foreign} facts about printers that are not of this bridge"
-            answers.append(Nak(code=FOREIGN, reason=reason, type="fact"))
-        return answers
-
-    async def _all(self, work: _Batch, facts: Sequence[Fact]) -> None:
-        for fact in facts:
-            await self._apply(work, fact)
-
-    async def _each(self, work: _Batch, facts: Sequence[Fact]) -> None:
-        """Every fact on its own savepoint: what cannot be taken leaves no trace but an event."""
-        for fact in facts:
-            told = len(work.change.happened)
+    async def _one_by_one(self, bridge: Bridge, epoch: int, batch: FactBatch) -> _Taken | None:
+        """Every fact in a change of its own: what cannot be taken leaves no trace but an event."""
+        taken, foreign = None, 0
+        for fact in batch.facts:
+            alone = FactBatch(journal_id=batch.journal_id, facts=[fact])
             try:
-                async with in_transaction():
-                    await self._apply(work, fact)
+                taken = await self._commit(bridge, epoch, alone)
+            except FactGap:
+                raise
             except Exception as error:
                 if _is_database_trouble(error):
                     raise
-                del work.change.happened[told:]
                 kind = type(fact.body).__name__
-                _log.exception("bridge %d: %s %d is skipped", work.bridge.id, kind, fact.seq)
-                _tell(work, "bridge.fact_skipped", seq=fact.seq, fact=kind, reason=str(error)[:200])
+                _log.exception("bridge %d: %s %d is skipped", bridge.id, kind, fact.seq)
+                taken = await self._commit(bridge, epoch, alone, unfit=_plain(error))
+            if taken is None:
+                return None
+            foreign += taken.foreign
+        return None if taken is None else _Taken(taken.seq, foreign)
+
+    async def _commit(
+        self, bridge: Bridge, epoch: int, batch: FactBatch, *, unfit: str = ""
+    ) -> _Taken | None:
+        """Record what is new of *batch* in one transaction, or why it is *unfit*."""
+        async with self._rooms.ledger.change(bridge.organization_id) as change:
+            standing, row = await self._rooms.bridges.standing(bridge.id, epoch)
+            if standing is not Standing.CURRENT:
+                return None
+            fresh = new_facts(row.fact_journal, row.fact_seq, batch)
+            work = _Batch(change, row, await self._rooms.printers.numbers_on(row.id))
+            for fact in fresh:
+                if unfit:
+                    kind = type(fact.body).__name__
+                    _tell(work, "bridge.fact_skipped", seq=fact.seq, fact=kind, reason=unfit)
+                else:
+                    await self._apply(work, fact)
+            seq = fresh[-1].seq if fresh else row.fact_seq
+            if fresh:
+                await self._rooms.bridges.ack_facts(change, row.id, batch.journal_id, seq)
+        return _Taken(seq, work.foreign)
 
     async def _apply(self, work: _Batch, fact: Fact) -> None:
         body = fact.body
@@ -205,6 +229,11 @@ def _tell(work: _Batch, kind: str, **data: object) -> None:
 
 
 def _is_database_trouble(error: Exception) -> bool:
-    """The database cannot work now; a row that breaks a rule is the fact's fault instead."""
+    """The database cannot work now; what breaks a rule or fits no column is the fact's fault."""
     trouble = isinstance(error, OperationalError | DBConnectionError | OSError)
-    return trouble and not isinstance(error, IntegrityError)
+    return trouble and not isinstance(error, IntegrityError | Unstorable)
+
+
+def _plain(error: Exception) -> str:
+    """What *error* says, as a text that every database holds."""
+    return "".join(one if one.isprintable() else " " for one in str(error))[:200]

@@ -1,6 +1,7 @@
 """Passing trouble of the database slows a link down; only trouble that lasts ends it."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from tortoise.exceptions import DBConnectionError
 from api.bridges.bulk_tokens import BULK_TOKEN_S
 from api.bridges.models import Bridge
 from api.clock import SystemClock
-from api.db import Busy, Transaction, Transient
+from api.db import Busy, Transaction, Transient, in_our_words
 from api.link.patience import PATIENCE_S
 from api.link.socket import LinkEndpoint
 from schemas.commands import Verb
@@ -20,10 +21,19 @@ from tests.api.link.conftest import Farm, batch
 from tests.fakes.agents import hello_of
 from tests.fakes.sockets import FakeSocket
 
+
+def _locked() -> sqlite3.OperationalError:
+    """What SQLite says while somebody else writes to its file."""
+    error = sqlite3.OperationalError("database is locked")
+    error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    return error
+
+
 TROUBLES: list[Callable[[], Exception]] = [
     lambda: Busy("canceling statement due to statement timeout"),
     lambda: Transient("deadlock detected"),
     lambda: DBConnectionError("the connection to the database was lost"),
+    lambda: in_our_words(_locked()),
 ]
 
 

@@ -257,3 +257,24 @@ async def test_a_database_in_trouble_skips_nothing(farm: Farm) -> None:
     assert (await Bridge.get(id=farm.bridge.id)).fact_seq == 0
     answers = await farm.handler.incoming(farm.bridge, farm.epoch, facts)
     assert answers == [FactAck(journal_id="J1", seq=1)]
+
+
+HOSTILE = ["a\0b", "\0" * 500, "x" * 5000, "\ufffd\u202e\x1b[2J", "🖨" * 900]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_what_a_printer_says_never_keeps_other_facts_back(farm: Farm, text: str) -> None:
+    """Whatever the database makes of such a text: the batch is acknowledged, the rest recorded."""
+    await farm.greet()
+    printer = farm.printer.id
+    bodies: list[FactBody] = [
+        PrinterFact(printer=printer, state=S.CONNECTING, reason=text),
+        FirmwareFact(printer=printer, name=text, machine=text, capabilities={text: True}),
+        AlarmFact(printer=printer, code=text, text=text),
+        PortsFact(ports=[Port(port_id="usb:1-1", device="/dev/ttyACM0", description=text)]),
+        state(farm, S.OPERATIONAL),
+    ]
+    answers = await farm.handler.incoming(farm.bridge, farm.epoch, batch(*bodies))
+    assert answers == [FactAck(journal_id="J1", seq=5)]
+    assert (await Printer.get(id=printer)).state == "operational"
+    assert (await Bridge.get(id=farm.bridge.id)).fact_seq == 5
