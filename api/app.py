@@ -67,15 +67,16 @@ from api.perimeter import Perimeter
 from api.policies.routes import PolicyRoutes
 from api.pools.routes import PoolRoutes
 from api.preflight.routes import PreflightRoutes
+from api.printers import all_routes as printer_routes
 from api.printers.control_routes import ControlRoutes
 from api.printers.ownership import Ownership
 from api.printers.ownership_routes import OwnershipRoutes
-from api.printers.routes import PrinterRoutes
 from api.proxies import introduce, networks
 from api.readiness import Readiness
 from api.reports.exports import ExportRoutes
 from api.reports.routes import ReportRoutes
 from api.rooms import Rooms, open_rooms
+from api.scheduler.filament_check import FilamentCheckRoutes
 from api.scheduler.routes import SchedulerRoutes
 from api.spec.routes import SpecRoutes
 from api.spools.routes import SpoolRoutes
@@ -273,7 +274,7 @@ def _register(
     OwnershipRoutes(owners).register(v1)
     PairingRoutes(rooms.pairing, settings).register(v1, quart)
     LinkRoutes(rooms.bridges, rooms.files, settings.link_url).register(quart)
-    PrinterRoutes(rooms.printers, rooms.telemetry, rooms.jobs).register(v1)
+    printer_routes.register(v1, rooms)
     machine = Machine(
         rooms.printers, rooms.commands, rooms.jobs.control, rooms.telemetry, rooms.ledger
     )
@@ -292,6 +293,7 @@ def _register(
     )
     job_routes.register(v1, rooms, jobs)
     SchedulerRoutes(rooms.scheduler).register(v1)
+    FilamentCheckRoutes(rooms.printers).register(v1)
     PreflightRoutes(rooms.preflights).register(v1)
     _register_stores(v1, rooms)
     ReportRoutes(rooms.reports, rooms.printers, rooms.jobs, rooms.telemetry).register(v1)

@@ -17,6 +17,7 @@ from api.feed.sockets import Sockets
 from api.files.analyst import Analyst
 from api.files.service import Files
 from api.jobs.approval import Approval
+from api.jobs.seen import SeenPrints
 from api.jobs.service import Jobs
 from api.maintenance.service import Maintenance
 from api.models_library.service import Library
@@ -54,6 +55,7 @@ class Rooms:
     commands: Commands
     telemetry: Telemetry
     jobs: Jobs
+    seen: SeenPrints
     preflights: Preflights
     spools: Spools
     maintenance: Maintenance
@@ -105,6 +107,7 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
         commands=commands,
         telemetry=telemetry,
         jobs=jobs,
+        seen=SeenPrints(printers, telemetry, jobs.attempts, ledger, clock),
         preflights=Preflights(jobs, printers, library, files, ledger=ledger, clock=clock),
         spools=spools,
         maintenance=Maintenance(printers, ledger, clock),

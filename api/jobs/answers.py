@@ -61,7 +61,7 @@ class JobAnswer(Answer):
     match_score: int | None = Field(
         description="Share of its colours that its printer had loaded when it was chosen, percent"
     )
-    is_locked: bool = Field(description="It prints or is over")
+    is_locked: bool = Field(description="It prints, is over, or somebody locked its place and time")
     estimated_cost: float | None = Field(
         description="Of all prints, by the rates of /pricing-config; null: weight and time unknown"
     )

@@ -279,7 +279,7 @@ class Attempts:
         job = await Job.filter(id=attempt.job_id).first()
         if job is None or job.grant != attempt.grant:
             return
-        job_event = await self._job_event(job, attempt, event)
+        job_event = await self.job_event(job, attempt, event)
         if not can(JOB_TRANSITIONS, JobState(job.state), job_event):
             _log.info("job %s is %s; %s is ignored", job.id, job.state, job_event)
             return
@@ -288,7 +288,8 @@ class Attempts:
         if job_event is JobEvent.NOT_STARTED:
             await self._hold_after_tries(change, job, attempt)
 
-    async def _job_event(self, job: Job, attempt: Attempt, event: AttemptEvent) -> JobEvent:
+    async def job_event(self, job: Job, attempt: Attempt, event: AttemptEvent) -> JobEvent:
+        """What a step of *attempt* means for its job, which may ask for more prints."""
         if event is AttemptEvent.COMPLETED:
             done = await Attempt.filter(job_id=job.id, state=AttemptState.COMPLETED).count()
             return JobEvent.COMPLETED if done >= job.quantity else JobEvent.PRINTED_ONE

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field, RootModel, StringConstra
 from api.http import Body, RowId
 from api.jobs.forms import DEFAULT_PRIORITY, BulkAction, NewJob, parse_priority, refuse
 from api.printers.filaments import FilamentType
+from schemas.jobs import JobState
 
 MAX_BULK = 100
 MAX_BATCH = 50
@@ -39,6 +40,10 @@ def _in_utc(at: datetime) -> datetime:
 
 
 Moment = Annotated[datetime, AfterValidator(_in_utc)]
+
+
+#: Fields of an update that a job always has, or that follow from others: null leaves them.
+_NEVER_EMPTIED = ("status", "scheduled_end", "is_locked")
 
 
 class JobCreateBody(Body):
@@ -93,7 +98,7 @@ class JobCreateBody(Body):
 
 
 class JobUpdateBody(Body):
-    """``PATCH /jobs/{id}``: only what is there is changed."""
+    """``PATCH /jobs/{id}``: only what is there is changed. *status*: as the life cycle allows."""
 
     item_name: ItemName | None = None
     quantity: Quantity | None = None
@@ -108,11 +113,22 @@ class JobUpdateBody(Body):
     hold: bool | None = None
     due_date: Moment | None = None
     scheduled_start: Moment | None = None
+    scheduled_end: Moment | None = Field(
+        None, description="Sets duration_hours, so that all prints end then"
+    )
+    status: JobState | None = Field(
+        None,
+        description="A state that people can bring it to: pending (approved, or queued again), "
+        "cancelled, and on a printer without a bridge printing, completed, failed",
+    )
+    is_locked: bool | None = Field(
+        None, description="Its printer, priority and time stay as they are until it is unlocked"
+    )
 
     def values(self) -> dict[str, Any]:
         """The fields that were sent, as the service takes them. Raises `Invalid`."""
         sent = self.model_dump(exclude_unset=True)
-        required = ("item_name", "quantity", "priority", "hold", "model_id")
+        required = ("item_name", "quantity", "priority", "hold", "model_id", *_NEVER_EMPTIED)
         values = {k: v for k, v in sent.items() if v is not None or k not in required}
         if "priority" in values:
             values["priority"] = parse_priority(values["priority"])
@@ -144,6 +160,9 @@ class JobBatchBody(Body):
     colors_required: Colors | None = None
     filament_type: FilamentType | None = None
     notes: Notes | None = None
+    queue_only: bool = Field(
+        False, description="They wait on hold until somebody releases or dispatches them"
+    )
 
     def forms(self) -> list[NewJob]:
         """One for each printer, however often it is named, or for each copy. Raises `Invalid`."""
@@ -158,6 +177,7 @@ class JobBatchBody(Body):
             colors_required=self.colors_required,
             filament_type=self.filament_type,
             notes=self.notes,
+            hold=self.queue_only,
         )
         if self.pool_id is not None:
             return [same] * self.copies

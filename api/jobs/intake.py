@@ -70,6 +70,15 @@ class Intake:
         """From now on *costs* says what jobs cost; nobody does without."""
         self._costs = costs
 
+    async def acting(self, by: Principal, printer_id: int | None, pool_id: int | None) -> Principal:
+        """*by* with what was granted at the printer, or at all of the pool, that a job is for."""
+        if not by.grants or (printer_id is None and pool_id is None):
+            return by
+        if printer_id is not None:
+            return by.at(printer_id)
+        pool = await self._pools.get(by, pool_id or 0)
+        return by.at_all([row.id for row in await self._pools.printers_of(by, pool)])
+
     async def create(self, by: Principal, new: NewJob, **noted: Any) -> Job:
         """One job; the caller has checked the right. *noted* goes to the audit entry.
 

@@ -85,16 +85,18 @@ class Preset(Model):
 
 
 class Print(Model):
-    """One run of a job's file on one printer.
+    """One run of a job's file on one printer, or of a file of the printer's own (*job_id* None).
 
-    *state* is that of its latest attempt, *started_at* when the first of them began (None: none
-    has), *printed_s* how long all of them printed, in seconds.
+    *file_name* is that of a print without a job, "" while nobody knows it. *state* is that of its
+    latest attempt, *started_at* when the first of them began (None: none has), *printed_s* how long
+    all of them printed, in seconds.
     """
 
     id = fields.IntField(primary_key=True)
     organization_id = fields.IntField()
-    job_id = fields.IntField(db_index=True)
+    job_id = fields.IntField(null=True, db_index=True)
     printer_id = fields.IntField(db_index=True)
+    file_name = fields.CharField(max_length=300, default="", db_default="")
     state = fields.CharField(max_length=16, default="granted", db_default="granted")
     started_at = fields.DatetimeField(null=True)
     ended_at = fields.DatetimeField(null=True)

@@ -7,8 +7,13 @@ from api.errors import Conflict, NotFound
 from api.events.service import Change, Happened
 from api.jobs.models import Attempt, Job
 from api.principal import Principal
-from schemas.jobs import JOB_OVER, JOB_TRANSITIONS, JobEvent, JobState
+from schemas.jobs import JOB_OVER, JOB_TRANSITIONS, JOB_WAITING, JobEvent, JobState
 from schemas.transitions import can
+
+#: States in which people may change what a job asks for.
+CHANGEABLE = JOB_WAITING | {JobState.SUBMITTED}
+#: Of a job's details: whoever locked it wants it to stay where and when it is.
+LOCKED = "is_locked"
 
 
 async def job_row(job_id: int) -> Job:
@@ -32,6 +37,26 @@ def wrong_state(job: Job, why: str) -> Conflict:
         job_id=job.id,
         status=job.state,
     )
+
+
+def check_changeable(job: Job) -> None:
+    """Raises `Conflict` for a job that prints or is over."""
+    if JobState(job.state) not in CHANGEABLE:
+        raise wrong_state(job, "only a waiting job can be changed")
+
+
+def check_unlocked(job: Job) -> None:
+    """Raises `Conflict` for a job that somebody has locked where it is."""
+    if job.details.get(LOCKED):
+        raise wrong_state(job, "and locked where it is; unlock it first (is_locked: false)")
+
+
+async def save_changed(change: Change, by: Principal, job: Job, now: datetime) -> None:
+    """Write what *by* has changed of *job*, and tell of it."""
+    job.updated_at = now
+    await job.save()
+    change.record(happened(job, "job.updated", by.user_id))
+    change.wake("scheduler")
 
 
 async def move_job(

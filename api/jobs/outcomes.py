@@ -61,5 +61,5 @@ async def outcomes(
     newest = await runs.order_by("-id").limit(MAX_RUNS)
     found: dict[int, Outcome] = {}
     for run in sorted(newest, key=lambda each: (each.ended_at or each.created_at, each.id)):
-        found.setdefault(blob_of[run.job_id], Outcome()).add(run)
+        found.setdefault(blob_of[run.job_id or 0], Outcome()).add(run)
     return found

@@ -5,7 +5,7 @@ nothing, in one transaction, and a refusal names the job that stood in the way.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from tortoise.expressions import Q
@@ -14,31 +14,24 @@ from api.clock import Clock
 from api.errors import Conflict
 from api.events.rehearsal import would
 from api.events.service import Change, Ledger
-from api.jobs.attempts import Attempts
-from api.jobs.forms import BulkAction, NewJob, refuse
-from api.jobs.intake import Intake
+from api.jobs.forms import BulkAction, refuse
 from api.jobs.models import Job
-from api.jobs.moves import happened, job_row, missing, move_job, note, wrong_state
-from api.pools.service import Pools
-from api.principal import Principal
-from api.printers.service import Printers
-from schemas.jobs import JOB_RUNNING, JOB_WAITING, JobEvent, JobState
-
-#: What people may change while a job waits.
-SETTABLE = frozenset(
-    {
-        "item_name",
-        "quantity",
-        "priority",
-        "notes",
-        "hold",
-        "due_date",
-        "scheduled_start",
-        "duration_hours",
-        "colors_required",
-        "filament_type",
-    }
+from api.jobs.moves import (
+    CHANGEABLE,
+    LOCKED,
+    check_changeable,
+    check_unlocked,
+    happened,
+    job_row,
+    missing,
+    move_job,
+    note,
+    save_changed,
+    wrong_state,
 )
+from api.principal import Principal
+from schemas.jobs import JOB_RUNNING, JobEvent, JobState
+
 #: What the audit calls a decision.
 DECIDED = {
     JobEvent.APPROVE: "job.approved",
@@ -46,8 +39,6 @@ DECIDED = {
     JobEvent.RESUBMIT: "job.resubmitted",
     JobEvent.RESET: "job.reset",
 }
-_LONGEST_H = 8760.0
-_CHANGEABLE = JOB_WAITING | {JobState.SUBMITTED}
 
 _Action = Callable[[Change, Principal, Job, int | None], Awaitable[None]]
 
@@ -55,20 +46,7 @@ _Action = Callable[[Change, Principal, Job, int | None], Awaitable[None]]
 class Queue:
     """What people do with jobs that do not print. Callers have checked the right."""
 
-    def __init__(
-        self,
-        printers: Printers,
-        pools: Pools,
-        attempts: Attempts,
-        intake: Intake,
-        *,
-        ledger: Ledger,
-        clock: Clock,
-    ) -> None:
-        self._printers = printers
-        self._pools = pools
-        self._attempts = attempts
-        self._intake = intake
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
         self._actions: dict[BulkAction, _Action] = {
@@ -81,85 +59,11 @@ class Queue:
 
     # One job.
 
-    async def update(self, by: Principal, job: Job, values: Mapping[str, Any]) -> Job:
-        """Change a waiting job. ``printer_id`` pins it and ``pool_id`` gives it to a pool, the one
-        instead of the other; None lets the queue choose. ``model_id``: print its newest file.
-
-        Raises `NotFound` (printer, pool, model), `Invalid` (the preflight) or `Conflict`.
-        """
-        file = await self._other_file(by, values)
-        place = _place(by, values)
-        await self._check_place(by, job, file, place)
-        async with self._ledger.change() as change:
-            job = await self._changeable(job.id)
-            job.update_from_dict({k: v for k, v in values.items() if k in SETTABLE} | file | place)
-            if job.state == JobState.WAITING_PLATE_CLEAR and place:
-                job.state = JobState.PENDING
-            await self._intake.put_cost(job)
-            await self._save(change, by, job)
-            note(change, by, "job.updated", job, fields=sorted(values))
-        return job
-
-    async def _other_file(self, by: Principal, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The columns of the file of another model, if one is asked for."""
-        if values.get("model_id") is None:
-            return {}
-        wanted = NewJob(item_name="", model_id=values["model_id"])
-        new = await self._intake.with_file(by, wanted)
-        names = ("model_id", "print_file_id", "blob_id", "file_name", "file_path")
-        return {name: getattr(new, name) for name in names}
-
-    async def _check_place(
-        self, by: Principal, job: Job, file: Mapping[str, Any], place: Mapping[str, Any]
-    ) -> None:
-        """The file that it will have is fit for where it will go."""
-        there = Job(
-            item_name=job.item_name,
-            organization_id=job.organization_id,
-            blob_id=file.get("blob_id", job.blob_id),
-        )
-        printer_id = place.get("printer_id", job.printer_id if job.pinned else None)
-        pool_id = place.get("pool_id", job.pool_id)
-        if printer_id is not None:
-            printer = await self._printers.get(by, printer_id)
-            if there.blob_id is not None:
-                await self._attempts.check(there, Printers.profile(printer))
-        elif pool_id is not None:
-            await self._intake.check_pool(by, there, await self._pools.get(by, pool_id))
-
-    async def move(self, by: Principal, job: Job, printer_id: int, start: datetime) -> Job:
-        """Pin a waiting job to a printer, not before *start*. Raises as `update`, and `Conflict`
-        when another job of that printer is planned for the same time.
-        """
-        end = planned_end(start, job)
-        planned = Job.filter(
-            printer_id=printer_id, pinned=True, state__in=tuple(JOB_WAITING), deleted_at=None
-        )
-        for other in await planned.filter(scheduled_start__lt=end).exclude(id=job.id):
-            if (
-                other.scheduled_start is not None
-                and planned_end(other.scheduled_start, other) > start
-            ):
-                raise Conflict(
-                    f"Job {other.id} ({other.item_name}) is planned there for that time.",
-                    code="invalid_state_transition",
-                    job_id=other.id,
-                )
-        return await self.update(by, job, {"printer_id": printer_id, "scheduled_start": start})
-
     async def decide(self, by: Principal, job: Job, event: JobEvent, reason: str = "") -> Job:
         """Approve, reject, resubmit or reset. Raises `Conflict` ``invalid_state_transition``."""
         async with self._ledger.change() as change:
             job = await job_row(job.id)
-            if event is JobEvent.RESUBMIT and job.created_by != by.user_id:
-                raise Conflict("Only who submitted a job can submit it again.", job_id=job.id)
-            job.reason = reason[:300] if event is JobEvent.REJECT else ""
-            if event is JobEvent.RESET:
-                job.actual_start = job.actual_end = job.fail_reason = job.fail_notes = None
-            before = job.state
-            await move_job(change, job, event, self._clock.now())
-            would(f"{event}_job", **_decided(by, job, event, before), reason=reason or None)
-            note(change, by, DECIDED[event], job, reason=reason)
+            await decide_in(change, by, job, event, now=self._clock.now(), reason=reason)
         return job
 
     async def explain_failure(
@@ -194,8 +98,9 @@ class Queue:
         async with self._ledger.change() as change:
             listed = await self._theirs(by, wanted)
             for job in listed.values():
-                if JobState(job.state) not in _CHANGEABLE:
+                if JobState(job.state) not in CHANGEABLE:
                     raise wrong_state(job, "only a waiting job has a place in the queue")
+                check_unlocked(job)
             for job in await self._places(by, listed):
                 await job.save(update_fields=["position"])
             change.note(by, "jobs.reordered", ("job", ""), job_ids=wanted)
@@ -210,7 +115,7 @@ class Queue:
         Where jobs share a place (those of a farm from before places did), all get one first.
         """
         waits = Job.filter(
-            organization_id=by.organization_id, state__in=tuple(_CHANGEABLE), deleted_at=None
+            organization_id=by.organization_id, state__in=tuple(CHANGEABLE), deleted_at=None
         )
         rows = await waits.order_by("priority", "position", "id")
         before = {row.id: row.position for row in rows}
@@ -263,7 +168,8 @@ class Queue:
     async def _set_priority(
         self, change: Change, by: Principal, job: Job, priority: int | None
     ) -> None:
-        _check_changeable(job)
+        check_changeable(job)
+        check_unlocked(job)
         job.priority = priority if priority is not None else job.priority
         await self._save(change, by, job)
         note(change, by, "job.updated", job, fields=["priority"])
@@ -289,7 +195,7 @@ class Queue:
         await self._set_hold(change, by, job, held=False)
 
     async def _set_hold(self, change: Change, by: Principal, job: Job, *, held: bool) -> None:
-        _check_changeable(job)
+        check_changeable(job)
         job.hold = held
         await self._save(change, by, job)
         note(change, by, "job.held" if held else "job.released", job)
@@ -306,17 +212,20 @@ class Queue:
                 job.state = row.state
 
     async def printer_gone(self, change: Change, printer_id: int) -> None:
-        """The jobs that wait for a printer that is deleted may go to any other."""
-        waits = Q(state__in=tuple(_CHANGEABLE), printer_id=printer_id, deleted_at=None)
+        """The jobs that wait for a printer that is deleted may go to any other; those that somebody
+        locked there wait for a person.
+        """
+        waits = Q(state__in=tuple(CHANGEABLE), printer_id=printer_id, deleted_at=None)
         for job in await Job.filter(waits):
             job.printer_id, job.pinned = None, False
+            job.hold = job.hold or bool(job.details.get(LOCKED))
             if job.state == JobState.WAITING_PLATE_CLEAR:
                 job.state = JobState.PENDING
             await self._unassigned(change, job)
 
     async def pool_gone(self, change: Change, pool_id: int) -> None:
         """The jobs that wait for a pool that is deleted wait for a person instead."""
-        waits = Q(state__in=tuple(_CHANGEABLE), pool_id=pool_id, deleted_at=None)
+        waits = Q(state__in=tuple(CHANGEABLE), pool_id=pool_id, deleted_at=None)
         for job in await Job.filter(waits):
             job.pool_id, job.hold = None, True
             await self._unassigned(change, job)
@@ -326,31 +235,24 @@ class Queue:
         await job.save()
         change.record(happened(job, "job.unassigned"))
 
-    async def _changeable(self, job_id: int) -> Job:
-        job = await job_row(job_id)
-        _check_changeable(job)
-        return job
-
     async def _save(self, change: Change, by: Principal, job: Job) -> None:
-        job.updated_at = self._clock.now()
-        await job.save()
-        change.record(happened(job, "job.updated", by.user_id))
-        change.wake("scheduler")
+        await save_changed(change, by, job, self._clock.now())
 
 
-def planned_end(start: datetime, job: Job) -> datetime:
-    """When *job*, started at *start*, is expected to end; a year later at most."""
-    return start + timedelta(hours=min(expected_hours(job), _LONGEST_H))
-
-
-def expected_hours(job: Job) -> float:
-    """How long all prints of *job* take, in hours; one a print where nobody said."""
-    return float((job.duration_hours or 1.0) * job.quantity)
-
-
-def _check_changeable(job: Job) -> None:
-    if JobState(job.state) not in _CHANGEABLE:
-        raise wrong_state(job, "only a waiting job can be changed")
+async def decide_in(
+    change: Change, by: Principal, job: Job, event: JobEvent, *, now: datetime, reason: str = ""
+) -> None:
+    """`Queue.decide` inside the caller's transaction, of which *job* is a row."""
+    if event is JobEvent.RESUBMIT and job.created_by != by.user_id:
+        raise Conflict("Only who submitted a job can submit it again.", job_id=job.id)
+    job.reason = reason[:300] if event is JobEvent.REJECT else ""
+    if event is JobEvent.RESET:
+        job.actual_start = job.actual_end = job.fail_reason = job.fail_notes = None
+        job.details = {name: said for name, said in job.details.items() if name != LOCKED}
+    before = job.state
+    await move_job(change, job, event, now)
+    would(f"{event}_job", **_decided(by, job, event, before), reason=reason or None)
+    note(change, by, DECIDED[event], job, reason=reason)
 
 
 #: Who decided, as a dry run calls it (v1 contract, 1.7).
@@ -369,18 +271,3 @@ def _decided(by: Principal, job: Job, event: JobEvent, before: str) -> dict[str,
         facts[_DECIDER[event]] = by.user_id
         facts["would_notify_submitter"] = job.created_by is not None
     return facts
-
-
-def _place(by: Principal, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns of where *values* send a job; empty when they do not say."""
-    if values.get("printer_id") is not None and values.get("pool_id") is not None:
-        raise refuse("pool_id", "a job has a printer or a pool, not both")
-    if "printer_id" not in values and "pool_id" not in values:
-        return {}
-    if values.get("pool_id") is not None:
-        return {"printer_id": None, "pinned": False, "pool_id": values["pool_id"]}
-    printer_id = values.get("printer_id") or by.printer_id
-    place = {"printer_id": printer_id, "pinned": printer_id is not None}
-    if printer_id is not None or "pool_id" in values:
-        place["pool_id"] = None
-    return place

@@ -50,10 +50,12 @@ async def keep_run(attempt: Attempt) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run, the job that it belongs to, and its latest attempt that began."""
+    """A run, the job that it belongs to (None: the printer ran a file of its own), and its latest
+    attempt that began.
+    """
 
     row: Print
-    job: Job
+    job: Job | None
     attempt: Attempt | None
 
     @property
@@ -80,8 +82,11 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:
-    """Which runs; None: any. *since* and *until*: some of it falls in between."""
+    """Which runs; None: any. *since* and *until*: some of it falls in between. *unlinked*: only
+    those without a job.
+    """
 
+    unlinked: bool = False
     printer_id: int | None = None
     outcome: str | None = None
     since: datetime | None = None
@@ -97,6 +102,8 @@ class Records:
         """(a page of runs, the newest first, how many there are)."""
         by.require("reports.read")
         rows = _runs(by)
+        if which.unlinked:
+            rows = rows.filter(job_id=None)
         if which.printer_id is not None:
             rows = rows.filter(printer_id=which.printer_id)
         if which.outcome is not None:
@@ -188,9 +195,10 @@ def _runs(by: Principal) -> QuerySet[Print]:
 
 
 async def _with_jobs(rows: Sequence[Print]) -> Sequence[Run]:
-    jobs = {job.id: job for job in await Job.filter(id__in=[row.job_id for row in rows])}
+    ids = [row.job_id for row in rows if row.job_id is not None]
+    jobs = {job.id: job for job in await Job.filter(id__in=ids)} if ids else {}
     latest: dict[int, Attempt] = {}
     attempts = Attempt.filter(print_id__in=[row.id for row in rows], started_at__not_isnull=True)
     async for attempt in attempts.order_by("number"):
         latest[attempt.print_id] = attempt
-    return [Run(row, jobs[row.job_id], latest.get(row.id)) for row in rows]
+    return [Run(row, jobs.get(row.job_id or 0), latest.get(row.id)) for row in rows]

@@ -8,9 +8,9 @@ from api.clock import iso
 from api.http import id_query, json_answer, json_body, page_of, paging
 from api.jobs import bodies, docs
 from api.jobs.forms import FAILURE_REASONS, JobFilter, NewJob, parse_status
-from api.jobs.queue import planned_end
 from api.jobs.service import Job, Jobs
 from api.jobs.show import Shown
+from api.jobs.times import planned_end
 from api.printers.next_actions import after_job
 from api.v1 import V1, caller
 from schemas.jobs import AttemptEvent, JobEvent

@@ -18,6 +18,7 @@ from api.errors import Conflict, Invalid, Unavailable
 from api.events.service import Change, Ledger
 from api.jobs.approval import Approval
 from api.jobs.attempts import Attempts, Checked, FileRoom
+from api.jobs.changes import Changes
 from api.jobs.costs import Costs
 from api.jobs.endings import Endings
 from api.jobs.file_use import FileUse
@@ -30,6 +31,7 @@ from api.jobs.moves import job_row, missing
 from api.jobs.presets import Presets
 from api.jobs.queue import Queue
 from api.jobs.records import Records
+from api.jobs.wishes import BY_HAND, DECISIONS, step_to
 from api.pools.service import Pool, Pools
 from api.principal import Principal
 from api.printers.service import Printer, Printers
@@ -63,9 +65,10 @@ class Jobs:
         self._approval: Approval | None = None
         self._endings = Endings(printers, commands, self.attempts, ledger, clock)
         self._intake = Intake(printers, pools, self.attempts, library, ledger=ledger, clock=clock)
-        self._queue = Queue(
+        self._changes = Changes(
             printers, pools, self.attempts, self._intake, ledger=ledger, clock=clock
         )
+        self._queue = Queue(ledger, clock)
         self.presets = Presets(self.create, library, ledger, clock)
         library.ask_jobs(FileUse())
         printers.when_deleted(self._queue.printer_gone)
@@ -117,6 +120,11 @@ class Jobs:
         """The job, whosever it is; None when there is none. For the farm itself."""
         return await Job.filter(id=job_id, deleted_at=None).first()
 
+    async def printer_of(self, by: Principal, job_id: int) -> int | None:
+        """The printer of this job; None without one, and for a job that is not the caller's."""
+        job = await self.find(job_id)
+        return job.printer_id if job and job.organization_id == by.organization_id else None
+
     async def of_source(self, source: str, job_ids: Collection[int]) -> Sequence[Job]:
         """Those of these jobs that came from *source*. For the farm itself."""
         return await Job.filter(id__in=sorted(job_ids), source=source) if job_ids else []
@@ -165,6 +173,7 @@ class Jobs:
 
     async def create(self, by: Principal, new: NewJob) -> Job:
         """Queue a job, or submit it for approval; see `Intake.create`."""
+        by = await self._intake.acting(by, new.printer_id, new.pool_id)
         by.require("jobs.submit")
         return await self._intake.create(by, await self._for_approval(by, new))
 
@@ -175,6 +184,7 @@ class Jobs:
 
     async def schedule(self, by: Principal, new: NewJob, printer_id: int | None) -> Job:
         """Queue a job named after its file; see `Intake.schedule`."""
+        by = await self._intake.acting(by, printer_id, new.pool_id)
         by.require("jobs.submit")
         return await self._intake.schedule(by, await self._for_approval(by, new), printer_id)
 
@@ -189,14 +199,28 @@ class Jobs:
         return await self._intake.again(by, await self.get(by, job_id))
 
     async def update(self, by: Principal, job_id: int, values: Mapping[str, Any]) -> Job:
-        """Change a waiting job; see `Queue.update`."""
+        """Change a waiting job; see `Changes.update`. *status*: a state that the life cycle lets
+        people bring it to; by hand, or by telling its printer, as their own calls do. Raises
+        `Conflict` ``invalid_state_transition`` for every other state, before anything changes.
+        """
         by.require("jobs.write")
-        return await self._queue.update(by, await self.get(by, job_id), values)
+        job = await self.get(by, job_id)
+        fields = {name: value for name, value in values.items() if name != "status"}
+        wanted = values.get("status")
+        event = None if wanted is None else step_to(job, JobState(wanted))
+        decision = event if event in DECISIONS else None
+        if fields or decision is not None or wanted is None:
+            job = await self._changes.update(by, job, fields, decision)
+        if event is None or event in DECISIONS:
+            return job
+        if event is JobEvent.CANCELLED:
+            return await self.cancel(by, job_id)
+        return await self.by_hand(by, job_id, BY_HAND[event])
 
     async def move(self, by: Principal, job_id: int, printer_id: int, start: datetime) -> Job:
-        """Give a waiting job a printer and a time; see `Queue.move`."""
+        """Give a waiting job a printer and a time; see `Changes.move`."""
         by.require("jobs.write")
-        return await self._queue.move(by, await self.get(by, job_id), printer_id, start)
+        return await self._changes.move(by, await self.get(by, job_id), printer_id, start)
 
     async def step(self, by: Principal, job_id: int, event: JobEvent, reason: str = "") -> Job:
         """Approve, reject, resubmit or reset; see `Queue.decide`."""

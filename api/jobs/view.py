@@ -10,7 +10,8 @@ import msgspec
 from api.clock import iso
 from api.jobs.file_wait import REASONS
 from api.jobs.models import Attempt, Job
-from api.jobs.queue import expected_hours, planned_end
+from api.jobs.moves import LOCKED
+from api.jobs.times import expected_hours, planned_end
 from api.jobs.told import NOTHING, Told
 from api.pools.service import Pool
 from api.printers.service import Printer
@@ -82,7 +83,7 @@ def job_fields(job: Job, around: Around, model_name: str | None) -> dict[str, An
         "actual_start": iso(job.actual_start),
         "actual_end": iso(job.actual_end),
         "match_score": around.told.match_score,
-        "is_locked": state in JOB_RUNNING or state in JOB_OVER,
+        "is_locked": state in JOB_RUNNING or state in JOB_OVER or bool(details.get(LOCKED)),
         "estimated_cost": job.estimated_cost,
         "suggested_price": job.suggested_price,
         "order_item_id": None,

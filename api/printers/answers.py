@@ -25,6 +25,7 @@ class SlotAnswer(Answer):
     filament_type: str
     color: str | None = None
     color_hex: str | None = None
+    brand: str | None = Field(None, description="Of the filament, where somebody said it")
     spoolman_spool_id: int | None = None
     assigned_spool_id: int | None = None
     spool_confirmed: bool | None = None
@@ -172,6 +173,7 @@ class PrinterAnswer(Answer):
     nozzle_type: str | None
     camera_discovered: bool | None
     timelapse_enabled: bool
+    overlay: bool = Field(description="Whether everybody may see GET /overlay/{id} of it")
     hours_since_maintenance: float | None
     prints_since_maintenance: int | None
     created_at: Instant

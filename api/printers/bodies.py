@@ -200,6 +200,9 @@ class PrinterBody(Body):
     api_host: Annotated[str, StringConstraints(max_length=300)] | None = None
     machine_type: Short | None = None
     timelapse_enabled: bool | None = None
+    overlay: bool | None = Field(
+        None, description="Whether everybody may see its overlay (GET /overlay/{id}); default true"
+    )
 
     #: Fields of the profile that v1 puts beside it.
     IN_PROFILE: ClassVar[dict[str, str]] = {

@@ -53,7 +53,7 @@ SETTABLE = BRIDGE_FIELDS | {
 
 
 #: Fields of the dialect that are kept and decide nothing.
-DETAILS = ("api_host", "machine_type", "nozzle_type", "timelapse_enabled")
+DETAILS = ("api_host", "machine_type", "nozzle_type", "overlay", "timelapse_enabled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

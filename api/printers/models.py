@@ -87,6 +87,28 @@ class PrinterProfile(Model):
         unique_together = (("organization_id", "name"),)
 
 
+class Nozzle(Model):
+    """A nozzle that is or was in a printer. At most one of a printer is not retired.
+
+    While it is in, the printer's profile says how wide it is (mm); *nozzle_diameter* is kept from
+    there when it is retired. The *print_seconds* are the printer's own at these moments.
+    """
+
+    id = fields.IntField(primary_key=True)
+    organization_id = fields.IntField()
+    printer_id = fields.IntField(db_index=True)
+    nozzle_type = fields.CharField(max_length=100, null=True)
+    nozzle_diameter = fields.FloatField()
+    notes = fields.TextField(null=True)
+    installed_at = fields.DatetimeField()
+    installed_print_seconds = fields.FloatField(default=0.0)
+    retired_at = fields.DatetimeField(null=True)
+    retired_print_seconds = fields.FloatField(null=True)
+
+    class Meta:
+        table = "nozzle"
+
+
 class Slug(Model):
     """A name in an address. Every one that a printer or a pool was ever given, so none comes twice.
 

@@ -12,7 +12,10 @@ from api.printers import plate
 from api.printers.drafts import event
 from api.printers.models import Printer
 from schemas.link import CardFact, PrinterFact
-from schemas.printer import PrinterState
+from schemas.printer import CONNECTED, PrinterState
+
+#: Among a printer's details: what its light was told last.
+LIGHTS_ON = "lights_on"
 
 
 class Rows(Protocol):
@@ -38,6 +41,9 @@ class Reported:
         row.state_reason = fact.reason[:300]
         row.state_at = self._clock.now()
         names = ["state", "state_reason", "state_at", "last_error"]
+        if fact.state not in CONNECTED and LIGHTS_ON in row.details:  # nobody knows what it is now
+            row.details = {name: said for name, said in row.details.items() if name != LIGHTS_ON}
+            names.append("details")
         if fact.state in (PrinterState.ERROR, PrinterState.HALTED):
             at = row.state_at.isoformat()
             row.last_error = {"code": fact.state, "message": row.state_reason, "at": at}

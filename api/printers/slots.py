@@ -11,13 +11,13 @@ from api.printers.models import Printer
 
 MAX_SLOTS = 256
 #: Fields that people may set.
-SETTABLE = ("filament_type", "color", "color_hex", "spoolman_spool_id", "spool_confirmed")
+SETTABLE = ("filament_type", "color", "color_hex", "brand", "spoolman_spool_id", "spool_confirmed")
 #: What the spools say: which one hangs there, and the grams that are left on it.
 SPOOLED = ("assigned_spool_id", "remaining")
 
 
 #: Another one of these means that something else was loaded.
-_LOADED = ("filament_type", "color", "color_hex", "assigned_spool_id")
+_LOADED = ("filament_type", "color", "color_hex", "brand", "assigned_spool_id")
 
 
 def slot_fields(row: Printer) -> list[dict[str, Any]]:
@@ -34,6 +34,7 @@ def _fields(row: Printer, number: int, said: Mapping[str, Any]) -> dict[str, Any
         "filament_type": said.get("filament_type", "PLA"),
         "color": said.get("color"),
         "color_hex": said.get("color_hex"),
+        "brand": said.get("brand"),
         "spoolman_spool_id": said.get("spoolman_spool_id"),
         "assigned_spool_id": said.get("assigned_spool_id"),
         "spool_confirmed": said.get("spool_confirmed"),
@@ -43,6 +44,12 @@ def _fields(row: Printer, number: int, said: Mapping[str, Any]) -> dict[str, Any
     }
 
 
+def check_slot(row: Printer, number: int) -> None:
+    """Raises `NotFound` for a slot that the printer does not have."""
+    if not 1 <= number <= row.slot_count:
+        raise NotFound(f"{row.name} has slots 1 to {row.slot_count}, no {number}.")
+
+
 def with_slot(
     row: Printer, number: int, values: Mapping[str, Any], at: str | None
 ) -> Sequence[Mapping[str, Any]]:
@@ -50,8 +57,7 @@ def with_slot(
 
     Raises `NotFound` for a slot that the printer does not have.
     """
-    if not 1 <= number <= row.slot_count:
-        raise NotFound(f"{row.name} has slots 1 to {row.slot_count}, no {number}.")
+    check_slot(row, number)
     kept = [slot for slot in row.slots if slot["slot_number"] != number]
     old: Mapping[str, Any] = next((s for s in row.slots if s["slot_number"] == number), {})
     new = {**old, "slot_number": number}

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from api.clock import iso
 from api.printers.models import Printer
+from api.printers.reported import LIGHTS_ON
 from api.printers.slots import slot_fields
 from schemas.printer import ACTIVE, CONNECTED, Live, PrinterState, Progress, Temperature
 
@@ -106,19 +107,25 @@ def printer_fields(
         "total_print_hours": round(row.print_seconds / 3600, 3),
         "total_print_count": row.print_count,
         **_NEVER_TOLD,
+        "lights_on": row.details.get(LIGHTS_ON),
         "api_host": row.details.get("api_host"),
         "nozzle_type": row.details.get("nozzle_type"),
         "timelapse_enabled": bool(row.details.get("timelapse_enabled")),
+        "overlay": has_overlay(row),
         "created_at": iso(row.created_at),
         "updated_at": iso(row.updated_at),
     }
+
+
+def has_overlay(row: Printer) -> bool:
+    """Whether everybody may see what a stream shows of it."""
+    return bool(row.is_active and row.details.get("overlay") is not False)
 
 
 #: Fields of the contract that a printer on a USB cable has no source for.
 _NEVER_TOLD: dict[str, Any] = {
     "has_api_key": False,
     "hms_errors": None,
-    "lights_on": None,
     "camera_discovered": None,
     "hours_since_maintenance": None,
     "prints_since_maintenance": None,

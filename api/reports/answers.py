@@ -181,10 +181,10 @@ class PrintRun(Answer):
     id: int
     printer_id: int
     printer_name: str | None = Field(description="null: the printer is gone")
-    job_id: int
-    scheduled_job_id: int
+    job_id: int | None = Field(description="null: of a file that the printer has, of no job yet")
+    scheduled_job_id: int | None
     filename: str | None
-    job_name: str
+    job_name: str | None
     started_at: Instant
     ended_at: Instant | None
     status: OutcomeWord
@@ -228,8 +228,8 @@ class TimelineSlot(Answer):
     end: Instant
     printer_id: int
     printer_name: str | None
-    job_id: int
-    item_name: str
+    job_id: int | None
+    item_name: str | None
     status: JobState
     mqtt_job_id: int | None = Field(description="The print")
     is_setup: bool

@@ -60,6 +60,7 @@ class ReportRoutes:
         v1.add("GET", "/search", self.search, _SEARCH)
         v1.add("GET", "/timeline", self.timeline, _TIMELINE)
         v1.add("GET", "/print-jobs", self.runs, _RUNS)
+        v1.add("GET", "/print-jobs/unlinked", self.unlinked, _UNLINKED)
         v1.add("GET", "/print-jobs/stats", self.run_stats, _RUN_STATS)
         v1.add("GET", "/export/jobs", self.export_jobs, _EXPORT_JOBS)
 
@@ -107,12 +108,18 @@ class ReportRoutes:
 
     async def runs(self) -> Response:
         """Prints, the newest first."""
-        skip, limit = paging()
         outcome = request.args.get("status")
         if outcome is not None and outcome not in OUTCOMES.values():
             words = ", ".join(sorted(set(OUTCOMES.values())))
             raise _refuse("status", f"one of {words}, not {outcome[:40]!r}")
-        which = RunFilter(printer_id=id_query("printer_id"), outcome=outcome)
+        return await self._page(RunFilter(printer_id=id_query("printer_id"), outcome=outcome))
+
+    async def unlinked(self) -> Response:
+        """Prints without a job."""
+        return await self._page(RunFilter(printer_id=id_query("printer_id"), unlinked=True))
+
+    async def _page(self, which: RunFilter) -> Response:
+        skip, limit = paging()
         rows, total = await self._reports.runs(caller(), which, skip, limit)
         shown = [
             view.run_view(run, await self._printers.find(run.row.printer_id), self._live_of(run))
@@ -122,7 +129,8 @@ class ReportRoutes:
 
     def _live_of(self, run: Run) -> Live | None:
         live = self._telemetry.state_of(run.row.printer_id)
-        mine = live is not None and run.attempt is not None and live.grant == run.attempt.grant
+        grant = run.attempt.grant if run.attempt is not None else None
+        mine = live is not None and live.grant == grant and run.row.ended_at is None
         return live if mine else None
 
     async def run_stats(self) -> Response:
@@ -238,6 +246,14 @@ _RUNS = Doc(
         Query(name="printer_id", type=RowId, description="Only prints of this printer"),
         Query(name="status", type=answers.OutcomeWord, description="Only prints that are so"),
     ),
+)
+_UNLINKED = Doc(
+    summary="Prints that printers ran from their own cards and that belong to no job, newest first",
+    description="`POST /jobs/{id}/link-print` gives one to a waiting job.",
+    answer=list[answers.PrintRun],
+    right="reports.read",
+    paged=True,
+    query=(Query(name="printer_id", type=RowId, description="Only prints of this printer"),),
 )
 _RUN_STATS = Doc(
     summary="How the prints of each printer ended",

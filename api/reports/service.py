@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 from api.clock import Clock
 from api.errors import Invalid
-from api.jobs.queue import expected_hours, planned_end
 from api.jobs.records import Run, RunFilter, Tally
 from api.jobs.service import Job, Jobs
+from api.jobs.times import expected_hours, planned_end
 from api.models_library.service import Library
 from api.orders.forms import OrderStatus
 from api.principal import Principal, system
@@ -53,14 +53,17 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Something that takes a printer's time: a run, or a job that is planned."""
+    """Something that takes a printer's time: a run (without *job*: of a file that the printer has,
+    *file_name*), or a job that is planned.
+    """
 
     printer_id: int
     start: datetime
     end: datetime
-    job: Job
+    job: Job | None
     run_id: int | None
     status: str
+    file_name: str = ""
 
 
 class OrdersRoom(Protocol):
@@ -218,7 +221,8 @@ def _spans(runs: Sequence[Run], now: datetime) -> Iterator[Span]:
     for run in runs:
         start, end = run.row.started_at, run.row.ended_at or now
         if start is not None:
-            yield Span(run.row.printer_id, start, end, run.job, run.row.id, _status(run))
+            row = run.row
+            yield Span(row.printer_id, start, end, run.job, row.id, _status(run), row.file_name)
 
 
 def _status(run: Run) -> str:

@@ -160,10 +160,10 @@ def run_view(run: Run, printer: Printer | None, live: Live | None) -> dict[str, 
         "id": row.id,
         "printer_id": row.printer_id,
         "printer_name": printer.name if printer is not None else None,
-        "job_id": job.id,
-        "scheduled_job_id": job.id,
-        "filename": job.file_name or None,
-        "job_name": job.item_name,
+        "job_id": job.id if job is not None else None,
+        "scheduled_job_id": job.id if job is not None else None,
+        "filename": (job.file_name if job is not None else row.file_name) or None,
+        "job_name": job.item_name if job is not None else row.file_name or None,
         "started_at": iso(row.started_at),
         "ended_at": iso(row.ended_at),
         "status": run.outcome,
@@ -178,7 +178,7 @@ def run_view(run: Run, printer: Printer | None, live: Live | None) -> dict[str, 
         "filament_slots": None,
         "error_code": (run.attempt.reason or None) if run.attempt is not None and over else None,
         "created_at": iso(row.created_at),
-        "model_revision_id": job.details.get("model_revision_id"),
+        "model_revision_id": job.details.get("model_revision_id") if job is not None else None,
         "duration_minutes": round(row.printed_s / 60, 2) if over else None,
     }
 
@@ -206,14 +206,15 @@ def run_stats_view(printer: Printer, tally: Tally) -> dict[str, Any]:
 
 def slot_view(span: Span, names: Mapping[int, str]) -> dict[str, Any]:
     """A slot of ``GET /timeline``; *names*: of printers."""
-    colors = (span.job.colors_required or "").split(",")
+    job = span.job
+    colors = ((job.colors_required if job is not None else None) or "").split(",")
     return {
         "start": iso(span.start),
         "end": iso(span.end),
         "printer_id": span.printer_id,
         "printer_name": names.get(span.printer_id),
-        "job_id": span.job.id,
-        "item_name": span.job.item_name,
+        "job_id": job.id if job is not None else None,
+        "item_name": job.item_name if job is not None else span.file_name or None,
         "status": span.status,
         "mqtt_job_id": span.run_id,
         "is_setup": False,

@@ -17,8 +17,8 @@ from api.events.rehearsal import would
 from api.events.service import Ledger
 from api.jobs.forms import JobFilter
 from api.jobs.line import waiting_of
-from api.jobs.queue import expected_hours, planned_end
 from api.jobs.service import Job, Jobs
+from api.jobs.times import expected_hours, planned_end
 from api.principal import Principal
 from api.scheduler.demands import Demands
 from api.scheduler.hours import Hours

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 from api.http import Body, RowId
 from api.jobs.bodies import Moment
 from api.printers.bodies import SlotBody
+from api.printers.filaments import FilamentType
 from api.spools.forms import NewFilament, NewSpool, SpoolStatus, Use, filament_id_of
 
 MAX_G = 100_000.0
@@ -124,6 +125,45 @@ class SlotUpdateBody(SlotBody):
     assigned_spool_id: RowId | None = Field(
         None, description="Hangs this spool into the slot; null takes out what hangs there"
     )
+
+
+class AmsSlotBody(SlotUpdateBody):
+    """``PUT /printers/{id}/ams/{unit}/slots/{slot}``: a slot, also in the words of an AMS."""
+
+    tray_type: FilamentType | None = Field(None, description="The same as filament_type")
+    tray_color: Annotated[str, StringConstraints(max_length=9)] | None = Field(
+        None, description="The same as color_hex"
+    )
+
+    def values(self) -> dict[str, Any]:
+        """The fields that were sent, by a slot's names."""
+        values = super().values()
+        for tray, name in (("tray_type", "filament_type"), ("tray_color", "color_hex")):
+            said = values.pop(tray, None)
+            if said is not None:
+                values.setdefault(name, said)
+        return values
+
+
+class ManualSlotBody(Body):
+    """``PATCH /printers/{id}/slots/{slot_number}/manual-assign``: only what is there is changed."""
+
+    filament_library_id: RowId | Annotated[str, StringConstraints(max_length=20)] | None = Field(
+        None, description="The number, or lib_<number>; what is said beside it counts first"
+    )
+    filament_type: FilamentType | None = None
+    color: Short | None = None
+    color_hex: Annotated[str, StringConstraints(max_length=9)] | None = None
+    brand: Short | None = None
+
+    def filament_id(self) -> int | None:
+        """The filament's number; None: none was named. Raises `Invalid`."""
+        said = self.filament_library_id
+        return None if said is None else filament_id_of(str(said))
+
+    def values(self) -> dict[str, Any]:
+        """What was said of the slot itself."""
+        return self.model_dump(exclude_none=True, exclude={"filament_library_id"})
 
 
 class SpoolWeighBody(Body):

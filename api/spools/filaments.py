@@ -90,6 +90,12 @@ class Filaments:
         [found] = await priced.annotate(mean=Avg("cost_per_gram")).values("mean")
         return None if found["mean"] is None else float(found["mean"])
 
+    async def kinds(self, organization_id: int) -> frozenset[tuple[str, str]]:
+        """(material, colour) of everything in a library, as `spelled`. For the farm itself."""
+        rows = Filament.filter(organization_id=organization_id)
+        found = await rows.distinct().values_list("material", "color_hex")
+        return frozenset(spelled(material, color_hex) for material, color_hex in found)
+
     async def of(self, spools: Collection[Spool]) -> Mapping[int, Filament]:
         """The filaments of these spools by number; the caller has been let see the spools."""
         wanted = {spool.filament_id for spool in spools}
@@ -107,6 +113,12 @@ def of_material(rows: QuerySet[Filament], material: str) -> QuerySet[Filament]:
     """Those of *rows* that are of *material*, in any case, ``_`` and ``-`` alike."""
     spellings = {material, material.replace("_", "-"), material.replace("-", "_")}
     return rows.filter(Q(*(Q(material__iexact=each) for each in spellings), join_type="OR"))
+
+
+def spelled(material: str, color_hex: str | None) -> tuple[str, str]:
+    """A material and a colour in one spelling."""
+    kind = material.strip().upper().replace("-", "_")
+    return kind, (color_hex or "").strip().casefold().removeprefix("#")
 
 
 def _theirs(by: Principal) -> QuerySet[Filament]:

@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from api.events.service import Ledger
 from api.principal import Principal
+from api.printers.filaments import FilamentType
 from api.printers.service import Printer, Printers
-from api.printers.slots import slot_fields, spools_in
+from api.printers.slots import check_slot, slot_fields, spools_in
+from api.spools.filaments import spelled
 from api.spools.forms import Attention, SpoolStatus
-from api.spools.models import Spool
+from api.spools.models import Filament, Spool
 from api.spools.service import Spools, shown_in_slot
 
 _SPOOL = "assigned_spool_id"
+_EMPTY = "empty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class Slots:
         """
         by.require("printers.control")
         printer = await self._printers.get(by, printer_id)
+        check_slot(printer, number)
         rest = {name: value for name, value in values.items() if name != _SPOOL}
         if _SPOOL in values:
             await self._hang(by, printer, number, values[_SPOOL])
@@ -55,6 +59,44 @@ class Slots:
             await self._spools.load(by, spool_id, printer.id, number)
         elif (hanging := spools_in(printer).get(number)) is not None:
             await self._spools.unload(by, hanging, None)
+
+    async def say_by_hand(
+        self,
+        by: Principal,
+        printer_id: int,
+        number: int,
+        filament_id: int | None,
+        values: Mapping[str, Any],
+    ) -> Mapping[str, Any]:
+        """Say what is loaded in slot *number* without a spool of it: a kind of the library, with
+        what *values* say otherwise. A spool that hangs there is taken out. Returns the slot.
+
+        Raises `NotFound` (printer, slot, filament).
+        """
+        by.require("printers.control")
+        await self._printers.get(by, printer_id)
+        said: dict[str, Any] = {}
+        if filament_id is not None:
+            said = _kind(await self._spools.filaments.get(by, filament_id))
+        said |= values
+        return await self.say(by, printer_id, number, {**said, _SPOOL: None})
+
+    async def unmatched(self, by: Principal, printer_id: int) -> Sequence[Mapping[str, Any]]:
+        """The slots in which something is loaded that is neither a spool nor a kind of the library,
+        by number. Raises `NotFound`.
+        """
+        by.require("printers.read")
+        row = await self._printers.get(by, printer_id)
+        kinds = await self._spools.filaments.kinds(row.organization_id)
+        spoken_of = {said["slot_number"] for said in row.slots if said.get("filament_type")}
+        return [
+            slot
+            for slot in slot_fields(row)
+            if slot["slot_number"] in spoken_of
+            and slot["filament_type"] != _EMPTY
+            and slot[_SPOOL] is None
+            and spelled(slot["filament_type"], slot["color_hex"]) not in kinds
+        ]
 
     async def confirm(self, by: Principal, printer_id: int, number: int) -> Mapping[str, Any]:
         """Somebody has looked: what is said of slot *number* is so; a spool in it is what counts.
@@ -84,6 +126,17 @@ class Slots:
         spools = {spool.id: spool for spool in rows}
         found = [Noticed(slot, reasons(slot, spools)) for slot in slot_fields(row)]
         return [one for one in found if one.reasons]
+
+
+def _kind(row: Filament) -> dict[str, Any]:
+    """What a slot says of itself with this kind in it."""
+    material = row.material.strip().upper().replace("-", "_")
+    return {
+        "filament_type": material if material in get_args(FilamentType) else "OTHER",
+        "color": row.name,
+        "color_hex": row.color_hex,
+        "brand": row.brand,
+    }
 
 
 def reasons(slot: Mapping[str, Any], spools: Mapping[int, Spool]) -> Sequence[Attention]:

@@ -229,3 +229,115 @@ async def test_why_a_job_failed_is_kept(farm: Farm) -> None:
     assert (job.fail_reason, job.fail_notes) == ("clog", "again")
     job = await farm.jobs.step(farm.admin, job.id, JobEvent.RESET)
     assert (job.fail_reason, job.fail_notes) == (None, None)
+
+
+# A state that somebody wishes for (PATCH with status), a lock, an end.
+
+
+@pytest.mark.parametrize(
+    ("start", "wanted", "becomes"),
+    [
+        ("submitted", "pending", "pending"),
+        ("submitted", "cancelled", "cancelled"),
+        ("pending", "pending", "pending"),
+        ("pending", "cancelled", "cancelled"),
+        ("cancelled", "pending", "pending"),
+        ("failed", "pending", "pending"),
+        ("rejected", "submitted", "submitted"),
+    ],
+)
+async def test_people_bring_a_job_where_the_life_cycle_lets_them(
+    farm: Farm, start: str, wanted: str, becomes: str
+) -> None:
+    """v1 4.1: the step that leads there is taken, and other fields are changed with it."""
+    job = await farm.job(await farm.printer())
+    await Job.filter(id=job.id).update(state=start)
+    await farm.jobs.update(farm.admin, job.id, {"status": wanted})
+    assert (await farm.job_now(job)).state == becomes
+
+
+@pytest.mark.parametrize(
+    ("start", "wanted"),
+    [
+        *(("pending", "scheduled"), ("pending", "paused"), ("pending", "completed")),
+        *(("completed", "pending"), ("completed", "failed"), ("cancelled", "completed")),
+        *(("printing", "paused"), ("paused", "printing"), ("submitted", "printing")),
+        *(("submitted", "rejected"), ("printing", "pending"), ("rejected", "pending")),
+    ],
+)
+async def test_what_the_life_cycle_does_not_have_is_refused_and_changes_nothing(
+    farm: Farm, start: str, wanted: str
+) -> None:
+    """400 invalid_state_transition (v1 2.4, ours), whatever else was sent along."""
+    job = await farm.job()
+    await Job.filter(id=job.id).update(state=start)
+    with pytest.raises(Conflict) as refused:
+        await farm.jobs.update(farm.admin, job.id, {"status": wanted, "item_name": "Other"})
+    assert refused.value.code == "invalid_state_transition"
+    row = await farm.job_now(job)
+    assert (row.state, row.item_name) == (start, "Cube")
+
+
+async def test_by_hand_a_state_can_be_set_step_by_step(farm: Farm) -> None:
+    """Printing, then completed, on a printer without a bridge; one with a bridge has the say."""
+    printer = await farm.printer("By hand", None)
+    job = await farm.job(printer)
+    for state in ("printing", "completed"):
+        row = await farm.jobs.update(farm.admin, job.id, {"status": state})
+        assert row.state == state
+    other = await farm.job(await farm.printer())
+    with pytest.raises(Conflict, match="only it says"):
+        await farm.jobs.update(farm.admin, other.id, {"status": "printing"})
+    assert (await farm.job_now(other)).state == "pending"
+
+
+async def test_a_decision_and_a_change_come_together_or_not_at_all(farm: Farm) -> None:
+    """A failed job is queued again with another priority; a wrong field undoes the decision."""
+    job = await farm.job()
+    await Job.filter(id=job.id).update(state="failed", fail_reason="clog")
+    with pytest.raises(Invalid, match="scheduled_end"):
+        end = {"scheduled_end": farm.clock.now()}
+        await farm.jobs.update(farm.admin, job.id, {"status": "pending", **end})
+    assert (await farm.job_now(job)).state == "failed"
+    row = await farm.jobs.update(farm.admin, job.id, {"status": "pending", "priority": 1})
+    assert (row.state, row.priority, row.fail_reason) == ("pending", 1, None)
+
+
+async def test_an_end_says_how_long_a_job_takes(farm: Farm) -> None:
+    """scheduled_end with scheduled_start is the duration of all prints; odd ends are refused."""
+    job = await farm.job(quantity=2)
+    start = farm.clock.now()
+    times = {"scheduled_start": start, "scheduled_end": start + timedelta(hours=3)}
+    row = await farm.jobs.update(farm.admin, job.id, times)
+    assert row.duration_hours == 1.5
+    for odd in (
+        {"scheduled_end": start},
+        {"scheduled_end": start + timedelta(days=400)},
+        {"scheduled_end": start + timedelta(hours=3), "duration_hours": 2.0},
+        {"scheduled_end": start + timedelta(hours=3), "scheduled_start": None},
+    ):
+        with pytest.raises(Invalid, match="scheduled_end"):
+            await farm.jobs.update(farm.admin, job.id, odd)
+    assert (await farm.job_now(job)).duration_hours == 1.5
+
+
+async def test_a_locked_job_stays_where_and_when_it_is(farm: Farm) -> None:
+    """is_locked: no move, order or other printer until it is unlocked; its notes may change."""
+    one, two = await farm.printer("One"), await farm.printer("Two", "usb:2")
+    job = await farm.job(one)
+    await farm.jobs.update(farm.admin, job.id, {"is_locked": True})
+    for act in (
+        farm.jobs.update(farm.admin, job.id, {"printer_id": two.id}),
+        farm.jobs.update(farm.admin, job.id, {"priority": 1}),
+        farm.jobs.move(farm.admin, job.id, two.id, farm.clock.now()),
+        farm.jobs.reorder(farm.admin, [job.id]),
+        farm.jobs.bulk(farm.admin, [job.id], BulkAction.SET_PRIORITY, 1),
+    ):
+        with pytest.raises(Conflict, match="unlock it first"):
+            await act
+    await farm.jobs.update(farm.admin, job.id, {"notes": "careful"})
+    await farm.printers.delete(farm.admin, one.id)
+    row = await farm.job_now(job)
+    assert (row.hold, row.printer_id, row.notes) == (True, None, "careful")
+    row = await farm.jobs.update(farm.admin, job.id, {"is_locked": False, "printer_id": two.id})
+    assert row.printer_id == two.id

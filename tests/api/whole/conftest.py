@@ -88,7 +88,9 @@ async def farm_with_all(
     directory = tmp_path_factory.mktemp("whole") / "data"
     directory.mkdir()
     url = await databases.url_for_application(directory, engine)
-    application = Application(Settings(data_dir=directory, database_url=url))
+    here = "127.0.0.0/8"  # no test's webhook leads out of this machine
+    settings = Settings(data_dir=directory, database_url=url, webhook_networks=here)
+    application = Application(settings)
     # In tasks of their own: what a fixture sets in its context holds for other rooms' tests too.
     await asyncio.create_task(_tables(application))
     await asyncio.create_task(application.startup())
@@ -164,6 +166,7 @@ async def _own(whole: Whole, admin: Principal) -> None:
     pool = await make("/pools", json={"name": "All", "printer_ids": [printer["id"]]})
     file = await make("/print-files/upload", files={"file": ("part.gcode", GCODE)})
     await whole.analysed()
+    nozzle = await make(f"/printers/{printer['id']}/nozzle", json={"notes": "the first"})
     job = await make("/jobs", json={"item_name": "part", "print_file_id": file["id"]})
     preset = await make("/presets", json={"name": "Parts", "model_id": file["model_id"]})
     token = await make("/tokens", json={"name": "spare"})
@@ -175,6 +178,8 @@ async def _own(whole: Whole, admin: Principal) -> None:
         bridge = await rooms.bridges.create(change, 1, "room", key)
     [session] = await accounts.list_sessions(admin)
     whole.ids.update(await _store(make, printer["id"], file["model_id"]))
+    quiet = {"is_enabled": False}  # its rows do not move
+    await whole.ask("admin", "PATCH", whole.path("/api/v1/webhooks/<int:webhook_id>"), json=quiet)
     circuit = await make("/scheduler/circuits", json={"name": "Socket", "max_w": 2000})
     run = await make("/scheduler/run", json={})
     whole.ids.update({"circuit_id": str(circuit["id"]), "run_id": str(run["run_id"])})
@@ -194,6 +199,9 @@ async def _own(whole: Whole, admin: Principal) -> None:
             "pool_id": str(pool["id"]),
             "profile_id": str(profile["id"]),
             "slot_number": "1",
+            "nozzle_id": str(nozzle["id"]),
+            "ams_id": "0",
+            "slot_id": "0",
             "bridge_id": str(bridge.id),
             "session_id": str(session.id),
             "token_id": str(token["id"]),
@@ -230,6 +238,7 @@ async def _store(make: Any, printer_id: int, model_id: int) -> dict[str, str]:
     product = {"name": "Vase", "components": [{"model_id": model_id}]}
     made = await make("/products", json=product)
     order = await make("/orders", json={"items": [{"product_id": made["id"]}]})
+    webhook = await make("/webhooks", json={"url": "http://127.0.0.1:9/nobody"})
     return {
         "filament_id": str(filament["id"]),
         "spool_id": str(spool["id"]),
@@ -239,6 +248,7 @@ async def _store(make: Any, printer_id: int, model_id: int) -> dict[str, str]:
         "product_id": str(made["id"]),
         "component_id": str(made["components"][0]["id"]),
         "order_id": str(order["id"]),
+        "webhook_id": str(webhook["id"]),
         "item_id": str(order["items"][0]["id"]),
     }
 
