@@ -4,12 +4,13 @@ A right asks for a role, and (when the credential is limited by scopes) for one 
 services check; routes only hand the principal over. Source: v1 contract, 1.3 and 1.4.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from api.errors import Forbidden
+from api.permissions import covers, scopes_of
 
 
 class Role(StrEnum):
@@ -163,7 +164,11 @@ RIGHTS: dict[str, Right] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """An authenticated caller. *scopes* empty: not limited; *printer_id*: restricted to it."""
+    """An authenticated caller. *scopes* empty: not limited; *printer_id*: restricted to it.
+
+    *permissions* None: all that the role gives, else what the person's groups leave of it.
+    *grants*: (printer, what was granted there beyond the role).
+    """
 
     organization_id: int
     user_id: int
@@ -177,6 +182,29 @@ class Principal:
     email: str = ""
     #: What holds for this caller: `RIGHTS`, or what a superadmin has made of it.
     rights: Mapping[str, Right] = field(default_factory=lambda: RIGHTS, repr=False, compare=False)
+    permissions: frozenset[str] | None = None
+    grants: tuple[tuple[int, frozenset[str]], ...] = ()
+
+    def at(self, printer_id: int) -> "Principal":
+        """The caller as they act at this printer: with what was granted to them there.
+
+        Nothing is gained by a key that is limited by scopes or bound to another printer.
+        """
+        acting = self.at_all([printer_id])
+        return acting if acting is self else replace(acting, printer_id=printer_id)
+
+    def at_all(self, printer_ids: Collection[int]) -> "Principal":
+        """The caller as they act at a pool of these: with what was granted at every one."""
+        held = dict(self.grants)
+        granted = [held.get(number, frozenset()) for number in printer_ids]
+        gained = frozenset.intersection(*granted) if granted else frozenset()
+        if not gained or self.scopes or not all(map(self.reaches, printer_ids)):
+            return self
+        kept = None if self.permissions is None else self.permissions | gained
+        acting = replace(self, permissions=kept, grants=())
+        if self.role is not Role.VIEWER:
+            return acting
+        return replace(acting, role=Role.OPERATOR, scopes=scopes_of(gained))
 
     def may(self, right: str) -> bool:
         """Whether this caller has *right*. An unknown right raises KeyError."""
@@ -184,6 +212,8 @@ class Principal:
         if _RANK[self.role] < _RANK[needed.role] or (needed.farm and self.printer_id is not None):
             return False
         if needed.superadmin and not self.is_superadmin:
+            return False
+        if self.permissions is not None and not covers(self.permissions, right, needed.role):
             return False
         return not self.scopes or bool(self.scopes & needed.scopes)
 
@@ -196,6 +226,8 @@ class Principal:
             raise Denied(self, "Superadmin access required")
         if needed.farm and self.printer_id is not None:
             raise Denied(self, "This key is bound to one printer; this reaches beyond it.")
+        if self.permissions is not None and not covers(self.permissions, right, needed.role):
+            raise Denied(self, "Your groups do not permit this. An admin can put you in another.")
         if self.scopes and not self.scopes & needed.scopes:
             raise self._out_of_scope(needed.scopes)
 

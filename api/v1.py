@@ -49,6 +49,13 @@ class Authenticator(Protocol):
         """The owner of *secret*. Raises `NotAuthenticated`."""
 
 
+class JobsRoom(Protocol):
+    """Who knows where jobs print."""
+
+    async def printer_of(self, by: Principal, job_id: int) -> int | None:
+        """The printer of this job of the caller's organization; None when there is none."""
+
+
 class DenialsRoom(Protocol):
     """Who writes refusals down."""
 
@@ -93,6 +100,7 @@ class V1:
         self.authenticator = authenticator
         self._replays: Replays | None = None
         self._denials: DenialsRoom | None = None
+        self._jobs: JobsRoom | None = None
         self.declared: list[V1Route] = []
 
     def replay_with(self, replays: Replays) -> None:
@@ -102,6 +110,10 @@ class V1:
     def tell_of_denials(self, denials: DenialsRoom) -> None:
         """From now on *denials* hears of everybody who asks for what they may not do."""
         self._denials = denials
+
+    def ask_jobs(self, jobs: JobsRoom) -> None:
+        """From now on *jobs* says at which printer somebody acts who names a job."""
+        self._jobs = jobs
 
     @property
     def routes(self) -> list[tuple[str, str, bool]]:
@@ -146,7 +158,7 @@ class V1:
             try:
                 self._check_host()
                 if not public:
-                    g.principal = await self.authenticate()
+                    g.principal = await self._acting(await self.authenticate(), parameters)
                     if doc.right is not None:  # nobody learns more before who may not ask at all
                         g.principal.require_at(doc.right, *route)
                 check_query()
@@ -162,6 +174,17 @@ class V1:
                 return unprocessable_answer(refused)
 
         return view
+
+    async def _acting(self, by: Principal, parameters: dict[str, Any]) -> Principal:
+        """*by* as they act at the printer that the path names, or whose job it names: what was
+        granted there holds on both faces.
+        """
+        if not by.grants:
+            return by
+        printer_id = parameters.get("printer_id")
+        if "job_id" in parameters and self._jobs is not None:
+            printer_id = await self._jobs.printer_of(by, parameters["job_id"])
+        return by if printer_id is None else by.at(printer_id)
 
     def _check_host(self) -> None:
         """Raises `Problem` for a request that was meant for another server (safety S06)."""

@@ -42,6 +42,7 @@ from schemas.link import (
 GREETING_S = 10.0  # a peer that says nothing within this time is gone
 BEAT_S = 15.0
 DEAD_S = 40.0
+PROMPT_S = 60.0  # of so long the promptest frame is what others are late against: clocks drift
 PUNCTUAL_S = 2.0  # who notices a silence later than this was asleep himself and knows nothing of it
 
 
@@ -98,6 +99,9 @@ class LinkSession:
         self.silent_since: float | None = None  # its last word, when it is over for want of another
         #: what the peer sent and must not, by code: counted, never acted on
         self.refused: Counter[str] = Counter()
+        #: how long the newest frame was under way beyond the promptest ones of this link
+        self.late_ms = 0
+        self._lateness = Lateness()
         self._beat_s = BEAT_S
         self._dead_s = DEAD_S
         self._heard_at = now
@@ -121,6 +125,7 @@ class LinkSession:
         except BadFrame as error:
             self._nak("bad_frame", str(error), "", now)
             return None
+        self.late_ms = self._lateness.of(frame.mono_ms, int(now * 1000))
         return self._accept(frame, now)
 
     def _accept(self, frame: Frame, now: float) -> Body | None:
@@ -228,3 +233,27 @@ class LinkSession:
 
     def _encode(self, body: Body, now: float) -> str:
         return encode(Frame(body=body, epoch=self.epoch, mono_ms=int(now * 1000)))
+
+
+class Lateness:
+    """How late frames come, by the peer's clock in them and ours, which have no common zero.
+
+    A frame that waited in a dead line or in front of a frozen process is late against the promptest
+    frame of the last minute or two; what all of them need is not counted.
+    """
+
+    def __init__(self) -> None:
+        self._since_ms: int | None = None
+        self._promptest: tuple[int | None, int | None] = None, None  # in the last minute, in this
+
+    def of(self, said_ms: int, now_ms: int) -> int:
+        """Milliseconds that the frame said at *said_ms* is late; 0 for one without a time."""
+        if not said_ms:
+            return 0
+        behind = now_ms - said_ms
+        last, this = self._promptest
+        if self._since_ms is None or now_ms - self._since_ms >= PROMPT_S * 1000:
+            self._since_ms, last, this = now_ms, this, None
+        this = behind if this is None else min(this, behind)
+        self._promptest = last, this
+        return behind - (this if last is None else min(last, this))

@@ -17,6 +17,7 @@ from tortoise.exceptions import OperationalError
 from api.accounts import keys
 from api.accounts.keys import CredentialKind
 from api.accounts.models import Credential, User
+from api.accounts.standing import Standing, standing_of
 from api.clock import Clock
 from api.db import set_apart
 from api.errors import NotAuthenticated
@@ -164,9 +165,9 @@ class Credentials:
         if not await unused.update(revoked_at=self._clock.now()):
             raise _nobody()
 
-    async def changed_in(self, change: Change, user_id: int) -> None:
-        """Everybody who knows this person by a credential looks again after *change*."""
-        rows = await Credential.filter(user_id=user_id, revoked_at=None).only("id")
+    async def changed_in(self, change: Change, *user_ids: int) -> None:
+        """Everybody who knows these people by a credential looks again after *change*."""
+        rows = await Credential.filter(user_id__in=user_ids, revoked_at=None).only("id")
         self._wake(change, [row.id for row in rows])
 
     async def behind(self, credential_id: int) -> Principal:
@@ -183,11 +184,12 @@ class Credentials:
     async def ended_of(self, principals: Collection[Principal]) -> set[int]:
         """The ids of those credentials through which nobody acts any more as they do here.
 
-        Revoked or expired; or the person is gone, disabled, or has another role or organization.
+        Revoked or expired; or the person is gone, disabled, or may something else than then.
         """
         rows = {row.id: row for row in await Credential.filter(id__in=_ids(principals))}
         people = {row.user_id for row in rows.values()}
         users = {user.id: user for user in await User.filter(id__in=people, is_active=True)}
+        standing = await standing_of(users.values())
         ended = set()
         for principal in principals:
             row = rows.get(principal.credential_id)
@@ -195,7 +197,7 @@ class Credentials:
             if row is None or user is None or self._over(row):
                 ended.add(principal.credential_id)
                 continue
-            if _reach(principal_of(user, row)) != _reach(principal):
+            if _reach(principal_of(user, row, standing[user.id])) != _reach(principal):
                 ended.add(principal.credential_id)
         return ended
 
@@ -227,7 +229,7 @@ class Credentials:
         user = await User.get_or_none(id=row.user_id, is_active=True)
         if user is None:
             raise _nobody()
-        return principal_of(user, row), row
+        return await acting_through(row, user), row
 
     def _wake(self, change: Change, ids: Sequence[int]) -> None:
         if not ids:
@@ -262,8 +264,13 @@ class Credentials:
             _log.warning("cannot note the use of credential %s: %s", row.id, error)
 
 
-def principal_of(user: User, row: Credential) -> Principal:
-    """*user* acting through the credential *row*."""
+async def acting_through(row: Credential, user: User) -> Principal:
+    """*user* acting through their credential *row* now."""
+    return principal_of(user, row, (await standing_of([user]))[user.id])
+
+
+def principal_of(user: User, row: Credential, standing: Standing) -> Principal:
+    """*user*, who stands so, acting through the credential *row*."""
     return Principal(
         organization_id=user.organization_id,
         user_id=user.id,
@@ -275,6 +282,8 @@ def principal_of(user: User, row: Credential) -> Principal:
         printer_id=row.printer_id,
         is_superadmin=user.is_superadmin,
         email=user.email,
+        permissions=standing.permissions,
+        grants=standing.grants,
     )
 
 
@@ -287,6 +296,8 @@ def _reach(principal: Principal) -> tuple[object, ...]:
         principal.is_superadmin,
         principal.scopes,
         principal.printer_id,
+        principal.permissions,
+        principal.grants,
     )
 
 

@@ -12,7 +12,7 @@ from tortoise.exceptions import IntegrityError
 
 from api.accounts.factor_rows import forget_second_factor
 from api.accounts.keys import CredentialKind
-from api.accounts.models import Organization, User
+from api.accounts.models import Grant, Organization, User
 from api.accounts.people import MAX_USERNAME, NewUser, UserChange, checked_email, checked_username
 from api.accounts.sessions import Sessions
 from api.errors import Forbidden, Invalid, NotFound
@@ -76,6 +76,7 @@ class Directory(Sessions):
                     email=email,
                     password_hash=password_hash,
                     role=new.role,
+                    groups=None if new.groups is None else [*new.groups],
                     created_at=self._clock.now(),
                 )
                 facts = {"username": username, "role": new.role, "organization": organization_id}
@@ -133,6 +134,7 @@ class Directory(Sessions):
             await keep_an_admin(by, user)
             await self._credentials.revoke_in(change, user_id=user.id)
             await forget_second_factor(user.id)
+            await Grant.filter(user_id=user.id).delete()
             await Organization.filter(owner_id=user.id).update(owner_id=None)
             await User.filter(id=user.id).delete()
             change.note(by, "user.deleted", ("user", user.id), username=user.username)
@@ -165,6 +167,8 @@ class Directory(Sessions):
             wanted["username"] = checked_username(wish.username)
         if wish.email is not None:
             wanted["email"] = checked_email(wish.email)
+        if wish.groups is not None:
+            wanted["groups"] = [*wish.groups]
         if wish.organization_id is not None:
             wanted["organization_id"] = await self._organization_for(by, wish.organization_id)
         if wish.is_superadmin is not None:
@@ -178,6 +182,9 @@ class Directory(Sessions):
             for name, value in wanted.items()
             if value is not None and value != getattr(user, name)
         }
+        moved = changed.keys() & {"role", "organization_id"}
+        if moved and wish.groups is None and user.groups is not None:
+            changed["groups"] = None
         future = {
             name: changed.get(name, getattr(user, name)) for name in ("is_superadmin", "role")
         }
@@ -212,6 +219,7 @@ class Directory(Sessions):
             return
         if "organization_id" in changed:  # nothing that was given there reaches from here
             await self._credentials.revoke_in(change, user_id=user.id)
+            await Grant.filter(user_id=user.id).delete()
         elif changed.keys() - {"username", "email"}:
             await self._credentials.end_ways_in(change, user.id, but=by.credential_id)
         await self._credentials.changed_in(change, user.id)
@@ -244,6 +252,7 @@ def _differs(user: User, wish: UserChange) -> bool:
         (wish.is_active, user.is_active),
         (wish.organization_id, user.organization_id),
         (wish.is_superadmin, user.is_superadmin),
+        (wish.groups, user.groups),
     )
     return any(wished is not None and wished != now for wished, now in pairs)
 

@@ -30,7 +30,10 @@ class Organization(Model):
 
 
 class User(Model):
-    """A person. *role* is viewer, operator or admin. A superadmin sees every organization."""
+    """A person. *role* is viewer, operator or admin. A superadmin sees every organization.
+
+    *groups*: the keys of the groups they are in; None: in those of their role.
+    """
 
     id = fields.IntField(primary_key=True)
     organization_id = fields.IntField(db_index=True)
@@ -43,9 +46,45 @@ class User(Model):
     settings: Any = fields.JSONField(default=dict)
     created_at = fields.DatetimeField()
     last_login_at = fields.DatetimeField(null=True)
+    groups: Any = fields.JSONField(null=True)
 
     class Meta:
         table = "user"
+
+
+class UserGroup(Model):
+    """A group of people, as OctoPrint has them, or another content of the group that `users` is.
+
+    It gives its *permissions* and those of its *subgroups* (keys). New people are in those that
+    *is_default* says.
+    """
+
+    id = fields.IntField(primary_key=True)
+    organization_id = fields.IntField(db_index=True)
+    key = fields.CharField(max_length=64)
+    name = fields.CharField(max_length=100)
+    description = fields.CharField(max_length=500, default="")
+    permissions: Any = fields.JSONField(default=list)
+    subgroups: Any = fields.JSONField(default=list)
+    is_default = fields.BooleanField(default=False)
+
+    class Meta:
+        table = "user_group"
+        unique_together = (("organization_id", "key"),)
+
+
+class Grant(Model):
+    """What a person may do at one printer beyond their role, as OctoPrint's permissions."""
+
+    id = fields.IntField(primary_key=True)
+    organization_id = fields.IntField(db_index=True)
+    printer_id = fields.IntField()
+    user_id = fields.IntField(db_index=True)
+    permissions: Any = fields.JSONField(default=list)
+
+    class Meta:
+        table = "octoprint_grant"
+        unique_together = (("printer_id", "user_id"),)
 
 
 class Credential(Model):

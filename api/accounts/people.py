@@ -16,20 +16,25 @@ _MAX_LABEL = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewUser:
-    """A person to be added; to the caller's organization, or by a superadmin to another."""
+    """A person to be added; to the caller's organization, or by a superadmin to another.
+
+    *groups*: keys of theirs; None: those of the role.
+    """
 
     username: str
     email: str
     password: str
     role: Role
     organization_id: int | None = None
+    groups: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserChange:
     """What is to be another way with a person; None leaves it. *current_password* is the caller's.
 
-    *organization_id* and *is_superadmin* are a superadmin's to give.
+    *organization_id* and *is_superadmin* are a superadmin's to give. A new *role* without *groups*
+    leaves the person in the groups of that role.
     """
 
     username: str | None = None
@@ -40,11 +45,15 @@ class UserChange:
     organization_id: int | None = None
     is_superadmin: bool | None = None
     current_password: str | None = None
+    groups: Sequence[str] | None = None
 
     @property
     def of_standing(self) -> bool:
         """Whether it is about what the person is here, which nobody decides for themselves."""
-        standing = (self.role, self.is_active, self.organization_id, self.is_superadmin)
+        standing = (
+            *(self.role, self.is_active, self.organization_id),
+            *(self.is_superadmin, self.groups),
+        )
         return any(one is not None for one in standing)
 
     @property

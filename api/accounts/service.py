@@ -6,8 +6,10 @@ Each noun has its module; `Accounts` is all of them.
 
 from api.accounts.by_mail import ByMail
 from api.accounts.callers import WS_TICKET_LIFE
+from api.accounts.devices import Devices, DeviceToken
 from api.accounts.devices import DeviceToken, Devices
 from api.accounts.first_hour import FirstHour, SetupState
+from api.accounts.groups import PeopleGroups
 from api.accounts.office import FIRST_ORGANIZATION
 from api.accounts.organizations import Organizations, OrganizationView
 from api.accounts.passwords import Passwords
@@ -39,7 +41,17 @@ __all__ = [
 ]
 
 
-class Accounts(FirstHour, Remembered, Devices, SecondFactors, ByMail, Tokens, Personal, Organizations):
+class Accounts(
+    FirstHour,
+    Remembered,
+    Devices,
+    SecondFactors,
+    ByMail,
+    Tokens,
+    Personal,
+    PeopleGroups,
+    Organizations,
+):
     """Who is who."""
 
     def __init__(

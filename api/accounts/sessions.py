@@ -8,7 +8,7 @@ from tortoise.queryset import QuerySet
 
 from api.accounts import keys
 from api.accounts.callers import Callers
-from api.accounts.credentials import Grant, principal_of
+from api.accounts.credentials import Grant, acting_through
 from api.accounts.factor_rows import confirmed_factor, must_enrol
 from api.accounts.keys import CredentialKind
 from api.accounts.models import Credential, User
@@ -311,7 +311,7 @@ class Sessions(Callers):
         assert row is not None, "two sessions cannot share a digest"
         return Login(
             token=secret,
-            principal=principal_of(user, row),
+            principal=await acting_through(row, user),
             csrf_token=csrf_token,
             expires_at=expires_at,
         )

@@ -31,6 +31,8 @@ from schemas.session import LinkSession, LinkState
 
 #: How often facts that do not follow are looked at again before the link is given up.
 GAP_WAITS_S = (0.05, 0.1, 0.2, 0.4, 0.8)
+#: The time for frames: two invocations on two machines have no monotonic clock in common.
+UNTIMED = 0.0
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -81,7 +83,7 @@ class LinkSockets:
         if session.state is LinkState.OPEN and bridge.epoch != socket.epoch:
             await self.end(socket)
             return
-        body = session.receive(text, self._clock.monotonic())
+        body = session.receive(text, UNTIMED)
         keep = True
         if isinstance(body, Hello):
             keep = await self._greet(socket, bridge, session, body)
@@ -101,8 +103,7 @@ class LinkSockets:
 
     def _session(self, socket: GatewaySocket) -> LinkSession:
         state = LinkState.OPEN if socket.epoch else LinkState.GREETING
-        now = self._clock.monotonic()
-        return LinkSession(Sender.API, now, state=state, epoch=socket.epoch)
+        return LinkSession(Sender.API, UNTIMED, state=state, epoch=socket.epoch)
 
     async def _greet(
         self, socket: GatewaySocket, bridge: Bridge, session: LinkSession, hello: Hello
@@ -111,7 +112,7 @@ class LinkSockets:
         if not await rows.update(greeted=True):
             return True  # the same hello once more
         answer = await self._handler.hello(bridge, hello)
-        session.say(answer, self._clock.monotonic())
+        session.say(answer, UNTIMED)
         if not isinstance(answer, Welcome):
             return False
         # The row has its epoch after the welcome has left, so that nobody pushes ahead of it.
@@ -145,7 +146,7 @@ class LinkSockets:
         if isinstance(body, Beat):
             answers = [*answers, Beat(sent_ms=self._now_ms(), echo_ms=body.sent_ms)]
         for answer in answers:
-            _say(session, answer, self._clock.monotonic())
+            _say(session, answer)
         if isinstance(body, Beat) and await self._stuck(socket, bridge, body):
             return False
         return await self._judge(socket, answers)
@@ -221,7 +222,7 @@ class LinkSockets:
         if again:
             bodies = [*await self._handler.unconfirmed(socket.bridge_id, socket.epoch), *bodies]
         for body in bodies:
-            _say(session, body, self._clock.monotonic())
+            _say(session, body)
         if not await self._flush(socket, session):
             return False
         if found.desired_version != socket.desired_told:
@@ -248,8 +249,8 @@ def _code_in(answers: Sequence[Body], code: str) -> bool:
     return any(isinstance(answer, Nak) and answer.code == code for answer in answers)
 
 
-def _say(session: LinkSession, body: Body, now: float) -> None:
+def _say(session: LinkSession, body: Body) -> None:
     try:
-        session.say(body, now)
+        session.say(body, UNTIMED)
     except BadFrame as error:
         _log.error("left out: %s", error)

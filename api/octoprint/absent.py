@@ -23,7 +23,7 @@ from api.octoprint.wire import Validators, answer, plain
 
 _SOURCES = ("core", "plugin", "custom")
 _NUMBER = re.compile(r"\d{1,6}")
-_ADMIN = "users.admin"
+_ADMIN, _SYSTEM = "ADMIN", "SYSTEM"
 _NO_MOVIES = {"config": {"type": "off"}, "enabled": False, "files": []}
 #: One transparent point: pages and apps load it to see whether the server is there.
 _POINT = bytes.fromhex(
@@ -40,17 +40,17 @@ class Absent:
 
     def routes(self) -> tuple[Route, ...]:
         """Rows of the table."""
-        see = "printers.read"
+        see = "STATUS"
         return (
             Route("GET", "/api/slicing", self.slicers, see),
             Route("GET", "/api/slicing/<slicer>/profiles", self.slicer, see),
             Route("GET", "/api/slicing/<slicer>/profiles/<name>", self.slicer, see),
-            Route("GET", "/api/timelapse", self.timelapse, see),
-            Route("POST", "/api/timelapse", self.set_timelapse, _ADMIN),
-            Route("GET", "/api/timelapse/<name>", self.movie, see),
-            Route("DELETE", "/api/timelapse/<name>", self.no_movie, _ADMIN),
+            Route("GET", "/api/timelapse", self.timelapse, "TIMELAPSE_LIST"),
+            Route("POST", "/api/timelapse", self.set_timelapse, "TIMELAPSE_ADMIN"),
+            Route("GET", "/api/timelapse/<name>", self.movie, "TIMELAPSE_LIST"),
+            Route("DELETE", "/api/timelapse/<name>", self.no_movie, "TIMELAPSE_DELETE"),
             *self._system_routes(),
-            Route("GET", "/api/languages", self.languages, see),
+            Route("GET", "/api/languages", self.languages, "SETTINGS_READ"),
             Route("POST", "/api/util/test", self.tested, _ADMIN),
             Route("GET", "/api/setup/wizard", self.wizard, _ADMIN),
             Route("POST", "/api/setup/wizard", self.wizard_done, _ADMIN),
@@ -65,13 +65,13 @@ class Absent:
     def _system_routes(self) -> tuple[Route, ...]:
         commands = "/api/system/commands"
         return (
-            Route("GET", commands, self.commands, _ADMIN),
-            Route("GET", f"{commands}/<source>", self.commands_of, _ADMIN),
-            Route("POST", f"{commands}/<source>/<action>", self.run, _ADMIN),
-            Route("POST", "/api/system", self.run_old, _ADMIN),
-            Route("GET", "/api/system/usage", self.usage, _ADMIN),
-            Route("GET", "/api/system/info", self.info, _ADMIN),
-            Route("GET", "/api/system/startup", self.startup, _ADMIN),
+            Route("GET", commands, self.commands, _SYSTEM),
+            Route("GET", f"{commands}/<source>", self.commands_of, _SYSTEM),
+            Route("POST", f"{commands}/<source>/<action>", self.run, _SYSTEM),
+            Route("POST", "/api/system", self.run_old, _SYSTEM),
+            Route("GET", "/api/system/usage", self.usage, _SYSTEM),
+            Route("GET", "/api/system/info", self.info, _SYSTEM),
+            Route("GET", "/api/system/startup", self.startup, _SYSTEM),
         )
 
     # Slicing and timelapses.

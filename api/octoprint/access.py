@@ -1,28 +1,30 @@
 """`/api/access`: users, their keys and settings, groups, permissions (OctoPrint contract, 3, 4)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from quart import Response
 
+from api.accounts.groups import GroupChange, checked_groups
 from api.accounts.people import NewUser, UserChange
 from api.accounts.service import Accounts
-from api.errors import Conflict, Forbidden, Invalid, NotFound
+from api.accounts.standing import GROUPS_OF, OF_ROLE, Groups, left_of, role_for
+from api.errors import Invalid, NotFound
 from api.http import remote_address
 from api.octoprint.access_document import (
     Person,
+    grantable,
+    group_document,
     group_documents,
+    keys_of,
     permission_documents,
-    role_for,
     user_record,
 )
-from api.octoprint.body import Body, json_object
-from api.octoprint.grants import Grants, grantable
+from api.octoprint.body import Body, is_true, json_object
 from api.octoprint.route import Route
 from api.octoprint.visitor import Visitors, require
 from api.octoprint.wire import answer, done
 from api.principal import Principal, Role
-from api.printers.service import Printer
 
 _MAX_USERS = 10_000
 
@@ -30,9 +32,8 @@ _MAX_USERS = 10_000
 class Access:
     """Who may what."""
 
-    def __init__(self, accounts: Accounts, visitors: Visitors, grants: Grants) -> None:
+    def __init__(self, accounts: Accounts, visitors: Visitors) -> None:
         self._accounts = accounts
-        self._grants = grants
         self._visitors = visitors
 
     def routes(self) -> tuple[Route, ...]:
@@ -45,7 +46,7 @@ class Access:
             Route("POST", groups, self.add_group, visits=False),
             Route("GET", group, self.group, visits=False),
             Route("PUT", group, self.change_group, visits=False),
-            Route("DELETE", group, self.change_group, visits=False),
+            Route("DELETE", group, self.remove_group, visits=False),
             Route("GET", users, self.users, visits=False),
             Route("POST", users, self.add_user, visits=False),
             Route("GET", one, self.user, visits=False),
@@ -69,29 +70,42 @@ class Access:
 
     async def groups(self, root: str) -> Response:
         """Every group."""
-        await self._admin(root)
-        return answer({"groups": group_documents()})
+        return await self._all_groups(await self._admin(root))
 
     async def group(self, root: str, key: str) -> Response:
         """One group."""
-        await self._admin(root)
-        return answer(_group(key))
+        there = await self._accounts.groups(await self._admin(root))
+        if key not in there:
+            raise NotFound("There is no such group")
+        return answer(group_document(there[key], there))
 
     async def add_group(self, root: str) -> Response:
-        """There are these groups and no more: 400 and 409 as ever, else 403."""
-        await self._admin(root)
+        """Make one: 400 for what is missing, 409 for one that exists."""
+        by = await self._admin(root)
         body = await json_object()
-        if not isinstance(body.get("key"), str) or not isinstance(body.get("name"), str):
-            raise Invalid("key and name are missing")
-        if any(one["key"] == body["key"] for one in group_documents()):
-            raise Conflict("This group exists already")
-        raise Forbidden("Groups are the roles of this farm; there are no others.")
+        for needed in ("key", "name", "permissions", "subgroups"):
+            if body.get(needed) is None:
+                raise Invalid(f"{needed} is missing")
+        key, name = body["key"], body["name"]
+        if not isinstance(key, str) or not isinstance(name, str):
+            raise Invalid("key and name take texts")
+        await self._accounts.add_group(by, key, name, _group_change(body))
+        return await self._all_groups(by)
 
     async def change_group(self, root: str, key: str) -> Response:
-        """No group can be changed or removed: 403, and 404 for one that is not there."""
-        await self._admin(root)
-        _group(key)
-        raise Forbidden("Groups are the roles of this farm; they cannot be changed.")
+        """Change it: 403 for admins, guests and readonly, 404."""
+        by = await self._admin(root)
+        await self._accounts.change_group(by, key, _group_change(await json_object()))
+        return await self._all_groups(by)
+
+    async def remove_group(self, root: str, key: str) -> Response:
+        """Remove it: 403 for those of every farm, 404."""
+        by = await self._admin(root)
+        await self._accounts.remove_group(by, key)
+        return await self._all_groups(by)
+
+    async def _all_groups(self, by: Principal) -> Response:
+        return answer({"groups": group_documents(await self._accounts.groups(by))})
 
     # Users.
 
@@ -104,20 +118,25 @@ class Access:
         by, person = await self._person(root, username)
         has_key = await self._accounts.has_user_key(person.id)
         granted = (await self._granted(root, by)).get(person.id, ())
-        return answer(user_record(person, has_key=has_key, granted=granted))
+        groups = await self._accounts.groups(by)
+        return answer(user_record(person, groups, has_key=has_key, granted=granted))
 
     async def add_user(self, root: str) -> Response:
-        """Add a person; without groups an operator."""
+        """Add a person; without groups in those that are default."""
         by = await self._admin(root)
         body = await json_object()
         name, password = body.get("name"), body.get("password")
         if not isinstance(name, str) or not isinstance(password, str):
             raise Invalid("name and password are missing")
-        role = role_for(body) or Role.OPERATOR
-        beyond = await self._beyond(root, by, body, role)
-        new = NewUser(username=name, email="", password=password, role=role)
+        groups = await self._accounts.groups(by)
+        keys = keys_of(body, "groups")
+        if keys is None:
+            keys = [key for key, group in groups.items() if group.is_default]
+        role, own = _place(body, checked_groups(keys, groups), groups)
+        beyond = await self._beyond(root, by, body, _held(role, own, groups))
+        new = NewUser(username=name, email="", password=password, role=role, groups=own)
         user = await self._accounts.create_user(by, new)
-        if body.get("active") is False:
+        if body.get("active", True) is False:
             change = UserChange(is_active=False)
             await self._accounts.update_user(by, user.id, change, remote_address())
         await self._give(root, by, user.id, beyond)
@@ -131,9 +150,17 @@ class Access:
         active = body.get("active")
         if active is not None and not isinstance(active, bool):
             raise Invalid("active takes true or false")
-        role = role_for(body)
-        beyond = await self._beyond(root, by, body, role or Role(user.role))
-        change = UserChange(is_active=active, role=role)
+        groups = await self._accounts.groups(by)
+        now = Role(user.role)
+        role: Role | None = None
+        own: list[str] | None = None
+        keys = keys_of(body, "groups")
+        shown = list(GROUPS_OF[now] if user.groups is None else user.groups)
+        if body.get("admin") is True or (keys is not None and sorted(keys) != sorted(shown)):
+            role, own = _place(body, checked_groups(keys or [], groups), groups)
+        held = _held(role or now, user.groups if role is None else own, groups)
+        beyond = await self._beyond(root, by, body, held)
+        change = UserChange(is_active=active, role=role, groups=own)
         await self._accounts.update_user(by, user.id, change, remote_address())
         await self._give(root, by, user.id, beyond)
         return await self._everybody(root, by)
@@ -214,49 +241,74 @@ class Access:
         await self._accounts.require_fresh(by)
         return by, await self._accounts.user_named(by, username)
 
-    # What a person may at one printer.
+    # What a person may at one printer, or at all of a pool.
 
-    async def _beyond(self, root: str, by: Principal, body: Body, role: Role) -> list[str] | None:
+    async def _beyond(
+        self, root: str, by: Principal, body: Body, held: Collection[str]
+    ) -> list[str] | None:
         """The permissions of *body* that only a grant gives; None when it names none.
 
         Raises `Invalid` for what cannot be granted, and where there is no printer to grant it at.
         """
-        if body.get("permissions") is None:
+        asked = keys_of(body, "permissions")
+        if asked is None:
             return None
-        beyond = grantable(body["permissions"], role)
-        if beyond and await self._printer(root, by) is None:
+        beyond = grantable(asked, held)
+        if beyond and not await self._printers(root, by):
             raise Invalid(
                 f"{beyond[0]} can be granted at one printer: ask for it at that printer's address."
             )
         return beyond
 
     async def _give(self, root: str, by: Principal, user_id: int, beyond: list[str] | None) -> None:
-        printer = await self._printer(root, by)
-        if printer is not None and beyond is not None:
-            await self._grants.give(by, printer, user_id, beyond)
+        printers = await self._printers(root, by)
+        if printers and beyond is not None:
+            await self._accounts.grant(by, printers, user_id, beyond)
 
-    async def _granted(self, root: str, by: Principal) -> Mapping[int, Sequence[str]]:
-        printer = await self._printer(root, by)
-        return {} if printer is None else await self._grants.of(printer)
+    async def _granted(self, root: str, by: Principal) -> Mapping[int, Collection[str]]:
+        printers = await self._printers(root, by)
+        return await self._accounts.granted_at(printers) if printers else {}
 
-    async def _printer(self, root: str, by: Principal) -> Printer | None:
-        """Whose address *root* is; None at a pool's and at the server's own."""
-        at = await self._visitors.at(by, root) if root else None
-        return at if isinstance(at, Printer) else None
+    async def _printers(self, root: str, by: Principal) -> list[int]:
+        """The printers at *root*: one, or those of a pool; none at the server's own."""
+        return await self._visitors.printers_at(by, root) if root else []
 
     async def _everybody(self, root: str, by: Principal) -> Response:
         people, _ = await self._accounts.users(by, 0, _MAX_USERS, by.organization_id)
         with_key = await self._accounts.with_user_key([person.id for person in people])
-        granted = await self._granted(root, by)
+        granted, groups = await self._granted(root, by), await self._accounts.groups(by)
         shown = [
-            user_record(person, has_key=person.id in with_key, granted=granted.get(person.id, ()))
+            user_record(
+                person,
+                groups,
+                has_key=person.id in with_key,
+                granted=granted.get(person.id, ()),
+            )
             for person in people
         ]
         return answer({"users": shown})
 
 
-def _group(key: str) -> dict[str, Any]:
-    for one in group_documents():
-        if one["key"] == key:
-            return one
-    raise NotFound("There is no such group")
+def _place(body: Body, keys: list[str], groups: Groups) -> tuple[Role, list[str]]:
+    """The role and the groups of who is to be in *keys*, or is the older `admin`."""
+    if body.get("admin") is True:
+        return Role.ADMIN, [*GROUPS_OF[Role.ADMIN]]
+    return role_for(keys, groups), keys
+
+
+def _held(role: Role, keys: list[str] | None, groups: Groups) -> Collection[str]:
+    """What somebody with *role* in these groups may."""
+    left = left_of(role, keys, groups)
+    return OF_ROLE[role] if left is None else left
+
+
+def _group_change(body: Body) -> GroupChange:
+    description: Any = body.get("description")
+    if description is not None and not isinstance(description, str):
+        raise Invalid("description takes a text")
+    return GroupChange(
+        description=description,
+        permissions=keys_of(body, "permissions"),
+        subgroups=keys_of(body, "subgroups"),
+        is_default=is_true(body["default"]) if "default" in body else None,
+    )

@@ -1,16 +1,17 @@
 """Users, groups and permissions as OctoPrint shows them (OctoPrint contract, section 3). Pure.
 
-Gantry's three roles are the three groups that people can be in; what anonymous visitors are in,
-`guests`, may do nothing. Groups are fixed: nobody makes, changes or removes one. What a person may
-at one printer beyond that is granted to them there (`api.octoprint.grants`).
+What a group gives is decided in the accounts room: never more than the role of who is in it. What
+a person may at one printer beyond that is granted to them there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
+from api.accounts.standing import GROUPS_OF, OF_ROLE, Group, Groups, given_by, left_of
 from api.errors import Invalid
-from api.octoprint.permissions import GROUPS_OF, PERMISSIONS, permissions_of
-from api.principal import Principal, Role
+from api.octoprint.permissions import needs
+from api.permissions import EVERYTHING, GRANTABLE, PERMISSIONS
+from api.principal import Role
 
 #: What stands in place of a key: a key is never read back.
 HIDDEN_KEY = "********"
@@ -25,46 +26,39 @@ class Person(Protocol):
     organization_id: Any
     is_active: Any
     settings: Any
+    groups: Any
 
 
-#: (key, name, description, role) of each group; the role None: nobody has it by logging in.
-_GROUPS: tuple[tuple[str, str, str, Role | None], ...] = (
-    ("admins", "Admins", "Administrators", Role.ADMIN),
-    ("guests", "Guests", "Anonymous guests", None),
-    ("readonly", "Read-only Access", "Group to gain read-only access", Role.VIEWER),
-    ("users", "Operator", "Group to gain operator access", Role.OPERATOR),
-)
-_ROLE_OF = {key: role for key, _, _, role in _GROUPS if role is not None}
-_RANKED = (Role.ADMIN, Role.OPERATOR, Role.VIEWER)
-
-
-def group_documents() -> list[dict[str, Any]]:
+def group_documents(groups: Groups) -> list[dict[str, Any]]:
     """Every group, sorted by key."""
-    return [_group(key, name, text, role) for key, name, text, role in _GROUPS]
+    return [group_document(group, groups) for group in groups.values()]
 
 
-def _group(key: str, name: str, description: str, role: Role | None) -> dict[str, Any]:
-    permissions = [] if role is None else permissions_of(_anybody(role))
-    if role is Role.ADMIN:
-        permissions = ["ADMIN"]
+def group_document(group: Group, groups: Groups) -> dict[str, Any]:
+    """One group; *groups*: all there are."""
+    permissions = sorted(group.permissions)
     return {
-        "key": key,
-        "name": name,
-        "description": description,
+        "key": group.key,
+        "name": group.name,
+        "description": group.description,
         "permissions": permissions,
-        "subgroups": [],
-        "needs": {"group": [key], "role": [one.lower() for one in permissions]},
-        "default": key == "users",
-        "removable": False,
-        "changeable": False,
-        "toggleable": key != "guests",
-        "dangerous": any(PERMISSIONS[one].dangerous for one in permissions),
+        "subgroups": [*group.subgroups],
+        "needs": needs(sorted(given_by([group.key], groups)), [group.key, *group.subgroups]),
+        "default": group.is_default,
+        "removable": not group.is_built_in,
+        "changeable": group.is_changeable,
+        "toggleable": group.key != "guests",
+        "dangerous": any(PERMISSIONS[one].dangerous for one in given_by([group.key], groups)),
     }
 
 
 def permission_documents() -> list[dict[str, Any]]:
-    """Every permission, and the groups that have it."""
-    by_group = {key: permissions_of(_anybody(role)) for key, role in _ROLE_OF.items()}
+    """Every permission, and the groups that have it from the beginning."""
+    by_group = {
+        "admins": OF_ROLE[Role.ADMIN],
+        "readonly": OF_ROLE[Role.VIEWER],
+        "users": OF_ROLE[Role.OPERATOR],
+    }
     return [
         {
             "key": key,
@@ -79,48 +73,60 @@ def permission_documents() -> list[dict[str, Any]]:
     ]
 
 
-def user_record(person: Person, *, has_key: bool, granted: Sequence[str] = ()) -> dict[str, Any]:
+def user_record(
+    person: Person, groups: Groups, *, has_key: bool, granted: Collection[str] = ()
+) -> dict[str, Any]:
     """A person in a list; *has_key*: whether they have a key of their own; *granted*: permissions
     at the printer that is asked, beyond those of their role.
     """
     role = Role(person.role)
-    groups = GROUPS_OF[role]
-    permissions = sorted({*permissions_of(_anybody(role)), *granted})
+    left = left_of(role, person.groups, groups)
+    permissions = sorted({*(OF_ROLE[role] if left is None else left), *granted})
+    is_admin = EVERYTHING in permissions
+    named = list(GROUPS_OF[role] if person.groups is None else person.groups)
     return {
         "name": person.username,
         "active": person.is_active,
-        "admin": role is Role.ADMIN,
+        "admin": is_admin,
         "user": role is not Role.VIEWER,
         "apikey": HIDDEN_KEY if has_key else None,
-        "groups": groups,
+        "groups": named,
         "permissions": permissions,
-        "roles": ["user", "admin"] if role is Role.ADMIN else ["user"],
+        "roles": ["user", "admin"] if is_admin else ["user"],
         "settings": person.settings or {},
-        "needs": {"group": groups, "role": [one.lower() for one in permissions]},
+        "needs": needs(permissions, named),
     }
 
 
-def role_for(body: Mapping[str, Any]) -> Role | None:
-    """The role that `groups` (or the older `admin`) asks for; None when neither is there.
+def keys_of(body: Mapping[str, Any], name: str) -> list[str] | None:
+    """The groups or permissions that *body* lists; None when it does not.
 
-    Raises `Invalid` for an unknown group.
+    They come as keys, or as the documents that a list showed. Raises `Invalid`.
     """
-    groups = body.get("groups")
-    role = Role.ADMIN if body.get("admin") is True else None
-    if groups is not None:
-        role = _highest(groups)
-    return role
+    given = body.get(name)
+    if given is None:
+        return None
+    if not isinstance(given, list):
+        raise Invalid(f"{name} takes a list.")
+    keys = [one.get("key") if isinstance(one, Mapping) else one for one in given]
+    if not all(isinstance(one, str) for one in keys):
+        raise Invalid(f"{name} takes a list of keys.")
+    return [str(one) for one in keys]
 
 
-def _highest(groups: Any) -> Role:
-    if not isinstance(groups, list) or any(key not in _ROLE_OF for key in map(str, groups)):
-        raise Invalid(f"groups takes some of {', '.join(sorted(_ROLE_OF))}.")
-    roles = {_ROLE_OF[key] for key in groups}
-    return next((role for role in _RANKED if role in roles), Role.VIEWER)
+def grantable(permissions: Sequence[str], held: Collection[str]) -> list[str]:
+    """What of *permissions* goes beyond those *held*, to be granted. Raises `Invalid`.
 
-
-def _anybody(role: Role) -> Principal:
-    """Somebody with this role, to ask what the role may do."""
-    return Principal(
-        organization_id=0, user_id=0, username="", role=role, kind="session", credential_id=0
+    Permissions that are one right here come together: who prints may control.
+    """
+    unknown = [one for one in permissions if one not in PERMISSIONS]
+    if unknown:
+        raise Invalid(f"There is no permission {unknown[0][:64]!r}.")
+    beyond = {one for one in permissions if one not in held}
+    for one in sorted(beyond):
+        if PERMISSIONS[one].right not in GRANTABLE:
+            raise Invalid(f"{one} comes with a group here, not by itself.")
+    rights = {PERMISSIONS[one].right for one in beyond}
+    return sorted(
+        key for key, one in PERMISSIONS.items() if one.right in rights and key not in held
     )

@@ -41,8 +41,8 @@ class Connection:
     def routes(self) -> tuple[Route, ...]:
         """Rows of the table."""
         return (
-            Route("GET", "/api/connection", self.connection, "printers.read"),
-            Route("POST", "/api/connection", self.connect, "printers.control"),
+            Route("GET", "/api/connection", self.connection, "STATUS"),
+            Route("POST", "/api/connection", self.connect, "CONNECTION"),
         )
 
     async def connection(self, visit: Visit) -> Response:

@@ -62,7 +62,7 @@ class Control:
 
     def routes(self) -> tuple[Route, ...]:
         """Rows of the table."""
-        see, move = "printers.read", "printers.control"
+        see, move = "STATUS", "CONTROL"
         return (
             Route("GET", "/api/printer", self.printer, see),
             Route("GET", "/api/printer/tool", self.tools, see),

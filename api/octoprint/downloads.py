@@ -21,7 +21,7 @@ class Downloads:
     def routes(self) -> tuple[Route, ...]:
         """Rows of the table."""
         path = "/downloads/files/local/<path:path>"
-        return (Route("GET", path, self.download, "files.read"),)
+        return (Route("GET", path, self.download, "FILES_DOWNLOAD"),)
 
     async def download(self, visit: Visit, path: str) -> Response:
         """The bytes as an attachment, or the range that was asked for."""

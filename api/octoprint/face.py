@@ -37,7 +37,6 @@ from api.octoprint.cors import Cors
 from api.octoprint.downloads import Downloads
 from api.octoprint.file_commands import FileCommands
 from api.octoprint.file_store import FileStore
-from api.octoprint.grants import Grants
 from api.octoprint.hot import HotReads
 from api.octoprint.job import JobFace
 from api.octoprint.login_page import LoginPage
@@ -57,7 +56,7 @@ from api.octoprint.settings import SettingsFace
 from api.octoprint.sign_in import SignIn
 from api.octoprint.thumbnails import Thumbnails
 from api.octoprint.upload import Upload
-from api.octoprint.visitor import Visit, Visitors, require
+from api.octoprint.visitor import Visit, Visitors
 from api.octoprint.wire import answer, plain, refuse
 from api.pools.service import Pools
 from api.principal import Denied
@@ -133,9 +132,8 @@ class OctoPrintFace:
         self._push_routes = PushRoutes()
         self._denials: Denials | None = None
         self._addresses = Addresses(rooms.printers, rooms.pools)
-        grants = Grants(rooms.ledger)
         self._visitors = Visitors(
-            rooms.accounts, rooms.printers, self._addresses, grants, settings.public_url
+            rooms.accounts, rooms.printers, self._addresses, rooms.pools, settings.public_url
         )
         self._cors = Cors(rooms.accounts, self._addresses)
         store = PreferencesStore(rooms.ledger, rooms.printers)
@@ -162,7 +160,7 @@ class OctoPrintFace:
             *sign_in.routes(),
             *LoginPage(self._visitors, sign_in).routes(),
             *self._app_keys(rooms).routes(),
-            *Access(rooms.accounts, self._visitors, grants).routes(),
+            *Access(rooms.accounts, self._visitors).routes(),
             *files.routes(),
             *upload.routes(),
             *FileCommands(rooms.files, rooms.analyst, files, jobs, hot=hot, card=card).routes(),
@@ -268,8 +266,8 @@ class OctoPrintFace:
     async def _visit(self, route: Route, root: str) -> Visit:
         form = await form_fields() if request.method in _WITH_FORM else {}
         visit = await self._visitors.visit(root, form)
-        if route.right is not None:
-            require(visit.by, route.right)
+        if route.permission is not None:
+            visit.require(route.permission)
         return visit
 
     # What the router itself refuses.

@@ -18,7 +18,7 @@ from api.octoprint.job import JobFace
 from api.octoprint.route import Route
 from api.octoprint.sdcard import SdCard
 from api.octoprint.states import LOOKS
-from api.octoprint.visitor import Visit, require
+from api.octoprint.visitor import Visit
 from api.octoprint.wire import answer, done, plain
 
 CURRENT = "current"
@@ -46,21 +46,21 @@ class FileCommands:
         self._store = store
         self._jobs = jobs
         self._hot = hot
-        #: command -> (right beside that to see files, handler)
+        #: command -> (permission beside that to see files, handler)
         self._commands: dict[str, tuple[str, Handle]] = {
-            "select": ("printers.control", self._select),
-            "unselect": ("printers.control", self._unselect),
-            "copy": ("files.write", self._copied),
-            "move": ("files.write", self._moved),
-            "analyse": ("files.write", self._analysed),
-            "slice": ("files.write", self._impossible),
-            "uploadSd": ("files.write", self._impossible),
+            "select": ("FILES_SELECT", self._select),
+            "unselect": ("FILES_SELECT", self._unselect),
+            "copy": ("FILES_UPLOAD", self._copied),
+            "move": ("FILES_UPLOAD", self._moved),
+            "analyse": ("FILES_UPLOAD", self._analysed),
+            "slice": ("SLICE", self._impossible),
+            "uploadSd": ("FILES_UPLOAD", self._impossible),
         }
 
     def routes(self) -> tuple[Route, ...]:
         """Rows of the table."""
         one = "/api/files/<origin>/<path:path>"
-        return (Route("POST", one, self.command, "files.read"),)
+        return (Route("POST", one, self.command, "FILES_LIST"),)
 
     async def command(self, visit: Visit, origin: str, path: str) -> Response:
         """`POST /api/files/{origin}/{path}`."""
@@ -71,11 +71,13 @@ class FileCommands:
         command = body.get("command")
         if not isinstance(command, str) or command not in self._commands:
             raise Invalid(f"command is unknown: {str(command)[:100]}")
-        right, handle = self._commands[command]
-        require(visit.by, right)
+        permission, handle = self._commands[command]
+        visit.require(permission)
         return await handle(visit, path, body)
 
     async def _select(self, visit: Visit, path: str, body: Body) -> Response:
+        if body.get("print") is True:
+            visit.require("PRINT")
         row = await self._files.name(visit.by, visit.tree, path)
         if row.is_folder or extension(row.path) not in MACHINE_CODE:
             raise Invalid(f"{row.path} cannot be printed.", code="unsupported_media_type")
@@ -127,6 +129,7 @@ class FileCommands:
         return _answer(visit, row, target)
 
     async def _moved(self, visit: Visit, path: str, body: Body) -> Response:
+        visit.require("FILES_DELETE")
         row = await self._files.name(visit.by, visit.tree, path)
         await self._store.check_unused(visit, row.path)
         target = await self._target(visit, row, body)

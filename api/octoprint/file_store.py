@@ -56,11 +56,11 @@ class FileStore:
         """Rows of the table."""
         one = "/api/files/<origin>/<path:path>"
         return (
-            Route("GET", "/api/files", self.everything, "files.read"),
-            Route("POST", "/api/files/test", self.sanitized, "files.read"),
-            Route("GET", "/api/files/<origin>", self.origin, "files.read"),
-            Route("GET", one, self.one, "files.read"),
-            Route("DELETE", one, self.delete, "files.write"),
+            Route("GET", "/api/files", self.everything, "FILES_LIST"),
+            Route("POST", "/api/files/test", self.sanitized, "FILES_LIST"),
+            Route("GET", "/api/files/<origin>", self.origin, "FILES_LIST"),
+            Route("GET", one, self.one, "FILES_LIST"),
+            Route("DELETE", one, self.delete, "FILES_DELETE"),
         )
 
     # Looking.

@@ -4,6 +4,7 @@ What they show comes from a printer's row and its last picture; both are compare
 version, so an unchanged printer costs two look-ups (DESIGN sections 6 and 7).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -49,6 +50,7 @@ class _Kept:
     version: int
     printer: bytes | None = None
     job: bytes | None = None
+    offsets_c: Mapping[str, float] | None = None
     has_printer: bool = False
 
 
@@ -84,8 +86,7 @@ class HotReads:
             live = picture(self.telemetry, printer)
             if LOOKS[live.state].operational:
                 profile = self.printers.profile(printer)
-                tree = Tree.of_printer(printer.id)
-                offsets_c = (await self.store.of(tree.key)).offsets_c
+                offsets_c = await self.offsets(printer)
                 kept.printer = encode(
                     printer_document(
                         live,
@@ -97,6 +98,14 @@ class HotReads:
                 )
             kept.has_printer = True
         return kept.printer
+
+    async def offsets(self, printer: Printer) -> Mapping[str, float]:
+        """Its temperature offsets in °C by heater: those that were ever set."""
+        kept = self._current(printer)
+        if kept.offsets_c is None:
+            tree = Tree.of_printer(printer.id)
+            kept.offsets_c = dict((await self.store.of(tree.key)).offsets_c)
+        return kept.offsets_c
 
     async def job(self, printer: Printer) -> bytes:
         """`/api/job`."""

@@ -18,7 +18,7 @@ from api.octoprint.pool_face import SOURCE, PoolFace
 from api.octoprint.route import Route
 from api.octoprint.sdcard import SdCard
 from api.octoprint.states import LOOKS
-from api.octoprint.visitor import Visit, require
+from api.octoprint.visitor import Visit
 from api.octoprint.wire import answer, done
 from api.printers import plate
 from api.printers.checks import check_startable
@@ -59,7 +59,7 @@ class JobFace:
     def routes(self) -> tuple[Route, ...]:
         """Rows of the table."""
         return (
-            Route("GET", "/api/job", self.job, "printers.read"),
+            Route("GET", "/api/job", self.job, "STATUS"),
             Route("POST", "/api/job", self.command),
         )
 
@@ -81,7 +81,7 @@ class JobFace:
         command = body.get("command")
         if not isinstance(command, str) or command not in self._commands:
             raise Invalid(f"command is unknown: {str(command)[:100]}")
-        require(visit.by, "printers.control")
+        visit.require("PRINT")
         await self._commands[command](visit, body)
         return done()
 
@@ -202,7 +202,7 @@ class JobFace:
         Raises `Unavailable` when the room is offline, `Invalid` when the file is refused.
         """
         job = await self._jobs.print_file_on(
-            visit.by, visit.printer, _new_job(visit.printer.id, row.path, row.blob_id)
+            visit.printing_by, visit.printer, _new_job(visit.printer.id, row.path, row.blob_id)
         )
         waits = JOB_WAITING | {JobState.SUBMITTED}
         return JobState(job.state) not in waits | JOB_OVER

@@ -47,17 +47,3 @@ class Preferences(Model):
 
     class Meta:
         table = "octoprint_preferences"
-
-
-class Grant(Model):
-    """What a person may do at one printer beyond their role, as OctoPrint's permissions."""
-
-    id = fields.IntField(primary_key=True)
-    organization_id = fields.IntField(db_index=True)
-    printer_id = fields.IntField()
-    user_id = fields.IntField(db_index=True)
-    permissions: Any = fields.JSONField(default=list)
-
-    class Meta:
-        table = "octoprint_grant"
-        unique_together = (("printer_id", "user_id"),)

@@ -65,7 +65,7 @@ class PoolFace:
             file_path=row.path,
             source=SOURCE,
         )
-        return await self._jobs.queue_on_pool(visit.by, pool, new)
+        return await self._jobs.queue_on_pool(visit.printing_by, pool, new)
 
     async def _of(self, visit: Visit, pool: Pool, states: frozenset[JobState]) -> Sequence[Job]:
         which = JobFilter(states=states, pool_id=pool.id)

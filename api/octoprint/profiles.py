@@ -48,11 +48,11 @@ class ProfileFace:
         """Rows of the table."""
         every, one = "/api/printerprofiles", "/api/printerprofiles/<profile>"
         return (
-            Route("GET", every, self.list, "printers.control"),
-            Route("POST", every, self.add, "users.admin"),
-            Route("GET", one, self.get, "printers.control"),
-            Route("PATCH", one, self.change, "users.admin"),
-            Route("DELETE", one, self.remove, "users.admin"),
+            Route("GET", every, self.list, "CONNECTION"),
+            Route("POST", every, self.add, "SETTINGS"),
+            Route("GET", one, self.get, "CONNECTION"),
+            Route("PATCH", one, self.change, "SETTINGS"),
+            Route("DELETE", one, self.remove, "SETTINGS"),
         )
 
     async def list(self, visit: Visit) -> Response:

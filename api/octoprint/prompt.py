@@ -35,8 +35,8 @@ class PromptFace:
         """Rows of the table."""
         path = f"/api/plugin/{PLUGIN}"
         return (
-            Route("GET", path, self.shown, "printers.read"),
-            Route("POST", path, self.select, "printers.control"),
+            Route("GET", path, self.shown, "STATUS"),
+            Route("POST", path, self.select, "CONTROL"),
         )
 
     async def shown(self, visit: Visit) -> Response:

@@ -106,7 +106,7 @@ class Push:
             client.refused()
             return
         life.enter_context(channel.followed_by(client))
-        client.signed_in(by, channel)
+        client.signed_in(await rooms.visitors.acting(by, root), channel)
         await life.enter_async_context(rooms.requests.told_to(client, by))
 
 

@@ -17,6 +17,7 @@ from api.clock import Clock
 from api.feed.sender import CLOSE_REVOKED, CLOSE_SLOW
 from api.feed.words import hears
 from api.octoprint import push_document as document
+from api.octoprint.permissions import holds
 from api.octoprint.push_channel import Channel, Message
 from api.principal import Principal
 
@@ -208,7 +209,7 @@ class PushClient:
         return wanted and hears(by, message.kind, message.printer_id)
 
     def _sees_state(self, by: Principal) -> bool:
-        return self._wants.state and by.may("printers.read")
+        return self._wants.state and holds(by, "STATUS")
 
     def _is_current_due(self, channel: Channel, by: Principal) -> bool:
         return channel.version != self._version and self._sees_state(by)

@@ -25,13 +25,14 @@ _PLUGIN_HASH = hashlib.sha256(f"gantry {VERSION}".encode()).hexdigest()[:32]
 class Picture:
     """A printer or pool as push shows it. *document*: `state`, `job` and `progress`.
 
-    *temps*: by OctoPrint's names of heaters; *z_mm* None: not known.
+    *temps* and *offsets_c* go by OctoPrint's names of heaters; *z_mm* None: not known.
     """
 
     state: PrinterState
     document: Mapping[str, Any]
     temps: Mapping[str, Temperature] = field(default_factory=dict)
     z_mm: float | None = None
+    offsets_c: Mapping[str, float] = field(default_factory=dict)
     resends: int = 0
     lines_sent: int = 0
     prompt: Prompt | None = None
@@ -102,7 +103,7 @@ def current(
     return {
         **{key: picture.document[key] for key in ("state", "job", "progress")},
         "currentZ": picture.z_mm,
-        "offsets": {},
+        "offsets": dict(picture.offsets_c),
         "temps": list(temps),
         "logs": [],
         "messages": [],

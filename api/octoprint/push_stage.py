@@ -79,6 +79,7 @@ class PrinterStage:
             document={**job, "state": _state(row, live)},
             temps=temps,
             z_mm=live.z_mm,
+            offsets_c=await self._hot.offsets(row),
             resends=live.resends,
             lines_sent=live.lines_sent,
             prompt=live.prompt,
@@ -119,7 +120,7 @@ class PoolStage:
             row = await self._pools.get(by, self.pool_id)
         except NotFound:
             return None
-        queue = await self._face.queue(Visit(by=by, at=row, root="", public_url=""), row)
+        queue = await self._face.queue(Visit(asking=by, by=by, at=row, root="", public_url=""), row)
         document = {**pool_job_document(queue), "state": state_document(queue.state, None)}
         return Picture(state=queue.state, document=document)
 

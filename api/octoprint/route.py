@@ -12,12 +12,12 @@ Seen = Callable[..., Awaitable[Response]]
 class Route:
     """One row of the table.
 
-    *right*: what the caller needs; None: the handler checks that itself. *visits* False: the
+    *permission*: what the caller needs; None: the handler checks that itself. *visits* False: the
     handler gets the script root alone and finds out who asks.
     """
 
     method: str
     path: str
     handler: Seen
-    right: str | None = None
+    permission: str | None = None
     visits: bool = True

@@ -12,7 +12,7 @@ from api.octoprint.hot import HotReads
 from api.octoprint.orders import Orders
 from api.octoprint.route import Route
 from api.octoprint.states import LOOKS
-from api.octoprint.visitor import Visit, require
+from api.octoprint.visitor import Visit
 from api.octoprint.wire import answer, done, plain
 from schemas.commands import CardAction
 from schemas.printer import ACTIVE
@@ -35,8 +35,8 @@ class SdCard:
     def routes(self) -> tuple[Route, ...]:
         """Rows of the table."""
         return (
-            Route("GET", "/api/printer/sd", self.state, "printers.read"),
-            Route("POST", "/api/printer/sd", self.command, "printers.control"),
+            Route("GET", "/api/printer/sd", self.state, "STATUS"),
+            Route("POST", "/api/printer/sd", self.command, "CONTROL"),
         )
 
     async def state(self, visit: Visit) -> Response:
@@ -78,7 +78,7 @@ class SdCard:
 
     async def file_command(self, visit: Visit, path: str, body: dict[str, Any]) -> Response:
         """Select (and print), unselect."""
-        require(visit.by, "printers.control")
+        visit.require("FILES_SELECT")
         command = body.get("command")
         if command == "unselect":
             return await self._unselect(visit, path)
@@ -87,6 +87,8 @@ class SdCard:
         self.entry(visit, path)
         self._need_idle(visit)
         starts = body.get("print") is True
+        if starts:
+            visit.require("PRINT")
         if not starts:
             await self._machine.card(visit.by, visit.printer.id, CardAction.SELECT, path)
         await self._hot.select(visit.printer, path, ORIGIN)

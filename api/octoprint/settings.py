@@ -47,9 +47,9 @@ class SettingsFace:
     def routes(self) -> tuple[Route, ...]:
         """Rows of the table."""
         return (
-            Route("GET", "/api/settings", self.show, "printers.read"),
-            Route("POST", "/api/settings", self.change, "users.admin"),
-            Route("GET", "/api/settings/templates", self.templates, "users.admin"),
+            Route("GET", "/api/settings", self.show, "SETTINGS_READ"),
+            Route("POST", "/api/settings", self.change, "SETTINGS"),
+            Route("GET", "/api/settings/templates", self.templates, "SETTINGS_READ"),
         )
 
     async def show(self, visit: Visit) -> Response:

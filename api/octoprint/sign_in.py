@@ -52,8 +52,8 @@ class SignIn:
     def routes(self) -> tuple[Route, ...]:
         """Rows of the table."""
         return (
-            Route("GET", "/api/version", self.version, "printers.read"),
-            Route("GET", "/api/server", self.server, "printers.read"),
+            Route("GET", "/api/version", self.version, "STATUS"),
+            Route("GET", "/api/server", self.server, "STATUS"),
             Route("POST", "/api/login", self.login, visits=False),
             Route("POST", "/api/logout", self.logout, visits=False),
             Route("GET", "/api/currentuser", self.current_user, visits=False),
@@ -74,12 +74,13 @@ class SignIn:
         if not has_credential(self._visitors.place(root)):
             return answer({"name": None, "permissions": [], "groups": GUESTS})
         by = await self._visitors.caller(root, {})
-        by = await self._visitors.acting(by, root)
+        person = await self._accounts.user(system(by.organization_id), by.user_id)
+        acting = await self._visitors.acting(by, root)
         return answer(
             {
                 "name": by.username,
-                "permissions": permissions_of(by),
-                "groups": groups_of(by),
+                "permissions": permissions_of(acting),
+                "groups": groups_of(by, person.groups),
             }
         )
 
@@ -159,8 +160,9 @@ class SignIn:
         self, root: str, by: Principal, mechanism: str, *, seen: bool
     ) -> dict[str, Any]:
         person = await self._accounts.user(system(by.organization_id), by.user_id)
+        acting = await self._visitors.acting(by, root)
         return {
-            **user_document(await self._visitors.acting(by, root)),
+            **user_document(acting, groups_of(by, person.groups)),
             "settings": person.settings or {},
             "session": self._accounts.push_ticket(by),
             "_is_external_client": _is_external(),

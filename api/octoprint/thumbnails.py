@@ -31,7 +31,7 @@ class Thumbnails:
     def routes(self) -> tuple[Route, ...]:
         """Rows of the table."""
         return tuple(
-            Route("GET", f"/plugin/{plugin}/thumbnail/<path:path>", self.picture, "files.read")
+            Route("GET", f"/plugin/{plugin}/thumbnail/<path:path>", self.picture, "FILES_LIST")
             for plugin in _PLUGINS
         )
 

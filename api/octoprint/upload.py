@@ -37,7 +37,6 @@ from api.octoprint.visitor import (
     Visit,
     Visitors,
     has_credential,
-    require,
 )
 from api.octoprint.wire import answer
 from api.printers.service import Printers
@@ -45,7 +44,7 @@ from api.uploads import Part, multipart
 
 UNPROVEN_BYTES = 16 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
-_RIGHT = "files.write"
+_NEEDED = "FILES_UPLOAD"
 _ACCEPTED = (*MACHINE_CODE, BINARY)
 
 
@@ -107,7 +106,7 @@ class Upload:
 
     async def _visit(self, root: str, fields: dict[str, str]) -> Visit:
         visit = await self._visitors.visit(root, fields)
-        require(visit.by, _RIGHT)
+        visit.require(_NEEDED)
         return visit
 
     # Reading.
@@ -225,7 +224,7 @@ class Upload:
         raise Conflict("File already exists and noOverwrite was set", code="name_taken")
 
     async def _select(self, visit: Visit, row: TreeName) -> bool:
-        if visit.pool is not None or not visit.by.may("printers.control"):
+        if visit.pool is not None or not visit.may("FILES_SELECT"):
             return False
         look = LOOKS[self._jobs.live(visit).state]
         if not look.operational or look.active:

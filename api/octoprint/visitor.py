@@ -9,7 +9,7 @@ pool, as an OctoPrint refuses whose printer is not there.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -19,9 +19,9 @@ from api.errors import Conflict, Forbidden, Invalid, NotAuthenticated, NotFound
 from api.files.service import Tree
 from api.octoprint import cookies
 from api.octoprint.addresses import SLUG_ROOT, Addresses
-from api.octoprint.grants import Grants
+from api.octoprint.permissions import holds
 from api.octoprint.place import Place, place_of
-from api.pools.service import Pool
+from api.pools.service import Pool, Pools
 from api.principal import Denied, Principal
 from api.printers.service import Printer, Printers
 
@@ -53,12 +53,31 @@ class Authenticator(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """One request: who asks, at which printer or pool, and under which script root."""
+    """One request: who asks, at which printer or pool, and under which script root.
 
+    *asking* is who asks, with what their groups leave them: what this dialect lets them do is
+    decided by its permissions, here. The rooms decide by rights, for *by*: the same without groups.
+    """
+
+    asking: Principal
     by: Principal
     at: Printer | Pool
     root: str
     public_url: str
+
+    def may(self, permission: str) -> bool:
+        """Whether the caller has *permission* here."""
+        return holds(self.asking, permission)
+
+    def require(self, permission: str) -> None:
+        """Raises `Forbidden` in OctoPrint's words for who has not *permission*."""
+        if not self.may(permission):
+            raise Denied(self.asking, NO_PERMISSION)
+
+    @property
+    def printing_by(self) -> Principal:
+        """For whom a job is made: who may not print submits one for approval."""
+        return self.by if self.may("PRINT") else self.asking
 
     @property
     def printer(self) -> Printer:
@@ -96,10 +115,10 @@ class Visitors:
         accounts: Authenticator,
         printers: Printers,
         addresses: Addresses,
-        grants: Grants,
+        pools: Pools,
         public_url: str,
     ) -> None:
-        self._grants = grants
+        self._pools = pools
         self._accounts = accounts
         self._printers = printers
         self._addresses = addresses
@@ -159,17 +178,30 @@ class Visitors:
         """
         by = await self.caller(root, form)
         at = await self.at(by, root)
-        if isinstance(at, Printer):
-            by = await self._grants.at(by, at)
-        return Visit(by=by, at=at, root=root, public_url=self._public_url)
+        asking = await self._at(by, at)
+        by = asking if asking.permissions is None else replace(asking, permissions=None)
+        return Visit(asking=asking, by=by, at=at, root=root, public_url=self._public_url)
 
     async def acting(self, by: Principal, root: str) -> Principal:
         """*by* as they act at *root*; the same where no printer of theirs lives."""
         try:
-            at = await self.at(by, root) if root else None
+            return await self._at(by, await self.at(by, root)) if root else by
         except (Forbidden, NotFound):
             return by
-        return await self._grants.at(by, at) if isinstance(at, Printer) else by
+
+    async def printers_at(self, by: Principal, root: str) -> list[int]:
+        """The printer at *root*, or those of the pool there. Raises as `at`."""
+        return await self._numbers(by, await self.at(by, root))
+
+    async def _at(self, by: Principal, at: Printer | Pool) -> Principal:
+        if not by.grants:
+            return by
+        return by.at(at.id) if isinstance(at, Printer) else by.at_all(await self._numbers(by, at))
+
+    async def _numbers(self, by: Principal, at: Printer | Pool) -> list[int]:
+        if isinstance(at, Printer):
+            return [at.id]
+        return [printer.id for printer in await self._pools.printers_of(by, at)]
 
     async def at(self, by: Principal, root: str) -> Printer | Pool:
         """Who lives at *root* for *by*. Raises `Forbidden`, `NotFound`."""

@@ -1,8 +1,9 @@
 """A line with faults between two real processes: TCP or a unix socket, seeded.
 
 It delays, slices, throttles, cuts, falls silent without a word (half-open: both ends keep an open
-socket and hear nothing), refuses, and overwrites chunks. Runs in a thread with a loop of its own;
-every setting may be changed while connections stand.
+socket and hear nothing), refuses, and overwrites chunks. It may listen to what it carries, too, and
+act at a word (`tests.fakes.talks`). Runs in a thread with a loop of its own; every setting may be
+changed while connections stand.
 """
 
 import asyncio
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from tests.fakes.talks import Talk, Traps
 
 CHUNK = 64 * 1024
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -42,8 +45,10 @@ class FaultProxy:
         self.line = Line()
         self.port = 0
         self.taken = 0  # connections so far
+        self.traps: Traps | None = None
         self._dial = dial
-        self._at = at
+        self.at = at
+        self._inode = 0  # of our socket there: an owner that starts anew puts its own in its place
         self._rng = random.Random(seed)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fault proxy")
@@ -74,15 +79,27 @@ class FaultProxy:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        was_in_place = self.at is not None and self.is_in_place()
         self._call(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-        if self._at is not None:
-            self._at.unlink(missing_ok=True)
-            real = self._at.with_suffix(".real")
-            if real.exists():
-                real.rename(self._at)
+        if self.at is not None:
+            real = self.at.with_suffix(".real")
+            if was_in_place and real.exists():
+                real.rename(self.at)
+            real.unlink(missing_ok=True)
+
+    def is_in_place(self) -> bool:
+        """Whether who dials the unix socket comes here."""
+        assert self.at is not None
+        return self.at.exists() and self.at.stat().st_ino == self._inode
+
+    def step_between(self) -> None:
+        """Be in the place of the socket that its owner has bound anew."""
+        assert self.at is not None
+        self.at.rename(self.at.with_suffix(".real"))
+        self._call(self._listen_again())
 
     def cut(self) -> None:
         """Reset every connection that stands."""
@@ -97,11 +114,16 @@ class FaultProxy:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
     async def _listen(self) -> None:
-        if self._at is not None:
-            self._server = await asyncio.start_unix_server(self._serve, self._at)
+        if self.at is not None:
+            self._server = await asyncio.start_unix_server(self._serve, self.at)
+            self._inode = self.at.stat().st_ino
         else:
             self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
             self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _listen_again(self) -> None:
+        self._server.close()
+        await self._listen()
 
     async def _close(self) -> None:
         self._server.close()
@@ -137,8 +159,9 @@ class FaultProxy:
         except OSError:
             return
         self._writers.add(far[1])
-        up = asyncio.create_task(self._pump(near[0], far[1], is_up=True))
-        down = asyncio.create_task(self._pump(far[0], near[1], is_up=False))
+        talk = self.traps.talk() if self.traps is not None else None
+        up = asyncio.create_task(self._pump(near[0], far[1], talk, is_up=True))
+        down = asyncio.create_task(self._pump(far[0], near[1], talk, is_up=False))
         try:
             await asyncio.wait((up, down), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -149,7 +172,12 @@ class FaultProxy:
             far[1].transport.abort()
 
     async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_up: bool
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        talk: Talk | None,
+        *,
+        is_up: bool,
     ) -> None:
         with suppress(OSError):
             while data := await reader.read(CHUNK):
@@ -160,11 +188,19 @@ class FaultProxy:
                     await asyncio.sleep(line.latency_s * self._rng.uniform(0.5, 1.5))
                 if self._rng.random() < line.corrupt:
                     data = b"\xff" * len(data)
-                for at in range(0, len(data), line.slice_bytes):
-                    piece = data[at : at + line.slice_bytes]
-                    writer.write(piece)
-                    await writer.drain()
-                    if line.bytes_per_s:
-                        await asyncio.sleep(len(piece) / line.bytes_per_s)
+                is_over = False
+                if talk is not None:
+                    data, is_over = talk.passes(data, is_up=is_up)
+                await self._write(writer, data, line)
+                if is_over:
+                    return
             with suppress(RuntimeError):
                 writer.write_eof()
+
+    async def _write(self, writer: asyncio.StreamWriter, data: bytes, line: Line) -> None:
+        for at in range(0, len(data), line.slice_bytes):
+            piece = data[at : at + line.slice_bytes]
+            writer.write(piece)
+            await writer.drain()
+            if line.bytes_per_s:
+                await asyncio.sleep(len(piece) / line.bytes_per_s)

@@ -21,7 +21,7 @@ from schemas.link import (
     Welcome,
 )
 from schemas.printer import Live, PrinterState
-from schemas.session import BEAT_S, GREETING_S, LinkSession, LinkState, WrongSession
+from schemas.session import BEAT_S, GREETING_S, Lateness, LinkSession, LinkState, WrongSession
 
 HELLO = Hello(protocols=(1, 1), bridge_id="b", boot_id="x", boot_count=1, agent_version="0")
 
@@ -227,3 +227,27 @@ def test_deadline_that_is_reached_is_acted_upon() -> None:
                 before = session.deadline()
                 session.tick(before)
                 session.data_to_send()
+
+
+def test_lateness_is_told_by_two_clocks_that_have_no_common_zero() -> None:
+    """What a frame needs beyond the promptest ones; clocks that drift apart make nobody late."""
+    lateness = Lateness()
+    assert [lateness.of(5_000_000 + at, 70 + at) for at in (0, 1000)] == [0, 0]
+    assert lateness.of(5_002_000, 2070 + 25_000) == 25_000
+    assert lateness.of(0, 1) == 0
+    frozen = lateness.of(5_030_000, 30_070 + 600_000)
+    assert frozen == 600_000
+    drift = Lateness()
+    found = [drift.of(1 + at, int(at * 1.0001)) for at in range(0, 7 * 86_400_000, 15_000)]
+    assert max(found) < 20
+
+
+def test_session_says_how_late_the_newest_frame_is() -> None:
+    """Each side learns it from the other's frames."""
+    agent, api = opened(1.0)
+    api.say(Beat(sent_ms=0), 10.0)
+    carry(api, agent, 14.5)
+    assert agent.late_ms == 4500
+    api.say(Beat(sent_ms=0), 15.0)
+    carry(api, agent, 15.0)
+    assert agent.late_ms == 0

@@ -65,7 +65,7 @@ class Connection:
         self._room = room
         self._journal = journal
         self._clock = clock
-        self._inbox = Inbox()
+        self._inbox = Inbox(clock)
         self._wake = asyncio.Event()
         self._logged: set[str] = set()  # kinds of refused frames
         self.on_token: Callable[[BulkToken], None] = lambda bulk: None
@@ -211,9 +211,12 @@ def refused(refuse: Refuse) -> Refused:
 
 
 def _ended(error: ConnectionClosed) -> LinkError:
+    """What the end of a socket means, by the code that the API closed it with."""
     close = error.rcvd
-    if close is not None and close.code == REVOKED:
+    if close is None:
+        return LinkError("the line to the API broke: it ended without a word")
+    if close.code == REVOKED:
         return Refused("revoked", "the API has revoked this bridge")
-    if close is not None and close.code == REPLACED:
+    if close.code == REPLACED:
         return Refused("replaced", "another connection of this bridge has taken over")
-    return LinkError(f"the link ended: {error}")
+    return LinkError(f"the API ended the link ({close.code}): {close.reason or 'without a reason'}")

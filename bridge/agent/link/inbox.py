@@ -3,13 +3,16 @@
 The reader of the socket never waits for a disk: it puts bodies here and goes on, so a remote stop
 behind a hundred commands is seen at once. Bounded: when the journal stands still for so long that
 the inbox is full, the link is closed; nothing is lost, because nothing in here was acknowledged.
+The life of a command goes on while it waits here.
 """
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 from bridge.agent.errors import LinkError
+from bridge.agent.link.uplink import aged
 from schemas.link import Body, Cmd, Desired, FactAck, Port, RemoteStop
 
 MAX_WAITING = 2000
@@ -35,17 +38,18 @@ class Room(Protocol):
 
 
 class Inbox:
-    """Bodies in the order they came."""
+    """Bodies in the order they came; *clock* is monotonic seconds."""
 
-    def __init__(self) -> None:
-        self._bodies: deque[Body] = deque()
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._bodies: deque[tuple[Body, float]] = deque()  # and when each came
         self._filled = asyncio.Event()
 
     def put(self, body: Body) -> None:
         """Take *body*. Raises `LinkError` when the journal is too far behind."""
         if len(self._bodies) >= MAX_WAITING:
             raise LinkError("the journal does not keep up with the link")
-        self._bodies.append(body)
+        self._bodies.append((body, self._clock()))
         self._filled.set()
 
     async def take(self) -> list[Cmd] | Desired | FactAck:
@@ -54,9 +58,10 @@ class Inbox:
             while not self._bodies:
                 self._filled.clear()
                 await self._filled.wait()
-            body = self._bodies.popleft()
+            body = self._bodies[0][0]
             if isinstance(body, Cmd):
-                return [body, *self._row_of_commands()]
+                return self._row_of_commands()
+            self._bodies.popleft()
             if isinstance(body, FactAck):
                 return self._newest_ack(body)
             if isinstance(body, Desired):
@@ -64,13 +69,14 @@ class Inbox:
 
     def _row_of_commands(self) -> list[Cmd]:
         row: list[Cmd] = []
-        while self._bodies and isinstance(body := self._bodies[0], Cmd):
-            row.append(body)
-            self._bodies.popleft()
+        now = self._clock()
+        while self._bodies and isinstance(body := self._bodies[0][0], Cmd):
+            _, came_at = self._bodies.popleft()
+            row.append(aged(body, int((now - came_at) * 1000)))
         return row
 
     def _newest_ack(self, ack: FactAck) -> FactAck:
-        while self._bodies and isinstance(body := self._bodies[0], FactAck):
+        while self._bodies and isinstance(body := self._bodies[0][0], FactAck):
             ack = body
             self._bodies.popleft()
         return ack

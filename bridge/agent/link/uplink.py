@@ -7,11 +7,14 @@ pushed, so a slow line costs pictures and delays facts but fills no queue.
 
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from bridge.agent.live import LiveSlots
 from bridge.agent.outbox import SendWindow
 from schemas.codec import encoded_size
 from schemas.link import (
     Body,
+    Cmd,
     Desired,
     Fact,
     FactAck,
@@ -66,6 +69,8 @@ class Uplink:
             self._acked(body)
         elif isinstance(body, Interest):
             self._live.interest(body, now)
+        elif isinstance(body, Cmd):
+            return aged(body, self._session.late_ms)
         return body
 
     def desired(self, part: Desired) -> Desired | None:
@@ -146,6 +151,13 @@ class Uplink:
     def close(self, reason: str) -> None:
         """End the session; the first reason stays."""
         self._session.close(reason)
+
+
+def aged(command: Cmd, waited_ms: int) -> Cmd:
+    """*command* after it has waited somewhere: its life goes on while it does."""
+    if command.ttl_left_ms is None or waited_ms <= 0:
+        return command
+    return replace(command, ttl_left_ms=max(0, command.ttl_left_ms - waited_ms))
 
 
 class DesiredParts:

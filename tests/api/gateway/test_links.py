@@ -10,6 +10,7 @@ from api.errors import NotAuthenticated
 from api.gateway.lease import LEASE_S, claim, release
 from api.gateway.links import GAP_WAITS_S
 from api.gateway.models import GatewaySocket
+from schemas.codec import decode
 from schemas.link import (
     Beat,
     Cmd,
@@ -212,3 +213,9 @@ async def test_the_welcome_says_what_the_settings_say(room: Room) -> None:
     welcome = room.told()[0]
     assert isinstance(welcome, Welcome)
     assert welcome.epoch == room.farm.epoch == 1
+
+
+async def test_frames_carry_no_time_that_another_invocation_would_contradict(room: Room) -> None:
+    """Machines have no monotonic clock in common: an agent that compared would expire commands."""
+    await room.greet()
+    assert [decode(text).mono_ms for _, text in room.gateway.frames] == [0, 0]

@@ -16,7 +16,7 @@ from argon2 import PasswordHasher
 from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.models import Model
 
-from api.accounts.models import Credential, LoginAttempt, User
+from api.accounts.models import Credential, Grant, LoginAttempt, User, UserGroup
 from api.accounts.people import NewUser
 from api.app import Application
 from api.bridges.models import Bridge
@@ -27,7 +27,7 @@ from api.files.analyst import Analyst
 from api.files.models import Blob, TreeName
 from api.jobs.models import Attempt, Job, Print
 from api.models_library.models import LibraryModel, PrintFile
-from api.octoprint.models import AppKeyRequest, Grant, Preferences
+from api.octoprint.models import AppKeyRequest, Preferences
 from api.pools.models import Pool
 from api.principal import Principal, Role
 from api.printers.models import Printer
@@ -84,7 +84,7 @@ class Farm:
 #: Rows that tests make.
 _OF_TESTS: tuple[type[Model], ...] = (
     *(Attempt, Print, Job, Command, PrintFile, LibraryModel, TreeName, Blob, LoginAttempt),
-    *(AppKeyRequest, Preferences, Pool, Grant),
+    *(AppKeyRequest, Preferences, Pool, Grant, UserGroup),
 )
 
 
@@ -108,6 +108,8 @@ class World:
             values = {name: value for name, value in row.items() if name != "id"}
             await Printer.filter(id=row["id"]).update(**values)
         await User.filter(username__not_in=("admin", "guest")).delete()
+        await User.all().update(groups=None)
+        self.application.rooms.accounts._credentials.forget()
         await Credential.filter(kind__in=("user_key", "remember")).delete()
         await Bridge.all().update(reported_version=0)
         shutil.rmtree(self.application.settings.blobs_dir, ignore_errors=True)

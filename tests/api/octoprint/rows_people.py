@@ -6,6 +6,7 @@ from tests.api.octoprint.conftest import PASSWORD
 from tests.api.octoprint.rows import NOBODY, VIEWER, WRONG, Row, row
 
 _USERS, _GROUPS = "/api/access/users", "/api/access/groups"
+_AGAIN = {"key": "users", "name": "x", "permissions": [], "subgroups": []}
 _KEYS, _ASK = "/api/plugin/appkeys", "/plugin/appkeys"
 _PERSON = frozenset(
     {
@@ -193,7 +194,7 @@ ACCESS = [
     row("GET", f"{_GROUPS}/users", 200, "one", has={"name": "Operator", "default": True}),
     row("GET", f"{_GROUPS}/none", 404, "unknown"),
     row("POST", _GROUPS, 400, "missing", json={"name": "x"}),
-    row("POST", _GROUPS, 409, "exists", json={"key": "users", "name": "x", "permissions": []}),
+    row("POST", _GROUPS, 409, "exists", json=_AGAIN),
     row("PUT", f"{_GROUPS}/admins", 403, "unchangeable", json={"permissions": []}),
     row("DELETE", f"{_GROUPS}/admins", 403, "unremovable"),
     row("DELETE", f"{_GROUPS}/none", 404, "unknown"),

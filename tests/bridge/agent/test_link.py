@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import ConnectionClosedError
+from websockets.frames import Close
 
 from bridge.agent.address import Address
 from bridge.agent.database import Clock
@@ -18,7 +20,7 @@ from bridge.agent.link.backoff import Backoff
 from bridge.agent.link.client import REFUSED_WAIT_S, Greeting, LinkClient
 from bridge.agent.link.dial import Dialler, Socket, retry_after
 from bridge.agent.link.inbox import MAX_WAITING, Inbox
-from bridge.agent.link.uplink import DesiredParts
+from bridge.agent.link.uplink import DesiredParts, Uplink
 from bridge.agent.live import LiveSlots
 from schemas.commands import Verb
 from schemas.link import (
@@ -34,9 +36,12 @@ from schemas.link import (
     Port,
     Refuse,
     RemoteStop,
+    Sender,
     Token,
+    Welcome,
 )
 from schemas.printer import Live, PrinterConfig, PrinterState
+from schemas.session import LinkSession, LinkState
 from tests.fakes.api_link import FakeApi, MemorySocket, serve
 
 GREETING = Greeting("bridge-1", "boot-a", 1, "0.1.0", "Linux")
@@ -327,7 +332,7 @@ async def test_refuse_message_ends_the_connection(bench: Bench) -> None:
 
 async def test_full_inbox_ends_the_link() -> None:
     """Nothing in it was acknowledged, so nothing is lost."""
-    inbox = Inbox()
+    inbox = Inbox(lambda: 0.0)
     ack = FactAck(journal_id="j", seq=1)
     for _ in range(MAX_WAITING):
         inbox.put(ack)
@@ -339,7 +344,7 @@ async def test_inbox_groups_what_stands_in_a_row() -> None:
     """One transaction for many commands, one for many acks, in the order they came."""
     api = FakeApi()
     commands = [api.command(1, Verb.CONNECT) for _ in range(3)]
-    inbox = Inbox()
+    inbox = Inbox(lambda: 0.0)
     acks = [FactAck(journal_id="j", seq=seq) for seq in (1, 2)]
     bodies: list[Body] = [*commands[:2], *acks, commands[2]]
     for body in bodies:
@@ -347,6 +352,88 @@ async def test_inbox_groups_what_stands_in_a_row() -> None:
     assert await inbox.take() == commands[:2]
     assert await inbox.take() == FactAck(journal_id="j", seq=2)
     assert await inbox.take() == commands[2:]
+
+
+async def test_life_of_a_command_goes_on_while_it_waits_for_the_disk() -> None:
+    """A slow journal stretches no deadline (safety R18); what never expires does not begin to."""
+    now_s = [100.0]
+    inbox = Inbox(lambda: now_s[0])
+    api = FakeApi()
+    for ttl_left_ms in (30_000, 1_000, None):
+        inbox.put(api.command(1, Verb.GCODE, {"lines": []}, ttl_left_ms=ttl_left_ms))
+    now_s[0] += 2.5
+    inbox.put(api.command(1, Verb.GCODE, {"lines": []}, ttl_left_ms=400))
+    taken = await inbox.take()
+    assert isinstance(taken, list)
+    assert [command.ttl_left_ms for command in taken] == [27_500, 0, None, 400]
+
+
+async def test_life_of_a_command_goes_on_while_its_frame_is_late(bench: Bench) -> None:
+    """What stood in a dead line or before a frozen agent is that much older (safety R18, I7)."""
+    uplink = Uplink(await bench.client._hello(), LiveSlots(), 50.0)
+    peer = LinkSession(Sender.API, 1000.0, state=LinkState.OPEN, epoch=0)
+
+    def heard(body: Body, said_s: float, heard_s: float) -> Body | None:
+        peer.say(body, said_s)
+        frame = peer.data_to_send()
+        assert frame is not None
+        return uplink.receive(frame, heard_s)
+
+    ack = FactAck(journal_id="j", seq=0)
+    bulk = BulkToken(token="t", life_s=1)
+    peer.state = LinkState.GREETING
+    welcome = Welcome(
+        session="s", epoch=1, protocol=1, server_time="", fact_ack=ack, bulk=bulk, dead_s=90.0
+    )
+    assert heard(welcome, 1000.0, 50.1) == welcome
+    command = bench.api.command(1, Verb.GCODE, {"lines": []}, ttl_left_ms=30_000)
+    prompt, late = heard(command, 1010.0, 60.1), heard(command, 1011.0, 86.1)
+    assert [getattr(body, "ttl_left_ms", None) for body in (prompt, late)] == [30_000, 5_000]
+    bench.journal.close()
+
+
+CLOSES = [
+    (4401, "removed", "the API has revoked this bridge: pair it again with: python -m", 60.5),
+    (4409, "replaced", "another connection of this bridge has taken over: asked again in a", 60.5),
+    (4403, "reports about printers", "the API ended the link (4403): reports about printers", 0.5),
+    (1012, "the API restarts", "the API ended the link (1012): the API restarts", 0.5),
+    (1011, "the API had a problem", "the API ended the link (1011): the API had a problem", 0.5),
+    (1008, "facts are missing", "the API ended the link (1008): facts are missing", 0.5),
+    (1013, "this peer does not", "the API ended the link (1013): this peer does not", 0.5),
+    (1009, "", "the API ended the link (1009): without a reason", 0.5),
+    (None, "", "the line to the API broke: it ended without a word", 0.5),
+]
+
+
+@pytest.mark.parametrize(("code", "reason", "line", "wait_s"), CLOSES)
+async def test_close_code_says_what_it_means_and_how_soon_to_come_back(
+    bench: Bench,
+    caplog: pytest.LogCaptureFixture,
+    code: int | None,
+    reason: str,
+    line: str,
+    wait_s: float,
+) -> None:
+    """Link "Reconnect", safety R51: one line, logged once; who was turned away asks seldom."""
+
+    class Closing(MemorySocket):
+        async def recv(self) -> str:
+            await super().recv()  # the welcome
+            raise ConnectionClosedError(Close(code, reason) if code else None, None)
+
+    class ClosingDialler:
+        async def dial(self, address: Address | None = None) -> Socket:
+            return Closing(bench.api, 1000, random.Random(1))
+
+    bench.client._dialler = ClosingDialler()
+    bench.client._backoff = Backoff(lambda: 0.5)
+    assert await bench.client._once() == wait_s
+    said = bench.client.status.last_error
+    assert said is not None
+    assert said.startswith(line)
+    await bench.client._once()
+    assert [record.getMessage() for record in caplog.records].count(said) == 1
+    bench.journal.close()
 
 
 def test_configuration_in_parts_takes_effect_when_whole() -> None:
