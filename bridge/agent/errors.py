@@ -47,6 +47,8 @@ REMEDIES = {
     "upgrade": "install the agent of the API's version; prints go on meanwhile",
     "clone": "an admin says which machine stays (POST /api/v1/bridges/{id}/survivor); on the "
     "other one move its state directory away and pair it anew",
+    "replaced": "asked again in a minute; if no other agent of this bridge is meant to run, look "
+    "for a copy of its state directory",
     "moved": "give the new address to: python -m bridge pair URL",
 }
 
