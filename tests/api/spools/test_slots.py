@@ -98,3 +98,59 @@ async def test_spools_that_run_out_need_attention(app: FarmApp, store: Store) ->
     assert (taken["assigned_spool_id"], taken["remaining"]) == (None, None)
     assert await app.ask("GET", f"{path}/needs-attention") == []
     assert (await store.now(spool)).location_printer_id is None
+
+
+async def test_a_slot_is_filled_by_hand_out_of_the_library(app: FarmApp, store: Store) -> None:
+    """PATCH manual-assign: the library's words or one's own; what hung there is out."""
+    printer = await store.farm.printer("A", None)
+    spool = await store.spool(material="PETG")
+    path = f"/printers/{printer.id}/slots/1"
+    await app.ask("POST", f"{path}/assign?spool_id={spool.id}")
+    body = {"filament_library_id": f"lib_{spool.filament_id}", "color": "green"}
+    slot = await app.ask("PATCH", f"{path}/manual-assign", body)
+    assert (slot["assigned_spool_id"], slot["filament_type"], slot["color"]) == (
+        *(None, "PETG"),
+        "green",
+    )
+    assert slot["brand"]
+    assert (await store.now(spool)).location_printer_id is None
+    slot = await app.ask("PATCH", f"{path}/manual-assign", {"filament_type": "ABS", "brand": "B"})
+    assert (slot["filament_type"], slot["brand"], slot["color"]) == ("ABS", "B", "green")
+    await app.ask("PATCH", f"{path}/manual-assign", {"filament_library_id": 987654}, 404)
+    await app.ask("PATCH", f"{path}/manual-assign", {"filament_type": "CHEESE"}, 422)
+    for number in (0, 5):
+        other = f"/printers/{printer.id}/slots/{number}"
+        await app.ask("PATCH", f"{other}/manual-assign", {"color": "red"}, 404)
+        await app.ask("PATCH", other, {"assigned_spool_id": None}, 404)
+
+
+async def test_what_is_in_no_library_is_unmatched(app: FarmApp, store: Store) -> None:
+    """GET .../unmatched-slots: neither a spool nor a kind of the library; empty slots are none."""
+    printer = await store.farm.printer("A", None)
+    spool = await store.spool(material="PETG")
+    path = f"/printers/{printer.id}"
+    assert await app.ask("GET", f"{path}/unmatched-slots") == []
+    said = {"filament_type": "ABS", "color_hex": "#123456"}
+    await app.ask("PATCH", f"{path}/slots/1", said)
+    await app.ask("PATCH", f"{path}/slots/2", {"filament_type": "empty"})
+    await app.ask("POST", f"{path}/slots/3/assign?spool_id={spool.id}")
+    kind = {"filament_library_id": spool.filament_id}
+    await app.ask("PATCH", f"{path}/slots/4/manual-assign", kind)
+    [slot] = await app.ask("GET", f"{path}/unmatched-slots")
+    assert (slot["slot_number"], slot["filament_type"]) == (1, "ABS")
+
+
+async def test_a_slot_can_be_named_as_in_an_ams(app: FarmApp, store: Store) -> None:
+    """PUT .../ams/{unit}/slots/{slot}: units and slots from 0, four in each; others are 404."""
+    printer = await store.farm.printer("A", None)
+    await app.ask("PATCH", f"/printers/{printer.id}", {"slot_count": 6})
+    path = f"/printers/{printer.id}/ams"
+    body = {"tray_type": "PETG", "tray_color": "00FF00"}
+    slot = await app.ask("PUT", f"{path}/1/slots/0", body)
+    assert (slot["slot_number"], slot["filament_type"], slot["color_hex"]) == (
+        *(5, "PETG"),
+        "00FF00",
+    )
+    for place in ("1/slots/2", "0/slots/4", "9/slots/0"):
+        await app.ask("PUT", f"{path}/{place}", body, 404)
+    await app.ask("PUT", f"{path}/0/slots/0", {"tray_type": "CHEESE"}, 422)
