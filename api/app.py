@@ -62,6 +62,7 @@ from api.octoprint.addresses import tidy
 from api.octoprint.face import OctoPrintFace
 from api.octoprint.keys import OctoPrintKeyRoutes
 from api.orders.routes import OrderRoutes
+from api.outreach import Outreach
 from api.pairing.routes import PairingRoutes
 from api.perimeter import Perimeter
 from api.policies.routes import PolicyRoutes
@@ -124,6 +125,13 @@ class Application:
         self.v1 = V1(self.quart, self.rooms.accounts, settings.public_url)
         idempotency = Idempotency(self.rooms.ledger, self.clock)
         self.v1.replay_with(IdempotentRequests(idempotency))
+        self.outreach = Outreach(
+            *(self.rooms.alerts, self.rooms.accounts, self.rooms.policies),
+            settings=settings,
+            ledger=self.rooms.ledger,
+            clock=self.clock,
+        )
+        self.outreach.register(self.v1)
         self.octoprint = _register(self.quart, self.v1, self.rooms, settings, self.readiness)
         denials = Denials(self.rooms.ledger, self.clock)
         self.v1.tell_of_denials(denials)
@@ -204,6 +212,7 @@ class Application:
                 rooms.feed.run(),
                 rooms.analyst.run(),
                 rooms.accounts.post.run(self.bus),
+                self.outreach.run(self.bus),
                 rooms.sockets.run(),
                 rooms.maintenance.overdue.run(),
                 rooms.bridges.replicas.run(),

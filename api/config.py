@@ -85,6 +85,7 @@ class Settings:
     smtp_password: str = ""
     smtp_from: str = ""  # the address that mails come from
     smtp_security: str = "starttls"  # or tls, or none
+    webhook_networks: str = ""  # private addresses and networks that webhooks may reach
 
     @property
     def database(self) -> str:
@@ -169,10 +170,11 @@ def _check_mail(settings: Settings) -> None:
 
 
 def _check_processes(settings: Settings) -> None:
-    try:
-        networks(settings.trusted_proxies)
-    except ValueError as error:
-        raise SettingError(f"GANTRY_TRUSTED_PROXIES: {error}") from None
+    for name in ("trusted_proxies", "webhook_networks"):
+        try:
+            networks(getattr(settings, name))
+        except ValueError as error:
+            raise SettingError(f"GANTRY_{name.upper()}: {error}") from None
     if settings.workers > 1 and (not settings.uses_postgres or settings.bus_url == "local"):
         raise SettingError(
             "GANTRY_WORKERS: several processes need PostgreSQL (GANTRY_DATABASE_URL) and a bus "

@@ -52,6 +52,8 @@ MODELS = [
     "api.scheduler.models",
     "api.spools.models",
     "api.alerts.models",
+    "api.alerts.preference_models",
+    "api.webhooks.models",
     "api.maintenance.models",
     "api.orders.models",
     "api.telemetry.models",

@@ -130,13 +130,15 @@ class Process:
 
     async def tick(self) -> Event:
         """Everything that is due once a minute; the names of what failed."""
-        rooms = self.application.rooms
+        rooms, outreach = self.application.rooms, self.application.outreach
         await self._look()
         failed = await all_of(
             {
                 "expire commands and run the queue": rooms.scheduler.step,
                 "write samples": rooms.telemetry.step,
+                "write mails about alerts": outreach.digests.drain,
                 "send mail": rooms.accounts.post.drain,
+                "tell webhooks": outreach.webhooks.courier.drain,
                 **self._hourly(),
                 "analyse a file": rooms.analyst.step,
             }
@@ -151,6 +153,7 @@ class Process:
             steps["forget old events"] = rooms.feed.prune
         if clock.now().minute == SWEEP_MINUTE:
             steps["look for overdue maintenance"] = rooms.maintenance.overdue.step
+            steps["forget what is old"] = rooms.retention.sweep
             steps["sweep the storage"] = lambda: sweep(brooms(rooms.storage, clock))
         return steps
 

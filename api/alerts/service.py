@@ -50,6 +50,13 @@ class PeopleRoom(Protocol):
         """The active people of an organization."""
 
 
+class Channel(Protocol):
+    """Another way to people than the app."""
+
+    async def tell(self, change: Change, alerts: Sequence[Alert]) -> Sequence[Alert]:
+        """Take what is to be told of *alerts*, about to be written; those that people want."""
+
+
 class JobsRoom(Protocol):
     """What alerts need of the jobs."""
 
@@ -65,7 +72,12 @@ class Alerts:
         self._jobs = jobs
         self._ledger = ledger
         self._clock = clock
+        self._channel: Channel | None = None
         ledger.follow(self.follow)
+
+    def tell_by(self, channel: Channel) -> None:
+        """From now on *channel* hears of every alert before it is written."""
+        self._channel = channel
 
     # The farm tells.
 
@@ -91,7 +103,7 @@ class Alerts:
         await Alert.filter(
             organization_id=event.organization_id, created_at__lt=now - KEPT_FOR
         ).delete()
-        rows = [
+        rows: Sequence[Alert] = [
             Alert(
                 organization_id=event.organization_id,
                 user_id=user_id,
@@ -107,6 +119,10 @@ class Alerts:
             )
             for user_id in told
         ]
+        if self._channel is not None:
+            rows = await self._channel.tell(change, rows)
+        if not rows:
+            return
         await Alert.bulk_create(rows)
         change.record(
             Happened(

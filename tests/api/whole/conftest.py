@@ -32,6 +32,7 @@ TABLES_THAT_MOVE = (
     "outbox",
     "pairing_try",
     "blob_survey",
+    "webhook_delivery",
 )
 
 

@@ -211,6 +211,101 @@ ALERTS = (
         status=404,
         holds=lambda answer: code(answer) == "alert_not_found",
     ),
+    Row(
+        promise="GET /alert-preferences: AlertPreferenceBase rows, made on first read",
+        call="GET /alert-preferences",
+        fields="alert_type in_app browser_push email threshold_value",
+        holds=lambda rows: (
+            {row["alert_type"]: row["threshold_value"] for row in rows if row["threshold_value"]}
+            == {"spool_low": 100}
+        ),
+    ),
+    Row(
+        promise="PUT /alert-preferences JSON AlertPreferencesUpdate",
+        call="PUT /alert-preferences",
+        body={"preferences": [{"alert_type": "queue_added", "email": True, "in_app": False}]},
+        fields="status updated",
+        holds=lambda answer: answer["updated"] == 1,
+    ),
+    Row(
+        promise="alert_type of a preference has words",
+        call="PUT /alert-preferences",
+        body={"preferences": [{"alert_type": "flood"}]},
+        status=422,
+        holds=lambda answer: named(answer) == "alert_type",
+    ),
+    Row(
+        promise="GET /alerts/digest-status",
+        call="GET /alerts/digest-status",
+        fields="enabled pending next_digest_at quiet_hours",
+        who="viewer",
+    ),
+    Row(
+        promise="POST /alerts/test-email: no mail server is set here",
+        call="POST /alerts/test-email",
+        status=403,
+        holds=lambda answer: code(answer) == "feature_disabled",
+    ),
+    Row(
+        promise="GET /smtp-config: SmtpConfigBase, and never the password",
+        call="GET /smtp-config",
+        fields="enabled host port username password from_address use_tls",
+        holds=lambda answer: (answer["enabled"], answer["password"]) == (False, ""),
+    ),
+    Row(
+        promise="PUT /smtp-config is refused: GANTRY_SMTP_… are set where the server runs",
+        call="PUT /smtp-config",
+        body={"enabled": True, "host": "mail.example.org"},
+        status=403,
+        holds=lambda answer: code(answer) == "feature_disabled",
+    ),
+    Row(
+        promise="POST /webhooks: {success,message}, and the id",
+        call="POST /webhooks",
+        body={"url": "http://127.0.0.1:9/x", "alert_types": "spool_low"},
+        fields="success message id secret",
+    ),
+    Row(
+        promise="POST /webhooks: private targets are refused",
+        call="POST /webhooks",
+        body={"url": "http://169.254.169.254/latest/meta-data"},
+        status=400,
+        holds=lambda answer: "GANTRY_WEBHOOK_NETWORKS" in answer["detail"],
+    ),
+    Row(
+        promise="GET /webhooks rows; alert_types is JSON text, is_enabled 0 or 1",
+        call="GET /webhooks",
+        fields="id name url webhook_type alert_types is_enabled created_at updated_at",
+        holds=lambda rows: (
+            (rows[0]["name"], rows[0]["alert_types"], rows[0]["is_enabled"])
+            == ("Webhook", '["all"]', 0)
+            and rows[0]["webhook_type"] == "discord"
+        ),
+    ),
+    Row(
+        promise="PATCH /webhooks/{id}: any of its fields → {success}",
+        call="PATCH /webhooks/{webhook}",
+        body={"name": "Room 2", "alert_types": ["print_failed"]},
+        fields="success",
+    ),
+    Row(
+        promise="POST /webhooks/{id}/test: {success,message}, 200 in any case",
+        call="POST /webhooks/{webhook}/test",
+        fields="success message",
+        holds=lambda answer: answer["success"] is False,
+    ),
+    Row(
+        promise="POST /webhooks/{id}/test: 404 unknown",
+        call="POST /webhooks/987654/test",
+        status=404,
+        holds=lambda answer: code(answer) == "webhook_not_found",
+    ),
+    Row(
+        promise="ours: what a webhook was told",
+        call="GET /webhooks/{webhook}/deliveries",
+        holds=lambda rows: rows == [],
+    ),
+    Row(promise="DELETE /webhooks/{id}", call="DELETE /webhooks/{webhook}", fields="success"),
     Row(promise="mark-all-read: {status}", call="POST /alerts/mark-all-read", fields="status"),
 )
 MAINTENANCE = (
@@ -353,6 +448,7 @@ async def ids(farm_with_all: Whole) -> dict[str, Any]:
         "qr": spool["qr_code"],
         "printer": (await make("/printers", name="Row of stores"))["id"],
         "alert": int(whole.ids["alert_id"]),
+        "webhook": (await make("/webhooks", url="http://127.0.0.1:9/row"))["id"],
         "task": (await make("/maintenance/tasks", name="Rows", interval_print_hours=9))["id"],
         "product": int(whole.ids["product_id"]),
         "order": order["id"],

@@ -60,7 +60,7 @@ AREAS = {
     "/print-files": "models",
     "/spools": "spools",
     "/filament": "spools",
-    "/alerts": "",
+    "/alert": "",
     "/maintenance": "",
     "/orders": "",
     "/products": "",
