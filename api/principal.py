@@ -145,6 +145,8 @@ RIGHTS: dict[str, Right] = {
     "spools.use": _farm(Role.OPERATOR, "write:spools", "agent:write"),
     "alerts.read": _farm(Role.VIEWER, "read", *_AGENTS),
     "alerts.write": _farm(Role.VIEWER, "agent:write"),
+    "mail.admin": _admin(),
+    "webhooks.admin": _admin(),
     "maintenance.read": _farm(Role.VIEWER, "read", *_AGENTS),
     "maintenance.write": _farm(Role.OPERATOR),
     "maintenance.log": _farm(Role.OPERATOR, "agent:write"),

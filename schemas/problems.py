@@ -47,6 +47,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "spool_not_found": _kind(404),
     "filament_not_found": _kind(404),
     "alert_not_found": _kind(404),
+    "webhook_not_found": _kind(404),
     "maintenance_task_not_found": _kind(404),
     "maintenance_log_not_found": _kind(404),
     "order_not_found": _kind(404),

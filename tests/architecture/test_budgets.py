@@ -12,6 +12,7 @@ FILE_LINES = 400
 FUNCTION_LINES = 60
 NESTING = 4
 SUPERVISORS = {
+    "api/alerts/digests.py",
     "api/app.py",
     "api/bridges/replicas.py",
     "api/events/outbox.py",
@@ -28,6 +29,7 @@ SUPERVISORS = {
     "api/octoprint/push_channel.py",
     "api/octoprint/push_requests.py",
     "api/maintenance/overdue.py",
+    "api/webhooks/courier.py",
     "api/scheduler/service.py",
     "api/telemetry/service.py",
     "bridge/agent/process.py",

@@ -145,6 +145,7 @@ async def test_secrets_and_cookies_are_never_kept(whole: Whole) -> None:
         ("/tokens", {"name": "secret"}, "token"),
         ("/printers/<int:printer_id>/octoprint-key", {"name": "secret"}, "api_key"),
         ("/bridges/enrolment-tokens", {}, "token"),
+        ("/webhooks", {"url": "http://127.0.0.1:9/x", "alert_types": "job_rejected"}, "secret"),
     ):
         key, path = str(uuid4()), whole.path(route)
         first = await post(whole, key, body, path=path)
