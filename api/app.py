@@ -57,6 +57,8 @@ from api.logs import identified
 from api.maintenance.routes import MaintenanceRoutes
 from api.metrics import MetricsRoutes, RequestMetrics
 from api.models_library.direct_routes import DirectUploadRoutes
+from api.models_library.revision_routes import RevisionRoutes
+from api.models_library.revisions import Revisions
 from api.models_library.routes import LibraryRoutes
 from api.octoprint.addresses import tidy
 from api.octoprint.face import OctoPrintFace
@@ -292,6 +294,8 @@ def _register(
     fleet = Fleet(rooms.printers, rooms.pools, machine, rooms.jobs, ledger=rooms.ledger)
     FleetRoutes(fleet, machine, rooms.printers).register(v1)
     LibraryRoutes(rooms.library, rooms.files, settings).register(v1)
+    revisions = Revisions(rooms.library, rooms.ledger, rooms.scheduler.clock)
+    RevisionRoutes(revisions, rooms.library, rooms.files, settings).register(v1)
     direct = DirectUploads(rooms.storage, rooms.files, settings)
     DirectUploadRoutes(direct, rooms.library).register(v1)
     EventRoutes(rooms.feed).register(v1)

@@ -6,6 +6,7 @@ from api.jobs.approval import Approval, SettingsRoom
 from api.jobs.approval_routes import ApprovalRoutes
 from api.jobs.costs import Blobs, Costs
 from api.jobs.link_routes import LinkRoutes
+from api.jobs.model_cost_routes import ModelCostRoutes
 from api.jobs.preset_routes import PresetRoutes
 from api.jobs.pricing_routes import PricingRoutes
 from api.jobs.routes import JobRoutes
@@ -42,4 +43,5 @@ def register(v1: V1, rooms: Rooms, shown: Shown) -> None:
     LinkRoutes(rooms.jobs, rooms.seen, shown).register(v1)
     ApprovalRoutes(Approval(rooms.accounts)).register(v1)
     PricingRoutes(costs).register(v1)
+    ModelCostRoutes(costs, rooms.library).register(v1)
     PresetRoutes(rooms.jobs.presets, rooms.library).register(v1)

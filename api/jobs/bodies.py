@@ -69,7 +69,9 @@ class JobCreateBody(Body):
         description="model, protocol: the printer's model or api_type must be target_filter",
     )
     target_filter: Annotated[str, StringConstraints(max_length=100)] | None = None
-    model_revision_id: RowId | None = None
+    model_revision_id: RowId | None = Field(
+        None, description="A revision of the model (its `id`); without one the newest is printed"
+    )
 
     def form(self) -> NewJob:
         """The same for the service. Raises `Invalid`."""

@@ -6,7 +6,7 @@ the default here. Money has no currency: it is that of the rates. Kept with the 
 or changed, so that later rates do not rewrite what was offered.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -53,28 +53,41 @@ class Making:
     margin_percent: float | None = None
 
 
-def cost_of(rates: Rates, making: Making) -> float:
-    """Money for one print."""
+def parts_of(rates: Rates, making: Making) -> dict[str, float]:
+    """Money for one print by what it is for; their sum is its cost."""
     gram_cost = making.gram_cost
     if gram_cost is None:
         gram_cost = rates.spool_cost / rates.spool_weight
     minutes = rates.post_processing_min + rates.packing_min + rates.support_min
-    direct = (
-        making.grams * gram_cost
-        + minutes / 60 * rates.hourly_rate
-        + rates.printer_wattage / 1000 * making.hours * rates.electricity_rate
-        + rates.printer_cost / rates.printer_lifespan * making.hours
-        + rates.packaging_cost
-        + rates.other_costs
-    )
-    return direct * (1 + rates.failure_rate / 100) + rates.monthly_rent / rates.parts_per_month
+    direct = {
+        "material": making.grams * gram_cost,
+        "labor": minutes / 60 * rates.hourly_rate,
+        "electricity": rates.printer_wattage / 1000 * making.hours * rates.electricity_rate,
+        "depreciation": rates.printer_cost / rates.printer_lifespan * making.hours,
+        "packaging": rates.packaging_cost,
+        "other": rates.other_costs,
+    }
+    return {
+        **direct,
+        "failures": sum(direct.values()) * rates.failure_rate / 100,
+        "overhead": rates.monthly_rent / rates.parts_per_month,
+    }
+
+
+def cost_of(rates: Rates, making: Making) -> float:
+    """Money for one print."""
+    return sum(parts_of(rates, making).values())
+
+
+def margin_of(rates: Rates, making: Making) -> float:
+    """Percent on top of what a print costs."""
+    margin = making.margin_percent
+    return rates.default_margin if margin is None else margin
 
 
 def price_of(rates: Rates, making: Making) -> float:
     """What to ask for one print."""
-    margin = making.margin_percent
-    margin = rates.default_margin if margin is None else margin
-    return cost_of(rates, making) * (1 + margin / 100)
+    return cost_of(rates, making) * (1 + margin_of(rates, making) / 100)
 
 
 class ModelFacts(Protocol):
@@ -146,6 +159,24 @@ class Costs:
         job.estimated_cost = round(cost_of(rates, making) * job.quantity, 2)
         job.suggested_price = round(price_of(rates, making) * job.quantity, 2)
 
+    async def of_models(
+        self, organization_id: int, wanted: Sequence[tuple[ModelFacts, Mapping[str, Any]]]
+    ) -> tuple[Rates, Sequence[Making | None]]:
+        """The rates, and one print of each of these models, with the facts of the file that is
+        printed ({} without one); None where neither weight nor time is known.
+        """
+        rates = await self.rates(organization_id)
+        gram_costs: dict[str, float | None] = {}
+        makings: list[Making | None] = []
+        for model, facts in wanted:
+            material: str = model.default_filament_type
+            if material not in gram_costs:
+                gram_costs[material] = await self._filaments.cost_per_gram(
+                    organization_id, material
+                )
+            makings.append(_model_making(model, facts, gram_costs[material]))
+        return rates, makings
+
     async def _making(self, job: Job) -> Making | None:
         model = await self._models.find_model(job.model_id) if job.model_id is not None else None
         facts: Mapping[str, Any] = {}
@@ -168,6 +199,22 @@ class Costs:
         if material is None:
             return None
         return await self._filaments.cost_per_gram(job.organization_id, material)
+
+
+def _model_making(
+    model: ModelFacts, facts: Mapping[str, Any], gram_cost: float | None
+) -> Making | None:
+    details: Mapping[str, Any] = model.details
+    grams, estimated_s = _grams(details, facts), facts.get("estimated_s")
+    hours = float(estimated_s) / 3600 if estimated_s else model.build_time_hours
+    if grams is None and hours is None:
+        return None
+    return Making(
+        grams=grams or 0.0,
+        hours=hours or 0.0,
+        gram_cost=gram_cost,
+        margin_percent=details.get("markup_percent"),
+    )
 
 
 def _grams(details: Mapping[str, Any], facts: Mapping[str, Any]) -> float | None:

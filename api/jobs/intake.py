@@ -133,7 +133,8 @@ class Intake:
         return await self.create(by, new, repeats=old.id)
 
     async def with_file(self, by: Principal, new: NewJob) -> NewJob:
-        """*new* with the file that it names, or the newest of its model. Raises `NotFound`.
+        """*new* with the file that it names: its own, a revision of its model, or the newest of it.
+        Raises `NotFound`.
 
         Who may make jobs may name any file of the organization, whatever their token may read.
         """
@@ -141,8 +142,13 @@ class Intake:
         if new.blob_id is not None:
             return new
         found: SlicedFile | None = None
-        if new.print_file_id is not None:
-            found = await self._library.get_file(by, new.print_file_id)
+        file_id = new.print_file_id or new.details.get("model_revision_id")
+        if file_id is not None:
+            found = await self._library.get_file(by, file_id)
+            if new.print_file_id is None and new.model_id not in (None, found.model_id):
+                raise NotFound(
+                    f"Model {new.model_id} has no revision {file_id}.", code="file_not_found"
+                )
         elif new.model_id is not None:
             found = await self._library.newest_file(by, new.model_id)
         if found is None:

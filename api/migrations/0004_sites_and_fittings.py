@@ -72,6 +72,31 @@ class Migration(migrations.Migration):
             bases=['Model'],
         ),
         ops.CreateModel(
+            name='Lease',
+            fields=[
+                ('grant', fields.CharField(primary_key=True, unique=True, db_index=True, max_length=26)),
+                ('command_id', fields.CharField(unique=True, max_length=26)),
+                ('organization_id', fields.IntField()),
+                ('bridge_id', fields.IntField(db_index=True)),
+                ('printer_id', fields.IntField(db_index=True)),
+                ('job_id', fields.IntField(db_index=True)),
+                ('state', fields.CharField(default='out', db_index=True, max_length=16)),
+                ('place', fields.IntField()),
+                ('clears_itself', fields.BooleanField()),
+                ('sha256', fields.CharField(max_length=64)),
+                ('size_bytes', fields.BigIntField()),
+                ('journal', fields.CharField(max_length=64)),
+                ('alone_turn', fields.IntField(null=True)),
+                ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('expires_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('recalled_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('cancel_asked_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('ended_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'lease', 'app': 'farm', 'pk_attr': 'grant', 'table_description': 'A waiting job that the room of its printer may start while it is cut off (`api.jobs.leases`).'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
             name='Nozzle',
             fields=[
                 ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
@@ -120,6 +145,11 @@ class Migration(migrations.Migration):
             options={'table': 'webhook', 'app': 'farm', 'pk_attr': 'id', 'table_description': 'Somebody else\'s service. *alert_types*: names, or ["all"]. *sealed*: the secret that its'},
             bases=['Model'],
         ),
+        ops.AddField(
+            model_name='Bridge',
+            name='takes_leases',
+            field=fields.BooleanField(default=False, db_default=False),
+        ),
         ops.AlterModelOptions(
             name='Print',
             options={'table': 'print', 'app': 'farm', 'pk_attr': 'id', 'table_description': "One run of a job's file on one printer, or of a file of the printer's own (*job_id* None)."},
@@ -133,6 +163,11 @@ class Migration(migrations.Migration):
             model_name='Print',
             name='file_name',
             field=fields.CharField(default='', db_default='', max_length=300),
+        ),
+        ops.AddField(
+            model_name='PrintFile',
+            name='changelog',
+            field=fields.TextField(null=True, unique=False),
         ),
         ops.AddField(
             model_name='User',

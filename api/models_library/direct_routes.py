@@ -9,7 +9,8 @@ from api.describe import Answer, Doc
 from api.files.direct import OFFER_S, Announced, DirectUploads
 from api.http import Body, json_answer, json_body
 from api.models_library.answers import UploadAnswer
-from api.models_library.service import Library, printable_name
+from api.models_library.naming import printable_name
+from api.models_library.service import Library
 from api.models_library.views import upload_view
 from api.v1 import V1, caller
 

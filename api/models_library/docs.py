@@ -1,10 +1,11 @@
 """What the library routes say of themselves in the specification."""
 
 from api.describe import Doc, Query
+from api.http import RowId
 from api.models_library import answers, bodies
 from api.models_library.answers import ModelAnswer, PrintFileAnswer
 
-_FORM = {
+FORM = {
     "multipart/form-data": {
         "type": "object",
         "required": ["file"],
@@ -15,13 +16,14 @@ _ALL = Query(
     name="include_scheduled", type=bool, description="Also files that jobs print or printed"
 )
 _CATEGORY = Query(name="category", description="Only models of this category")
+_ORGANIZATION = Query(name="org_id", type=RowId, description="Superadmins: of this organization")
 
 UPLOAD = Doc(
     summary="Upload a sliced file (.gcode) as the field `file` of a form",
     description="It goes to the model of the same name; without one, one is made.",
     answer=answers.UploadAnswer,
     right="files.write",
-    form=_FORM,
+    form=FORM,
     problems=("bad_request", "not_gcode", "too_large", "storage_unavailable"),
 )
 LIST_FILES = Doc(
@@ -50,7 +52,7 @@ LIST_MODELS = Doc(
     answer=list[ModelAnswer],
     right="files.read",
     paged=True,
-    query=(_CATEGORY,),
+    query=(_CATEGORY, _ORGANIZATION),
 )
 GET_MODEL = Doc(summary="One model", answer=ModelAnswer, right="files.read")
 CREATE_MODEL = Doc(

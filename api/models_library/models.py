@@ -28,7 +28,11 @@ class LibraryModel(Model):
 
 
 class PrintFile(Model):
-    """A sliced file of a model, its bytes are the blob's."""
+    """A sliced file of a model, its bytes are the blob's.
+
+    A model's files in the order of their ids are its revisions, from 1; *changelog* is what was
+    said of this one.
+    """
 
     id = fields.IntField(primary_key=True)
     organization_id = fields.IntField(db_index=True)
@@ -38,6 +42,7 @@ class PrintFile(Model):
     original_filename = fields.CharField(max_length=300)
     uploaded_by = fields.IntField(null=True)
     uploaded_at = fields.DatetimeField()
+    changelog = fields.TextField(null=True)
     deleted_at = fields.DatetimeField(null=True)
 
     class Meta:

@@ -3,12 +3,12 @@
 from quart import Response, request
 
 from api.config import Settings
-from api.errors import Invalid
-from api.files.service import Blob, Files
-from api.http import json_answer, json_body, paging, truthy
+from api.files.service import Files
+from api.http import id_query, json_answer, json_body, paging, truthy
 from api.models_library import docs
 from api.models_library.bodies import ModelBody, ModelUpdateBody
-from api.models_library.service import Library, NewModel, printable_name
+from api.models_library.form_file import FORM_ROOM_BYTES, received_file
+from api.models_library.service import Library, NewModel
 from api.models_library.views import (
     MODEL_DETAILS,
     file_view,
@@ -16,11 +16,8 @@ from api.models_library.views import (
     upload_view,
     variant_view,
 )
-from api.principal import Principal
-from api.uploads import MultipartReader, multipart
+from api.uploads import multipart
 from api.v1 import V1, caller
-
-_FORM_ROOM_BYTES = 1024 * 1024  # what the form may weigh beside the file
 
 
 class LibraryRoutes:
@@ -50,28 +47,11 @@ class LibraryRoutes:
         """A sliced file as the field `file` of a form."""
         by = caller()
         by.require("files.write")
-        reader = await multipart(request, self._max_bytes, _FORM_ROOM_BYTES)
-        blob, filename = await self._received(by, reader)
+        reader = await multipart(request, self._max_bytes, FORM_ROOM_BYTES)
+        blob, filename = await received_file(by, reader, self._files)
         row, _, is_new = await self._library.add_upload(by, blob, filename)
         earlier = await self._library.earlier(by, row)
         return json_answer(upload_view(await self._library.sliced(by, row.id), is_new, earlier))
-
-    async def _received(self, by: Principal, reader: MultipartReader) -> tuple[Blob, str]:
-        """The file of the form, when all of it has come. Raises `Invalid`."""
-        found: tuple[Blob, str] | None = None
-        async for part in reader:
-            if part.name != "file":
-                continue
-            if found is not None:
-                raise Invalid("Send one file at a time.")
-            if not part.filename:
-                raise Invalid("The field file has no file name.")
-            filename = printable_name(part.filename)
-            blob = await self._files.ingest(by, part, filename, must_be_gcode=True)
-            found = blob, filename
-        if found is None:
-            raise Invalid("The form has no field named file.")
-        return found
 
     async def list_files(self) -> Response:
         """Print files without a job; with `include_scheduled` all."""
@@ -95,8 +75,10 @@ class LibraryRoutes:
 
     async def list_models(self) -> Response:
         """Models by name."""
-        category = request.args.get("category")
-        rows, total = await self._library.list_models(caller(), category, *paging())
+        category, other = request.args.get("category"), id_query("org_id")
+        rows, total = await self._library.list_models(
+            caller(), category, *paging(), organization_id=other
+        )
         return json_answer([model_view(row) for row in rows], headers={"X-Total-Count": str(total)})
 
     async def get_model(self, model_id: int) -> Response:

@@ -4,8 +4,7 @@ An upload makes a print file, and a model where none of that name exists yet. Th
 jobs; who does answers `FileJobs`.
 """
 
-import re
-import unicodedata
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, get_args
@@ -13,24 +12,17 @@ from typing import Any, Protocol, get_args
 from tortoise.queryset import QuerySet
 
 from api.clock import Clock
-from api.errors import Conflict, Invalid, NotFound
+from api.errors import Conflict, NotFound
 from api.events.service import Change, Happened, Ledger
-from api.files.incoming import text_name
-from api.files.names import clean_name, extension
 from api.files.pictures import picture_of
 from api.files.service import Blob, Files
 from api.files.thumbnails import Thumbnail
 from api.models_library.models import LibraryModel, PrintFile
+from api.models_library.naming import MAX_NAME, model_name, name_key, printable_name, stem
 from api.principal import Principal
 from api.printers.filaments import FilamentType
 
-PRINTABLE = (".gcode", ".gco", ".g")
-_NOT_YET = {
-    ".3mf": "a .3mf is a project; export plain G-code (.gcode) from the slicer",
-}
-_SEPARATORS = re.compile(r"[\s_\-]+")
 MAX_CATEGORY = 100
-_MAX_NAME = 200
 #: What an update may set, beside what is below ``details``.
 _SETTABLE = frozenset({"name", "build_time_hours", "default_filament_type", "category", "notes"})
 _MAX_FILENAME = 300
@@ -133,6 +125,26 @@ class Library:
         model = await self.get_model(by, model_id)
         return await _files_of(by).filter(model_id=model.id).order_by("-id").first()
 
+    async def newest_files(
+        self, models: Sequence[LibraryModel]
+    ) -> Mapping[int, tuple[Mapping[str, Any], int]]:
+        """By model: (the facts of its newest print file, how many it has); those without one are
+        left out. The caller has been let see the models, which are of one organization.
+        """
+        files = PrintFile.filter(model_id__in=[model.id for model in models], deleted_at=None)
+        newest: dict[int, PrintFile] = {}
+        counts: Counter[int] = Counter()
+        for row in await files.order_by("id") if models else ():
+            newest[row.model_id] = row
+            counts[row.model_id] += 1
+        blob_ids = {row.blob_id for row in newest.values()}
+        owner = models[0].organization_id if models else 0
+        blobs = await self._files.blobs(owner, blob_ids)
+        return {
+            model_id: (blobs[row.blob_id].facts, counts[model_id])
+            for model_id, row in newest.items()
+        }
+
     async def sliced(self, by: Principal, file_id: int) -> Sliced:
         """A print file with model, blob and job. Raises `NotFound`."""
         (found,) = await self._with_all(by, [await self.get_file(by, file_id)])
@@ -210,11 +222,21 @@ class Library:
     # Models
 
     async def list_models(
-        self, by: Principal, category: str | None, skip: int, limit: int
+        self,
+        by: Principal,
+        category: str | None,
+        skip: int,
+        limit: int,
+        *,
+        organization_id: int | None = None,
     ) -> tuple[list[LibraryModel], int]:
-        """A page of models by name, and how many there are; *category* None: of all."""
+        """A page of models by name, and how many there are; *category* None: of all. A superadmin
+        may name another organization.
+        """
         by.require("files.read")
         rows = _models_of(by)
+        if organization_id is not None and by.is_superadmin:
+            rows = LibraryModel.filter(organization_id=organization_id, deleted_at=None)
         if category is not None and len(category) > MAX_CATEGORY:  # no row can have it
             return [], 0
         if category is not None:
@@ -249,7 +271,7 @@ class Library:
     async def create_model(self, by: Principal, new: NewModel) -> LibraryModel:
         """Make a model. Two may share a name: uploads go to the older one."""
         by.require("files.write")
-        _named(new.name)
+        model_name(new.name)
         async with self._ledger.change() as change:
             model = await self._add_model(by, new)
             change.record(_happened(by, "model.added", {"model_id": model.id}))
@@ -276,7 +298,7 @@ class Library:
             model = await self.get_model(by, model_id)
             columns = {k: v for k, v in values.items() if k in _SETTABLE}
             if "name" in columns and columns["name"] != model.name:
-                columns["name"] = _named(columns["name"])
+                columns["name"] = model_name(columns["name"])
                 columns["key"] = await self._free_key(by, columns["name"])
             model.update_from_dict(columns)
             model.details = {**model.details, **values.get("details", {})}
@@ -308,7 +330,7 @@ class Library:
     async def _model_for(
         self, by: Principal, filename: str, blob: Blob
     ) -> tuple[LibraryModel, bool]:
-        name = stem(filename)[:_MAX_NAME]
+        name = stem(filename)[:MAX_NAME]
         known = await _models_of(by).get_or_none(key=name_key(name))
         if known is not None:
             return known, False
@@ -324,7 +346,7 @@ class Library:
         now = self._clock.now()
         return await LibraryModel.create(
             organization_id=by.organization_id,
-            name=new.name.strip()[:_MAX_NAME],
+            name=new.name.strip()[:MAX_NAME],
             key=await self._free_key(by, new.name),
             build_time_hours=new.build_time_hours,
             default_filament_type=new.default_filament_type,
@@ -341,36 +363,6 @@ class Library:
         taken = {model.key for model in await alike}
         candidates = (key if n == 1 else f"{key}#{n}" for n in range(1, len(taken) + 2))
         return next(each for each in candidates if each not in taken)
-
-
-def _named(name: str) -> str:
-    stripped = name.strip()
-    if not stripped:
-        raise Invalid("A model needs a name.")
-    return stripped
-
-
-def printable_name(filename: str) -> str:
-    """*filename*, clean, as text is called. Raises `Invalid` for a bad name, or a type that cannot
-    be printed.
-    """
-    name = text_name(clean_name(filename))
-    kind = extension(name)
-    if kind not in PRINTABLE:
-        why = _NOT_YET.get(kind, f"this takes {', '.join(PRINTABLE)}")
-        raise Invalid(f"{name} cannot be printed: {why}.", code="not_gcode")
-    return name
-
-
-def stem(filename: str) -> str:
-    """*filename* without its extension."""
-    return filename.rpartition(".")[0] or filename
-
-
-def name_key(name: str) -> str:
-    """What makes two names the same model: case, accent forms and separators do not count."""
-    plain = unicodedata.normalize("NFKC", name).casefold()
-    return _SEPARATORS.sub(" ", plain).strip()[: _MAX_NAME - 10]
 
 
 def _filament_type(names: list[str] | None) -> str:

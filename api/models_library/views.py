@@ -5,7 +5,8 @@ from typing import Any
 
 from api.clock import iso
 from api.models_library.models import LibraryModel, PrintFile
-from api.models_library.service import Sliced, stem
+from api.models_library.naming import stem
+from api.models_library.service import Sliced
 
 #: Fields of a model that decide nothing here, with what they are when nobody set them.
 MODEL_DETAILS: dict[str, Any] = {

@@ -92,6 +92,7 @@ async def farm_with_all(
     here = "127.0.0.0/8"  # no test's webhook leads out of this machine
     settings = Settings(data_dir=directory, database_url=url, webhook_networks=here)
     application = Application(settings)
+    application.rooms.logs.longest_s = 0.0  # nobody waits here for a stream without end
     # In tasks of their own: what a fixture sets in its context holds for other rooms' tests too.
     await asyncio.create_task(_tables(application))
     await asyncio.create_task(application.startup())
@@ -199,6 +200,8 @@ async def _own(whole: Whole, admin: Principal) -> None:
             "preset_id": str(preset["id"]),
             "pool_id": str(pool["id"]),
             "profile_id": str(profile["id"]),
+            "rev_number": "1",
+            "variant_id": str(file["id"]),
             "slot_number": "1",
             "nozzle_id": str(nozzle["id"]),
             "ams_id": "0",

@@ -57,6 +57,7 @@ AREAS = {
     "/print-files/<int:file_id>/schedule": "jobs",
     "/models/<int:model_id>/schedule": "jobs",
     "/models": "models",
+    "/files": "models",
     "/print-files": "models",
     "/spools": "spools",
     "/filament": "spools",
