@@ -18,14 +18,8 @@ from quart.ctx import RequestContext
 from tortoise.context import TortoiseContext
 from tortoise.exceptions import BaseORMException
 
-from api.accounts.device_routes import DeviceRoutes
-from api.accounts.factor_routes import SecondFactorRoutes
-from api.accounts.farm_routes import FarmRoutes
-from api.accounts.mail_routes import MailRoutes
+from api.accounts import all_routes as people_routes
 from api.accounts.personal_routes import PersonalRoutes
-from api.accounts.quota_routes import QuotaRoutes
-from api.accounts.routes import AccountRoutes
-from api.accounts.service import FIRST_ORGANIZATION
 from api.alerts.routes import AlertRoutes
 from api.audit.denials import Denials
 from api.audit.routes import AuditRoutes
@@ -47,7 +41,6 @@ from api.files.orphans import brooms
 from api.http import MAX_BODY_BYTES
 from api.idempotency.requests import IdempotentRequests
 from api.idempotency.service import Idempotency
-from api.instance.routes import InstanceRoutes
 from api.jobs import all_routes as job_routes
 from api.jobs.show import Shown
 from api.link.handler import LinkHandler
@@ -67,7 +60,6 @@ from api.orders.routes import OrderRoutes
 from api.outreach import Outreach
 from api.pairing.routes import PairingRoutes
 from api.perimeter import Perimeter
-from api.policies.routes import PolicyRoutes
 from api.pools.routes import PoolRoutes
 from api.preflight.routes import PreflightRoutes
 from api.printers import all_routes as printer_routes
@@ -87,6 +79,7 @@ from api.spools.slot_routes import SlotRoutes
 from api.spools.slots import Slots
 from api.status import StatusRoutes
 from api.storage.sweeping import sweep_hourly
+from api.upkeep import all_routes as upkeep_routes
 from api.upload_body import UploadBody, is_upload
 from api.uploads import RECEIVE_KEY
 from api.v1 import V1
@@ -202,6 +195,7 @@ class Application:
             await self.quart.startup()
             return
         await self.bus.start()
+        self.rooms.logs.start()
         with self._context:
             await self.rooms.policies.current()
             await self.rooms.accounts.offer_setup()
@@ -218,7 +212,9 @@ class Application:
                 rooms.sockets.run(),
                 rooms.maintenance.overdue.run(),
                 rooms.bridges.replicas.run(),
-                sweep_hourly(brooms(rooms.storage, self.clock)),
+                sweep_hourly(
+                    {**brooms(rooms.storage, self.clock), "retention": rooms.retention.sweep}
+                ),
                 *([Repair(self.bus, self.clock).run()] if isinstance(self.bus, SharedBus) else []),
             ):
                 task = asyncio.create_task(work)
@@ -231,6 +227,7 @@ class Application:
             if self._context is not None:
                 stack.push_async_callback(self._context.close_connections)
                 stack.push_async_callback(self._leave)
+            stack.callback(self.rooms.logs.stop)
             stack.push_async_callback(self.quart.shutdown)
             await self.drain()
             for task in self._tasks:
@@ -244,6 +241,7 @@ class Application:
 
     async def drain(self) -> None:
         """Close every socket with 1012, so that their owners come back soon."""
+        self.rooms.logs.part()
         await asyncio.gather(self.link.drain(), self.rooms.sockets.drain())
 
     async def _leave(self) -> None:
@@ -268,14 +266,8 @@ class Application:
 def _register(
     quart: Quart, v1: V1, rooms: Rooms, settings: Settings, readiness: Readiness
 ) -> OctoPrintFace:
-    AccountRoutes(rooms.accounts, settings).register(v1)
-    SecondFactorRoutes(rooms.accounts, settings).register(v1)
-    DeviceRoutes(rooms.accounts, settings).register(v1)
-    MailRoutes(rooms.accounts).register(v1, quart)
-    FarmRoutes(rooms.accounts).register(v1)
-    PolicyRoutes(rooms.policies).register(v1)
-    QuotaRoutes(rooms.quotas).register(v1)
-    InstanceRoutes(rooms.accounts, FIRST_ORGANIZATION).register(v1)
+    people_routes.register(v1, quart, rooms.accounts, rooms.quotas, settings)
+    upkeep_routes.register(v1, rooms, settings, readiness)
     audit = Audit()
     AuditRoutes(audit).register(v1)
     jobs_of, acts_of = rooms.jobs.submitted_by, audit.of_person
@@ -283,7 +275,7 @@ def _register(
     BridgeRoutes(rooms.bridges).register(v1)
     owners = Ownership(rooms.printers, rooms.accounts, rooms.files, rooms.ledger)
     OwnershipRoutes(owners).register(v1)
-    PairingRoutes(rooms.pairing, settings).register(v1, quart)
+    PairingRoutes(rooms.pairing, settings, rooms.policies.host_ip).register(v1, quart)
     LinkRoutes(rooms.bridges, rooms.files, settings.link_url).register(quart)
     printer_routes.register(v1, rooms)
     machine = Machine(

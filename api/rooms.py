@@ -34,6 +34,8 @@ from api.scheduler.sight import Sight
 from api.spools.service import Spools
 from api.storage import Storage, open_storage
 from api.telemetry.service import Telemetry
+from api.upkeep.retention import Retention
+from api.upkeep.service import Logs
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class Rooms:
     reports: Reports
     feed: Feed
     sockets: Sockets
+    retention: Retention
+    logs: Logs
 
 
 def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
@@ -125,4 +129,6 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
         reports=Reports(printers, jobs, library, orders, clock),
         feed=Feed(History(ledger), printers, telemetry, bus=bus, clock=clock, settings=settings),
         sockets=Sockets(accounts, bus),
+        retention=Retention(policies, ledger, clock),
+        logs=Logs(accounts, clock),
     )

@@ -7,7 +7,6 @@ Each noun has its module; `Accounts` is all of them.
 from api.accounts.by_mail import ByMail
 from api.accounts.callers import WS_TICKET_LIFE
 from api.accounts.devices import Devices, DeviceToken
-from api.accounts.devices import DeviceToken, Devices
 from api.accounts.first_hour import FirstHour, SetupState
 from api.accounts.groups import PeopleGroups
 from api.accounts.office import FIRST_ORGANIZATION

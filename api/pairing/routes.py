@@ -1,6 +1,8 @@
 """Pairing over HTTP: the agent's calls below `/bridge/v1`, the admin's in v1."""
 
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import Field
 from quart import Quart, Response, request
@@ -118,12 +120,25 @@ _DELETE_TOKEN = Doc(
 )
 
 
+def here(asked: str, host_ip: str) -> str:
+    """The URL *asked* (of this server, by who asks), at the address *host_ip* if there is one."""
+    parts = urlsplit(asked)
+    if not host_ip:
+        return asked
+    host = f"[{host_ip}]" if ":" in host_ip else host_ip
+    return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}/"
+
+
 class PairingRoutes:
     """`/bridge/v1/pairing`, `/bridge/v1/enrol`, v1 `/pairing` and `/bridges/enrolment-tokens`."""
 
-    def __init__(self, pairing: Pairing, settings: Settings) -> None:
+    def __init__(
+        self, pairing: Pairing, settings: Settings, host_ip: Callable[[], str] = str
+    ) -> None:
+        """*host_ip*: where other machines reach this server, when somebody has said so."""
         self._pairing = pairing
         self._public_url = settings.public_url
+        self._host_ip = host_ip
 
     def register(self, v1: V1, quart: Quart) -> None:
         """Declare the routes."""
@@ -142,7 +157,7 @@ class PairingRoutes:
         """An agent asks for a code."""
         body = await json_body(AskBody)
         started = await self._pairing.begin(body.asking(), remote_address())
-        base = self._public_url or request.host_url
+        base = self._public_url or here(request.host_url, self._host_ip())
         return json_answer(
             {
                 "device_code": started.device_code,

@@ -27,6 +27,7 @@ CHANGED = "policies"
 ALLOWLIST = "ip_allowlist"
 QUIET = "quiet_hours"
 PERMISSIONS = "permissions"
+NETWORK = "network"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,10 @@ class Policies:
     def rights(self) -> Mapping[str, Right]:
         """The table of rights that `current` found last."""
         return RIGHTS if self._rules is None else self._rules.rights
+
+    def host_ip(self) -> str:
+        """Where other machines reach this server, as somebody has set it; "" for not."""
+        return "" if self._rules is None else self._rules.kept.get(NETWORK, {}).get("host_ip", "")
 
     async def current(self) -> Rules:
         """What holds now. While the database is away: what held before."""
