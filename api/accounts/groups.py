@@ -6,6 +6,7 @@ at one printer. Whoever is concerned is looked up again at once.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tortoise.exceptions import IntegrityError
 
@@ -167,9 +168,9 @@ def _one(there: Groups, key: str) -> Group:
     return there[key]
 
 
-def _columns(wish: GroupChange, there: Groups) -> dict[str, object]:
+def _columns(wish: GroupChange, there: Groups) -> dict[str, Any]:
     """The columns that *wish* sets. Raises `Invalid`."""
-    values: dict[str, object] = {}
+    values: dict[str, Any] = {}
     if wish.description is not None:
         if len(wish.description) > MAX_DESCRIPTION:
             raise Invalid(f"description has at most {MAX_DESCRIPTION} characters.")

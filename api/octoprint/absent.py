@@ -13,6 +13,7 @@ from typing import Any
 from quart import Response, request
 
 from api.errors import Invalid, NotFound
+from api.http import truthy
 from api.octoprint.body import Body, json_object, json_or_form
 from api.octoprint.pages import redirect
 from api.octoprint.route import Route
@@ -24,6 +25,8 @@ from api.octoprint.wire import Validators, answer, plain
 _SOURCES = ("core", "plugin", "custom")
 _NUMBER = re.compile(r"\d{1,6}")
 _ADMIN, _SYSTEM = "ADMIN", "SYSTEM"
+#: What OctoPrint names folders by; here all of it lies on one disk.
+_FOLDERS = ("data", "logs", "timelapse", "uploads", "watched")
 _NO_MOVIES = {"config": {"type": "off"}, "enabled": False, "files": []}
 #: One transparent point: pages and apps load it to see whether the server is there.
 _POINT = bytes.fromhex(
@@ -87,7 +90,10 @@ class Absent:
 
     async def timelapse(self, visit: Visit) -> Response:
         """No camera whose pictures could be put together: it is off."""
-        return self._revalidated(visit, dict(_NO_MOVIES))
+        document: dict[str, Any] = dict(_NO_MOVIES)
+        if truthy(request.args.get("unrendered")):
+            document["unrendered"] = []
+        return self._revalidated(visit, document)
 
     async def set_timelapse(self, visit: Visit) -> Response:
         """It stays off, whatever is asked; a number that is none is 400."""
@@ -137,12 +143,28 @@ class Absent:
         """The disk that the files are on, in bytes."""
         del visit
         disk = shutil.disk_usage(self._data_dir)
-        return answer({"usage": {"uploads": {"free": disk.free, "total": disk.total}}})
+        space = {"free": disk.free, "total": disk.total}
+        return answer({"usage": {key: dict(space) for key in _FOLDERS}})
 
     async def info(self, visit: Visit) -> Response:
         """What this is; nothing of the machine."""
-        del visit
-        return answer({"systeminfo": {"octoprint.version": VERSION_DOCUMENT["server"]}})
+        firmware = {} if visit.pool is not None else visit.printer.firmware
+        return answer(
+            {
+                "systeminfo": {
+                    "octoprint.version": VERSION_DOCUMENT["server"],
+                    "octoprint.safe_mode": False,
+                    "octoprint.last_safe_mode.date": "unknown",
+                    "octoprint.last_safe_mode.reason": "unknown",
+                    "connectivity.enabled": False,
+                    "connectivity.online": True,
+                    "browser.user_agent": request.headers.get("User-Agent", ""),
+                    "systeminfo.generated": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                    "systeminfo.generator": "systemapi",
+                    **({"printer.firmware": firmware["name"]} if firmware.get("name") else {}),
+                }
+            }
+        )
 
     async def startup(self, visit: Visit) -> Response:
         """Nothing is told of the start."""

@@ -35,7 +35,7 @@ async def form_fields() -> dict[str, str]:
 
 async def json_object() -> dict[str, Any]:
     """The request's JSON object. Raises `Invalid`: 415 for another type, 400 for broken JSON."""
-    if request.mimetype != "application/json":
+    if not is_json(request.mimetype):
         raise Invalid(
             "This takes a JSON body: Content-Type: application/json.",
             code="unsupported_media_type",
@@ -49,11 +49,21 @@ async def json_object() -> dict[str, Any]:
     return body
 
 
+def is_json(mimetype: str) -> bool:
+    """Whether a body of this type is JSON, also under a name of its own."""
+    main, _, kind = mimetype.partition("/")
+    return main == "application" and (kind == "json" or kind.endswith("+json"))
+
+
 async def json_or_form() -> Body:
-    """The fields of a JSON object or of a form: login, timelapse and system take both."""
-    if request.mimetype == "application/json":
-        return await json_object()
-    return dict(await form_fields())
+    """The fields of a JSON object or of a form: login, timelapse and system take both, and those
+    of the query where the body has none.
+    """
+    if is_json(request.mimetype) and await request.get_data():
+        found = await json_object()
+    else:
+        found = dict(await form_fields())
+    return found or dict(request.args.items())
 
 
 def is_true(value: Any) -> bool:

@@ -56,7 +56,10 @@ class Connection:
         profiles = await self._profiles.names(visit)
         current = await self._profiles.current(visit)
         port = printer.port_id or ""
-        return answer(connection_document(live.state, port, baud, profiles, current))
+        document = connection_document(
+            live.state, port, baud, profiles, current, preferred_baud=printer.baud or None
+        )
+        return answer(document)
 
     async def connect(self, visit: Visit) -> Response:
         """Connect and disconnect. The port is the one that this printer is bound to."""

@@ -4,6 +4,7 @@ from urllib.parse import quote
 
 from quart import Response, request
 from werkzeug.datastructures import Range
+from werkzeug.http import http_date
 
 from api.errors import NotFound
 from api.files.service import Blob, Files, TreeName
@@ -65,6 +66,7 @@ def _download_headers(row: TreeName, blob: Blob) -> dict[str, str]:
             f"attachment; filename=\"{plain_name}\"; filename*=UTF-8''{quote(name)}"
         ),
         "ETag": f'"{blob.sha256}"',
+        "Last-Modified": http_date(row.uploaded_at),
         "Accept-Ranges": "bytes",
         "X-Content-Type-Options": "nosniff",
         "Vary": "Origin",

@@ -79,7 +79,9 @@ class FileCommands:
         if body.get("print") is True:
             visit.require("PRINT")
         row = await self._files.name(visit.by, visit.tree, path)
-        if row.is_folder or extension(row.path) not in MACHINE_CODE:
+        if row.is_folder:
+            raise NotFound(f"{row.path} is a folder.", code="file_not_found")
+        if extension(row.path) not in MACHINE_CODE:
             raise Invalid(f"{row.path} cannot be printed.", code="unsupported_media_type")
         look = LOOKS[self._jobs.live(visit).state]
         if not look.operational or look.active:

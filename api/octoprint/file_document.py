@@ -102,9 +102,7 @@ def file_entry(named: Named, base: str) -> dict[str, Any]:
         found["gcodeAnalysis"] = analysis
     if named.outcome is not None:
         found["prints"] = prints_document(named.outcome)
-        statistics = statistics_document(named.outcome)
-        if statistics:
-            found["statistics"] = statistics
+        found["statistics"] = statistics_document(named.outcome)
     found.update(thumbnail_fields(named.path, named.facts, int(named.uploaded_at.timestamp())))
     return found
 
@@ -149,12 +147,11 @@ class _Tree:
         ]
 
     def folder(self, named: Named, *, recursive: bool) -> dict[str, Any]:
-        found = {
+        return {
             **_common(named, self._base),
             "type": "folder",
             "typePath": ["folder"],
             "size": self._sizes.get(named.path, 0),
+            "prints": folder_prints(self._outcomes.get(named.path, ())),
             "children": self.children(named.path, recursive=True) if recursive else [],
         }
-        prints = folder_prints(self._outcomes.get(named.path, ()))
-        return found if prints is None else {**found, "prints": prints}

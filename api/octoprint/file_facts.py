@@ -82,8 +82,8 @@ def prints_document(outcome: Outcome) -> dict[str, Any]:
     return {"success": outcome.successes, "failure": outcome.failures, "last": last}
 
 
-def folder_prints(outcomes: Iterable[Outcome]) -> dict[str, Any] | None:
-    """`prints` of a folder: of all that lies in it; None when nothing of it was printed."""
+def folder_prints(outcomes: Iterable[Outcome]) -> dict[str, Any]:
+    """`prints` of a folder: of all that lies in it; without `last` when nothing was printed."""
     whole = Outcome()
     for each in outcomes:
         whole.successes += each.successes
@@ -91,13 +91,13 @@ def folder_prints(outcomes: Iterable[Outcome]) -> dict[str, Any] | None:
         if each.last_at and (whole.last_at is None or each.last_at > whole.last_at):
             whole.last_at, whole.is_last_success = each.last_at, each.is_last_success
             whole.last_s = each.last_s
-    return prints_document(whole) if whole.last_at else None
+    return prints_document(whole) if whole.last_at else {"success": 0, "failure": 0}
 
 
 def statistics_document(outcome: Outcome) -> dict[str, Any]:
-    """`statistics`, by profile of the printer."""
+    """`statistics`, by profile of the printer; empty until a print has come to its end."""
     if outcome.average_s is None or outcome.last_s is None:
-        return {}
+        return {"averagePrintTime": {}, "lastPrintTime": {}}
     return {
         "averagePrintTime": {PROFILE_ID: outcome.average_s},
         "lastPrintTime": {PROFILE_ID: outcome.last_s},

@@ -25,6 +25,9 @@ MAX_OFFSET_C = 50.0
 MAX_LINES = 100
 MAX_LINE_CHARS = 255
 _TOOL = re.compile(r"tool(\d{1,2})")
+_NUMERAL = re.compile(r"\d{1,9}(\.\d{1,9})?")
+_PARAMETER = re.compile(r"%\((\w+)\)[sdf]")
+_YES = (True, "true", "True", "yes", "y", "1")
 _AXES = ("x", "y", "z")
 
 Build = Callable[[Mapping[str, Any], Profile], list[str]]
@@ -36,6 +39,12 @@ def number(value: Any, what: str, lowest: float, highest: float) -> float:
     if not is_number or not math.isfinite(value) or not lowest <= value <= highest:
         raise Invalid(f"{what} takes a number from {lowest:g} to {highest:g}.")
     return float(value)
+
+
+def _numeral(value: Any) -> Any:
+    """A number that some clients write as a text."""
+    is_text = isinstance(value, str) and _NUMERAL.fullmatch(value) is not None
+    return float(value) if is_text else value
 
 
 def _plain(value: float) -> str:
@@ -58,23 +67,22 @@ def jog(body: Mapping[str, Any], profile: Profile) -> list[str]:
         raise Invalid("jog takes at least one of x, y, z.")
     fastest = JOG_Z_MM_PER_MIN if "z" in given else JOG_MM_PER_MIN
     speed = body.get("speed")
-    if speed is not None and speed is not True:
-        fastest = number(speed, "speed", 1, MAX_SPEED_MM_PER_MIN)
+    if speed is not None and not isinstance(speed, bool):
+        fastest = number(_numeral(speed), "speed", 1, MAX_SPEED_MM_PER_MIN)
     words = " ".join(f"{axis.upper()}{_plain(mm)}" for axis, mm in given.items())
     move = f"G1 {words} F{_plain(fastest)}"
-    is_absolute = body.get("absolute", False)
-    if not isinstance(is_absolute, bool):
-        raise Invalid("absolute takes true or false.")
-    return ["G90", move] if is_absolute else ["G91", move, "G90"]
+    return ["G90", move] if body.get("absolute") in _YES else ["G91", move, "G90"]
 
 
 def home(body: Mapping[str, Any], profile: Profile) -> list[str]:
-    """Home the given axes."""
+    """Home the given axes: a list of them, or a text as `xy`; none is nothing to do."""
     del profile
     axes = body.get("axes")
-    if not isinstance(axes, list) or not axes or any(axis not in _AXES for axis in axes):
+    if not isinstance(axes, list | str) or any(axis not in _AXES for axis in axes):
         raise Invalid("home takes axes: a list of x, y, z.")
     wanted = [axis.upper() for axis in _AXES if axis in axes]
+    if not wanted:
+        return []
     return ["G28"] if len(wanted) == len(_AXES) else ["G28 " + " ".join(wanted)]
 
 
@@ -105,8 +113,8 @@ def extrude(body: Mapping[str, Any], profile: Profile) -> list[str]:
     amount = number(body.get("amount"), "amount", -MAX_MOVE_MM, MAX_MOVE_MM)
     speed = body.get("speed")
     fastest = EXTRUDE_MM_PER_MIN
-    if speed is not None:
-        fastest = number(speed, "speed", 1, MAX_SPEED_MM_PER_MIN)
+    if speed is not None and not isinstance(speed, bool):
+        fastest = number(_numeral(speed), "speed", 1, MAX_SPEED_MM_PER_MIN)
     return ["G91", "M83", f"G1 E{_plain(amount)} F{_plain(fastest)}", "M82", "G90"]
 
 
@@ -144,10 +152,9 @@ def shifted(targets_c: Mapping[str, float], offsets_c: Mapping[str, float]) -> d
 
 def script_lines(name: Any, scripts: Mapping[str, str]) -> list[str]:
     """The lines of the printer's script that OctoPrint calls *name*. Raises `NotFound`."""
-    ours = SCRIPTS.get(name) if isinstance(name, str) else None
-    if ours is None or ours not in scripts:
+    if not isinstance(name, str) or name not in SCRIPTS:
         raise NotFound(f"There is no script {str(name)[:100]!r}.")
-    return _lines(scripts[ours])
+    return _lines(scripts.get(SCRIPTS[name], ""))
 
 
 def _by_tool(values: Any, what: str, lowest: float, highest: float) -> dict[str, float]:
@@ -163,13 +170,29 @@ def terminal_lines(body: Mapping[str, Any]) -> list[str]:
     given = [key for key in ("command", "commands", "script") if key in body]
     if len(given) != 1:
         raise Invalid("Exactly one of command, commands and script is needed.")
-    lines = body[given[0]] if given[0] == "commands" else [body[given[0]]]
+    lines = body[given[0]]
+    if given[0] != "commands" and not isinstance(lines, list):
+        lines = [lines]
     if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
         raise Invalid("commands takes a list of lines.")
-    found = [line for text in lines for line in _lines(text)]
+    found = [line for text in lines for line in _lines(_filled(text, body.get("parameters")))]
     if len(found) > MAX_LINES or any(len(line) > MAX_LINE_CHARS for line in found):
         raise Invalid(f"At most {MAX_LINES} lines of {MAX_LINE_CHARS} characters at a time.")
     return found
+
+
+def _filled(text: str, parameters: Any) -> str:
+    """*text* with the values of its `%(name)s`, as controls of a client's own send it."""
+    if not isinstance(parameters, Mapping) or not parameters:
+        return text
+
+    def value(match: re.Match[str]) -> str:
+        found = parameters.get(match[1])
+        if found is None or isinstance(found, dict | list | bool):
+            raise Invalid(f"parameters has no value for {match[1]}.")
+        return str(found)[:MAX_LINE_CHARS]
+
+    return _PARAMETER.sub(value, text)
 
 
 def _lines(text: str) -> list[str]:

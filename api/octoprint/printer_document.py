@@ -27,10 +27,19 @@ def temperatures(
     shifts = offsets_c or {}
     unknown = Temperature(None, None)
     return {
-        name: {"actual": seen.actual_c, "target": seen.target_c, "offset": shifts.get(name, 0)}
+        name: {
+            "actual": seen.actual_c,
+            "target": seen.target_c,
+            "offset": plain_offset(shifts.get(name, 0)),
+        }
         for name in heaters(profile)
         for seen in [live.temps.get(name, unknown)]
     }
+
+
+def plain_offset(shift_c: float) -> float:
+    """An offset in °C as clients send it and read it: whole ones without a point."""
+    return int(shift_c) if shift_c == int(shift_c) else shift_c
 
 
 def state_document(
@@ -82,6 +91,8 @@ def connection_document(
     baud: int | None,
     profiles: Sequence[Mapping[str, str]],
     current: str,
+    *,
+    preferred_baud: int | None = None,
 ) -> dict[str, Any]:
     """`GET /api/connection`. *port* is the one that this printer is bound to.
 
@@ -101,7 +112,7 @@ def connection_document(
             "baudrates": list(BAUD_RATES),
             "printerProfiles": list(profiles),
             "portPreference": port or None,
-            "baudratePreference": None,
+            "baudratePreference": preferred_baud,
             "printerProfilePreference": current,
         },
     }

@@ -299,8 +299,10 @@ class Channel:
         self._put(Message(name, kind, self._stage.printer_id, text))
         if name in MARKINGS:
             kind_of_marking, label = MARKINGS[name]
-            at_s = int(self._clock.now().timestamp())
-            self.markings.put({"type": kind_of_marking, "label": label, "time": at_s})
+            marking = {"type": kind_of_marking, "label": label}
+            self.markings.put({**marking, "time": self._clock.now().timestamp()})
+            told = document.event("ChartMarked", marking)
+            self._put(Message("ChartMarked", kind, self._stage.printer_id, told))
 
     def _put(self, message: Message) -> None:
         self._ring.append(message)

@@ -95,6 +95,7 @@ class PushClient:
         self._throttle_s = THROTTLE_S
         self._channel: Channel | None = None
         self._is_history_due = True
+        self._is_new = False  # signed in, but not told what stands at the beginning
         self._next_at = float("-inf")
         self._place = self._version = self._samples = self._markings = 0
         self._requests: dict[str, None] = {}  # of apps, that were told
@@ -132,7 +133,7 @@ class PushClient:
         """*by* it is, on *channel*, from now on."""
         self.by, self._channel = by, channel
         self._place = channel.end_place
-        self._is_history_due = True
+        self._is_history_due = self._is_new = True
         self._next_at = float("-inf")
         self.transport.notify()
 
@@ -185,6 +186,9 @@ class PushClient:
         if self._is_history_due and self._sees_state(by):
             self._is_history_due = False
             self._catch_up(channel, version=-1)
+            if self._is_new:
+                self._is_new = False
+                self._direct.append(document.timelapse())
             return channel.history()
         while channel.start_place <= self._place < channel.end_place:
             message = channel.at(self._place)

@@ -13,6 +13,7 @@ import orjson
 
 from api import VERSION
 from api.octoprint.permissions import permissions_of
+from api.octoprint.printer_document import plain_offset
 from api.octoprint.sign_in import OCTOPRINT_VERSION
 from api.principal import Principal
 from schemas.printer import PrinterState, Prompt, Temperature
@@ -73,6 +74,11 @@ def reauth_required(reason: str) -> str:
     return encode({"reauthRequired": {"reason": reason}})
 
 
+def timelapse() -> str:
+    """What is said of timelapses after a sign-in: there is none."""
+    return encode({"timelapse": None})
+
+
 def event(kind: str, payload: Mapping[str, Any] | None) -> str:
     """Something happened, under OctoPrint's name for it."""
     return encode({"event": {"type": kind, "payload": payload}})
@@ -103,7 +109,7 @@ def current(
     return {
         **{key: picture.document[key] for key in ("state", "job", "progress")},
         "currentZ": picture.z_mm,
-        "offsets": dict(picture.offsets_c),
+        "offsets": {key: plain_offset(by_c) for key, by_c in picture.offsets_c.items()},
         "temps": list(temps),
         "logs": [],
         "messages": [],

@@ -199,8 +199,9 @@ MESSAGES: dict[str, Callable[[Event, Scene], list[Message]]] = {
 
 #: event of push -> the marking that it leaves in the temperature plot
 MARKINGS = {
-    "Connected": ("connect", None),
-    "Disconnected": ("disconnect", None),
+    "Connected": ("connected", "Connected"),
+    "Disconnected": ("disconnected", "Disconnected"),
+    "Error": ("error", "Error"),
     "PrintStarted": ("print", "Start"),
     "PrintDone": ("done", "Done"),
     "PrintCancelled": ("cancel", "Cancel"),

@@ -109,7 +109,15 @@ class SettingsFace:
             stream_url=own if isinstance(at, Pool) else at.camera_url or "",
             scripts={} if isinstance(at, Pool) else at.scripts,
             allow_cross_origin=await self._cors.allowed(at.organization_id),
+            link=_link(at),
             sd_support=isinstance(at, Printer) and has_slot(at),
             unique_id=str(uuid5(NAMESPACE_URL, f"gantry:{visit.tree.key}:{at.created_at}")),
         )
         return settings_document(shown, kept)
+
+
+def _link(at: Printer | Pool) -> dict[str, Any]:
+    """The printer's port and speed, under `serial`; a pool has none."""
+    if isinstance(at, Pool) or not at.port_id:
+        return {}
+    return {"port": at.port_id, "portOptions": [at.port_id], "baudrate": at.baud or None}

@@ -14,6 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from api.errors import Invalid
+from api.octoprint.settings_defaults import FEATURES as _FEATURES
+from api.octoprint.settings_defaults import defaults, webcams
 
 COLORS = (
     *("default", "red", "orange", "yellow", "green", "blue", "violet", "black", "white"),
@@ -30,12 +32,6 @@ SCRIPTS = {
 MAX_TEXT = 500
 MAX_SCRIPT = 10_000
 MAX_ITEMS = 100
-_FEATURES = (
-    *("temperatureGraph", "gcodeViewer", "keyboardControl", "pollWatched", "rememberFileFolder"),
-    *("modelSizeDetection", "printStartConfirmation", "printCancelConfirmation"),
-    *("uploadOverwriteConfirmation", "g90InfluencesExtruder"),
-)
-
 Check = Callable[[str, Any], Any]
 Path = tuple[str, ...]
 
@@ -50,6 +46,7 @@ class Shown:
     allow_cross_origin: bool
     unique_id: str
     sd_support: bool = False
+    link: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -65,10 +62,11 @@ class Wanted:
 
 def settings_document(shown: Shown, kept: Mapping[str, Any]) -> dict[str, Any]:
     """The whole document: defaults, what was *kept* over them, and Gantry's own rows over both."""
-    document = _merged(_defaults(), kept)
+    document = _merged(defaults(), kept)
     document["api"]["allowCrossOrigin"] = shown.allow_cross_origin
     document["appearance"]["name"] = shown.name
     document["feature"]["sdSupport"] = shown.sd_support
+    document["serial"].update(shown.link)
     document["plugins"] = {
         "discovery": {"upnpUuid": shown.unique_id},
         "tracking": {"enabled": False, "unique_id": shown.unique_id},
@@ -79,6 +77,9 @@ def settings_document(shown: Shown, kept: Mapping[str, Any]) -> dict[str, Any]:
     webcam = document["webcam"]
     webcam["streamUrl"] = shown.stream_url
     webcam["webcamEnabled"] = bool(shown.stream_url) and webcam["webcamEnabled"]
+    webcam["webcams"] = webcams(webcam)
+    if webcam["webcams"]:
+        webcam["defaultWebcam"] = webcam["snapshotWebcam"] = webcam["webcams"][0]["name"]
     return document
 
 
@@ -113,51 +114,6 @@ def with_kept(before: Mapping[str, Any], kept: Mapping[Path, Any]) -> dict[str, 
             place = place.setdefault(key, {})
         place[path[-1]] = value
     return after
-
-
-def _defaults() -> dict[str, Any]:
-    return {
-        "accessControl": {"autologinLocal": False},
-        "api": {"allowCrossOrigin": False},
-        "appearance": {
-            "name": "",
-            "color": "default",
-            "colorTransparent": False,
-            "colorIcon": True,
-            "defaultLanguage": "_default",
-            "showFahrenheitAlso": False,
-            "fuzzyTimes": True,
-        },
-        "controls": [],
-        "devel": {},
-        "feature": {**dict.fromkeys(_FEATURES, True), "sdSupport": False},
-        "folder": {},
-        "gcodeAnalysis": {"runAt": "always"},
-        "plugins": {},
-        "scripts": {"gcode": {}},
-        "serial": {"autoconnect": True},
-        "server": {},
-        "slicing": {"defaultSlicer": None},
-        "system": {"actions": []},
-        "temperature": {
-            "profiles": [],
-            "cutoff": 30,
-            "sendAutomatically": False,
-            "sendAutomaticallyAfter": 1,
-        },
-        "terminalFilters": [],
-        "webcam": {
-            "webcamEnabled": True,
-            "timelapseEnabled": False,
-            "streamUrl": "",
-            "snapshotUrl": "",
-            "streamRatio": "16:9",
-            "streamTimeout": 5,
-            "flipH": False,
-            "flipV": False,
-            "rotate90": False,
-        },
-    }
 
 
 def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

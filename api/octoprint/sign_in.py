@@ -95,10 +95,10 @@ class SignIn:
         if token is not None and not cookies.submitted_twice(place, token):
             raise Invalid("CSRF validation failed", code="csrf_failed")
         fields = await json_or_form()
-        if is_true(fields.get("passive")):
-            return await self._passive(root, place, fields)
         user, password = fields.get("user"), fields.get("pass")
         if not isinstance(user, str) or not isinstance(password, str):
+            if "passive" in fields:  # whatever it says
+                return await self._passive(root, place, fields)
             raise Invalid("Neither user and pass nor passive are set")
         login, remembered = await self.enter(
             place, user, password, remember=is_true(fields.get("remember"))
@@ -119,7 +119,10 @@ class SignIn:
         try:
             came_with = CameWith(session=cookies.cookie(place, cookies.SESSION))
             login = await self._accounts.login(user, password, remote_address(), agent, came_with)
-        except (SecondFactorAsked, SecondFactorWanted) as asked:  # no field of this dialect could take the code
+        except (
+            SecondFactorAsked,
+            SecondFactorWanted,
+        ) as asked:  # no field of this dialect could take the code
             raise Forbidden(asked.detail, code=asked.code) from None
         except NotAuthenticated:
             raise Forbidden(_WRONG) from None
@@ -139,7 +142,7 @@ class SignIn:
         except (NotAuthenticated, Invalid):
             return await self._recalled(root, place)
         mechanism = "password" if by.kind == "session" else "apikey"
-        return answer(await self._record(root, by, mechanism, seen=False))
+        return answer(await self._record(root, by, mechanism, seen=by.kind != "session"))
 
     async def _recalled(self, root: str, place: Place) -> Response:
         """Who is remembered by a cookie gets a session and another such cookie."""
@@ -167,7 +170,7 @@ class SignIn:
             "session": self._accounts.push_ticket(by),
             "_is_external_client": _is_external(),
             "_login_mechanism": mechanism,
-            "_credentials_seen": datetime.now(UTC).isoformat() if seen else False,
+            "_credentials_seen": datetime.now(UTC).isoformat(timespec="seconds") if seen else False,
         }
 
     async def logout(self, root: str) -> Response:

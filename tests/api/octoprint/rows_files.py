@@ -132,8 +132,8 @@ COMMANDS = [
     row(
         "POST",
         f"{LOCAL}/sub",
-        415,
-        "select no machinecode",
+        404,
+        "select a folder",
         json={"command": "select"},
         given=("folder",),
     ),

@@ -142,7 +142,7 @@ async def test_a_cancelled_print_is_a_failure(farm: Farm) -> None:
             await asyncio.sleep(0.01)
     assert (found["prints"]["success"], found["prints"]["failure"]) == (0, 1)
     assert "printTime" not in found["prints"]["last"]
-    assert "statistics" not in found
+    assert found["statistics"] == {"averagePrintTime": {}, "lastPrintTime": {}}
     listed = (await farm.get("/octoprint/alpha/api/files")).json()["files"]
     [folder] = [each for each in listed if each["path"] == "deep"]
     assert folder["prints"]["failure"] == 1

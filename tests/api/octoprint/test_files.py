@@ -57,12 +57,12 @@ async def test_what_cannot_be_a_name_is_404(farm: Farm) -> None:
 
 
 async def test_select_and_unselect(farm: Farm) -> None:
-    """204; 404 missing, 415 for a folder, 400 another file (as text), 409 nothing selected."""
+    """204; 404 missing and for a folder, 400 another file (as text), 409 nothing selected."""
     await farm.upload("a.gcode", path="sub")
     assert (await post(farm, "sub/a.gcode", "select"))[0] == 204
     assert (await farm.job())["job"]["file"]["path"] == "sub/a.gcode"
     assert (await post(farm, "none.gcode", "select"))[0] == 404
-    assert (await post(farm, "sub", "select"))[0] == 415
+    assert (await post(farm, "sub", "select"))[0] == 404
     other = await farm.post(f"{LOCAL}/b.gcode", json={"command": "unselect"})
     assert (other.status_code, other.headers["content-type"][:9]) == (400, "text/html")
     assert (await post(farm, "current", "unselect"))[0] == 204

@@ -1,12 +1,15 @@
 """Permissions that a person has at one printer only (octoprint 3; safety S26)."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
 from api.events.models import AuditEntry
+from api.pools.service import NewPool
+from api.printers.service import PrinterCreate
 from tests.api.octoprint.conftest import GCODE, PASSWORD, Farm
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -35,7 +38,7 @@ async def print_at(farm: Farm, slug: str) -> tuple[int, Any]:
 
 
 async def test_a_viewer_prints_where_it_was_granted(farm: Farm) -> None:
-    """octoprint 3: at that printer an operator, at every other and over v1 a viewer."""
+    """octoprint 3: at that printer an operator, at every other a viewer."""
     assert await print_at(farm, "alpha") == (403, None)
     told = (await grant(farm, ALL)).json()["users"]
     guest = next(one for one in told if one["name"] == "guest")
@@ -111,3 +114,74 @@ async def test_a_grant_needs_a_printer(farm: Farm) -> None:
     assert "printer's address" in answer.json()["error"]
     same = await put(farm, "/api/access/users/guest", {"permissions": ["STATUS"]})
     assert same.status_code == 200
+
+
+async def v1(farm: Farm, method: str, path: str, body: Any = None) -> httpx.Response:
+    """The same viewer over v1."""
+    more = {} if body is None else {"json": body}
+    return await farm.http.request(
+        method, f"/api/v1{path}", headers={"X-API-Key": farm.viewer_key}, **more
+    )
+
+
+async def test_a_grant_holds_on_both_faces(farm: Farm) -> None:
+    """One decision, two faces: printer A is open, B of the own organization 403, a foreign 404."""
+    foreign = await farm.application.rooms.printers.create(
+        replace(farm.admin, organization_id=2), PrinterCreate(name="Foreign")
+    )
+    home, heat = {"command": "home", "axes": ["x"]}, {"targets_c": {"tool0": 0}}
+    headers = {"X-Api-Key": farm.viewer_key}
+    for permissions, opened in (([], False), (ALL, True), ([], False)):
+        await grant(farm, permissions)
+        for number, slug, is_open in ((1, "alpha", opened), (2, "beta", False)):
+            path = f"/octoprint/{slug}/api/printer/printhead"
+            there = await farm.http.post(path, json=home, headers=headers)
+            here = await v1(farm, "POST", f"/printers/{number}/temperature", heat)
+            assert there.status_code == (204 if is_open else 403), (slug, there.text)
+            assert here.status_code == (200 if is_open else 403), (slug, here.text)
+        away = f"/octoprint/{foreign.slug}/api/printer"
+        assert (await farm.http.get(away, headers=headers)).status_code == 404
+        assert (await v1(farm, "GET", f"/printers/{foreign.id}")).status_code == 404
+        post = await farm.http.post(f"{away}/printhead", json=home, headers=headers)
+        assert post.status_code == 404
+    await foreign.delete()
+
+
+async def test_a_granted_persons_jobs_print(farm: Farm) -> None:
+    """Over v1, too: a job for the granted printer is theirs to make and to cancel, B's is not."""
+    assert (await v1(farm, "PATCH", "/jobs/999999", {"notes": "x"})).status_code == 403
+    for slug, status in (("alpha", "pending"), ("beta", "pending")):
+        made = await v1(
+            farm, "POST", "/jobs", {"item_name": slug, "printer_id": 1 + (slug == "beta")}
+        )
+        assert made.status_code == 201, made.text
+        assert made.json()["status"] == status
+    alpha, beta = (await v1(farm, "GET", "/jobs")).json()
+    await grant(farm, ALL)
+    assert (await v1(farm, "POST", f"/jobs/{beta['id']}/cancel", {})).status_code == 403
+    assert (await v1(farm, "POST", f"/jobs/{alpha['id']}/cancel", {})).status_code == 200
+
+
+async def test_a_grant_at_a_pool_is_one_at_all_its_printers(farm: Farm) -> None:
+    """octoprint 3: given at the pool's address; what is missing at one of them is missing there."""
+    pool = await farm.application.rooms.pools.create(
+        farm.admin, NewPool(name="Both", printer_ids=[1, 2])
+    )
+    files = {"file": ("a.gcode", GCODE)}
+    headers = {"X-Api-Key": farm.viewer_key}
+    at = f"/octoprint/{pool.slug}"
+
+    async def upload() -> int:
+        path = f"{at}/api/files/local"
+        return (await farm.http.post(path, files=files, headers=headers)).status_code
+
+    assert await upload() == 403
+    await grant(farm, ALL)  # at alpha alone
+    assert await upload() == 403
+    told = await put(farm, f"{at}/api/access/users/guest", {"permissions": ALL})
+    guest = next(one for one in told.json()["users"] if one["name"] == "guest")
+    assert set(ALL) <= set(guest["permissions"])
+    assert await upload() == 201
+    assert (await print_at(farm, "beta"))[0] == 201
+    await put(farm, f"{USERS.replace('alpha', 'beta')}/guest", {"permissions": []})
+    assert await upload() == 403

@@ -17,6 +17,10 @@ LINES = [
     (moves.jog, {"x": 1e-7}, ["G91", "G1 X0 F6000", "G90"]),
     (moves.home, {"axes": ["z", "x"]}, ["G28 X Z"]),
     (moves.home, {"axes": ["x", "y", "z"]}, ["G28"]),
+    (moves.home, {"axes": "xy"}, ["G28 X Y"]),
+    (moves.home, {"axes": []}, []),
+    (moves.jog, {"x": 1, "speed": True, "absolute": "true"}, ["G90", "G1 X1 F6000"]),
+    (moves.jog, {"x": 1, "speed": "300", "absolute": "false"}, ["G91", "G1 X1 F300", "G90"]),
     (moves.feedrate, {"factor": 80}, ["M220 S80"]),
     (moves.feedrate, {"factor": 0.8}, ["M220 S80"]),
     (moves.feedrate, {"factor": 400}, ["M220 S400"]),
@@ -43,9 +47,9 @@ REFUSED = [
     (moves.jog, {"x": float("nan")}),
     (moves.jog, {"x": float("inf")}),
     (moves.jog, {"x": 1, "speed": 0}),
-    (moves.jog, {"x": 1, "absolute": "yes"}),
+    (moves.jog, {"x": 1, "speed": "fast"}),
     (moves.home, {}),
-    (moves.home, {"axes": []}),
+    (moves.home, {"axes": "xq"}),
     (moves.home, {"axes": ["e"]}),
     (moves.home, {"axes": [["x"]]}),
     (moves.feedrate, {"factor": 0}),
@@ -102,9 +106,23 @@ def test_a_script_is_one_that_the_printer_has() -> None:
     """octoprint 4: an unknown script is 404."""
     scripts = {"on_cancel": "M104 S0\n\n M140 S0 \n"}
     assert moves.script_lines("afterPrintCancelled", scripts) == ["M104 S0", "M140 S0"]
-    for name in ("afterPrintDone", "on_cancel", "x", None, ["x"]):
+    assert moves.script_lines("afterPrintDone", scripts) == []  # known, and empty here
+    for name in ("on_cancel", "x", None, ["x"]):
         with pytest.raises(NotFound):
             moves.script_lines(name, scripts)
+
+
+def test_parameters_go_into_their_places() -> None:
+    """As OctoPrint's own controls send them; a value that is missing is refused."""
+    body = {"commands": ["G1 X%(x)s F%(speed)d", "M117 100%"], "parameters": {"x": 1.5, "speed": 9}}
+    assert moves.terminal_lines(body) == ["G1 X1.5 F9", "M117 100%"]
+    with pytest.raises(Invalid):
+        moves.terminal_lines({"command": "G1 X%(y)s", "parameters": {"x": 1}})
+
+
+def test_a_list_may_come_as_command() -> None:
+    """As an OctoPrint takes it."""
+    assert moves.terminal_lines({"command": ["M105", "M114"]}) == ["M105", "M114"]
 
 
 def test_terminal_lines_come_one_way_only() -> None:

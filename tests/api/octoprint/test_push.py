@@ -105,6 +105,7 @@ async def test_history_comes_before_the_first_current(farm: Farm) -> None:
     async with LiveSocket(farm.application, RAW) as socket:
         await signed_in(farm, socket)
         history = (await socket.hear())["history"]
+        assert await socket.hear() == {"timelapse": None}
         current = (await socket.hear())["current"]
     printer = (await farm.get("/octoprint/alpha/api/printer")).json()
     job = (await farm.get("/octoprint/alpha/api/job")).json()
@@ -221,6 +222,7 @@ async def test_subscribe_turns_everything_else_off(farm: Farm) -> None:
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
         await app.hear("history")
+        assert await app.hear("timelapse") is None
         app.say(subscribe={"events": ["Upload"]})
         await asyncio.sleep(0.02)
         await farm.upload("quiet.gcode")
@@ -230,6 +232,40 @@ async def test_subscribe_turns_everything_else_off(farm: Farm) -> None:
         assert await socket.unheard() == []
         app.say(subscribe={"state": {"logs": False}, "events": False})
         await app.hear("history")
+
+
+async def test_offsets_are_told(farm: Farm) -> None:
+    """Contract 8: `offsets` are those that were set, by heater, as over REST."""
+    async with LiveSocket(farm.application, RAW) as socket:
+        app = await signed_in(farm, socket)
+        assert (await app.hear("history"))["offsets"] == {}
+        body = {"command": "offset", "offsets": {"tool0": 4}}
+        assert (await farm.post("/octoprint/alpha/api/printer/tool", json=body)).status_code == 204
+        while (current := await app.hear("current"))["offsets"] != {"tool0": 4}:
+            assert current["offsets"] == {}
+    printer = (await farm.get("/octoprint/alpha/api/printer")).json()
+    assert printer["temperature"]["tool0"]["offset"] == 4
+
+
+async def test_what_is_marked_is_told_and_kept(farm: Farm) -> None:
+    """Contract 8: ChartMarked beside the event, and `markings` in what comes later."""
+    async with LiveSocket(farm.application, RAW) as socket:
+        app = await signed_in(farm, socket)
+        await app.hear("history")
+        for state in (_S.OFFLINE, _S.CONNECTING, _S.OPERATIONAL):
+            farm.machine.state = state
+            await farm.room.report(farm.machine)
+        told = await app.events("Connected")
+        marked = dict(await app.events("ChartMarked"))["ChartMarked"]
+        assert dict(told)["ChartMarked"] == {"type": "disconnected", "label": "Disconnected"}
+        assert marked == {"type": "connected", "label": "Connected"}
+        app.say(subscribe={"state": True})
+        markings = (await app.hear("history"))["markings"]
+    assert [(one["type"], one["label"]) for one in markings] == [
+        ("disconnected", "Disconnected"),
+        ("connected", "Connected"),
+    ]
+    assert all(isinstance(one["time"], float) for one in markings)
 
 
 async def test_z_and_reconnects_are_told(farm: Farm) -> None:
@@ -292,6 +328,7 @@ async def test_sockjs_frames_are_those_that_were_recorded(farm: Farm) -> None:
         auth = json.dumps({"auth": await ticket_of(farm, farm.key)})
         socket.write(json.dumps([auth]))
         assert "history" in json.loads((await socket.text())[1:])[0]
+        assert await socket.text() == 'a[{"timelapse":null}]'
         socket.write("not json")
         socket.write("[7]")
         socket.write(json.dumps([json.dumps({"subscribe": {"events": ["FileAdded"]}})]))

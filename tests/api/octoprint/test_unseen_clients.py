@@ -1,8 +1,8 @@
 """What clients that we cannot run here are known to ask, and what they need to find.
 
-Cura's plug-in, OctoApp, OctoPod, Printoid, Home Assistant, OrcaSlicer, PrusaSlicer, ideaMaker, and
-whoever looks which kind of server this is: each request as they send it, at the server's root and
-at a printer's.
+Cura's plug-in, OctoApp, OctoPod, Printoid, OctoDash, OctoScreen, OctoFarm, FDM Monster, Home
+Assistant, OrcaSlicer, PrusaSlicer, ideaMaker, and whoever looks which kind of server this is: each
+request as they send it, at the server's root and at a printer's.
 """
 
 from typing import Any
@@ -43,6 +43,30 @@ ASKED: list[tuple[str, str, str, Any, int, tuple[str, ...]]] = [
     ("Home Assistant", "POST", "/api/system/commands/core/reboot", None, 404, ("error",)),
     ("OrcaSlicer", "GET", "/api/version", None, 200, ("api", "text")),
     ("ideaMaker", "GET", "/api/files", None, 200, ("free", "total", "files")),
+    ("OctoDash", "POST", "/api/login", {"passive": True}, 200, ("name", "session")),
+    ("OctoDash", "GET", "/api/files/local", None, 200, ("files.0.typePath", "files.0.refs")),
+    ("OctoDash", "POST", "/api/system/commands/core/shutdown", None, 404, ("error",)),
+    ("OctoDash", "POST", "/api/printer/command", {"commands": ["M106 S128"]}, 204, ()),
+    ("OctoDash", "POST", "/api/plugin/action_command_prompt", {"command": "select"}, 400, ()),
+    ("OctoScreen", "GET", "/api/printer?exclude=temperature,sd", None, 200, ("state.flags",)),
+    ("OctoScreen", "POST", "/api/connection", {"command": "connect", "port": "AUTO"}, 204, ()),
+    ("OctoScreen", "GET", "/api/plugin/zbolt_octoscreen?command=get_settings", None, 404, ()),
+    ("OctoScreen", "GET", "/plugin/pluginmanager/plugins", None, 404, ("error",)),
+    ("OctoScreen", "POST", "/api/printer/printhead", {"command": "home", "axes": ["x"]}, 204, ()),
+    ("OctoScreen", "GET", "/api/printer/tool?history=true&limit=1", None, 200, ("history",)),
+    ("OctoFarm", "POST", "/api/login?passive=true", {}, 200, ("session", "name")),
+    ("OctoFarm", "GET", "/api/users", None, 307, ()),
+    ("OctoFarm", "GET", "/api/access/users", None, 200, ("users.0.admin", "users.0.name")),
+    ("OctoFarm", "GET", "/api/system/info", None, 200, ("systeminfo",)),
+    ("OctoFarm", "GET", "/api/plugin/pi_support", None, 404, ("error",)),
+    ("OctoFarm", "GET", "/plugin/softwareupdate/check", None, 404, ("error",)),
+    ("OctoFarm", "PATCH", "/api/printerprofiles/_default", {"profile": {"name": "Mk"}}, 200, ()),
+    ("FDM Monster", "GET", "/api/currentuser", None, 200, ("name", "groups.0", "permissions.0")),
+    ("FDM Monster", "GET", "/api/printer?history=true", None, 200, ("state.flags.operational",)),
+    ("FDM Monster", "GET", "/api/settings", None, 200, ("feature", "serial.portOptions")),
+    ("FDM Monster", "POST", "/api/settings", {"gcodeAnalysis": {"runAt": "never"}}, 200, ()),
+    ("Obico", "GET", "/api/settings", None, 200, ("webcam.webcams", "webcam.snapshotUrl")),
+    ("a typed client", "GET", "/api/settings", None, 200, ("serial.baudrate", "server.diskspace")),
     ("a page", "GET", "/online.gif", None, 200, ()),
     ("SockJS", "GET", "/sockjs/info?t=1700000000000", None, 200, ("websocket", "entropy")),
     ("who looks for Moonraker", "GET", "/server/info", None, 404, ("error",)),
@@ -102,3 +126,37 @@ async def test_a_phone_asks_for_a_key(farm: Farm) -> None:
         "/octoprint/alpha/api/login", json={"passive": "true"}, headers={"X-Api-Key": key}
     )
     assert (login.json()["name"], bool(login.json()["session"])) == ("admin", True)
+
+
+@pytest.mark.parametrize(
+    ("query", "more"),
+    [
+        ("?passive=true", {"json": {}}),
+        ("?passive=true", {}),
+        ("", {"data": {"passive": "true"}}),
+        ("", {"json": {"passive": False}}),
+        ("", {"content": b'{"passive": 1}', "headers": {"Content-Type": "application/x+json"}}),
+    ],
+)
+async def test_a_passive_login_is_asked_for_in_many_ways(
+    farm: Farm, query: str, more: dict[str, Any]
+) -> None:
+    """octoprint 2: in the query, a form or JSON, whatever it says; a key's is always fresh."""
+    headers = {"X-Api-Key": farm.key, **more.pop("headers", {})}
+    answer = await farm.http.post(f"/octoprint/alpha/api/login{query}", headers=headers, **more)
+    record = answer.json()
+    assert (answer.status_code, record["name"], bool(record["session"])) == (200, "admin", True)
+    assert isinstance(record["_credentials_seen"], str)
+
+
+async def test_newer_clients_find_the_camera_in_the_list(farm: Farm) -> None:
+    """octoprint 4: `webcam.webcams` says what the older keys say; empty without a camera."""
+    path = "/octoprint/alpha/api/settings"
+    assert (await farm.get(path)).json()["webcam"]["webcams"] == []
+    urls = {"streamUrl": "/webcam/?action=stream", "snapshotUrl": "http://10.0.0.7/shot.jpg"}
+    webcam = (await farm.post(path, json={"webcam": {**urls, "flipH": True}})).json()["webcam"]
+    [camera] = webcam["webcams"]
+    assert camera["compat"]["stream"] == camera["extras"]["stream"] == webcam["streamUrl"]
+    assert (camera["flipH"], camera["canSnapshot"]) == (True, True)
+    assert camera["compat"]["snapshot"] == webcam["snapshotUrl"]
+    assert webcam["defaultWebcam"] == camera["name"] == "classic"
