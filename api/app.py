@@ -75,6 +75,8 @@ from api.scheduler.filament_check import FilamentCheckRoutes
 from api.scheduler.routes import SchedulerRoutes
 from api.spec.routes import SpecRoutes
 from api.spools.routes import SpoolRoutes
+from api.spools.shelf import Shelf
+from api.spools.shelf_routes import ShelfRoutes
 from api.spools.slot_routes import SlotRoutes
 from api.spools.slots import Slots
 from api.status import StatusRoutes
@@ -314,6 +316,8 @@ def _register(
 def _register_stores(v1: V1, rooms: Rooms) -> None:
     """What is kept beside the printers: filament, alerts, maintenance, orders."""
     SpoolRoutes(rooms.spools).register(v1)
+    shelf = Shelf(rooms.spools, rooms.ledger, rooms.scheduler.clock)
+    ShelfRoutes(shelf, rooms.spools).register(v1)
     slots = Slots(rooms.spools, rooms.printers, rooms.ledger)
     SlotRoutes(slots, rooms.spools, rooms.printers).register(v1)
     AlertRoutes(rooms.alerts, rooms.printers, rooms.jobs).register(v1)

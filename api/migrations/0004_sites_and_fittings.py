@@ -47,6 +47,22 @@ class Migration(migrations.Migration):
             bases=['Model'],
         ),
         ops.CreateModel(
+            name='Drying',
+            fields=[
+                ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('organization_id', fields.IntField()),
+                ('spool_id', fields.IntField(db_index=True)),
+                ('duration_hours', fields.FloatField()),
+                ('temp_c', fields.FloatField(null=True)),
+                ('method', fields.CharField(default='dryer', max_length=50)),
+                ('notes', fields.CharField(null=True, max_length=500)),
+                ('user_id', fields.IntField(null=True)),
+                ('dried_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'drying', 'app': 'farm', 'pk_attr': 'id', 'table_description': 'A spool was dried, for so many hours at so many °C (None: nobody said).'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
             name='FarmSetting',
             fields=[
                 ('name', fields.CharField(primary_key=True, unique=True, db_index=True, max_length=64)),

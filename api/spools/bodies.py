@@ -8,9 +8,17 @@ from api.http import Body, RowId
 from api.jobs.bodies import Moment
 from api.printers.bodies import SlotBody
 from api.printers.filaments import FilamentType
-from api.spools.forms import NewFilament, NewSpool, SpoolStatus, Use, filament_id_of
+from api.spools.forms import (
+    NewFilament,
+    NewSpool,
+    ShelfAction,
+    SpoolStatus,
+    Use,
+    filament_id_of,
+)
 
 MAX_G = 100_000.0
+MAX_BULK = 100
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
 Short = Annotated[str, StringConstraints(max_length=100)]
@@ -164,6 +172,13 @@ class ManualSlotBody(Body):
     def values(self) -> dict[str, Any]:
         """What was said of the slot itself."""
         return self.model_dump(exclude_none=True, exclude={"filament_library_id"})
+
+
+class ShelfBody(Body):
+    """``POST /spools/bulk-update``."""
+
+    spool_ids: Annotated[list[RowId], Field(min_length=1, max_length=MAX_BULK)]
+    action: ShelfAction
 
 
 class SpoolWeighBody(Body):

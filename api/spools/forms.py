@@ -19,6 +19,14 @@ class SpoolStatus(StrEnum):
     ARCHIVED = "archived"
 
 
+class ShelfAction(StrEnum):
+    """What can be done to many spools at once."""
+
+    ARCHIVE = "archive"
+    ACTIVATE = "activate"
+    DELETE = "delete"
+
+
 class Attention(StrEnum):
     """Why somebody should look at a slot."""
 

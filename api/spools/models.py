@@ -72,3 +72,23 @@ class SpoolUse(Model):
     class Meta:
         table = "spool_use"
         unique_together = (("spool_id", "source"),)
+
+
+class Drying(Model):
+    """A spool was dried, for so many hours at so many °C (None: nobody said).
+
+    *method* is what it was dried with, as people call it.
+    """
+
+    id = fields.IntField(primary_key=True)
+    organization_id = fields.IntField()
+    spool_id = fields.IntField(db_index=True)
+    duration_hours = fields.FloatField()
+    temp_c = fields.FloatField(null=True)
+    method = fields.CharField(max_length=50, default="dryer")
+    notes = fields.CharField(max_length=500, null=True)
+    user_id = fields.IntField(null=True)
+    dried_at = fields.DatetimeField()
+
+    class Meta:
+        table = "drying"

@@ -26,6 +26,7 @@ from api.spools.consumption import grams_by_slot, spools_for
 from api.spools.filaments import Filaments, of_material
 from api.spools.forms import EMPTY_BELOW_G, NewSpool, SpoolFilter, SpoolStatus, Use
 from api.spools.models import Filament, Spool, SpoolUse
+from api.spools.told import happened, running_out, shown_in_slot, status_at, tell
 
 __all__ = ["Filament", "NewSpool", "Spool", "SpoolUse", "Spools"]
 
@@ -113,7 +114,7 @@ class Spools:
                 created_at=now,
                 updated_at=now,
             )
-            _tell(change, by, row, "spool.created")
+            tell(change, by, row, "spool.created")
         return row
 
     async def update(self, by: Principal, spool_id: int, values: Mapping[str, Any]) -> Spool:
@@ -124,11 +125,11 @@ class Spools:
             before_g = row.remaining_weight_g
             row.update_from_dict(dict(values))
             if row.status == SpoolStatus.ARCHIVED:
-                await self._take_out(change, by, row)
+                await self.take_out(change, by, row)
             elif "remaining_weight_g" in values and "status" not in values:
-                row.status = _status(row.remaining_weight_g)
-            await self._save(change, row, before_g)
-            _tell(change, by, row, "spool.updated", fields=sorted(values))
+                row.status = status_at(row.remaining_weight_g)
+            await self.save(change, row, before_g)
+            tell(change, by, row, "spool.updated", fields=sorted(values))
         return row
 
     async def archive(self, by: Principal, spool_id: int) -> Spool:
@@ -154,9 +155,9 @@ class Spools:
             printer = await self._printers.locked(change, printer_id)
             previous = spools_in(printer).get(slot)
             if (row.location_printer_id, row.location_slot) != (printer_id, slot):
-                await self._take_out(change, by, row)
+                await self.take_out(change, by, row)
             if previous is not None and previous != row.id:
-                await self._take_out(change, by, await _one(by, previous))
+                await self.take_out(change, by, await _one(by, previous))
             row.location_printer_id, row.location_slot, row.storage_location = (
                 printer_id,
                 slot,
@@ -164,8 +165,8 @@ class Spools:
             )
             values = shown_in_slot(row, filament)
             printer = await self._printers.upkeep.fill_slot(change, by, printer_id, slot, values)
-            await self._save(change, row, row.remaining_weight_g)
-            _tell(change, by, row, "slot.assigned", printer_id=printer_id, slot_number=slot)
+            await self.save(change, row, row.remaining_weight_g)
+            tell(change, by, row, "slot.assigned", printer_id=printer_id, slot_number=slot)
             would(
                 "assign_spool",
                 printer_id=printer_id,
@@ -182,13 +183,14 @@ class Spools:
         by.require("spools.use")
         async with self._ledger.change() as change:
             row = await _one(by, spool_id)
-            await self._take_out(change, by, row)
+            await self.take_out(change, by, row)
             row.storage_location = storage_location or row.storage_location
-            await self._save(change, row, row.remaining_weight_g)
-            _tell(change, by, row, "spool.unloaded")
+            await self.save(change, row, row.remaining_weight_g)
+            tell(change, by, row, "spool.unloaded")
         return row
 
-    async def _take_out(self, change: Change, by: Principal, row: Spool) -> None:
+    async def take_out(self, change: Change, by: Principal, row: Spool) -> None:
+        """Inside the caller's transaction: it hangs in no printer any more."""
         printer_id, slot = row.location_printer_id, row.location_slot
         if printer_id is None or slot is None:
             return
@@ -236,7 +238,7 @@ class Spools:
             left_g = 0.0 if left_g <= EMPTY_BELOW_G else left_g
             use = Use(grams=round(row.remaining_weight_g - left_g, 3), notes="weighed")
             await self._consume(change, row, use, user_id=by.user_id)
-            _tell(change, by, row, "spool.weighed", remaining_g=left_g)
+            tell(change, by, row, "spool.weighed", remaining_g=left_g)
         return row
 
     async def _consume(
@@ -251,7 +253,7 @@ class Spools:
         before_g = row.remaining_weight_g
         row.remaining_weight_g = round(max(0.0, before_g - use.grams), 3)
         if row.status != SpoolStatus.ARCHIVED:
-            row.status = _status(row.remaining_weight_g)
+            row.status = status_at(row.remaining_weight_g)
         await SpoolUse.create(
             organization_id=row.organization_id,
             spool_id=row.id,
@@ -262,9 +264,9 @@ class Spools:
             notes=use.notes,
             source=source,
         )
-        await self._save(change, row, before_g)
+        await self.save(change, row, before_g)
 
-    async def _save(self, change: Change, row: Spool, before_g: float) -> None:
+    async def save(self, change: Change, row: Spool, before_g: float) -> None:
         """Write the row, show it in its slot, and say so when it runs low."""
         row.updated_at = self._clock.now()
         await row.save()
@@ -274,8 +276,8 @@ class Spools:
             left = {"remaining": row.remaining_weight_g}
             place = (row.location_printer_id, row.location_slot)
             await self._printers.upkeep.fill_slot(change, None, *place, left)
-        if kind := _running_out(row, before_g):
-            change.record(_happened(row, kind, threshold=row.low_threshold_g))
+        if kind := running_out(row, before_g):
+            change.record(happened(row, kind, threshold=row.low_threshold_g))
 
     async def follow(self, change: Change, happened: Sequence[Happened]) -> None:
         """Prints that are done have used filament, in the transaction that says so."""
@@ -340,45 +342,3 @@ def _chosen(rows: QuerySet[Spool], which: SpoolFilter) -> QuerySet[Spool]:
     if which.available:
         rows = rows.filter(location_printer_id=None, status=SpoolStatus.ACTIVE)
     return rows.filter(remaining_weight_g__lt=F("low_threshold_g")) if which.low else rows
-
-
-def _status(remaining_g: float) -> SpoolStatus:
-    return SpoolStatus.ACTIVE if remaining_g > 0 else SpoolStatus.EMPTY
-
-
-def _running_out(row: Spool, before_g: float) -> str | None:
-    """The event of a spool that had *before_g* left; None when it had run low before."""
-    if row.remaining_weight_g <= 0 < before_g:
-        return "inventory.spool_empty"
-    if row.remaining_weight_g < row.low_threshold_g <= before_g:
-        return "inventory.spool_low"
-    return None
-
-
-def shown_in_slot(row: Spool, filament: Filament) -> dict[str, Any]:
-    """What a slot says of itself with this spool in it."""
-    return {
-        "assigned_spool_id": row.id,
-        "remaining": row.remaining_weight_g,
-        "spool_confirmed": True,
-        "filament_type": filament.material,
-        "color": filament.name[:100],
-        "color_hex": filament.color_hex,
-    }
-
-
-def _happened(row: Spool, kind: str, user_id: int | None = None, **data: Any) -> Happened:
-    facts = {"spool_id": row.id, "qr_code": row.qr_code, "remaining_grams": row.remaining_weight_g}
-    return Happened(
-        organization_id=row.organization_id,
-        kind=kind,
-        printer_id=row.location_printer_id,
-        user_id=user_id,
-        data=facts | data,
-    )
-
-
-def _tell(change: Change, by: Principal, row: Spool, kind: str, **data: Any) -> None:
-    """The event and the audit entry of what somebody did to a spool."""
-    change.record(_happened(row, kind.replace("slot.", "spool."), by.user_id, **data))
-    change.note(by, kind, ("spool", row.id), qr_code=row.qr_code, **data)

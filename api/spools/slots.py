@@ -12,7 +12,8 @@ from api.printers.slots import check_slot, slot_fields, spools_in
 from api.spools.filaments import spelled
 from api.spools.forms import Attention, SpoolStatus
 from api.spools.models import Filament, Spool
-from api.spools.service import Spools, shown_in_slot
+from api.spools.service import Spools
+from api.spools.told import shown_in_slot
 
 _SPOOL = "assigned_spool_id"
 _EMPTY = "empty"

@@ -37,6 +37,11 @@ V1: dict[tuple[str, str], str] = {
     ("GET", "/license"): "public",
     ("GET", "/branding"): "public",
     ("GET", "/auth/oidc/config"): "public",
+    ("GET", "/auth/oidc/login"): "public",
+    ("GET", "/auth/oidc/callback"): "public",
+    ("POST", "/auth/oidc/exchange"): "public",
+    ("GET", "/admin/oidc"): "superadmin",
+    ("PUT", "/admin/oidc"): "superadmin",
     ("GET", "/settings/language"): "public",
     ("GET", "/settings/education-mode"): "public",
     ("POST", "/auth/forgot-password"): "public",
@@ -297,6 +302,17 @@ V1: dict[tuple[str, str], str] = {
     ("POST", "/spools/<int:spool_id>/use"): "operator",
     ("PATCH", "/spools/<int:spool_id>/use"): "operator",
     ("POST", "/spools/<int:spool_id>/weigh"): "operator",
+    ("POST", "/spools/bulk-update"): "operator",
+    ("GET", "/spools/labels/batch"): "viewer",
+    ("GET", "/spools/<int:spool_id>/qr"): "viewer",
+    ("GET", "/spools/<int:spool_id>/label"): "viewer",
+    ("POST", "/spools/<int:spool_id>/dry"): "operator",
+    ("GET", "/spools/<int:spool_id>/drying-history"): "viewer",
+    ("GET", "/filaments/combined"): "viewer",
+    ("POST", "/spoolman/sync"): "operator",
+    ("GET", "/spoolman/spools"): "viewer",
+    ("GET", "/spoolman/filaments"): "viewer",
+    ("GET", "/spoolman/test"): "superadmin",
     ("POST", "/filament-slots"): "operator",
     ("GET", "/alerts"): "viewer",
     ("GET", "/alerts/unread-count"): "viewer",
@@ -348,7 +364,15 @@ V1: dict[tuple[str, str], str] = {
 }
 
 #: Rooms that are about the whole farm.
-BEYOND_A_PRINTER = ("/spools", "/filament", "/alert", "/maintenance", "/orders", "/products")
+BEYOND_A_PRINTER = (
+    "/spoolman",
+    "/spools",
+    "/filament",
+    "/alert",
+    "/maintenance",
+    "/orders",
+    "/products",
+)
 
 #: What reaches beyond one printer: never for a key that is bound to one, whoever owns it.
 FARM = {
@@ -439,6 +463,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/jobs/<int:job_id>/failure"): {"fail_reason": "clog"},
     ("POST", "/filaments"): {"brand": "A", "name": "B"},
     ("POST", "/spools"): {"filament_id": 987654},
+    ("POST", "/spools/bulk-update"): {"spool_ids": [987654], "action": "archive"},
     ("POST", "/spools/scan-assign"): {"qr_code": "SPL-0", "printer_id": 987654, "slot": 1},
     ("POST", "/spools/<int:spool_id>/load"): {"printer_id": 987654, "slot_number": 1},
     ("POST", "/spools/<int:spool_id>/use"): {"grams": 1},

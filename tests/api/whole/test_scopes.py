@@ -60,6 +60,7 @@ AREAS = {
     "/files": "models",
     "/print-files": "models",
     "/spools": "spools",
+    "/spoolman": "spools",
     "/filament": "spools",
     "/alert": "",
     "/maintenance": "",
