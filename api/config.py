@@ -21,6 +21,8 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "beat_s": (0.1, 3600),
     "dead_s": (0.2, 24 * 3600),
     "bridge_grace_s": (0, 3600),
+    "lease_hours": (0, 24 * 14),
+    "alone_after_s": (1, 24 * 3600),
     "drain_s": (0, 600),
     "workers": (1, 64),
     "events_days": (0.001, 3660),
@@ -70,6 +72,8 @@ class Settings:
     workers: int = 1  # processes that serve; several need PostgreSQL
     drain_s: float = 0.0  # at a stop: not ready for so long before anything is closed
     bridge_grace_s: float = 5.0  # a room away for less than this is not shown as offline
+    lease_hours: float = 24.0  # a room may start its next jobs so long while cut off; 0: never
+    alone_after_s: float = 180.0  # and not before it has been cut off for so long
     events_days: float = 30.0  # how long events are kept, for those who come back late
     events_keep: int = 200_000  # and how many of each organization
     link_url: str = ""  # where rooms open their link, if not at this API: a gateway's wss:// URL

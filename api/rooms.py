@@ -17,6 +17,7 @@ from api.feed.sockets import Sockets
 from api.files.analyst import Analyst
 from api.files.service import Files
 from api.jobs.approval import Approval
+from api.jobs.leases import Terms
 from api.jobs.seen import SeenPrints
 from api.jobs.service import Jobs
 from api.maintenance.service import Maintenance
@@ -89,6 +90,7 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
     commands = Commands(bridges, ledger, clock, bus)
     telemetry = Telemetry(bridges, printers, ledger, clock, bus)
     jobs = Jobs(printers, commands, files, library, pools=pools, ledger=ledger, clock=clock)
+    jobs.leases.terms = Terms(settings.lease_hours, settings.alone_after_s)
     jobs.ask_for_approval(Approval(accounts))
     orders = Orders(jobs, library, ledger, clock)
     # They follow each other in this order: what spools say is worth an alert.

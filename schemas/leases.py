@@ -33,3 +33,13 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     clears_itself: bool
     left_s: float
     silence_s: float
+
+
+class Lent(msgspec.Struct, frozen=True, kw_only=True):
+    """What a room is told: *leases* in their order, *recalled* grants with their printers."""
+
+    leases: list[Lease] = []
+    recalled: dict[str, int] = {}
+
+
+NOTHING_LENT = Lent()

@@ -81,6 +81,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "rate_limited": _kind(429, retriable=True),
     "dry_run_unsupported": _kind(501),
     "internal_error": _kind(500, retriable=True),
+    "job_lent": _kind(503, octoprint=409, retriable=True),
     "upstream_unavailable": _kind(503, octoprint=409, retriable=True),
     "storage_unavailable": _kind(503, retriable=True),
     "setup_complete": _kind(403),

@@ -13,7 +13,8 @@ class Bridge(Model):
     and *fact_seq* are the cumulative acknowledgement of its facts, *command_seq* the last number
     given to a command of this room. *held_by* is the API process that holds its link (`Replica`;
     empty: whoever looks), *shown_online* what people were told last. *former_boots* and
-    *quarantined_boot* tell a copied identity (`api.bridges.clones`).
+    *quarantined_boot* tell a copied identity (`api.bridges.clones`). *takes_leases*: it can go on
+    alone (`schemas.leases`).
     """
 
     id = fields.IntField(primary_key=True)
@@ -41,6 +42,7 @@ class Bridge(Model):
     command_seq = fields.BigIntField(default=0)
     desired_version = fields.IntField(default=1)
     reported_version = fields.IntField(default=0)
+    takes_leases = fields.BooleanField(default=False, db_default=False)
     bulk_sha256 = fields.CharField(max_length=64, default="")
     bulk_expires_at = fields.DatetimeField(null=True)
     previous_bulk_sha256 = fields.CharField(max_length=64, default="")

@@ -15,7 +15,7 @@ import msgspec
 from tortoise.expressions import F
 from ulid import ULID
 
-from api.bridges import bulk_tokens, clones, sightings
+from api.bridges import bulk_tokens, clones, greetings, sightings
 from api.bridges.bulk_tokens import BulkTokens, by_uid
 from api.bridges.keys import canonical_key, digest, proves
 from api.bridges.models import Bridge, Nonce
@@ -271,9 +271,7 @@ class Bridges:
             await Bridge.filter(id=bridge.id).update(
                 epoch=epoch,
                 session=session,
-                agent_version=hello.agent_version[:32],
-                os=hello.os[:100],
-                ports=msgspec.to_builtins(hello.ports),
+                **greetings.columns(hello),
                 connected_at=now,
                 last_seen_at=now,
                 disconnected_at=None,

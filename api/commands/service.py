@@ -16,6 +16,7 @@ from api.clock import Clock
 from api.commands import rules
 from api.commands.direct import DirectStops
 from api.commands.models import Command
+from api.commands.rooms import BridgeRoom
 from api.errors import Conflict, NotFound, Unavailable
 from api.events.service import Change, Happened, Ledger
 from api.principal import Principal
@@ -45,16 +46,6 @@ _EVENT_OF = {CommandState(event.value): event for event in CommandEvent}
 
 OverHook = Callable[[Change, Command], Awaitable[object]]
 Reached = Callable[[], Awaitable[bool]]
-
-
-class BridgeRoom(Protocol):
-    """What commands need of the bridges."""
-
-    def online(self, bridge_id: int) -> bool:
-        """Whether the room is reachable, a short absence forgiven."""
-
-    async def next_command_seq(self, change: Change, bridge_id: int) -> int:
-        """The next number in the room's order of commands."""
 
 
 class Row(Protocol):
@@ -116,8 +107,12 @@ class Commands:
         args: Args | None = None,
         *,
         grant: str | None = None,
+        lent_as: str | None = None,
     ) -> Command:
-        """`issue` inside the caller's transaction; the caller has checked the rights."""
+        """`issue` inside the caller's transaction; the caller has checked the rights.
+
+        *lent_as*: its room has it already under this id, so only the room ends it.
+        """
         args = args if args is not None else NoArgs()
         rules.check_args(verb, args)
         bridge_id = self._reachable_bridge(printer, verb)
@@ -132,7 +127,8 @@ class Commands:
             await self.withdraw_starts(change, printer.id)
         now = self._clock.now()
         command = await Command.create(
-            id=str(ULID.from_datetime(now)),
+            id=lent_as or str(ULID.from_datetime(now)),
+            state=CommandState.SENT if lent_as else CommandState.QUEUED,
             organization_id=printer.organization_id,
             printer_id=printer.id,
             bridge_id=bridge_id,
@@ -148,6 +144,10 @@ class Commands:
         change.record(_event(command, "command.issued", user_id=by.user_id))
         change.wake(f"bridge:{bridge_id}")
         return command
+
+    async def next_seq(self, change: Change, bridge_id: int) -> int:
+        """The next number in the room's order of commands."""
+        return await self._bridges.next_command_seq(change, bridge_id)
 
     async def check_rows(self) -> None:
         """Raises what the database raises when it does not answer."""

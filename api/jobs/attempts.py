@@ -8,6 +8,7 @@ is logged and changes nothing.
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import msgspec
@@ -17,8 +18,8 @@ from api.clock import Clock
 from api.commands.service import Command, Commands, Row
 from api.errors import Conflict, Invalid, Unavailable
 from api.events.service import Change
-from api.jobs import fitness
-from api.jobs.models import Attempt, Job, Print
+from api.jobs import fitness, lent
+from api.jobs.models import Attempt, Job, Lease, Print
 from api.jobs.moves import move_job, note, wrong_state
 from api.jobs.records import keep_run
 from api.principal import Principal, system
@@ -142,9 +143,11 @@ class Attempts:
             sha256=checked.sha256,
             size_bytes=checked.size_bytes,
             plate_claim=attempt.plate_claim,
+            last_alone=await lent.last_alone(printer.id),
         )
+        lent_as = attempt.command_id or None
         command = await self._commands.issue_in(
-            change, by, printer, Verb.START, args, grant=attempt.grant
+            change, by, printer, Verb.START, args, grant=attempt.grant, lent_as=lent_as
         )
         attempt.command_id = command.id
         machine = fitness.machine_of(printer, checked.material)
@@ -180,10 +183,29 @@ class Attempts:
         self, change: Change, job: Job, printer: Printer, *, explicit: bool
     ) -> Attempt:
         now = self._clock.now()
-        grant = str(ULID.from_datetime(now))
+        lease = await lent.lent(job)
+        if lease is not None:
+            lent.check_place(lease, printer)
+            lease.state, lease.ended_at = lent.LeaseState.USED, now
+            await lease.save(update_fields=["state", "ended_at"])
+        grant = lease.grant if lease is not None else str(ULID.from_datetime(now))
         claim = await self._printers.take(change, printer, grant, explicit=explicit)
-        print_id, number = await self._next_number(job, printer)
         job.printer_id, job.grant, job.reason = printer.id, grant, ""
+        command_id = lease.command_id if lease is not None else ""
+        return await self._attempt(job, printer, grant, command_id=command_id, claim=claim)
+
+    async def of_lease(self, job: Job, printer: Printer, lease: Lease) -> Attempt:
+        """The attempt that the room of *printer* has started by itself; the caller saves it."""
+        claim = printer.plate_claim
+        command_id, asked_at = lease.command_id, lease.cancel_asked_at
+        attempt = await self._attempt(job, printer, lease.grant, command_id=command_id, claim=claim)
+        attempt.cancel_asked_at = asked_at
+        return attempt
+
+    async def _attempt(
+        self, job: Job, printer: Printer, grant: str, *, command_id: str, claim: str
+    ) -> Attempt:
+        print_id, number = await self._next_number(job, printer)
         return Attempt(
             grant=grant,
             organization_id=job.organization_id,
@@ -191,10 +213,10 @@ class Attempts:
             job_id=job.id,
             printer_id=printer.id,
             number=number,
-            command_id="",
+            command_id=command_id,
             plate_claim=claim,
             plate_before=printer.plate_state,
-            created_at=now,
+            created_at=self._clock.now(),
         )
 
     async def _next_number(self, job: Job, printer: Printer) -> tuple[int, int]:
@@ -213,8 +235,12 @@ class Attempts:
 
     # What bridges report.
 
-    async def record(self, change: Change, bridge: Row, fact: AttemptFact) -> Attempt | None:
-        """A bridge reported a step. None when it changes nothing: foreign, late or repeated."""
+    async def record(
+        self, change: Change, bridge: Row, fact: AttemptFact, age_s: float = 0.0
+    ) -> Attempt | None:
+        """A bridge reported a step that it made *age_s* ago. None when it changes nothing:
+        foreign, late or repeated.
+        """
         attempt = await Attempt.filter(grant=fact.grant).first()
         if attempt is None or not await self._is_of(attempt, bridge):
             _log.warning("bridge %s reports %s of unknown %s", bridge.id, fact.event, fact.grant)
@@ -222,7 +248,10 @@ class Attempts:
         progress = msgspec.to_builtins(fact.progress) if fact.progress is not None else None
         if fact.quality is not None:
             attempt.quality = msgspec.to_builtins(fact.quality)
-        stepped = await self.step(change, attempt, fact.event, fact.reason, progress=progress)
+        at = self._clock.now() - timedelta(seconds=age_s)
+        stepped = await self.step(
+            change, attempt, fact.event, fact.reason, progress=progress, at=at
+        )
         return attempt if stepped else None
 
     async def _is_of(self, attempt: Attempt, bridge: Row) -> bool:
@@ -239,12 +268,15 @@ class Attempts:
         *,
         progress: dict[str, Any] | None = None,
         untouched: bool = False,
+        at: datetime | None = None,
     ) -> bool:
-        """Move *attempt*, its job and its printer; False when the table has no such step."""
+        """Move *attempt*, its job and its printer, *at* a moment in the past or now; False when the
+        table has no such step.
+        """
         if not can(ATTEMPT_TRANSITIONS, AttemptState(attempt.state), event):
             _log.info("attempt %s is %s; %s is ignored", attempt.grant, attempt.state, event)
             return False
-        now = self._clock.now()
+        now = at or self._clock.now()
         attempt.state = ATTEMPT_TRANSITIONS[AttemptState(attempt.state)][event]
         attempt.reason = reason[:300]
         attempt.progress = progress or attempt.progress
@@ -265,8 +297,8 @@ class Attempts:
         """What the step means for the printer and, if it still is its attempt, for the job."""
         state = AttemptState(attempt.state)
         if state in ATTEMPT_OVER:
-            started = attempt.started_at
-            printed_s = (self._clock.now() - started).total_seconds() if started else 0.0
+            started, ended = attempt.started_at, attempt.ended_at or self._clock.now()
+            printed_s = (ended - started).total_seconds() if started else 0.0
             await self._printers.give_back(
                 change,
                 attempt.printer_id,

@@ -14,6 +14,7 @@ from api.events.service import Ledger
 from api.jobs.attempts import Attempts
 from api.jobs.forms import NewJob, refuse
 from api.jobs.intake import Intake
+from api.jobs.lent import check_home
 from api.jobs.models import Job
 from api.jobs.moves import LOCKED, check_changeable, check_unlocked, job_row, note, save_changed
 from api.jobs.queue import decide_in
@@ -38,6 +39,8 @@ SETTABLE = frozenset(
         "filament_type",
     }
 )
+#: Changes of a job for which it must not be with the room of its printer.
+MOVING = frozenset({"printer_id", "pool_id", "model_id", "hold", "scheduled_start"})
 #: What a lock keeps as it is.
 _PLACED = frozenset({"printer_id", "pool_id", "priority", "scheduled_start", "scheduled_end"})
 _SAME_END_H = 1 / 60
@@ -80,6 +83,8 @@ class Changes:
             if decision is not None:
                 await decide_in(change, by, job, decision, now=self._clock.now())
             check_changeable(job)
+            if values.keys() & MOVING:
+                await check_home([job.id])
             columns = _columns(job, values)
             job.update_from_dict(columns | file | place)
             if job.state == JobState.WAITING_PLATE_CLEAR and place:

@@ -69,7 +69,7 @@ BULK_UPDATE = Doc(
     answer=answers.BulkUpdated,
     right="jobs.write",
     body=bodies.BulkUpdateBody,
-    problems=("job_not_found", _STATE),
+    problems=("job_not_found", _STATE, "job_lent"),
     dry_run=True,
 )
 REASONS = Doc(
@@ -83,7 +83,7 @@ UPDATE = Doc(
     answer=JobAnswer,
     right="jobs.write",
     body=bodies.JobUpdateBody,
-    problems=("bad_request", *_PLACES, *_UNFIT, _STATE),
+    problems=("bad_request", *_PLACES, *_UNFIT, _STATE, "job_lent"),
     dry_run=True,
 )
 DELETE = Doc(
@@ -91,7 +91,7 @@ DELETE = Doc(
     description="What it printed stays in the history.",
     status=204,
     right="jobs.write",
-    problems=(_STATE,),
+    problems=(_STATE, "job_lent"),
     dry_run=True,
 )
 SCHEDULE_FILE = Doc(
@@ -123,7 +123,7 @@ MOVE = Doc(
     answer=answers.Moved,
     right="jobs.write",
     body=bodies.MoveBody,
-    problems=("bad_request", *_PLACES, *_UNFIT, _STATE),
+    problems=("bad_request", *_PLACES, *_UNFIT, _STATE, "job_lent"),
     dry_run=True,
 )
 FAILURE = Doc(

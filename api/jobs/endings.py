@@ -7,6 +7,7 @@ from api.errors import Conflict, Invalid
 from api.events.rehearsal import would
 from api.events.service import Change, Ledger
 from api.jobs.attempts import Attempts
+from api.jobs.leases import Leases
 from api.jobs.models import Attempt, Job
 from api.jobs.moves import job_row, move_job, note, wrong_state
 from api.principal import Principal
@@ -26,12 +27,15 @@ class Endings:
         printers: Printers,
         commands: Commands,
         attempts: Attempts,
+        leases: Leases,
+        *,
         ledger: Ledger,
         clock: Clock,
     ) -> None:
         self._printers = printers
         self._commands = commands
         self._attempts = attempts
+        self._leases = leases
         self._ledger = ledger
         self._clock = clock
 
@@ -41,7 +45,8 @@ class Endings:
         """End a job: at once while it waits, else by telling its printer and waiting up to 1 s.
 
         *reason* is kept with a job that waited; of a print the printer's own word is. Returns the
-        job as it is then (the printer may still be cancelling). *force* gives up on what the
+        job as it is then: the printer may still be cancelling, or a room that may start it alone
+        has not answered yet (`api.jobs.leases`). *force* gives up on what the
         printer says: for a bridge that will never come back. Raises `Conflict` when it is over or
         the printer refuses, `Unavailable` when the room does not answer.
         """
@@ -100,7 +105,8 @@ class Endings:
         self, change: Change, by: Principal, job: Job, *, force: bool
     ) -> Command | None:
         if JobState(job.state) not in JOB_RUNNING:
-            await move_job(change, job, JobEvent.CANCELLED, self._clock.now())
+            if await self._leases.cancel(change, by, job, force=force):
+                await move_job(change, job, JobEvent.CANCELLED, self._clock.now())
             return None
         attempt = await _attempt_of(job.grant)
         assert attempt is not None, "a running job has an attempt"
@@ -112,6 +118,7 @@ class Endings:
 
     async def _settle_cancel(self, by: Principal, job_id: int, command: Command | None) -> Job:
         if command is None:
+            await self._leases.settled([job_id], CANCEL_WAIT_S)
             return await job_row(job_id)
 
         async def over() -> bool:

@@ -137,3 +137,35 @@ class Attempt(Model):
     class Meta:
         table = "attempt"
         unique_together = (("print_id", "number"),)
+
+
+class Lease(Model):
+    """A waiting job that the room of its printer may start while it is cut off (`api.jobs.leases`).
+
+    *grant* and *command_id* are those of its next start, whoever starts it. *state*: out, used,
+    returned (the room never starts it) or abandoned (nobody waits for the room's word any more).
+    *journal*: the one of the room's that answers for it. *alone_turn* numbers, by printer, the
+    starts that rooms made by themselves. *expires_at*: until then the room may.
+    """
+
+    grant = fields.CharField(max_length=26, primary_key=True)
+    command_id = fields.CharField(max_length=26, unique=True)
+    organization_id = fields.IntField()
+    bridge_id = fields.IntField(db_index=True)
+    printer_id = fields.IntField(db_index=True)
+    job_id = fields.IntField(db_index=True)
+    state = fields.CharField(max_length=16, default="out", db_index=True)
+    place = fields.IntField()
+    clears_itself = fields.BooleanField()
+    sha256 = fields.CharField(max_length=64)
+    size_bytes = fields.BigIntField()
+    journal = fields.CharField(max_length=64)
+    alone_turn = fields.IntField(null=True)
+    created_at = fields.DatetimeField()
+    expires_at = fields.DatetimeField()
+    recalled_at = fields.DatetimeField(null=True)
+    cancel_asked_at = fields.DatetimeField(null=True)
+    ended_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "lease"

@@ -71,9 +71,10 @@ async def move_job(
         raise wrong_state(job, f"that does not go with {event}")
     job.state = JOB_TRANSITIONS[state][event]
     if event is JobEvent.STARTED:
-        job.actual_start = job.actual_start or now
+        began = attempt.started_at if attempt is not None else None
+        job.actual_start = job.actual_start or began or now
     if job.state in JOB_OVER:
-        job.actual_end = now
+        job.actual_end = (attempt.ended_at if attempt is not None else None) or now
     told = happened(job, f"job.{event}", **_run_facts(attempt))
     if job.state == JobState.PENDING and not job.pinned:
         job.printer_id = None

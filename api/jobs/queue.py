@@ -15,6 +15,7 @@ from api.errors import Conflict
 from api.events.rehearsal import would
 from api.events.service import Change, Ledger
 from api.jobs.forms import BulkAction, refuse
+from api.jobs.lent import check_home
 from api.jobs.models import Job
 from api.jobs.moves import (
     CHANGEABLE,
@@ -85,6 +86,7 @@ class Queue:
         Raises `Conflict` while a printer has it.
         """
         async with self._ledger.change() as change:
+            await check_home([job.id])
             await self._delete(change, by, await job_row(job.id), None)
 
     # Many jobs.
@@ -141,10 +143,16 @@ class Queue:
             raise refuse("priority", "set_priority needs one")
         async with self._ledger.change() as change:
             jobs = await self._theirs(by, [*dict.fromkeys(job_ids)])
+            if action in (BulkAction.CANCEL, BulkAction.DELETE, BulkAction.HOLD):
+                await check_home(jobs)
             for job in jobs.values():
                 await self._actions[action](change, by, job, priority)
             would(f"{action}_jobs", job_ids=[*jobs], priority=priority)
         return len(jobs)
+
+    async def theirs(self, by: Principal, job_ids: Sequence[int]) -> Sequence[int]:
+        """These jobs, once each. Raises `NotFound` for the first that is not the caller's."""
+        return [*await self._theirs(by, [*dict.fromkeys(job_ids)])]
 
     async def _theirs(self, by: Principal, job_ids: Sequence[int]) -> dict[int, Job]:
         """These jobs in this order. Raises `NotFound` for the first that is not the caller's."""

@@ -18,13 +18,14 @@ from api.errors import Conflict, Invalid, Unavailable
 from api.events.service import Change, Ledger
 from api.jobs.approval import Approval
 from api.jobs.attempts import Attempts, Checked, FileRoom
-from api.jobs.changes import Changes
+from api.jobs.changes import MOVING, Changes
 from api.jobs.costs import Costs
 from api.jobs.endings import Endings
 from api.jobs.file_use import FileUse
 from api.jobs.file_wait import FileWait
 from api.jobs.forms import BulkAction, JobFilter, NewJob
 from api.jobs.intake import Intake, LibraryRoom
+from api.jobs.leases import Leases
 from api.jobs.line import WaitingLine
 from api.jobs.models import Attempt, Job
 from api.jobs.moves import job_row, missing
@@ -63,7 +64,12 @@ class Jobs:
         self.line = WaitingLine(clock)
         self.file_wait = FileWait(files, ledger, clock)
         self._approval: Approval | None = None
-        self._endings = Endings(printers, commands, self.attempts, ledger, clock)
+        self.leases = Leases(
+            printers, commands, self.attempts, self.file_wait, ledger=ledger, clock=clock
+        )
+        self._endings = Endings(
+            printers, commands, self.attempts, self.leases, ledger=ledger, clock=clock
+        )
         self._intake = Intake(printers, pools, self.attempts, library, ledger=ledger, clock=clock)
         self._changes = Changes(
             printers, pools, self.attempts, self._intake, ledger=ledger, clock=clock
@@ -209,6 +215,8 @@ class Jobs:
         wanted = values.get("status")
         event = None if wanted is None else step_to(job, JobState(wanted))
         decision = event if event in DECISIONS else None
+        if fields.keys() & MOVING:
+            await self.leases.bring_home([job_id])
         if fields or decision is not None or wanted is None:
             job = await self._changes.update(by, job, fields, decision)
         if event is None or event in DECISIONS:
@@ -220,7 +228,9 @@ class Jobs:
     async def move(self, by: Principal, job_id: int, printer_id: int, start: datetime) -> Job:
         """Give a waiting job a printer and a time; see `Changes.move`."""
         by.require("jobs.write")
-        return await self._changes.move(by, await self.get(by, job_id), printer_id, start)
+        job = await self.get(by, job_id)
+        await self.leases.bring_home([job_id])
+        return await self._changes.move(by, job, printer_id, start)
 
     async def step(self, by: Principal, job_id: int, event: JobEvent, reason: str = "") -> Job:
         """Approve, reject, resubmit or reset; see `Queue.decide`."""
@@ -238,7 +248,9 @@ class Jobs:
     async def delete(self, by: Principal, job_id: int) -> None:
         """Take a job out of every list; see `Queue.delete`."""
         by.require("jobs.write")
-        await self._queue.delete(by, await self.get(by, job_id))
+        job = await self.get(by, job_id)
+        await self.leases.bring_home([job_id])
+        await self._queue.delete(by, job)
 
     async def reorder(self, by: Principal, job_ids: Sequence[int]) -> int:
         """Put waiting jobs into this order; see `Queue.reorder`."""
@@ -250,6 +262,8 @@ class Jobs:
     ) -> int:
         """Do the same to many jobs; see `Queue.bulk`."""
         by.require("jobs.write")
+        if action in (BulkAction.CANCEL, BulkAction.DELETE, BulkAction.HOLD):
+            await self.leases.bring_home(await self._queue.theirs(by, job_ids))
         return await self._queue.bulk(by, job_ids, action, priority)
 
     # Starting.
@@ -355,10 +369,10 @@ class Jobs:
     # Inside somebody's transaction.
 
     async def record_attempt(
-        self, change: Change, bridge: Row, fact: AttemptFact
+        self, change: Change, bridge: Row, fact: AttemptFact, age_s: float = 0.0
     ) -> Attempt | None:
-        """A bridge reported a step of an attempt. None when it changes nothing."""
-        return await self.attempts.record(change, bridge, fact)
+        """A bridge reported a step of an attempt, *age_s* old. None when it changes nothing."""
+        return await self.attempts.record(change, bridge, fact, age_s)
 
     async def command_over(self, change: Change, command: Command) -> None:
         """A command ended (also called by the commands themselves): safe to say twice."""

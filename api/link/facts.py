@@ -59,6 +59,13 @@ def new_facts(journal: str, seq: int, batch: FactBatch) -> list[Fact]:
     return fresh
 
 
+def age_of(fact: Fact, batch: FactBatch) -> float:
+    """How many seconds old *fact* is; 0 when the room's clock does not tell: it booted since."""
+    if batch.sent_ms is None or batch.boot_id != fact.boot_id:
+        return 0.0
+    return max(0.0, (batch.sent_ms - fact.at_ms) / 1000)
+
+
 @dataclass(slots=True)
 class _Batch:
     """What one transaction works with."""
@@ -66,6 +73,7 @@ class _Batch:
     change: Change
     bridge: Bridge
     own: frozenset[int]
+    batch: FactBatch
     foreign: int = 0
 
 
@@ -144,7 +152,7 @@ class FactRecorder:
             if standing is not Standing.CURRENT:
                 return None
             fresh = new_facts(row.fact_journal, row.fact_seq, batch)
-            work = _Batch(change, row, await self._rooms.printers.numbers_on(row.id))
+            work = _Batch(change, row, await self._rooms.printers.numbers_on(row.id), batch)
             for fact in fresh:
                 if unfit:
                     kind = type(fact.body).__name__
@@ -166,9 +174,10 @@ class FactRecorder:
             return
         match body:
             case CommandFact():
+                await self._rooms.jobs.leases.went_on(work.change, work.bridge.id, body)
                 await self._rooms.commands.record(work.change, work.bridge, body)
             case AttemptFact():
-                await self._rooms.jobs.record_attempt(work.change, work.bridge, body)
+                await self._attempt(work, body, age_of(fact, work.batch))
             case PrinterFact() | FirmwareFact() | CardFact() | PlateFact():
                 await self._printer(work, body)
             case PortsFact():
@@ -177,6 +186,12 @@ class FactRecorder:
                 _alarm(work, body)
             case GapFact():
                 _tell(work, "bridge.facts_lost", what=body.what[:64], count=body.count)
+
+    async def _attempt(self, work: _Batch, fact: AttemptFact, age_s: float) -> None:
+        jobs, bridge = self._rooms.jobs, work.bridge
+        journal = bridge.fact_journal
+        if not await jobs.leases.given_back(work.change, bridge.id, journal, fact):
+            await jobs.record_attempt(work.change, bridge, fact, age_s)
 
     async def _printer(
         self, work: _Batch, fact: PrinterFact | FirmwareFact | CardFact | PlateFact

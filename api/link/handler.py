@@ -8,7 +8,7 @@ them on the wire.
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import msgspec
@@ -21,6 +21,7 @@ from api.link.facts import FOREIGN, FactRecorder
 from api.link.rooms import CommandRow, LinkRooms
 from schemas.codec import MAX_FRAME_BYTES, encoded_size
 from schemas.commands import VERBS, Expect, Verb
+from schemas.leases import NOTHING_LENT, Lease, Lent
 from schemas.link import (
     PROTOCOL,
     Beat,
@@ -127,7 +128,8 @@ class LinkHandler:
             desired_told = bridge.desired_version
             self._rooms.telemetry.forget_room(bridge_id)
             printers = await self._rooms.printers.desired(bridge_id)
-            bodies += desired_parts(desired_told, printers)
+            lent = await self._rooms.jobs.leases.of_room(bridge_id)
+            bodies += desired_parts(desired_told, printers, lent)
         bodies += await self._commands(bridge_id, epoch)
         if (bulk := await self._fresh_token(bridge)) is not None:
             bodies.append(Token(bulk=bulk))
@@ -239,18 +241,43 @@ class LinkHandler:
         await self._rooms.bridges.close_session(bridge.id, epoch, silent_s)
 
 
-def desired_parts(version: int, printers: Sequence[PrinterConfig]) -> list[Desired]:
+@dataclass(slots=True)
+class _Part:
+    """What goes into one frame."""
+
+    used: int = 0
+    printers: list[PrinterConfig] = field(default_factory=list)
+    leases: list[Lease] = field(default_factory=list)
+    recalled: dict[str, int] = field(default_factory=dict)
+
+
+def desired_parts(
+    version: int, printers: Sequence[PrinterConfig], lent: Lent = NOTHING_LENT
+) -> list[Desired]:
     """The configuration in as few parts as fit a frame; an empty room is one part."""
-    parts: list[list[PrinterConfig]] = [[]]
-    used = 0
+    parts = [_Part()]
+
+    def place(each: object) -> _Part:
+        size = len(msgspec.json.encode(each)) + 1
+        if parts[-1].used and parts[-1].used + size > PART_BYTES:
+            parts.append(_Part())
+        parts[-1].used += size
+        return parts[-1]
+
     for printer in printers:
-        size = len(msgspec.json.encode(printer)) + 1
-        if parts[-1] and used + size > PART_BYTES:
-            parts.append([])
-            used = 0
-        parts[-1].append(printer)
-        used += size
+        place(printer).printers.append(printer)
+    for lease in lent.leases:
+        place(lease).leases.append(lease)
+    for grant, number in lent.recalled.items():
+        place((grant, number)).recalled[grant] = number
     return [
-        Desired(version=version, printers=part, part=number, parts=len(parts))
+        Desired(
+            version=version,
+            printers=part.printers,
+            leases=part.leases,
+            recalled=part.recalled,
+            part=number,
+            parts=len(parts),
+        )
         for number, part in enumerate(parts, start=1)
     ]

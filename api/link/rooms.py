@@ -7,6 +7,7 @@ from api.bridges.service import Bridge, Bridges
 from api.commands.direct import DirectStops
 from api.events.service import Change, Ledger
 from api.telemetry.service import OnBridge, Telemetry
+from schemas.leases import Lent
 from schemas.link import AttemptFact, CardFact, CommandFact, PrinterFact
 from schemas.printer import PrinterConfig
 
@@ -102,11 +103,32 @@ class PrintersRoom(Protocol):
         """What a printer says of itself."""
 
 
+class LeasesRoom(Protocol):
+    """What rooms may start while they are cut off."""
+
+    async def of_room(self, bridge_id: int) -> Lent:
+        """What the agent of a room is told."""
+
+    async def went_on(self, change: Change, bridge_id: int, fact: CommandFact) -> None:
+        """A room has made a start by itself, if *fact* says that."""
+
+    async def given_back(
+        self, change: Change, bridge_id: int, journal: str, fact: AttemptFact
+    ) -> bool:
+        """Whether *fact* is the word of a room that it never starts what it had."""
+
+
 class JobsRoom(Protocol):
     """Attempts."""
 
-    async def record_attempt(self, change: Change, bridge: Bridge, fact: AttemptFact) -> object:
-        """A step of an attempt."""
+    @property
+    def leases(self) -> LeasesRoom:
+        """Jobs that are with rooms."""
+
+    async def record_attempt(
+        self, change: Change, bridge: Bridge, fact: AttemptFact, age_s: float
+    ) -> object:
+        """A step of an attempt, *age_s* old."""
 
 
 class LinkRooms(Protocol):

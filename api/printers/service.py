@@ -256,6 +256,13 @@ class Printers:
         change.wake(f"printer:{row.id}", bell(row.id))
         return row.plate_claim or str(ULID.from_datetime(self._clock.now()))
 
+    async def taken(self, change: Change, printer_id: int, grant: str) -> Printer:
+        """Its room says that this attempt has the printer: so it has, whoever had it before."""
+        row = await self.locked(change, printer_id)
+        row.active_grant = grant
+        await self.save(change, row, "active_grant")
+        return row
+
     async def give_back(
         self,
         change: Change,

@@ -6,7 +6,7 @@ between two steps loses nothing and starts nothing twice.
 """
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -25,6 +25,7 @@ from api.scheduler.decisions import Decisions, Reasons
 from api.scheduler.demands import Demands
 from api.scheduler.explain import decided
 from api.scheduler.explanations import Explanations
+from api.scheduler.lending import Lending
 from api.scheduler.materials import color_match
 from api.scheduler.needs import Need
 from api.scheduler.rules import BY_NAME
@@ -87,6 +88,7 @@ class Scheduler:
         self.explanations = Explanations(jobs, sight, demands, clock)
         self.runs = Runs(jobs, sight, demands, ledger, clock)
         self._demands = demands
+        self._lending = Lending(jobs.leases, sight, demands)
         self._decisions = Decisions(sight, clock)
         self._jobs = jobs
         self._commands = commands
@@ -109,9 +111,14 @@ class Scheduler:
         await self._commands.expire_due()
         line = await self._jobs.line.read()
         self._demands.keep_only(line)
-        if not line:
+        if not line and self._lending.is_idle:
             return 0
         spots = await self.sight.spots()
+        granted = await self._give_all(line, spots)
+        await self._lending.step(line, spots)
+        return granted
+
+    async def _give_all(self, line: Sequence[Waiting], spots: Mapping[int, list[Spot]]) -> int:
         granted = 0
         by_organization = sorted(line, key=lambda job: job.organization_id)  # stable: order is kept
         for organization_id, jobs in groupby(by_organization, lambda job: job.organization_id):

@@ -19,6 +19,7 @@ from schemas.jobs import (
     JobState,
 )
 from tests.simulation.history import Entry, History
+from tests.simulation.lone_rules import LONE_RULES
 
 Rule = Callable[[History], Iterator[str]]
 #: What a machine does because of a command, by the verb that asked for it.
@@ -325,4 +326,5 @@ RULES: tuple[Rule, ...] = (
     honest_commands,
     honest_attempts,
     all_is_well_in_the_end,
+    *LONE_RULES,
 )

@@ -30,8 +30,11 @@ def rows() -> Iterator[Rows]:
 
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """The API's settings; pictures seldom, they are not what is tested here."""
-    return Settings(data_dir=Path(tmp_path_factory.mktemp("data")), live_interval_s=10.0)
+    """The API's settings; pictures seldom, they are not what is tested here. Rooms that are cut off
+    go on alone soon, so that they do within a day of minutes.
+    """
+    data_dir = Path(tmp_path_factory.mktemp("data"))
+    return Settings(data_dir=data_dir, live_interval_s=10.0, alone_after_s=2.0)
 
 
 @pytest.fixture(autouse=True)

@@ -31,6 +31,8 @@ CREATE TEMP TRIGGER t5 AFTER INSERT ON main.grants BEGIN
   INSERT INTO seen (kind, a, b, c) VALUES ('grant', NEW.id, '', NEW.state); END;
 CREATE TEMP TRIGGER t6 AFTER INSERT ON main.meta WHEN NEW.key = 'desired' BEGIN
   INSERT INTO seen (kind, a, b, c) VALUES ('desired', CAST(NEW.value AS INTEGER), '', ''); END;
+CREATE TEMP TRIGGER t7 AFTER INSERT ON main.alone BEGIN
+  INSERT INTO seen (kind, a, b, c) VALUES ('alone', NEW.id, NEW.printer, ''); END;
 """
 
 

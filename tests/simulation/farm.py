@@ -22,6 +22,7 @@ from api.commands.service import Commands
 from api.config import Settings
 from api.errors import Problem
 from api.events.service import Ledger
+from api.jobs.leases import Terms
 from api.jobs.service import Jobs
 from api.link.connection import Connection
 from api.link.facts import FactRecorder
@@ -224,6 +225,7 @@ class Farm:
             ledger=ledger,
             clock=self.clock,
         )
+        jobs.leases.terms = Terms(self.settings.lease_hours, self.settings.alone_after_s)
         telemetry = Telemetry(bridges, printers, ledger, self.clock, bus)
         self.rooms = Rooms(ledger, bridges, printers, commands, jobs, telemetry)
         self.bus = bus

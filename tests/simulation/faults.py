@@ -29,6 +29,7 @@ class Faults:
             self.cut,
             self.half_open,
             self.partition,
+            self.long_partition,
             self.slow_line,
             self.frames_twice,
             self.kill_api,
@@ -87,6 +88,14 @@ class Faults:
         for wire in self.farm.wires:
             wire.up.lossy = wire.down.lossy = True
         await asyncio.sleep(self.rng.choice((1.0, 10.0, 60.0)))
+        self.weather.down = False
+
+    async def long_partition(self) -> None:
+        """So long that the room goes on alone, sometimes with the API gone besides."""
+        self.weather.down = True
+        for wire in self.farm.wires:
+            wire.cut()
+        await asyncio.sleep(self.rng.choice((60.0, 120.0, 240.0)))
         self.weather.down = False
 
     async def slow_line(self) -> None:

@@ -15,6 +15,7 @@ import msgspec
 from api.bridges.service import Bridge, Bridges, Standing
 from api.commands.models import Command
 from api.commands.service import Commands
+from api.jobs.leases import Leases as LentJobs
 from api.link.connection import Connection as ApiConnection
 from api.printers import plate
 from bridge.agent import fleet, handover
@@ -22,6 +23,7 @@ from bridge.agent.commands import CommandBook
 from bridge.agent.fleet import Fleet
 from bridge.agent.grants import Grants
 from bridge.agent.journal import Journal
+from bridge.agent.leases import Leases
 from bridge.agent.link.uplink import DesiredParts, Uplink
 from bridge.agent.outbox import Outbox
 from bridge.agent.work import PrinterWork
@@ -213,7 +215,38 @@ def _stop_without_a_sender_is_dropped() -> AbstractContextManager[Any]:
     return mock.patch.object(Fleet, "remote_stop", deaf)
 
 
+def _claim_of_the_room_stays() -> AbstractContextManager[Any]:
+    return mock.patch.object(Leases, "plate_used", lambda self, printer: None)
+
+
+def _cancelled_without_the_rooms_word() -> AbstractContextManager[Any]:
+    async def hasty(self: Any, change: Any, by: Any, job: Any, *, force: bool) -> bool:
+        return True
+
+    return mock.patch.object(LentJobs, "cancel", hasty)
+
+
+def _goes_on_after_a_bad_end() -> AbstractContextManager[Any]:
+    return mock.patch.object(Leases, "void", lambda self, printer: None)
+
+
+_CUT_OFF = ("long_partition",)
+_LENT = ("queue_more", "queue_more", "clear_in_the_room", "release")
+
 MUTANTS: dict[str, Mutant] = {
+    "plate claim of the room reused": Mutant(
+        _claim_of_the_room_stays, ("clear_plate",), Bias(_CUT_OFF, _LENT)
+    ),
+    "cancelled without the room's word": Mutant(
+        _cancelled_without_the_rooms_word,
+        ("cancelled_is_not_started",),
+        Bias(_CUT_OFF, (*_LENT, "cancel")),
+    ),
+    "alone after a bad end": Mutant(
+        _goes_on_after_a_bad_end,
+        ("person_after_a_bad_end",),
+        Bias((*_CUT_OFF, "kill_sender"), _LENT),
+    ),
     "ack before commit": Mutant(_ack_before_commit, ("ack_after_commit",)),
     "effect before journal": Mutant(_effect_before_journal, ("journal_before_effect",)),
     "delivered before journal": Mutant(_got_before_journal, ("got_after_journal",)),

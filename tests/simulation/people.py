@@ -19,7 +19,8 @@ from schemas.jobs import JOB_RUNNING, JobState
 from schemas.printer import PrinterState
 from tests.simulation.farm import ADMIN, Farm
 from tests.simulation.history import History
-from tests.simulation.machines import Machine, Machines
+from tests.simulation.machines import Machine
+from tests.simulation.room import Room
 
 Act = Callable[[int], Coroutine[Any, Any, object]]
 
@@ -27,8 +28,9 @@ Act = Callable[[int], Coroutine[Any, Any, object]]
 class People:
     """Everybody who asks something of the farm."""
 
-    def __init__(self, farm: Farm, machines: Machines, history: History, seed: str) -> None:
-        self.farm, self.history = farm, history
+    def __init__(self, farm: Farm, room: Room, history: History, seed: str) -> None:
+        machines = room.machines
+        self.farm, self.room, self.history = farm, room, history
         self.machines = machines.machines
         self.rng = random.Random(f"{seed} people")
         self.renamed: dict[int, int] = {}
@@ -46,6 +48,8 @@ class People:
             (4, self.recover),
             (4, self.clear),
             (2, self.stale_clear),
+            (3, self.clear_in_the_room),
+            (2, self.queue_more),
             (2, self.release),
             (2, self.rename),
         ]
@@ -75,6 +79,12 @@ class People:
 
     async def queue(self, printer: int) -> str:
         return await self._ask("queue", printer, self._new(printer))
+
+    async def queue_more(self, printer: int) -> str:
+        """Several at once: some will be with the room."""
+        for _ in range(2):
+            await self.queue(printer)
+        return await self.queue(printer)
 
     async def start_now(self, printer: int) -> str:
         async def work() -> None:
@@ -147,6 +157,16 @@ class People:
         machine.plate.occupied = False
         work = self.farm.rooms.printers.plate_cleared(ADMIN, printer)
         return await self._ask("clear", printer, work)
+
+    async def clear_in_the_room(self, printer: int) -> str:
+        """Take the part off a machine that stands, then say `bridge plate clear` there."""
+        machine: Machine = self.machines[printer]
+        if machine.run is not None or machine.kept is not None:
+            return "it prints"
+        machine.plate.occupied = False
+        answer = await self.room.plate_cleared(printer)
+        self.history.add("person", "clear_in_the_room", printer=printer, answer=answer)
+        return answer
 
     async def stale_clear(self, printer: int) -> str:
         """Say so from an old page, while it prints."""

@@ -31,7 +31,7 @@ from tests.simulation.farm import Farm
 from tests.simulation.history import History
 from tests.simulation.machines import Machines
 from tests.simulation.network import Wire
-from tests.simulation.time import Life, check_alive
+from tests.simulation.time import Killed, Life, check_alive
 
 
 class Room:
@@ -46,6 +46,8 @@ class Room:
         self.mono_offset_s = 10_000.0
         self.wall_offset_s = 0.0
         self.fetch_fails = 0.0
+        self.files: set[str] = set()  # whole, in the spool
+        self.fleet: Fleet | None = None  # of the present life
         self._dead: list[Life] = []
         self._runs = count(1)
 
@@ -74,6 +76,21 @@ class Room:
         self.machines.agent_died()
         for wire in self.farm.wires:
             wire.end_up()
+
+    async def plate_cleared(self, printer: int) -> str:
+        """A person's `bridge plate clear`: ok, or why not; `no answer` when no agent answered."""
+        life, fleet = self.life, self.fleet
+        if life is None or not life.alive or fleet is None:
+            return "no answer"
+        refusal = fleet.why_not_clear(printer)
+        if refusal is not None:
+            return refusal
+        task = life.spawn(fleet.plate_cleared(printer), "plate")
+        await asyncio.wait((task,))
+        if task.cancelled():
+            return "no answer"
+        error = task.exception()
+        return "no answer" if isinstance(error, Killed | JournalError) else "ok"
 
     async def bury(self) -> None:
         """Wait until nothing of a dead process moves."""
@@ -117,7 +134,7 @@ class Room:
             agent_pid=next(self._runs),
             on_picture=lambda: client[0].wake(facts=False),
         )
-        files = Files(self._fetch, lambda sha256: Path("/spool") / sha256)
+        files = Files(self._fetch, lambda sha256: Path("/spool") / sha256, self._has)
         fleet = Fleet(tools, thread, files, ports, lambda: client[0].wake(facts=True))
         greeting = Greeting("B" * 26, f"boot-{self.boot}", boots, "1", "Linux")
         link = LinkClient(
@@ -130,9 +147,13 @@ class Room:
             clock=self.clock,
         )
         client.append(link)
+        fleet.away_s = link.away_s
+        self.fleet = fleet
         await fleet.open()
         await thread.run(Journal.prune, thread.now())
-        await asyncio.gather(self._keep(link), self._prune(thread))
+        await asyncio.gather(
+            self._keep(link), self._prune(thread), fleet.prefetch.run(), fleet.watch_alone()
+        )
 
     async def _keep(self, link: LinkClient) -> None:
         while True:
@@ -149,11 +170,19 @@ class Room:
             except JournalError:
                 pass
 
+    async def _has(self, sha256: str, size_bytes: int) -> bool:
+        await asyncio.sleep(self.rng.choice((0.01, 0.3)))
+        check_alive()
+        return sha256 in self.files
+
     async def _fetch(self, sha256: str, size_bytes: int) -> Path:
         await asyncio.sleep(self.rng.choice((0.01, 0.5, 3.0)))
         check_alive()
         if self.rng.random() < self.fetch_fails:
             raise SpoolError("the file cannot be had")
+        if self.farm.weather.down and sha256 not in self.files:
+            raise SpoolError("nobody answers")
+        self.files.add(sha256)
         return Path("/spool") / sha256
 
     async def dial(self, address: Address | None = None) -> Wire:

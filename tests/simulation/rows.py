@@ -48,6 +48,11 @@ CREATE TEMP TRIGGER t7 AFTER UPDATE OF fact_seq ON main.bridge WHEN NEW.epoch = 
 CREATE TEMP TRIGGER t8 AFTER UPDATE OF state ON main.printer WHEN NEW.state != OLD.state BEGIN
   INSERT INTO seen (kind, a, b, c, d) VALUES ('printer', NEW.id, OLD.state, NEW.state,
   NEW.active_grant); END;
+CREATE TEMP TRIGGER t9 AFTER INSERT ON main.lease BEGIN INSERT INTO seen (kind, a, b, c, d)
+  VALUES ('lent', NEW."grant", NEW.printer_id, NEW.job_id, NEW.command_id); END;
+CREATE TEMP TRIGGER t10 AFTER UPDATE OF state ON main.lease WHEN NEW.state != OLD.state BEGIN
+  INSERT INTO seen (kind, a, b, c, d) VALUES ('lease', NEW."grant", OLD.state, NEW.state,
+  NEW.job_id); END;
 """
 
 
@@ -189,8 +194,13 @@ def opened_rows() -> Iterator[Rows]:
             client._bound_loop = None  # each seed has a loop of its own
         return context
 
-    with mock.patch.object(aiosqlite, "connect", connect), _quickened():
-        context = asyncio.run(prepare())
+    with (
+        mock.patch.object(aiosqlite, "connect", connect),
+        _quickened(),
+        # A runner with a factory leaves the thread's own loop alone, which is pytest's.
+        asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner,
+    ):
+        context = runner.run(prepare())
         with context:
             yield rows
-        asyncio.run(context.close_connections())
+        runner.run(context.close_connections())

@@ -25,7 +25,7 @@ POLICIES = ("self_clearing", "start_confirms", "confirm")
 #: Processes that die are started again after so long.
 RESTART_S = 1.0
 #: After the last fault everything is in order again within this time.
-SETTLE_S = 180.0
+SETTLE_S = 400.0
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class World:
         )
         self.farm = Farm(rows, self.history, self.weather, settings, seed)
         self.room = Room(self.farm, self.machines, self.history, seed)
-        self.people = People(self.farm, self.machines, self.history, seed)
+        self.people = People(self.farm, self.room, self.history, seed)
         self.faults = Faults(self.farm, self.room, self.machines, self.history, seed)
         if bias.faults:
             self.faults.only(bias.faults)
@@ -209,12 +209,10 @@ class World:
 def run_seed(seed: int | str, rows: Rows, settings: Settings, bias: Bias | None = None) -> Outcome:
     """Everything that happens under *seed*."""
     loop = VirtualLoop(random.Random(f"{seed} loop"))
-    asyncio.set_event_loop(loop)
     try:
         world = World(str(seed), rows, settings, bias or Bias())
         with world.room.opened_disk():
             loop.run_until_complete(world.run())
         return Outcome(world.history, loop.failures, loop.time(), world.weather.longest_s)
     finally:
-        asyncio.set_event_loop(None)
         loop.close()

@@ -1,0 +1,26 @@
+"""What a room says of itself when it greets, as columns; and which rooms can do what."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from api.bridges.models import Bridge
+from schemas.leases import CAPABILITY
+from schemas.link import Hello
+
+
+def columns(hello: Hello) -> Mapping[str, Any]:
+    """The columns of `Bridge` that *hello* tells."""
+    return {
+        "agent_version": hello.agent_version[:32],
+        "os": hello.os[:100],
+        "ports": msgspec.to_builtins(hello.ports),
+        "takes_leases": CAPABILITY in hello.capabilities,
+    }
+
+
+async def borrowers() -> Mapping[int, str]:
+    """The rooms that take leases, and the journals with which they answer for them."""
+    rows = Bridge.filter(takes_leases=True, revoked_at=None).exclude(fact_journal="")
+    return dict(await rows.values_list("id", "fact_journal"))
