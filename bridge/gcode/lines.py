@@ -27,6 +27,10 @@ BLOCKING_CODES = frozenset(
 MOTION = (b"G1 ", b"G0 ", b"G2 ", b"G3 ")
 
 
+#: Ahead of all that was sent, so that no flipped bit makes one of the two numbers the other.
+_FAR = 1_000_000
+
+
 class LineTooLong(ValueError):
     """The command does not fit into the firmware's line buffer."""
 
@@ -76,6 +80,11 @@ def number_line(number: int, text: bytes) -> bytes:
     """*text* with line number, checksum and line feed."""
     line = b"N%d %b" % (number, text)
     return b"%b*%d\n" % (line, checksum(line))
+
+
+def impossible_line(highest: int) -> bytes:
+    """A line that a firmware which counts refuses, and tells its count; *highest*: ever sent."""
+    return number_line(highest + _FAR, b"M105")
 
 
 def number_lines(first: int, texts: list[bytes]) -> list[bytes]:

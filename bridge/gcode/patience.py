@@ -6,6 +6,8 @@ from bridge.gcode.dialects import Dialect
 FIRST_SILENCE_S = 8.0
 #: The same behind a replay of lines that the firmware may have and would drop without a word.
 REPEAT_SILENCE_S = 3.0
+#: The same on a cable that has damaged lines: an `ok` may well be lost, and a probe costs little.
+WARY_SILENCE_S = 1.0
 #: Silence after which a firmware that says `busy` is probed.
 BUSY_SILENCE_S = 3.0
 #: Probes without any answer before the firmware counts as gone.
@@ -35,11 +37,14 @@ class Patience:
         self.silences = 0
         self.human = human
 
-    def span_s(self, dialect: Dialect, *, long: bool, repeating: bool) -> float:
+    def span_s(self, dialect: Dialect, *, long: bool, repeating: bool, wary: bool) -> float:
         """How long to wait now; longer after every probe, for a printer that is only stopped.
 
         *long*: a command that may take minutes is in flight. *repeating*: lines are sent again.
+        *wary*: the cable has damaged lines.
         """
+        if wary and not long and not self.silences and dialect.asks_again:
+            return WARY_SILENCE_S
         span_s = dialect.silence_s
         if self.busy_known:
             span_s = BUSY_SILENCE_S

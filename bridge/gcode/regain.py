@@ -16,7 +16,7 @@ from enum import Enum, auto
 
 from bridge.gcode.failures import Failure, Severity
 from bridge.gcode.greeting import Outcome
-from bridge.gcode.lines import number_line
+from bridge.gcode.lines import impossible_line
 from bridge.gcode.replies import Ack, Busy, Reply, Resend, Start, Text
 from bridge.gcode.temperatures import Temperatures
 
@@ -26,8 +26,6 @@ ASK_EVERY_S = 1.5
 MAX_QUESTIONS = 6
 #: Signs of life without an answer, as while a heater or the homing holds the firmware, for so long.
 MAX_WAIT_S = 1800.0
-#: How far ahead of the highest number that can have been sent the impossible line is.
-FAR = 1_000_000
 
 
 class _Stage(Enum):
@@ -75,7 +73,7 @@ class Regain:
         if self._stage is _Stage.COUNT:
             self._stage = _Stage.ANSWER
             self._told = self._resend = None
-            return number_line(self._highest + FAR, b"M105")
+            return impossible_line(self._highest)
         self._left -= 1
         self._asked += 1
         self._stage = _Stage.WORD

@@ -3,12 +3,25 @@
 Lines of ours that were under way when the firmware asked still arrive there, and each causes one
 more Resend of the same line, with its own `ok`. Those are leftovers: they are ignored as often as
 lines were in flight.
+
+A firmware that empties its ring cuts the line that is just arriving. Its rest then comes in without
+a number, is an unknown command and has an `ok` of its own, which would let the next line go too
+early: that is refused, the ring is emptied once more, the replay itself is cut, and so on for ever.
+So nothing is sent before all that was under way can have arrived, and what is answered meanwhile
+counts for nothing. If the same line is asked for again the pauses grow, and a firmware that drops
+repeats without a word is asked for its count: the replay may have arrived all the same.
 """
 
 from bridge.gcode.dialects import Dialect
 
 #: A Resend without `ok`: after this the `ok` is taken as said. Also the patience with a leftover.
 RESEND_GRACE_S = 0.5
+#: The pause before a replay for each byte under way, and beyond that: a slow wire's pace.
+_PAUSE_BYTE_S = 10 / 115_200
+_PAUSE_S = 0.005
+#: The pause before a second replay of the same line; it doubles with every further one.
+PAUSE_AGAIN_S = 0.03
+MAX_PAUSE_S = 1.0
 #: Requests for the same line before the communication counts as stuck.
 MAX_SAME_RESEND = 10
 
@@ -22,6 +35,7 @@ class Replay:
         "leftover_until",
         "leftovers",
         "number",
+        "pause_until",
         "swallow_until",
         "times",
     )
@@ -36,6 +50,8 @@ class Replay:
         self.times = 0
         #: until when the `ok` of the Resend is waited for
         self.await_ok: float | None = None
+        #: nothing is sent before then
+        self.pause_until: float | None = None
         #: Resends that belong to lines which are void already
         self.leftovers = 0
         self.leftover_until: float | None = None
@@ -47,7 +63,16 @@ class Replay:
     @property
     def pending(self) -> bool:
         """Whether the next `ok` may belong to a Resend and not to a line."""
-        return self.await_ok is not None or self.leftovers > 0 or self.swallow_until > 0.0
+        return self.holds or self.leftovers > 0 or self.swallow_until > 0.0
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing may be sent now."""
+        return self.await_ok is not None or self.pause_until is not None
+
+    def deadlines(self) -> tuple[float | None, float | None, float | None]:
+        """When something of this is due."""
+        return self.await_ok, self.pause_until, self.leftover_until
 
     def asked(self, number: int) -> bool:
         """*number* is asked for; False when that has happened too often in a row."""
@@ -55,11 +80,18 @@ class Replay:
         self.number = number
         return self.times < MAX_SAME_RESEND
 
-    def begin(self, leftovers: int, now: float, *, doubles: bool) -> None:
-        """Go back: one `ok` and up to *leftovers* further Resends belong to this one."""
+    def begin(self, leftovers: int, now: float, *, doubles: bool, size_bytes: int) -> None:
+        """Go back: one `ok` and up to *leftovers* further Resends belong to this one.
+
+        *size_bytes*: so much may be under way.
+        """
         self.leftovers = leftovers
         self.double_due = doubles
         self.await_ok = now + RESEND_GRACE_S
+        if leftovers:
+            self.pause_until = now + size_bytes * _PAUSE_BYTE_S + _PAUSE_S
+        if self.times > 1:
+            self.pause_until = now + min(PAUSE_AGAIN_S * 2 ** (self.times - 2), MAX_PAUSE_S)
 
     def swallow(self, now: float, *, resend_ok: bool) -> None:
         """The Resend is ignored; so is its `ok`, where the firmware gives one."""
@@ -70,6 +102,8 @@ class Replay:
         if self.await_ok is not None:
             self.await_ok = None
             return True
+        if self.pause_until is not None:
+            return True
         if self.swallow_until:
             swallowed, self.swallow_until = now <= self.swallow_until, 0.0
             return swallowed
@@ -79,7 +113,7 @@ class Replay:
         """Whether this Resend is one more answer to lines that a Resend has voided already."""
         if number != self.number or acked >= number:
             return False
-        if self.await_ok is not None:
+        if self.holds:
             return True
         if self.double_due:
             self.double_due = False
@@ -97,6 +131,19 @@ class Replay:
         if self.leftovers and acked >= self.number:
             self.leftovers = 0
             self.leftover_until = None
+
+    def rested(self, now: float, *, counts: bool) -> bool:
+        """End a pause when it is time. True: ask for the count now; a Resend will tell it.
+
+        *counts*: the firmware can be asked.
+        """
+        if self.pause_until is None or now < self.pause_until:
+            return False
+        self.pause_until = None
+        if not counts or self.times == 1:
+            return False
+        self.await_ok = now + RESEND_GRACE_S
+        return True
 
     def overdue(self, now: float) -> bool:
         """Drop what was waited for in vain. True: a leftover may have been a second damage."""

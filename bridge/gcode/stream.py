@@ -17,7 +17,7 @@ from collections import deque
 
 from bridge.gcode.dialects import MARLIN, Dialect
 from bridge.gcode.happenings import OrderDone, StreamLost
-from bridge.gcode.lines import is_blocking
+from bridge.gcode.lines import impossible_line, is_blocking
 from bridge.gcode.outgoing import Outgoing
 from bridge.gcode.patience import Patience
 from bridge.gcode.replay import MAX_SAME_RESEND, Replay
@@ -135,7 +135,7 @@ class Stream:
             and not self._orders
             and not self._unconfirmed
             and self.acked == self.out.top
-            and self._replay.await_ok is None
+            and not self._replay.holds
         )
 
     def events(self) -> list[OrderDone | StreamLost]:
@@ -145,8 +145,7 @@ class Stream:
 
     def deadline(self) -> float | None:
         """When `tick` is due at the latest, on the clock of *now*; None: never."""
-        replay = self._replay
-        due = [one for one in (replay.await_ok, replay.leftover_until) if one is not None]
+        due = [one for one in self._replay.deadlines() if one is not None]
         if (self.in_flight or self._probes) and not self._patience.human:
             due.append(self._probe_at())
         return min(due, default=None)
@@ -233,7 +232,12 @@ class Stream:
             return
         self._extras.clear()
         self._probes.clear()
-        replay.begin(max(0, self.sent - number), now, doubles=self.dialect.doubles_resend)
+        replay.begin(
+            max(0, self.sent - number),
+            now,
+            doubles=self.dialect.doubles_resend,
+            size_bytes=self.out.size_of(number, self.sent),
+        )
         self.acked = number - 1
         self.out.rewind(number)
         self._repeated = False
@@ -270,6 +274,8 @@ class Stream:
 
     def tick(self, now: float) -> None:
         """Act on what is due. Cheap when nothing is."""
+        if self._replay.rested(now, counts=self.dialect.tells_count):
+            self._urgent += impossible_line(self.out.top)
         if self._replay.overdue(now) and self.in_flight:
             # the replay was damaged too, and its Resend taken for a leftover
             self._replay.leftovers = 0
@@ -287,7 +293,7 @@ class Stream:
     # Private: sending.
 
     def _room(self) -> int:
-        if self._replay.await_ok is not None:
+        if self._replay.holds:
             return 0
         window = self._window.size
         if self._free is not None and self._free < window:
@@ -326,7 +332,7 @@ class Stream:
         patience = self._patience
         long = self.out.blocked(self.acked)
         return patience.quiet_since + patience.span_s(
-            self.dialect, long=long, repeating=self._repeated
+            self.dialect, long=long, repeating=self._repeated, wary=self._window.wary
         )
 
     # Private: answers.

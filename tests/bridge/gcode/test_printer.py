@@ -321,9 +321,9 @@ def test_a_prompt_is_told_and_answered_past_the_queue(host: Host) -> None:
     host.go()
     host.say(b"//action:prompt_begin Filament\n//action:prompt_choice A\n")
     host.say(b"//action:prompt_choice B\n//action:prompt_show\n")
-    assert host.printer.link.status.prompt_shown
+    asking = host.printer.link.status.prompt_shown
     host.printer.order(["M876 S2"], "answer")
-    assert not host.printer.link.status.prompt_shown
+    assert (asking, host.printer.link.status.prompt_shown) == (True, False)
     host.go()
     assert b"M876 S2" in host.firmware.heard
     assert OrderDone("answer") in host.happened

@@ -97,6 +97,8 @@ def test_the_window_falls_to_one_after_a_resend_and_grows_again() -> None:
     talk.run(until_s=0.08)
     assert stream.in_flight == 6
     talk.say(b"Resend: %d\nok\n" % (stream.acked + 1))
+    assert talk.write() == b""  # five lines are still under way
+    stream.tick(talk.now + 0.1)
     assert talk.write().count(b"\n") == 1
     talk.run()
     assert stream.acked >= len(LINES)
@@ -113,6 +115,7 @@ def test_leftover_resends_replay_once() -> None:
     talk = Conversation(stream, lambda _: b"")
     first = stream.acked + 1
     talk.say(b"Error:checksum mismatch, Last Line: %d\nResend: %d\nok\n" % (first - 1, first))
+    stream.tick(0.2)
     replay = stream.take(0.2)
     assert replay.startswith(b"N%d " % first)
     talk.say(b"Resend: %d\nok\nResend: %d\nok\n" % (first, first))
@@ -120,6 +123,55 @@ def test_leftover_resends_replay_once() -> None:
     talk.say(b"ok\n")
     assert stream.acked == first
     assert stream.take(0.4).startswith(b"N%d " % (first + 1))
+
+
+class Wire(Conversation):
+    """A board at the end of a slow wire: lines arrive in pieces, and the ring is cut with them."""
+
+    BYTES_PER_S, PIECE_BYTES = 11_520, 8
+    free_at = 0.0
+
+    def _send(self, moment: float, *, to_host: bool, data: bytes) -> None:
+        if to_host:
+            super()._send(moment, to_host=True, data=data)
+            return
+        for begin in range(0, len(data), self.PIECE_BYTES):
+            piece = data[begin : begin + self.PIECE_BYTES]
+            self.free_at = max(self.free_at, moment) + len(piece) / self.BYTES_PER_S
+            super()._send(self.free_at, to_host=False, data=piece)
+
+
+@pytest.mark.parametrize("silent_repeats", [True, False])
+@pytest.mark.parametrize("seed", range(2))
+def test_the_rest_of_a_cut_line_never_feeds_a_storm(seed: int, silent_repeats: bool) -> None:
+    """serial 12/#13, #67: the `ok` of a cut line's rest sends nothing early; exact, and soon."""
+    firmware = Firmware(silent_repeats=silent_repeats)
+    stream = printing([b"G1 X100.123 Y102.456 E%d" % index for index in range(300)])
+    talk = Wire(stream, firmware.receive, up=lossy(seed, flip=0.0004, lose=0.0004))
+    talk.run()
+    assert talk.lost is None
+    assert len(moves(firmware)) == len(set(moves(firmware))) == 300
+    assert stream.resends < 60
+    assert talk.now < 40.0
+
+
+def test_a_line_asked_for_again_rests_and_the_count_decides() -> None:
+    """serial 3: a replay that has arrived is not sent a second time where nobody would say so."""
+    stream = printing()
+    stream.take(0.0)
+    talk = Conversation(stream, lambda _: b"")
+    for now in (0.0, 0.01):
+        talk.now = now
+        talk.say(b"Error:checksum mismatch, Last Line: 0\nResend: 1\nok\n")
+        stream.tick(now)
+        assert (now > 0.0) is (stream.take(now) == b"")
+    talk.say(b"ok\n")  # of the first replay, or of anything else
+    stream.tick(0.1)
+    assert stream.take(0.1).startswith(b"N1000001 M105*")
+    talk.now = 0.1
+    talk.say(b"Error:Line Number is not Last Line Number+1, Last Line: 1\nResend: 2\nok\n")
+    assert stream.acked == 1
+    assert stream.take(0.2).startswith(b"N2 ")
 
 
 @pytest.mark.parametrize("word", [b"rs N%d", b"Resend:%d", b"Resend: N%d", b"rs %d Expected sum 3"])

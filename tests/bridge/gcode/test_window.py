@@ -75,7 +75,23 @@ def test_a_size_that_holds_is_believed_again() -> None:
     settled.append(made.settled)
     assert settled == [False, True]
     made.shrink()
-    assert answers_until(made, 3) == 2 * GROW_AFTER
+    assert answers_until(made, 3) == (4 + 1) * GROW_AFTER
+
+
+def test_a_cable_that_damages_again_and_again_gets_one_line_at_a_time() -> None:
+    """Each Resend quadruples what the second line costs, up to a bound; full windows forgive."""
+    made, costs = window(), []
+    for _ in range(6):
+        costs.append(answers_until(made, 2))
+        made.shrink()
+    assert costs[:4] == [GROW_AFTER, 4 * GROW_AFTER, 16 * GROW_AFTER, 64 * GROW_AFTER]
+    assert costs[-1] == MAX_GROW_AFTER
+    for _ in range(5):
+        answers_until(made, 4)
+        made.grow(MAX_GROW_AFTER)
+        made.grow(MAX_GROW_AFTER)
+        made.shrink()
+    assert answers_until(made, 2) < MAX_GROW_AFTER
 
 
 def test_a_resend_with_one_line_in_flight_says_nothing_about_the_ring() -> None:
