@@ -20,6 +20,7 @@ from tortoise.exceptions import BaseORMException
 
 from api.accounts import all_routes as people_routes
 from api.accounts.personal_routes import PersonalRoutes
+from api.addresses import MatchedRule
 from api.alerts.routes import AlertRoutes
 from api.audit.denials import Denials
 from api.audit.routes import AuditRoutes
@@ -96,6 +97,8 @@ _log = logging.getLogger("gantry.api")
 
 class _Quart(Quart):
     """Quart, whose requests are run again when the database collided before anything was done."""
+
+    url_rule_class = MatchedRule
 
     async def dispatch_request(self, request_context: RequestContext | None = None) -> Any:
         """The view's answer. An upload is not run again: its bytes come once."""

@@ -1,6 +1,8 @@
 """Settings of one API process: from the environment (`GANTRY_…`, `GANTRY_…_FILE`) or the caller.
 
-Every setting has a default that works on one machine with nothing else installed.
+Every setting has a default that works on one machine with nothing else installed. They are read and
+checked by pydantic-settings, by a model that is made of the one table, `Settings`; what concerns
+several of them is checked after that.
 """
 
 import os
@@ -8,8 +10,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import SplitResult, parse_qs, urlsplit
+
+from pydantic import Field, ValidationError, create_model
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
 from api.proxies import networks
 
@@ -116,24 +122,81 @@ class Settings:
 
 def load(environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
     """Settings from *environ*; *given* values that are not None win. Raises `SettingError`."""
-    environ = os.environ if environ is None else environ
-    values: dict[str, Any] = {}
-    for field in fields(Settings):
-        text = _from_environment(environ, f"GANTRY_{field.name.upper()}")
-        if given.get(field.name) is not None:
-            values[field.name] = given[field.name]
-        elif text is not None:
-            values[field.name] = _parse(field.name, text, field.default)
-    settings = Settings(**values)
+    said = {name: value for name, value in given.items() if value is not None}
+    try:
+        read = _Read(**{"environ": os.environ if environ is None else environ, **said})
+    except ValidationError as error:
+        raise _refused(error) from None
+    settings = Settings(**dict(read))
     _check(settings)
     return settings
 
 
+class _Environ(PydanticBaseSettingsSource):
+    """`GANTRY_NAME`, or the text of the file that `GANTRY_NAME_FILE` names."""
+
+    def __init__(self, model: type[BaseSettings], environ: Mapping[str, str]) -> None:
+        super().__init__(model)
+        self._environ = environ
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """(the text, None without one; the field's name; that it is no JSON)."""
+        return _from_environment(self._environ, f"GANTRY_{field_name.upper()}"), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Every text that is there."""
+        model = self.settings_cls.model_fields
+        texts = {name: self.get_field_value(field, name)[0] for name, field in model.items()}
+        return {name: text for name, text in texts.items() if text is not None}
+
+
+class _Sources(BaseSettings):
+    """Reads what the caller gives, then *environ*; no other source."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *others: PydanticBaseSettingsSource,
+        **named: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The first that has a value wins."""
+        environ = cast(InitSettingsSource, init_settings).init_kwargs.pop("environ")
+        return init_settings, _Environ(settings_cls, environ)
+
+
+def _field(name: str, default: object) -> tuple[Any, Any]:
+    lowest, highest = _RANGES.get(name, (None, None))
+    return type(default), Field(default, ge=lowest, le=highest)
+
+
+_Read: type[BaseSettings] = create_model(
+    "_Read",
+    __base__=_Sources,
+    **cast(
+        dict[str, Any],
+        {field.name: _field(field.name, field.default) for field in fields(Settings)},
+    ),
+)
+
+_KINDS = {bool: "yes or no", int: "a whole number", float: "a number", str: "a text in UTF-8"}
+
+
+def _refused(error: ValidationError) -> SettingError:
+    """The first of what is wrong. A text that is no text may be a secret, and is not repeated."""
+    first = error.errors(include_url=False)[0]
+    name = str(first["loc"][0])
+    kind = type(Settings.__dataclass_fields__[name].default)
+    if first["type"] in ("greater_than_equal", "less_than_equal"):
+        lowest, highest = _RANGES[name]
+        return _refuse(name, first["input"], f"{lowest:g} to {highest:g}")
+    if kind in (str, Path):
+        return SettingError(f"GANTRY_{name.upper()}: this takes a text in UTF-8")
+    return _refuse(name, first["input"], _KINDS[kind])
+
+
 def _check(settings: Settings) -> None:
-    for name, (lowest, highest) in _RANGES.items():
-        value = getattr(settings, name)
-        if not lowest <= value <= highest:  # NaN fails here too
-            raise _refuse(name, value, f"{lowest:g} to {highest:g}")
     if settings.database_pool_min > settings.database_pool_max:
         most = f"at most GANTRY_DATABASE_POOL_MAX ({settings.database_pool_max})"
         raise _refuse("database_pool_min", settings.database_pool_min, most)
@@ -234,22 +297,3 @@ def _from_environment(environ: Mapping[str, str], name: str) -> str | None:
         except UnicodeDecodeError:
             raise SettingError(f"{name}_FILE: {file_name} is not a text in UTF-8") from None
     return environ.get(name)
-
-
-def _yes_or_no(name: str, text: str) -> bool:
-    known = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-    try:
-        return known[text.strip().lower()]
-    except KeyError:
-        raise SettingError(f"GANTRY_{name.upper()}={text!r}: this takes yes or no") from None
-
-
-def _parse(name: str, text: str, default: object) -> Any:
-    kind = type(default)
-    if kind is bool:
-        return _yes_or_no(name, text)
-    try:
-        return Path(text) if isinstance(default, Path) else kind(text)  # type: ignore[call-arg]
-    except ValueError:
-        wanted = "a whole number" if kind is int else "a number"
-        raise SettingError(f"GANTRY_{name.upper()}={text!r}: this takes {wanted}") from None

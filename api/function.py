@@ -11,6 +11,9 @@ push needs paths that WebSocket APIs do not have (`/sockjs/info` says so); what 
 happens once a minute.
 """
 
+from api import cold_start
+
+# isort: split
 import asyncio
 import functools
 import logging
@@ -190,3 +193,4 @@ if os.environ.get("AWS_LAMBDA_FUNCTION_NAME"):
     # Made while the runtime is starting, which is faster than the first event and says at once
     # when a setting is wrong.
     _this()
+cold_start.over()

@@ -4,15 +4,14 @@ Nothing in the API logs credentials on purpose; what looks like one is blanked o
 because texts of exceptions come from everywhere. Every line that a request causes carries its id,
 which the answer carries too (`X-Request-ID`); lines about a command carry the command's.
 
-Standard logging with a formatter of our own: structlog would cost a cloud function 0.2 s of every
-cold start for what these few lines do.
+Who logs uses the standard library; structlog makes a line of each record, its own loggers' too.
 """
 
 import logging
 import re
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
-from contextvars import ContextVar
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import IO, Any
 
@@ -21,14 +20,32 @@ from ulid import ULID
 
 from api.clock import iso
 
+
+@contextmanager
+def _hidden(name: str) -> Iterator[None]:
+    """In this block package *name* is not found, unless it is loaded already."""
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+
+
+# structlog prints for people with rich where it finds it: ten times its own cost, at every cold
+# start of a function, for what is never used here.
+with _hidden("rich"):
+    import structlog
+    from structlog.typing import EventDict
+
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
 #: Facts that a line may carry, given as `extra` when it is logged.
 FACTS = ("command", "printer", "bridge", "job")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
-
-request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 _SECRETS = (
     re.compile(r"\b(?:odin|gantry_enrol)_[A-Za-z0-9_-]{8,}"),
@@ -51,25 +68,39 @@ def blanked(text: str) -> str:
     return text
 
 
-class JsonLines(logging.Formatter):
+def _named(logger: object, level: str, event: EventDict) -> EventDict:
+    """When, how bad, where from and what; then the facts that a line may carry, and no others."""
+    record: logging.LogRecord = event["_record"]
+    line: EventDict = {
+        "at": iso(datetime.fromtimestamp(record.created, UTC)),
+        "level": record.levelname.lower(),
+        "from": record.name,
+        "message": blanked(str(event["event"])),
+    }
+    for fact in ("request", *FACTS):
+        if event.get(fact) is not None:
+            line[fact] = str(event[fact])
+    if "exception" in event:
+        line["traceback"] = blanked(event["exception"])
+    return line
+
+
+def _encoded(logger: object, level: str, line: EventDict) -> str:
+    return orjson.dumps(line).decode()
+
+
+_ALWAYS: tuple[structlog.typing.Processor, ...] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.ExtraAdder(FACTS),
+    structlog.processors.format_exc_info,
+)
+
+
+class JsonLines(structlog.stdlib.ProcessorFormatter):
     """A record as one line: time, level, where from, what, and the traceback if there is one."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """The line, without its end."""
-        line = {
-            "at": iso(datetime.fromtimestamp(record.created, UTC)),
-            "level": record.levelname.lower(),
-            "from": record.name,
-            "message": blanked(record.getMessage()),
-        }
-        if request := request_id.get():
-            line["request"] = request
-        for fact in FACTS:
-            if (value := getattr(record, fact, None)) is not None:
-                line[fact] = str(value)
-        if record.exc_info:
-            line["traceback"] = blanked(self.formatException(record.exc_info))
-        return orjson.dumps(line).decode()
+    def __init__(self) -> None:
+        super().__init__(processors=(*_ALWAYS, _named, _encoded))
 
 
 def identified(scope: Any, send: Send) -> Send:
@@ -80,7 +111,7 @@ def identified(scope: Any, send: Send) -> Send:
     given = [value for name, value in scope["headers"] if name.lower() == b"x-request-id"]
     usable = len(given) == 1 and _REQUEST_ID.fullmatch(given[0])
     known = given[0] if usable else str(ULID()).encode()
-    request_id.set(known.decode())
+    structlog.contextvars.bind_contextvars(request=known.decode())
 
     async def telling(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -106,6 +137,15 @@ def hush() -> None:
 
 def log_json(stream: IO[str] | None = None) -> None:
     """Send every log of this process to *stream* (stderr) as JSON lines, from level info on."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

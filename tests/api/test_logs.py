@@ -3,9 +3,11 @@
 import io
 import json
 import logging
+import subprocess
 import sys
 
 import pytest
+import structlog
 
 from api.logs import JsonLines, blanked, hush, log_json
 
@@ -54,7 +56,7 @@ def test_libraries_do_not_log_what_they_are_handed() -> None:
 
 
 def test_all_logs_of_the_process_take_this_form() -> None:
-    """Libraries' logs and warnings too."""
+    """Libraries' logs and warnings too, and what is logged with structlog itself."""
     stream = io.StringIO()
     root = logging.getLogger()
     before = root.handlers[:], root.level
@@ -62,8 +64,20 @@ def test_all_logs_of_the_process_take_this_form() -> None:
         log_json(stream)
         logging.getLogger("somebody").info("hello")
         logging.getLogger("somebody").debug("not this")
+        log = structlog.get_logger("gantry.else")
+        log.info("token odin_AAAAAAAAsecretAAAA", command="01COMMAND", colour="red")
     finally:
+        structlog.reset_defaults()
         logging.captureWarnings(False)
         root.handlers[:], level = before
         root.setLevel(level)
-    assert [json.loads(line)["message"] for line in stream.getvalue().splitlines()] == ["hello"]
+    first, second = map(json.loads, stream.getvalue().splitlines())
+    assert (first["message"], first["from"]) == ("hello", "somebody")
+    assert second["message"] == "token [secret]"
+    assert {*second} == {"at", "level", "from", "message", "command"}
+
+
+def test_what_structlog_would_print_in_colours_is_not_loaded() -> None:
+    """It is most of what importing structlog costs, and a function pays it at every cold start."""
+    code = "import sys, api.logs; sys.exit('rich' in sys.modules or 'structlog' not in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -5,9 +5,10 @@ import logging
 
 import orjson
 import pytest
+import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.logs import JsonLines, blanked, request_id
+from api.logs import JsonLines, blanked
 from tests.api.whole.conftest import Whole
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -57,11 +58,10 @@ async def test_a_line_carries_the_request_and_the_command() -> None:
     log = logging.getLogger("gantry.test-of-lines")
     log.propagate = False
     log.addHandler(handler)
-    token = request_id.set("01REQUEST")
     try:
-        log.warning("it is done", extra={"command": "01COMMAND", "colour": "red"})
+        with structlog.contextvars.bound_contextvars(request="01REQUEST"):
+            log.warning("it is done", extra={"command": "01COMMAND", "colour": "red"})
     finally:
-        request_id.reset(token)
         log.removeHandler(handler)
     line = orjson.loads(stream.getvalue())
     assert (line["request"], line["command"]) == ("01REQUEST", "01COMMAND")
