@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator
 
 from api.files.analysis import heatshrink
+from api.files.analysis.broken import BrokenFile
 from api.files.analysis.meatpack import MeatPack
 
 MAGIC = b"GCDE"
@@ -28,7 +29,7 @@ _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _WIDTH = 78  # of a line of a picture
 
 
-class BrokenBinary(ValueError):
+class BrokenBinary(BrokenFile):
     """It is no binary G-code, or was damaged on its way. The text is for the reader."""
 
 

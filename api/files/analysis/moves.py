@@ -39,11 +39,17 @@ class Shape:
 
 
 def bare_lines(batch: bytes) -> list[bytes]:
-    """The lines of *batch* that are more than a comment, without it and their ends."""
+    """The lines of *batch* that are more than a comment, without it and their ends; where several
+    blanks stand, one is left.
+    """
     if b"\r" in batch:
         batch = batch.replace(b"\r\n", b"\n")
     if b";" in batch:
         batch = _COMMENT.sub(b"", batch.replace(b" ;", b";"))
+    while b"  " in batch:  # as around a purge tower: words that leave room for others
+        batch = batch.replace(b"  ", b" ")
+    if b" \n" in batch:
+        batch = batch.replace(b" \n", b"\n")
     return list(filter(None, batch.split(b"\n")))
 
 

@@ -3,12 +3,14 @@
 import struct
 import zlib
 
+from api.files.analysis.broken import BrokenFile
+
 MAGIC = b"qoif"
 MAX_PIXELS = 1024 * 1024
 _HEADER = struct.Struct(">4sIIBB")
 
 
-class Broken(ValueError):
+class Broken(BrokenFile):
     """It is no QOI picture, or too large a one."""
 
 

@@ -3,10 +3,11 @@
 It reads stdin and writes stdout, and knows nothing else: no settings, no database, no network. It
 stands back behind everything else on its machine and cannot take more than `MAX_MEMORY_BYTES`. A
 file that cannot be read is status 2 and a sentence on stderr.
+
+What a work needs is imported by it: most files are small, and starting is most of their time.
 """
 
 import hashlib
-import json
 import os
 import resource
 import sys
@@ -15,10 +16,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from api.files.analysis import qoi
-from api.files.analysis.bgcode import BrokenBinary, Decoder
-from api.files.analysis.motion import Motion
-from schemas.gcode.survey import Surveyor
+from api.files.analysis.broken import BrokenFile
 
 CHUNK_BYTES = 256 * 1024
 MAX_MEMORY_BYTES = 768 * 1024 * 1024
@@ -30,11 +28,13 @@ Work = Callable[[BinaryIO, BinaryIO], None]
 
 def analyse(source: BinaryIO, out: BinaryIO, *, timed: bool = False) -> None:
     """What `Motion` finds, and *sha1*, as JSON."""
+    from api.files.analysis.motion import Motion
+
     motion, digest = Motion(timed=timed), hashlib.sha1(usedforsecurity=False)
     while chunk := source.read(CHUNK_BYTES):
         digest.update(chunk)
         motion.feed(chunk)
-    out.write(json.dumps({**motion.finish(), "sha1": digest.hexdigest()}).encode())
+    out.write(msgspec.json.encode({**motion.finish(), "sha1": digest.hexdigest()}))
 
 
 def analyse_timed(source: BinaryIO, out: BinaryIO) -> None:
@@ -44,6 +44,8 @@ def analyse_timed(source: BinaryIO, out: BinaryIO) -> None:
 
 def survey(source: BinaryIO, out: BinaryIO) -> None:
     """What `Surveyor` finds, as JSON."""
+    from schemas.gcode.survey import Surveyor
+
     surveyor = Surveyor()
     while chunk := source.read(CHUNK_BYTES):
         surveyor.feed(chunk)
@@ -52,6 +54,8 @@ def survey(source: BinaryIO, out: BinaryIO) -> None:
 
 def decode(source: BinaryIO, out: BinaryIO) -> None:
     """Binary G-code as text, block by block."""
+    from api.files.analysis.bgcode import Decoder
+
     decoder = Decoder()
     while chunk := source.read1(CHUNK_BYTES):  # type: ignore[attr-defined] # buffered, as it comes
         for text in decoder.feed(chunk):
@@ -62,6 +66,8 @@ def decode(source: BinaryIO, out: BinaryIO) -> None:
 
 def png(source: BinaryIO, out: BinaryIO) -> None:
     """A QOI picture as PNG."""
+    from api.files.analysis import qoi
+
     out.write(qoi.to_png(source.read()))
 
 
@@ -81,7 +87,7 @@ def main() -> int:
     try:
         WORKS[sys.argv[1]](sys.stdin.buffer, sys.stdout.buffer)
         sys.stdout.flush()
-    except (BrokenBinary, qoi.Broken) as error:
+    except BrokenFile as error:
         sys.stderr.write(str(error))
         return STATUS_BROKEN
     except BrokenPipeError:  # nobody waits for it any more

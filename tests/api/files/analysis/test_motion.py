@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.files.analysis.motion import Motion, arc_points
+from api.files.analysis.moves import bare_lines
 from api.files.analysis.worker import analyse, analyse_timed
 
 DATA = Path(__file__).parents[3] / "data"
@@ -57,6 +58,14 @@ def test_words_may_stand_in_any_order(code: str) -> None:
     found = told(f"{code}\n")
     assert found["printing"]["high"][:2] == [10.0, 5.0]
     assert found["filament_mm"] == [1.0]
+
+
+def test_room_between_words_changes_nothing() -> None:
+    """As a purge tower is written: two blanks, one at the end; read as columns all the same."""
+    plain = "M83\nG1 X5 Y2 F7200\nG1 X64.6 E2\nG1 Y3 E0.5 F1590\nG1 X5\n"
+    roomy = plain.replace(" ", "  ").replace("\n", " \n").replace("G1  Y3", "G1     Y3")
+    assert told(roomy) == told(plain)
+    assert not [line for line in bare_lines(roomy.encode()) if b"  " in line or line[-1:] == b" "]
 
 
 def test_relative_and_absolute_modes() -> None:
