@@ -32,6 +32,7 @@ _NOTICES = {
     "password": "The password of your account {username} was changed.",
     "email": "The e-mail address of your account {username} was changed; this was the old one.",
     "mfa_on": "A second factor is asked for at logins to your account {username} from now on.",
+    "sign_on": "Your account {username} was linked with the farm's single sign-on.",
     "mfa_off": "The second factor of your account {username} was taken away.",
 }
 _NOT_YOU = "If it was not you, talk to an admin of the farm at once."

@@ -118,6 +118,20 @@ class Credential(Model):
         table = "credential"
 
 
+class Identity(Model):
+    """Somebody at a provider of identities, and the person that they are here."""
+
+    id = fields.IntField(primary_key=True)
+    user_id = fields.IntField(db_index=True)
+    issuer = fields.CharField(max_length=255)
+    subject = fields.CharField(max_length=255)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "identity"
+        unique_together = (("issuer", "subject"),)
+
+
 class LoginAttempt(Model):
     """A login that has not succeeded (yet). *subject* is the SHA-256 of the typed user name.
 

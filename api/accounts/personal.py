@@ -14,7 +14,7 @@ from api.accounts import keys
 from api.accounts.directory import Directory, keep_an_admin
 from api.accounts.factor_rows import forget_second_factor
 from api.accounts.keys import CredentialKind
-from api.accounts.models import Credential, Organization, User
+from api.accounts.models import Credential, Identity, Organization, User
 from api.accounts.people import NewUser, checked_role
 from api.errors import Invalid, Problem
 from api.principal import Principal
@@ -85,6 +85,7 @@ class Personal(Directory):
             await keep_an_admin(by, user)
             await self._credentials.revoke_in(change, user_id=user.id)
             await forget_second_factor(user.id)
+            await Identity.filter(user_id=user.id).delete()
             await Credential.filter(user_id=user.id).update(remote_address="", user_agent="")
             await Organization.filter(owner_id=user.id).update(owner_id=None)
             await User.filter(id=user.id).update(

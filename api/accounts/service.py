@@ -7,6 +7,7 @@ Each noun has its module; `Accounts` is all of them.
 from api.accounts.by_mail import ByMail
 from api.accounts.callers import WS_TICKET_LIFE
 from api.accounts.devices import Devices, DeviceToken
+from api.accounts.elsewhere import Elsewhere
 from api.accounts.first_hour import FirstHour, SetupState
 from api.accounts.groups import PeopleGroups
 from api.accounts.office import FIRST_ORGANIZATION
@@ -45,6 +46,7 @@ class Accounts(
     Remembered,
     Devices,
     SecondFactors,
+    Elsewhere,
     ByMail,
     Tokens,
     Personal,

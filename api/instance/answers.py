@@ -47,10 +47,3 @@ class SwitchAnswer(Answer):
     """Whether something is on."""
 
     enabled: bool
-
-
-class OidcAnswer(Answer):
-    """Whether people sign in elsewhere."""
-
-    enabled: Literal[False]
-    display_name: _Nothing

@@ -1,6 +1,6 @@
 """What a user interface of v1 asks at its start, answered as it is here (v1 2.1, 2.4, 2.12).
 
-There are no tiers and no single sign-on: an interface that hears so shows none.
+There are no tiers: an interface that hears so shows none.
 The farm's name and logo are those that its first organization has set (`PUT /orgs/1/settings`).
 """
 
@@ -32,11 +32,9 @@ _LICENSE = {
     "error": None,
     "installation_id": None,
 }
-_OIDC = {"enabled": False, "display_name": None}
 #: What never changes while the server runs: (path, summary, type, answer, right; None: for all).
 _FIXED: tuple[tuple[str, str, type, Mapping[str, Any], str | None], ...] = (
     ("/license", "What may be used: everything", answers.LicenseAnswer, _LICENSE, None),
-    ("/auth/oidc/config", "Single sign-on: none", answers.OidcAnswer, _OIDC, None),
     (
         "/settings/language",
         "The server's language",
@@ -57,7 +55,7 @@ class Names(Protocol):
 
 
 class InstanceRoutes:
-    """License, branding, sign-in, language."""
+    """License, branding, language."""
 
     def __init__(self, names: Names, first_organization: int) -> None:
         self._names = names

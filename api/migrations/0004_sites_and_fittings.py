@@ -88,6 +88,18 @@ class Migration(migrations.Migration):
             bases=['Model'],
         ),
         ops.CreateModel(
+            name='Identity',
+            fields=[
+                ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('user_id', fields.IntField(db_index=True)),
+                ('issuer', fields.CharField(max_length=255)),
+                ('subject', fields.CharField(max_length=255)),
+                ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'identity', 'app': 'farm', 'unique_together': (('issuer', 'subject'),), 'pk_attr': 'id', 'table_description': 'Somebody at a provider of identities, and the person that they are here.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
             name='Lease',
             fields=[
                 ('grant', fields.CharField(primary_key=True, unique=True, db_index=True, max_length=26)),
