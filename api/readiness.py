@@ -1,7 +1,10 @@
 """Whether this process can serve requests, and if not, why: for load balancers and people.
 
 The words are for anybody, so they name the setting to look at and nothing of what it holds
-(safety S53); the log has the rest. A bus that is away makes a farm slower and not useless, so it is
+(safety S53); the log has the rest.
+
+The bus is twofold. A process that has never reached it since its start was told a wrong one, and is
+not ready: others serve. A bus that goes away later makes the farm slower and not useless, so it is
 said and sends nobody elsewhere: every process would say the same (safety R30).
 """
 
@@ -17,6 +20,7 @@ from tortoise.exceptions import BaseORMException
 from api.db import has_other_writers
 
 ANSWER_S = 2.0  # whoever takes longer for nothing is of no use
+BUS_S = 5.0  # from the start: so long the bus may take to be reached
 FULL_S = 15.0  # nothing but a write shows a full disk: so long after one failed it counts as full
 _DISK_FULL = "53100"  # SQLSTATE
 
@@ -25,6 +29,7 @@ READ_ONLY = "the database takes no changes (GANTRY_DATABASE_URL)"
 FULL = "the disk of the database is full (GANTRY_DATABASE_URL, GANTRY_DATA_DIR)"
 STORAGE = "the file storage does not answer (GANTRY_STORAGE_URL)"
 STOPPING = "this process is about to stop"
+NO_BUS = "the bus between processes has not been reached since the start (GANTRY_BUS_URL)"
 BUS = "the bus between processes is away, so they hear of each other later (GANTRY_BUS_URL)"
 
 _log = logging.getLogger("gantry.readiness")
@@ -39,6 +44,10 @@ class Channel(Protocol):
     def is_open(self) -> bool:
         """Whether others can be reached over it."""
 
+    @property
+    def has_been_open(self) -> bool:
+        """Whether they ever could since the start."""
+
 
 class Readiness:
     """Asks everybody whom requests need. *storage* raises when the file storage does not work."""
@@ -47,6 +56,7 @@ class Readiness:
         self._storage = storage
         self._bus = bus
         self._full_until = 0.0
+        self._began = time.monotonic()
         self.is_stopping = False
 
     def failed(self, error: BaseException) -> None:
@@ -62,7 +72,14 @@ class Readiness:
         problems = [found] if found is not None else []
         if self._storage is not None and not await _works(self._storage, "storage"):
             problems.append(STORAGE)
+        if self._has_no_bus():
+            problems.append(NO_BUS)
         return problems
+
+    def _has_no_bus(self) -> bool:
+        if self._bus is None or self._bus.has_been_open:
+            return False
+        return time.monotonic() - self._began >= BUS_S
 
     def warnings(self) -> list[str]:
         """What makes this process slower than it should be, and nothing worse."""

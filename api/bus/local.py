@@ -25,6 +25,10 @@ class Bus(Protocol):
         """Whether it reaches the others now, as far as is known."""
 
     @property
+    def has_been_open(self) -> bool:
+        """Whether it has ever reached them."""
+
+    @property
     def origin(self) -> str:
         """Who this process is on it; empty where nobody else is."""
 
@@ -123,6 +127,11 @@ class LocalBus:
     @property
     def is_open(self) -> bool:
         """There is nobody to lose."""
+        return True
+
+    @property
+    def has_been_open(self) -> bool:
+        """Nor to find."""
         return True
 
     @property

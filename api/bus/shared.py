@@ -60,6 +60,7 @@ class SharedBus(LocalBus):
         self._told: list[OnLive] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._is_open = False
+        self._has_been_open = False
 
     @property
     def is_shared(self) -> bool:
@@ -75,6 +76,11 @@ class SharedBus(LocalBus):
     def is_open(self) -> bool:
         """Whether the channel works."""
         return self._is_open
+
+    @property
+    def has_been_open(self) -> bool:
+        """Whether it has worked since the start."""
+        return self._has_been_open
 
     def wake(self, names: Iterable[str], number: int | None = None) -> None:
         """Ring here at once, and elsewhere as soon as the channel brings it."""
@@ -126,7 +132,8 @@ class SharedBus(LocalBus):
 
         def opened() -> None:
             nonlocal tries
-            tries, self._is_open = 0, True
+            tries = 0
+            self._is_open = self._has_been_open = True
             self.ring_all()
 
         while True:

@@ -1,7 +1,8 @@
 """Whom load balancers are told to leave alone, and which setting people are told to look at."""
 
+import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -10,11 +11,11 @@ from quart import Quart
 
 from api.accounts.service import Accounts
 from api.bus.redis import RedisChannel
-from api.bus.shared import SharedBus
+from api.bus.shared import ChannelLost, Received, SharedBus
 from api.clock import Clock
 from api.config import Settings
 from api.events.service import Ledger
-from api.readiness import BUS, STORAGE, Readiness
+from api.readiness import BUS, NO_BUS, STORAGE, Readiness
 from api.status import StatusRoutes
 from api.storage import open_storage
 from api.v1 import V1
@@ -85,11 +86,45 @@ async def test_a_store_that_refuses_makes_readiness_red_and_the_log_says_what_to
     assert "canary" not in caplog.text.lower()
 
 
+class Flaky:
+    """A channel that is opened, and lost, when the test says so."""
+
+    max_bytes = 8000
+
+    def __init__(self) -> None:
+        self.opens, self.breaks = asyncio.Event(), asyncio.Event()
+
+    async def serve(self, received: Received, opened: Callable[[], None]) -> None:
+        await self.opens.wait()
+        opened()
+        await self.breaks.wait()
+        raise ChannelLost("redis://nowhere: it went away")
+
+    async def publish(self, messages: Sequence[bytes]) -> None:
+        """Nobody hears."""
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+async def until(bus: SharedBus, *, is_open: bool) -> None:
+    async with asyncio.timeout(30):
+        while bus.is_open is not is_open:
+            await asyncio.sleep(0)
+
+
 async def test_a_bus_that_is_away_is_said_and_sends_nobody_elsewhere(
     ledger: Ledger, clock: Clock, settings: Settings
 ) -> None:
     """200 with a warning that names the setting: every process would say the same (R30)."""
-    bus = SharedBus(RedisChannel("redis://127.0.0.1:1/0"))  # never opened
+    channel = Flaky()
+    bus = SharedBus(channel)
+    await bus.start()
+    channel.opens.set()
+    await until(bus, is_open=True)
+    channel.opens.clear()
+    channel.breaks.set()
+    await until(bus, is_open=False)
     quart = Quart("test", static_folder=None)
     accounts = Accounts(ledger, clock, settings, cheap_passwords())
     StatusRoutes(quart, Readiness(bus=bus)).register(V1(quart, accounts))
@@ -97,3 +132,18 @@ async def test_a_bus_that_is_away_is_said_and_sends_nobody_elsewhere(
     told = await answer.get_json()
     assert (answer.status_code, told["problems"], told["warnings"]) == (200, [], [BUS])
     assert "GANTRY_BUS_URL" in BUS
+    await bus.stop()
+
+
+async def test_a_bus_that_was_never_reached_makes_readiness_red(
+    database: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong address is found out by who starts with it; a moment to reach it is given."""
+    bus = SharedBus(RedisChannel("redis://127.0.0.1:1/0"))
+    await bus.start()
+    readiness = Readiness(bus=bus)
+    assert await readiness.problems() == []
+    monkeypatch.setattr("api.readiness.BUS_S", 0.0)
+    assert await readiness.problems() == [NO_BUS]
+    assert "GANTRY_BUS_URL" in NO_BUS
+    await bus.stop()
