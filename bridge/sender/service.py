@@ -203,6 +203,20 @@ class Service:
             printer.lost(problem, now)
 
     def _attempt_moved(self, moved: AttemptMoved, now: float) -> None:
+        if moved.state in ATTEMPT_OVER:
+            self._tell(moved, now)
+            self._remember(None)
+        else:  # what is told is known in the next life too
+            self._remember(Running(moved.grant, moved.job, self._device.keepsake()))
+            self._tell(moved, now)
+        if moved.state in (AttemptState.FAILED, AttemptState.INTERRUPTED):
+            self._box.flush(now)
+
+    def _remember(self, running: Running | None) -> None:
+        if running != self._memory.running:
+            self._save(Memory(halted=self._memory.halted, running=running))
+
+    def _tell(self, moved: AttemptMoved, now: float) -> None:
         self._fact(
             AttemptChanged(
                 grant=moved.grant,
@@ -215,13 +229,6 @@ class Service:
             ),
             now,
         )
-        running = None
-        if moved.state not in ATTEMPT_OVER:
-            running = Running(moved.grant, moved.job, self._device.keepsake())
-        if running != self._memory.running:
-            self._save(Memory(halted=self._memory.halted, running=running))
-        if moved.state in (AttemptState.FAILED, AttemptState.INTERRUPTED):
-            self._box.flush(now)
 
     def _fact(self, fact: Fact, now: float) -> None:
         for event in self._log.add(fact, int(now * 1000)):

@@ -44,7 +44,7 @@ def running_replicas(
     server: Server, folder: Path, count: int, **settings: str
 ) -> Iterator[Replicas]:
     """*count* processes on a new database. *settings*: more of the environment."""
-    name = asyncio.run(server.new_database())
+    name = asyncio.run(server.migrated_database())
     environment = {
         "GANTRY_DATABASE_URL": server.url(name),
         "GANTRY_SETUP_TOKEN": SETUP_TOKEN,

@@ -4,22 +4,35 @@ import lzma
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import pytest
 
 from infra.farm.started import StartedFarm
+from tests.fakes.migrated import sqlite_into
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"
 VASE = ROOT / "infra" / "demo" / "vase_medium.gcode.xz"
 
 
+class Running(Protocol):
+    """A farm that is up."""
+
+    @property
+    def directory(self) -> Path:
+        """Its data are in the folder `data` there."""
+
+    @property
+    def ready(self) -> dict[str, Any]:
+        """Where everything is, as `infra.farm --ready-file` says it."""
+
+
 class Faces:
     """v1 and the OctoPrint face of one farm, as their users call them."""
 
-    def __init__(self, farm: StartedFarm) -> None:
+    def __init__(self, farm: Running) -> None:
         self.farm = farm
         ready = farm.ready
         self.printer = ready["printers"][0]
@@ -97,6 +110,7 @@ def vase() -> str:
 def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartedFarm]:
     """A farm with one free-running simulated printer."""
     directory = tmp_path_factory.mktemp("farm")
+    sqlite_into(directory / "data")
     with StartedFarm(directory, "--printers", "1", "--speed", "0", "--no-demo-job") as started:
         yield started
 

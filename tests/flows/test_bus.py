@@ -135,7 +135,7 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 def _running(server: databases.Server, folder: Path, stack: ExitStack, **settings: str) -> Farm:
-    name = asyncio.run(server.new_database())
+    name = asyncio.run(server.migrated_database())
     url = server.url(name)
     made = asyncio.run(furnish(Settings(data_dir=folder, database_url=url), 1, 2))
     apis = []

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from infra.farm.started import StartedFarm
+from tests.fakes.migrated import sqlite_into
 from tests.flows.conftest import Faces, eventually
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(120)]
@@ -16,6 +17,7 @@ CARD, SPEED = "CUBE.GCO:4000,VASE.GCO:2400000", "20"
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faces]:
     directory = tmp_path_factory.mktemp("card")
+    sqlite_into(directory / "data")
     options = ("--printers", "1", "--no-demo-job", "--speed", SPEED, "--card", CARD)
     with StartedFarm(directory, *options) as farm:
         found = Faces(farm)

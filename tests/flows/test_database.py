@@ -77,7 +77,7 @@ def postgres() -> Iterator[databases.Server]:
 @pytest.fixture
 async def farm(postgres: databases.Server, tmp_path: Path) -> AsyncIterator[Farm]:
     async with AsyncExitStack() as stack:
-        name = await postgres.new_database()
+        name = await postgres.migrated_database()
         url = postgres.url(name)
         made = await furnish(Settings(data_dir=tmp_path, database_url=url), 0, 0)
         # The path of a socket is short.

@@ -93,7 +93,7 @@ class Hall:
 @pytest.fixture
 def hall(tmp_path: Path) -> Iterator[Hall]:
     with databases.running_server() as server, ExitStack() as stack:
-        hall = Hall(server, asyncio.run(server.new_database()), tmp_path)
+        hall = Hall(server, asyncio.run(server.migrated_database()), tmp_path)
         stack.callback(hall.stop)
         yield hall
 

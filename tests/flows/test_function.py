@@ -3,6 +3,7 @@
 Nothing of the API lives between two events, and still a simulated printer prints.
 """
 
+import asyncio
 import json
 import os
 import subprocess
@@ -180,7 +181,7 @@ def farm(
 ) -> Iterator[CloudFarm]:
     directory = tmp_path_factory.mktemp("cloud")
     environment = {
-        "GANTRY_DATABASE_URL": server.url(),
+        "GANTRY_DATABASE_URL": server.url(asyncio.run(server.migrated_database())),
         "GANTRY_DATA_DIR": str(directory / "data"),
         "GANTRY_SETUP_TOKEN": SETUP_TOKEN,
         "GANTRY_STORAGE_URL": store,

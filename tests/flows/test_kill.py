@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from infra.farm.started import StartedFarm
+from tests.fakes.migrated import sqlite_into
 from tests.flows.conftest import Faces, commands_of, eventually
 from tests.flows.test_print import executed_since
 
@@ -19,7 +20,7 @@ pytestmark = [pytest.mark.flow, pytest.mark.timeout(300)]
 def slow_farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartedFarm]:
     """A farm whose one printer takes about a minute for the vase; the data path is a long one."""
     directory = tmp_path_factory.mktemp("farm") / ("a" * 100) / ("b" * 100)
-    directory.mkdir(parents=True)
+    sqlite_into(directory / "data")
     with StartedFarm(directory, "--printers", "1", "--speed", "250", "--no-demo-job") as started:
         yield started
 

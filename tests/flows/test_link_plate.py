@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.flow, pytest.mark.timeout(300)]
 
 @pytest.fixture(scope="module")
 def confirming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faces]:
-    """A farm whose one printer waits for somebody to look at its plate."""
+    """A farm begun with nothing at all; its one printer waits for somebody to look at its plate."""
     directory = tmp_path_factory.mktemp("confirming")
     with StartedFarm(directory, "--printers", "1", "--speed", "0", "--no-demo-job") as farm:
         faces = Faces(farm)

@@ -126,7 +126,7 @@ def nothing_late(history: History, longest_frame_s: float) -> Iterator[str]:
             ttl_ms = VERBS[EFFECTS[entry.what]].ttl_ms
             begins = issued.get(entry.id, 0.0)
             if any(begins <= at <= entry.at for at in jumps):
-                begins = sent[entry.id]
+                begins = sent.get(entry.id, begins)  # a room that is cut off starts by itself
             late_s = entry.at - begins - (ttl_ms or 0) / 1000 - longest_frame_s - MARGIN_S
             if ttl_ms is not None and late_s > 0:
                 yield f"{entry.what} {entry.id} came {late_s:.1f} s too late"
