@@ -56,7 +56,7 @@ rooms-postgres: $(VENV)/.dev ## the tests of the API's rooms on PostgreSQL
 	GANTRY_TEST_DATABASE=postgres $(PYTEST) -n 2 -m "not flow and not soak" tests/api $(ARGS)
 
 flow: $(VENV)/.dev ## the tests that start real processes
-	$(PYTEST) -m "flow" $(ARGS)
+	$(PYTEST) -n 3 --dist loadfile -m "flow" $(ARGS)
 
 bench: $(VENV)/.dev ## all benchmarks beside a bare reference; one area: bench-serial, -api, -link, -cloud, -octoprint
 	$(BIN)/python -m infra.bench $(ARGS)

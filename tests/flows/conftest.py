@@ -14,6 +14,7 @@ from tests.fakes.migrated import sqlite_into
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"
+MINUTE_SPEED = "90"
 VASE = ROOT / "infra" / "demo" / "vase_medium.gcode.xz"
 
 
@@ -104,6 +105,12 @@ def eventually(check: Callable[[], Any], timeout_s: float, what: str, every_s: f
 def vase() -> str:
     """175 618 lines of real slicer output."""
     return lzma.decompress(VASE.read_bytes()).decode()
+
+
+@pytest.fixture(scope="module")
+def minute(vase: str) -> str:
+    """The beginning of it: about a minute at `MINUTE_SPEED`, in which much can go wrong."""
+    return "".join(vase.splitlines(keepends=True)[:60_000])
 
 
 @pytest.fixture(scope="module")

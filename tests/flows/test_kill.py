@@ -10,7 +10,7 @@ import pytest
 
 from infra.farm.started import StartedFarm
 from tests.fakes.migrated import sqlite_into
-from tests.flows.conftest import Faces, commands_of, eventually
+from tests.flows.conftest import MINUTE_SPEED, Faces, commands_of, eventually
 from tests.flows.test_print import executed_since
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(300)]
@@ -18,10 +18,12 @@ pytestmark = [pytest.mark.flow, pytest.mark.timeout(300)]
 
 @pytest.fixture(scope="module")
 def slow_farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartedFarm]:
-    """A farm whose one printer takes about a minute for the vase; the data path is a long one."""
+    """A farm whose one printer takes about a minute for its print; the data path is a long one."""
     directory = tmp_path_factory.mktemp("farm") / ("a" * 100) / ("b" * 100)
     sqlite_into(directory / "data")
-    with StartedFarm(directory, "--printers", "1", "--speed", "250", "--no-demo-job") as started:
+    with StartedFarm(
+        directory, "--printers", "1", "--speed", MINUTE_SPEED, "--no-demo-job"
+    ) as started:
         yield started
 
 
@@ -44,12 +46,12 @@ def truth(faces: Faces, job_id: int) -> bool:
     )
 
 
-def test_killed_api_and_agent_do_not_touch_the_print(slow_farm: StartedFarm, vase: str) -> None:
+def test_killed_api_and_agent_do_not_touch_the_print(slow_farm: StartedFarm, minute: str) -> None:
     """API and agent twice each: lines as without, truth within 10 s, one job, one attempt."""
     faces = Faces(slow_farm)
     sender = slow_farm.ready["printers"][0]["sender_pid"]
     answer = faces.octoprint.post(
-        "/api/files/local", files={"file": ("vase.gcode", vase)}, data={"print": "true"}
+        "/api/files/local", files={"file": ("vase.gcode", minute)}, data={"print": "true"}
     )
     assert answer.json()["effectivePrint"] is True
     job = faces.get_v1("/jobs")[0]
@@ -65,7 +67,7 @@ def test_killed_api_and_agent_do_not_touch_the_print(slow_farm: StartedFarm, vas
     assert progress == sorted(progress)
     assert len(faces.get_v1("/jobs")) == 1
     assert faces.job_of(job["id"])["attempt"] == 1
-    assert executed_since(faces, 0, len(commands_of(vase))) == commands_of(vase)
+    assert executed_since(faces, 0, len(commands_of(minute))) == commands_of(minute)
     assert faces.get_octoprint("/api/job")["progress"]["completion"] == 100
     faces.close()
 
