@@ -66,8 +66,8 @@ class JobAnswer(Answer):
         description="Of all prints, by the rates of /pricing-config; null: weight and time unknown"
     )
     suggested_price: float | None = Field(description="The cost and the model's margin")
-    order_item_id: int | None
-    quantity_on_bed: int
+    order_item_id: int | None = Field(description="The item of an order that it is made for")
+    quantity_on_bed: int = Field(description="Pieces that one print makes")
     printer: Named | None
     model: Named | None
     created_at: Instant

@@ -18,6 +18,9 @@ from api.printers.service import Printer
 from schemas.jobs import JOB_OVER, JOB_RUNNING, JOB_WAITING, AttemptState, JobState
 from schemas.printer import Progress
 
+#: Among a job's details: what of which order it is made for.
+_ORDER = "order"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Around:
@@ -86,8 +89,7 @@ def job_fields(job: Job, around: Around, model_name: str | None) -> dict[str, An
         "is_locked": state in JOB_RUNNING or state in JOB_OVER or bool(details.get(LOCKED)),
         "estimated_cost": job.estimated_cost,
         "suggested_price": job.suggested_price,
-        "order_item_id": None,
-        "quantity_on_bed": 1,
+        **_of_order(job, details),
         "printer": {"id": printer.id, "name": printer.name} if printer else None,
         "model": {"id": job.model_id, "name": model_name} if model_name else None,
         "created_at": iso(job.created_at),
@@ -108,6 +110,17 @@ def job_fields(job: Job, around: Around, model_name: str | None) -> dict[str, An
         "attempt": attempt.number if attempt else None,
         "cancel_requested": _cancel_requested(state, attempt),
         "stream_quality": attempt.quality if attempt else None,
+    }
+
+
+def _of_order(job: Job, details: Mapping[str, Any]) -> dict[str, Any]:
+    """The item of an order that *job* is for, and how many pieces of it one print makes."""
+    link = details.get(_ORDER)
+    if not link:
+        return {"order_item_id": None, "quantity_on_bed": 1}
+    return {
+        "order_item_id": link["item_id"],
+        "quantity_on_bed": max(1, link["makes"] // job.quantity),
     }
 
 

@@ -206,6 +206,7 @@ class Maintenance:
             downtime_minutes=new.downtime_minutes,
             print_hours_at_service=print_hours(printer),
         )
+        await self._printers.upkeep.serviced(change, printer.id)
         facts = {"log_id": row.id, "task_id": new.task_id, "task_name": name}
         change.record(
             Happened(
@@ -219,6 +220,14 @@ class Maintenance:
         change.note(by, "maintenance.done", ("printer", printer.id), **facts)
         return row
 
+    async def _undo(self, change: Change, undone: MaintenanceLog) -> None:
+        """The printer shows what was printed since the newest log that is left, if any is."""
+        last = await MaintenanceLog.filter(printer_id=undone.printer_id).order_by("-id").first()
+        there = await self._printers.find(undone.printer_id) is not None
+        if there and (last is None or last.id < undone.id):
+            last_s = None if last is None else last.print_hours_at_service * 3600
+            await self._printers.upkeep.not_serviced(change, undone.printer_id, last_s)
+
     async def delete_log(self, by: Principal, log_id: int) -> None:
         """It was not done after all. Raises `NotFound`."""
         by.require("maintenance.admin")
@@ -230,6 +239,7 @@ class Maintenance:
                     f"There is no maintenance log {log_id}.", code="maintenance_log_not_found"
                 )
             await row.delete()
+            await self._undo(change, row)
             entity = ("maintenance_log", log_id)
             change.note(by, "maintenance.log_deleted", entity, task_name=row.task_name)
 

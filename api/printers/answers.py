@@ -161,7 +161,7 @@ class PrinterAnswer(Answer):
     total_print_hours: float
     total_print_count: int
     api_host: str | None
-    has_api_key: bool
+    has_api_key: bool = Field(description="Whether it was given the key of its own API")
     hms_errors: str | None
     lights_on: bool | None
     fan_speed: FanSpeed
@@ -174,7 +174,9 @@ class PrinterAnswer(Answer):
     camera_discovered: bool | None
     timelapse_enabled: bool
     overlay: bool = Field(description="Whether everybody may see GET /overlay/{id} of it")
-    hours_since_maintenance: float | None
+    hours_since_maintenance: float | None = Field(
+        description="Printed since somebody looked after it; null: nobody ever did"
+    )
     prints_since_maintenance: int | None
     created_at: Instant
     updated_at: Instant

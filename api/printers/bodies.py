@@ -1,5 +1,6 @@
 """Request bodies of the printer routes (v1 contract, 2.3, and ours)."""
 
+from hashlib import sha256
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -7,7 +8,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from api.http import MAX_ID, Body, RowId
 from api.printers import forms
 from api.printers.filaments import FilamentType
-from api.printers.forms import DETAILS, PrinterCreate
+from api.printers.forms import API_KEY_HASH, DETAILS, PrinterCreate
 from api.printers.slots import MAX_SLOTS
 from api.printers.upkeep import MAX_TAGS, BulkAction
 from schemas.commands import CardAction
@@ -200,6 +201,9 @@ class PrinterBody(Body):
     api_host: Annotated[str, StringConstraints(max_length=300)] | None = None
     machine_type: Short | None = None
     timelapse_enabled: bool | None = None
+    api_key: Annotated[str, StringConstraints(max_length=500)] | None = Field(
+        None, description="Of the printer's own API: never shown, and not used on a USB cable"
+    )
     overlay: bool | None = Field(
         None, description="Whether everybody may see its overlay (GET /overlay/{id}); default true"
     )
@@ -225,7 +229,11 @@ class PrinterBody(Body):
 
     def details(self) -> dict[str, Any]:
         """The fields that were sent and decide nothing."""
-        return self.model_dump(exclude_unset=True, include=set(DETAILS))
+        details = self.model_dump(exclude_unset=True, include=set(DETAILS))
+        if "api_key" in self.model_fields_set:
+            key = self.api_key
+            details[API_KEY_HASH] = sha256(key.encode()).hexdigest() if key else None
+        return details
 
 
 class PrinterCreateBody(PrinterBody):
@@ -294,7 +302,7 @@ class PrinterUpdateBody(PrinterBody):
 
     def values(self) -> dict[str, Any]:
         """The fields that were sent, as the service takes them."""
-        elsewhere = {"profile", "serial", *self.IN_PROFILE, *DETAILS}
+        elsewhere = {"profile", "serial", "api_key", *self.IN_PROFILE, *DETAILS}
         sent = self.model_dump(exclude_unset=True, exclude=elsewhere)
         kept = {k: v for k, v in sent.items() if v is not None or k in self.NULLABLE}
         more = {

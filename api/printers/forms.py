@@ -52,6 +52,9 @@ SETTABLE = BRIDGE_FIELDS | {
 }
 
 
+#: Among a printer's details: that somebody gave it a key for its own API. Nothing uses it here, so
+#: only its SHA-256 is kept.
+API_KEY_HASH = "api_key_sha256"
 #: Fields of the dialect that are kept and decide nothing.
 DETAILS = ("api_host", "machine_type", "nozzle_type", "overlay", "timelapse_enabled")
 

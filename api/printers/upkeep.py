@@ -18,6 +18,8 @@ from api.printers.models import Printer
 from api.printers.slots import unconfirmed, with_slot
 
 MAX_TAGS = 50
+#: Among a printer's details: what it had printed when somebody looked after it last.
+SERVICED = "serviced"
 
 
 class BulkAction(StrEnum):
@@ -149,6 +151,23 @@ class Upkeep:
         await self._rows.save(change, row, "slots")
         change.record(event(row, "printer.slot", by, slot_number=number))
         return row
+
+    async def serviced(self, change: Change, printer_id: int) -> None:
+        """Inside the caller's transaction: somebody has looked after it."""
+        row = await self._rows.locked(change, printer_id)
+        then = {"print_seconds": row.print_seconds, "print_count": row.print_count}
+        row.details = {**row.details, SERVICED: then}
+        await self._rows.save(change, row, "details")
+
+    async def not_serviced(self, change: Change, printer_id: int, last_s: float | None) -> None:
+        """The same undone: the last time was when it had printed *last_s* (None: there was none),
+        and how many prints that was nobody knows.
+        """
+        row = await self._rows.locked(change, printer_id)
+        kept = {name: said for name, said in row.details.items() if name != SERVICED}
+        then = {SERVICED: {"print_seconds": last_s, "print_count": None}}
+        row.details = kept | (then if last_s is not None else {})
+        await self._rows.save(change, row, "details")
 
     async def clear_errors(self, by: Principal, printer_id: int) -> Printer:
         """Forget the last error that is shown. A printer that is stopped stays stopped."""

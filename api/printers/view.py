@@ -10,9 +10,11 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from api.clock import iso
+from api.printers.forms import API_KEY_HASH
 from api.printers.models import Printer
 from api.printers.reported import LIGHTS_ON
 from api.printers.slots import slot_fields
+from api.printers.upkeep import SERVICED
 from schemas.printer import ACTIVE, CONNECTED, Live, PrinterState, Progress, Temperature
 
 _S = PrinterState
@@ -107,6 +109,8 @@ def printer_fields(
         "total_print_hours": round(row.print_seconds / 3600, 3),
         "total_print_count": row.print_count,
         **_NEVER_TOLD,
+        **_since_service(row),
+        "has_api_key": bool(row.details.get(API_KEY_HASH)),
         "lights_on": row.details.get(LIGHTS_ON),
         "api_host": row.details.get("api_host"),
         "nozzle_type": row.details.get("nozzle_type"),
@@ -117,6 +121,17 @@ def printer_fields(
     }
 
 
+def _since_service(row: Printer) -> dict[str, Any]:
+    """What was printed since somebody looked after it; None where nobody ever did."""
+    then: Mapping[str, Any] = row.details.get(SERVICED) or {}
+    seconds, prints = then.get("print_seconds"), then.get("print_count")
+    hours = None if seconds is None else round((row.print_seconds - seconds) / 3600, 3)
+    return {
+        "hours_since_maintenance": hours,
+        "prints_since_maintenance": None if prints is None else row.print_count - prints,
+    }
+
+
 def has_overlay(row: Printer) -> bool:
     """Whether everybody may see what a stream shows of it."""
     return bool(row.is_active and row.details.get("overlay") is not False)
@@ -124,11 +139,8 @@ def has_overlay(row: Printer) -> bool:
 
 #: Fields of the contract that a printer on a USB cable has no source for.
 _NEVER_TOLD: dict[str, Any] = {
-    "has_api_key": False,
     "hms_errors": None,
     "camera_discovered": None,
-    "hours_since_maintenance": None,
-    "prints_since_maintenance": None,
 }
 
 

@@ -11,6 +11,8 @@ from api.events.service import Ledger
 from api.maintenance.service import Maintenance, MaintenanceTask, NewLog
 from api.principal import Principal
 from api.printers.models import Printer
+from api.printers.view import printer_fields
+from api.telemetry.service import LiveView
 from schemas.jobs import AttemptEvent
 from tests.api.conftest import FakeClock
 from tests.fakes.farm import Farm
@@ -148,3 +150,31 @@ async def test_days_make_a_task_overdue_and_that_is_told_once(
     farm.clock.advance(31 * 86400)
     assert await maintenance.overdue.step() == 1
     assert await Event.filter(kind="maintenance.overdue").count() == 2
+
+
+async def test_a_printer_shows_what_it_printed_since_somebody_looked_after_it(
+    farm: Farm, maintenance: Maintenance, admin: Principal
+) -> None:
+    """v1 2.3, PrinterResponse: hours and prints since maintenance; null before the first time, and
+    as before when a log turns out to be wrong.
+    """
+    printer = await farm.printer()
+    nothing = LiveView(live=None, online=False, age_s=None)
+
+    async def since() -> tuple[float | None, int | None]:
+        shown = printer_fields(await farm.row(printer), nothing, None, None)
+        return shown["hours_since_maintenance"], shown["prints_since_maintenance"]
+
+    await printed(farm, printer, 2)
+    assert await since() == (None, None)
+    done = NewLog(printer_id=printer.id, task_name="Oil it")
+    [first] = await maintenance.log(admin, done)
+    assert await since() == (0.0, 0)
+    await printed(farm, printer, 3)
+    assert await since() == (3.0, 1)
+    [second] = await maintenance.log(admin, done)
+    assert await since() == (0.0, 0)
+    await maintenance.delete_log(admin, second.id)
+    assert await since() == (3.0, None)
+    await maintenance.delete_log(admin, first.id)
+    assert await since() == (None, None)

@@ -9,6 +9,7 @@ from api.bus.local import LocalBus
 from api.errors import Conflict, NotFound
 from api.events.service import Ledger
 from api.jobs.models import Job
+from api.jobs.view import Around, job_fields
 from api.models_library.models import LibraryModel, PrintFile
 from api.orders.forms import NewComponent, NewItem, OrderFilter, OrderStatus, parse_status
 from api.orders.service import Orders
@@ -91,6 +92,12 @@ async def test_an_order_is_made_by_its_jobs(farm: Farm, orders: Orders) -> None:
     assert (view.order.status, view.progress.jobs_total) == ("in_progress", 2)
     first, second = await Job.all().order_by("id")
     assert (first.model_id, first.quantity, first.source) == (shade, 2, "order")
+    shown = [job_fields(job, Around(now=farm.clock.now()), None) for job in (first, second)]
+    items = [item.id for item in view.items]
+    assert [(each["order_item_id"], each["quantity_on_bed"]) for each in shown] == [
+        (items[0], 1),
+        (items[0], 4),
+    ]
     await printed(farm, first)
     view = await orders.get(farm.admin, number)
     assert (view.order.status, view.progress.jobs_complete) == ("partial", 1)

@@ -186,8 +186,10 @@ async def test_objects_are_skipped_in_a_print_by_a_firmware_that_can(
     await can(farm, printer, "CANCEL_OBJECTS")
     refused = await app.ask("POST", path, body, 400)
     assert refused["error"]["code"] == "invalid_state_transition"
-    for odd in ({"object_ids": []}, {"object_ids": [-1]}, {"object_ids": [1] * 51}, {}):
-        await app.ask("POST", path, odd, 422)
+    odd: list[list[int]] = [[], [-1], [1] * 51]
+    for objects in odd:
+        await app.ask("POST", path, {"object_ids": objects}, 422)
+    await app.ask("POST", path, {}, 422)
     await farm.report(printer.id, _S.PRINTING)
     await app.ask("POST", path, body, 503)  # nobody answers here
     assert await done_lines(farm) == ["M486 P0", "M486 P3"]
@@ -312,3 +314,15 @@ async def test_a_filament_check_warns_of_what_is_not_loaded(farm: Farm) -> None:
         "The colour blue is not loaded",
     ]
     assert warnings(spot, "pla", "Red") == []
+
+
+async def test_a_key_of_the_printers_own_api_is_kept_secret(app: FarmApp, farm: Farm) -> None:
+    """v1 2.3: api_key is write-only; has_api_key tells that there is one. Only its hash is kept."""
+    made = await app.ask("POST", "/printers", {"name": "Key", "api_key": "s3cret-key"}, 201)
+    assert made["has_api_key"] is True
+    assert "s3cret" not in str(made)
+    assert "s3cret" not in str((await Printer.get(id=made["id"])).details)
+    path = f"/printers/{made['id']}"
+    assert (await app.ask("PATCH", path, {"nickname": "K"}))["has_api_key"] is True
+    assert (await app.ask("PATCH", path, {"api_key": None}))["has_api_key"] is False
+    await app.ask("PATCH", path, {"api_key": "x" * 501}, 422)
