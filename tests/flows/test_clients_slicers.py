@@ -13,12 +13,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.flows.conftest import DATA, Faces
+from tests.flows.conftest import DATA, ROOT, Faces
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(120)]
 
 CUBE = (DATA / "cube_small.gcode").read_bytes()
 BGCODE = (DATA / "vase_head.bgcode").read_bytes()
+
+PAGE = ROOT / "docs" / "clients.md"
+ON_THE_PAGE = ("PrusaSlicer", "SuperSlicer", "OrcaSlicer", "Cura", "Simplify3D")
 
 Part = tuple[bytes, bytes]
 
@@ -91,11 +94,7 @@ SLICERS = (
             "Accept-Language: en,*",
         ),
         QT_BOUNDARY,
-        (
-            field("path", b"//slicers", b"text/plain"),
-            field("print", b"false", b"text/plain"),
-            upload("CFFFP_cube.gcode", CUBE),
-        ),
+        (field("path", b"slicers", b"text/plain"), upload("CFFFP_cube.gcode", CUBE)),
         "slicers/CFFFP_cube.gcode",
         is_boundary_quoted=True,
     ),
@@ -122,6 +121,37 @@ SLICERS = (
         expects_continue=True,
     ),
 )
+
+
+def transcript(slicer: Slicer, status: int, body: Any) -> str:
+    """What the page for users shows of an upload, at the printer `sim1`."""
+    said = [line.partition(":")[0] for line in slicer.lines]
+    agent = slicer.lines[said.index("User-Agent")]
+    shown = ("done", "effectivePrint", "effectiveSelect")
+    facts = [f'"path": "{body["files"]["local"]["path"]}"']
+    facts += [f'"{key}": {json.dumps(body[key])}' for key in shown]
+    return "\n".join(
+        [
+            "GET /octoprint/sim1/api/version HTTP/1.1",
+            agent,
+            "X-Api-Key: …",
+            '→ 200 {"text": "OctoPrint 1.11.8 (Gantry 0.1.0)", …}',
+            "",
+            "POST /octoprint/sim1/api/files/local HTTP/1.1",
+            agent,
+            "X-Api-Key: …",
+            f"Content-Type: multipart/form-data; boundary={slicer.boundary}",
+            *(f"  {_told(head, value)}" for head, value in slicer.parts),
+            f"→ {status} {{{', '.join(facts)}, …}}",
+        ]
+    )
+
+
+def _told(head: bytes, value: bytes) -> str:
+    """A part of a form: its field, and what it says or which file it is."""
+    quoted = head.decode().split('"')
+    name, filename = quoted[1], quoted[3] if len(quoted) > 3 else ""
+    return f"{name}: {filename}, {len(value)} bytes" if filename else f"{name}: {value.decode()}"
 
 
 class Wire:
@@ -202,6 +232,8 @@ def test_its_upload_arrives(faces: Faces, slicer: Slicer) -> None:
     assert status == 201, body
     local = body["files"]["local"]
     assert local["path"] == slicer.filename
+    if slicer.name in ON_THE_PAGE:
+        assert transcript(slicer, status, body) in PAGE.read_text("utf-8")
     assert headers["location"] == local["refs"]["resource"]
     assert (body["done"], body["effectivePrint"], body["effectiveSelect"]) == (True, False, False)
     entry = faces.get_octoprint(f"/api/files/local/{slicer.filename}")

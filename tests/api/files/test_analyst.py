@@ -94,7 +94,7 @@ async def test_a_file_that_cannot_be_read_is_not_tried_again(
 async def test_bytes_from_elsewhere_are_read_the_same() -> None:
     """Where the store is no folder, the worker gets the bytes from us."""
     said = await read_file("analyse", chunks(BY_HAND, 10), 10.0)
-    assert b'"filament_mm": [9.0]' in said
+    assert b'"filament_mm":[9.0]' in said
     with pytest.raises(Stopped, match="longer"):
         await read_file("analyse", chunks(BY_HAND), 0.0)
     with pytest.raises(Stopped, match="status"):
