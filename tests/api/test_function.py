@@ -4,23 +4,34 @@ import asyncio
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from api.alerts.kinds import AlertType
+from api.alerts.preference_models import HeldAlert
+from api.alerts.preferences import Wish
 from api.app import Application
 from api.config import Settings
 from api.events.models import Event
 from api.events.service import Happened
 from api.function import PRUNE_MINUTES, SWEEP_MINUTE, Process
+from api.mail.models import Letter
 from api.migrate import migrate
+from api.webhooks.models import Delivery
+from api.webhooks.service import ALL, NewWebhook
 from tests.api.conftest import FakeClock
 
 
 @pytest.fixture
 def process(tmp_path: Path) -> Iterator[Process]:
     """A process after its cold start, on a database of its own."""
+    yield from _started(tmp_path, events_keep=100)
+
+
+def _started(tmp_path: Path, **given: Any) -> Iterator[Process]:
     url = f"sqlite://{tmp_path / 'farm.sqlite3'}?busy_timeout=5000&synchronous=OFF"
-    settings = Settings(data_dir=tmp_path, database_url=url, events_keep=100)
+    settings = Settings(data_dir=tmp_path, database_url=url, **given)
     asyncio.run(migrate(settings))
     process = Process(settings)
     yield process
@@ -55,6 +66,49 @@ def test_old_events_go_every_ten_minutes(process: Process, clock: FakeClock) -> 
 
 async def _count() -> int:
     return await Event.filter(kind__startswith="e").count()
+
+
+@pytest.fixture
+def talkative(tmp_path: Path) -> Iterator[Process]:
+    """A process that sends mail and calls webhooks, to where nobody listens."""
+    yield from _started(
+        tmp_path,
+        public_url="https://farm.example.org",
+        smtp_host="127.0.0.1",
+        smtp_port=1,
+        smtp_from="farm@example.org",
+        smtp_security="none",
+        webhook_networks="127.0.0.0/8",
+    )
+
+
+async def _unheard(application: Application) -> None:
+    """An admin who wants to be mailed, a webhook, and a room that goes away."""
+    accounts, outreach = application.rooms.accounts, application.outreach
+    by = (await accounts.setup("admin", "admin@example.org", "Correct-horse-7", "test")).principal
+    wish = Wish(alert_type=AlertType.BRIDGE_OFFLINE, email=True)
+    await outreach.preferences.set(by, [wish])
+    url = "http://127.0.0.1:1/hook"
+    new = NewWebhook(name="Hook", url=url, webhook_type="generic", alert_types=[ALL])
+    await outreach.webhooks.create(by, new)
+    async with application.rooms.ledger.change(1) as change:
+        change.record(Happened(1, "bridge.offline", data={"name": "Cellar"}))
+
+
+async def _outgoing() -> list[tuple[str, int]]:
+    """(kind or state, tries) of every mail and of what webhooks are told."""
+    assert not await HeldAlert.exists()
+    mails = [(row.kind, row.tries) for row in await Letter.all()]
+    return mails + [(row.state, row.tries) for row in await Delivery.all()]
+
+
+def test_the_tick_tells_people_outside(talkative: Process) -> None:
+    """Mails about alerts are written and tried, webhooks called, at the first tick, once each."""
+    talkative.run(_unheard(talkative.application))
+    assert talkative.run(talkative.tick()) == {"failed": []}
+    assert talkative.run(_outgoing()) == [("alerts", 1), ("waiting", 1)]
+    assert talkative.run(talkative.tick()) == {"failed": []}
+    assert [name for name, _ in talkative.run(_outgoing())] == ["alerts", "waiting"]
 
 
 def test_the_storage_is_swept_once_an_hour(

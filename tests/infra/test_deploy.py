@@ -1,12 +1,15 @@
 """What deploys Gantry is right, as far as a machine without a cloud or an engine can tell."""
 
+import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import threading
 from collections import defaultdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +94,45 @@ def test_an_image_runs_as_nobody_special_is_watched_and_takes_no_secret(image: s
     assert len([name for name, _ in steps(image) if name == "FROM"]) == 2
     assert not [name for name, _ in steps(image) if name == "ARG"]
     assert not re.search(r"(PASSWORD|SECRET|TOKEN|KEY)=", str(names["ENV"]))
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_the_shell_understands_every_step_of_an_image(image: str) -> None:
+    """The steps of the last stage need a root of their own to run in; here they are only read."""
+    for name, rest in steps(image):
+        if name == "RUN":
+            done = subprocess.run(["sh", "-n", "-c", rest], capture_output=True, check=False)
+            assert done.returncode == 0, (rest, done.stderr.decode())
+
+
+class _Health(BaseHTTPRequestHandler):
+    """Says 200 at the address that says whether requests can be served, else what it was told."""
+
+    status = 200
+
+    def do_GET(self) -> None:
+        self.send_response(self.status if self.path == "/health/ready" else 404)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nobody reads it."""
+
+
+@pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False)])
+def test_the_health_check_of_the_api_asks_whether_it_is_ready(status: int, healthy: bool) -> None:
+    """The image's own command, run against something that answers in the API's place."""
+    [rest] = [rest for name, rest in final_stage("api") if name == "HEALTHCHECK"]
+    command = json.loads(rest.partition("CMD ")[2])
+    answers = type("Answers", (_Health,), {"status": status})
+    with ThreadingHTTPServer(("127.0.0.1", 0), answers) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        environ = {**os.environ, "GANTRY_PORT": str(server.server_port)}
+        asked = [sys.executable, *command[1:]]
+        done = subprocess.run(asked, env=environ, capture_output=True, check=False, timeout=60)
+        server.shutdown()
+        thread.join()
+    assert (done.returncode == 0) == healthy, done.stderr.decode()
 
 
 @pytest.mark.flow

@@ -11,7 +11,7 @@ from api.clock import Clock
 from api.config import Settings
 from api.errors import Conflict, Invalid, NotFound
 from api.events.service import Ledger
-from api.files.direct import Announced, DirectUploads
+from api.files.direct import OFFER_S, Announced, DirectUploads
 from api.files.models import Blob
 from api.files.service import Files
 from api.principal import Principal
@@ -71,6 +71,19 @@ async def test_nothing_sent_is_nothing_found(direct: DirectUploads, admin: Princ
     """Another organization's upload is not there, either."""
     with pytest.raises(NotFound, match="send them first"):
         await direct.complete(admin, ANNOUNCED, "part.gcode")
+
+
+async def test_an_upload_whose_link_expired_is_asked_for_anew(
+    direct: DirectUploads, files: Files, admin: Principal, store: Any
+) -> None:
+    """The store took nothing by the old one: what to do is said, and a new link works."""
+    expired = await direct.offer(admin, ANNOUNCED)
+    assert f"X-Amz-Expires={OFFER_S}" in expired.url
+    with pytest.raises(NotFound, match="ask for an upload"):
+        await direct.complete(admin, ANNOUNCED, "part.gcode")
+    assert keys(store) == []
+    await send(direct, admin)
+    assert (await direct.complete(admin, ANNOUNCED, "part.gcode")).sha256 == ANNOUNCED.sha256
 
 
 async def test_too_much_is_refused_before_it_is_sent(
