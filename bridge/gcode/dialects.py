@@ -67,6 +67,8 @@ class Dialect:
     position: bool = True
     #: When it obeys a stop.
     emergency: Emergency = Emergency.BY_CAPABILITY
+    #: It reads on while it heats or waits: M108 ends that without an emergency parser too.
+    reads_on: bool = False
     #: What is sent for a stop.
     stop: bytes = STOP_BYTES
     #: It changes filament (M600) without help from the host.
@@ -87,6 +89,7 @@ MARLIN = Dialect(
     spare=2,
     banner=r"^(echo: ?)?marlin (bugfix-)?2",
     tells_count=True,
+    reads_on=True,
 )
 
 DIALECTS: tuple[Dialect, ...] = (
@@ -187,6 +190,7 @@ DIALECTS: tuple[Dialect, ...] = (
         pattern=r"marlin (bugfix-)?1\.",
         spare=2,
         banner=r"^(echo: ?)?marlin (bugfix-)?1\.1",
+        reads_on=True,
     ),
     Dialect(
         name="sprinter",

@@ -130,7 +130,8 @@ class Printing:
         if at_once and at.config.cancel_policy == "quick_stop":
             stream.bypass(b"M410\n", answered=True)
             at.position_known = False
-        if at.link.status.emergency_parser and stream.out.blocked(stream.acked):
+        breaks = at.link.status.emergency_parser or stream.dialect.reads_on
+        if breaks and stream.out.blocked(stream.acked):
             stream.bypass(b"M108\n", answered=True)
         name = "on_error" if outcome is AttemptEvent.FAILED else "on_cancel"
         self._send(at.script(name, now, reason) or [stream.dialect.drain], _OVER)

@@ -207,6 +207,23 @@ def test_layer_height_and_feedrate_show() -> None:
     assert live.feedrate_mm_s == 30.0
 
 
+@pytest.mark.parametrize(
+    ("m115", "heard"),
+    [(OLD, True), (BLIND, True), (b"FIRMWARE_NAME:Marlin V1; Sprinter/grbl mashup\n", False)],
+)
+def test_a_wait_for_heat_ends_by_m108_wherever_the_firmware_reads_on(
+    m115: bytes, heard: bool
+) -> None:
+    """serial 7, 12/#31: Marlin takes lines in while it heats, also without emergency parser."""
+    host = connected(m115)
+    host.firmware.stuck = {b"M109"}
+    host.start(b"M109 S200\n" + CUBE)
+    host.go()
+    host.printer.cancel(host.now)
+    host.go()
+    assert (b"M108" in host.firmware.heard) is heard
+
+
 # --- prompts -----------------------------------------------------------------------------------
 
 
