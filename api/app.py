@@ -125,6 +125,7 @@ class Application:
         self.v1 = V1(self.quart, self.rooms.accounts, settings.public_url)
         idempotency = Idempotency(self.rooms.ledger, self.clock)
         self.v1.replay_with(IdempotentRequests(idempotency))
+        self.v1.ask_jobs(self.rooms.jobs)
         self.outreach = Outreach(
             *(self.rooms.alerts, self.rooms.accounts, self.rooms.policies),
             settings=settings,
@@ -195,13 +196,20 @@ class Application:
         *background* False: nothing runs by itself; a function steps the queue when it is called.
         """
         self._context = await open_database(self.settings)
+        try:
+            await self._begin(self._context, background=background)
+        except BaseException:
+            await self.shutdown()  # the database's threads would keep the process
+            raise
+
+    async def _begin(self, context: TortoiseContext, *, background: bool) -> None:
+        await self.quart.startup()
         if not background:
             self.octoprint.without_sockets()
-            await self.quart.startup()
             return
         await self.bus.start()
         self.rooms.logs.start()
-        with self._context:
+        with context:
             await self.rooms.policies.current()
             await self.rooms.accounts.offer_setup()
             await self.rooms.bridges.load()
@@ -224,7 +232,6 @@ class Application:
             ):
                 task = asyncio.create_task(work)
                 self._tasks.add(task)
-        await self.quart.startup()
 
     async def shutdown(self) -> None:
         """Close bridges' sockets with 1012, stop the tasks, close the database."""
