@@ -133,6 +133,44 @@ async def test_no_spool_alert_or_maintenance_is_touched(whole: Whole) -> None:
     )
 
 
+ONE = "/printers/<int:printer_id>"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", f"{ONE}/nozzle", {"nozzle_type": "steel", "nozzle_diameter": 0.8}),
+        ("PATCH", f"{ONE}/nozzle/<int:nozzle_id>/retire", None),
+        ("PATCH", f"{ONE}/vision", {"enabled": True}),
+        ("PATCH", f"{ONE}/slots/1/manual-assign", {"filament_type": "ABS", "color": "dry"}),
+        ("PUT", f"{ONE}/ams/0/slots/1", {"filament_type": "ASA", "color": "dry"}),
+        ("POST", "/models/<int:model_id>/revisions/1/revert", None),
+        ("POST", "/spools/bulk-update", {"spool_ids": ["<spool_id>"], "action": "delete"}),
+        ("POST", "/spools/<int:spool_id>/dry?duration_hours=4", None),
+    ],
+)
+async def test_no_fitting_model_or_spool_is_touched(
+    whole: Whole, method: str, path: str, body: Any
+) -> None:
+    """Nozzles, slots, revisions and the shelf: an action, and everything as it was."""
+    if body is not None and "spool_ids" in body:
+        body = {**body, "spool_ids": [int(whole.ids["spool_id"])]}
+    found = (await would(whole, method, path, body))["would_execute"]
+    assert found["action"]
+
+
+async def test_what_would_be_refused_is_refused_in_a_dry_run_too(whole: Whole) -> None:
+    """A light that is not there, an AMS, a plug: the same code as of the real call."""
+    for method, path, code in (
+        ("POST", f"{ONE}/lights", "feature_disabled"),
+        ("POST", f"{ONE}/sync-ams", "bad_request"),
+        ("POST", f"{ONE}/plug/on", "not_found"),
+        ("PUT", f"{ONE}/plug", "feature_disabled"),
+    ):
+        answer = await dry(whole, method, path, {})
+        assert answer.json()["error"]["code"] == code, path
+
+
 async def test_a_printer_is_told_nothing(whole: Whole) -> None:
     """Plate, queue and slots are previewed; what cannot reach a printer is refused as always."""
     one = "/printers/<int:printer_id>"
