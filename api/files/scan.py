@@ -8,7 +8,7 @@ Temperatures and refused codes come from `schemas.gcode`, the parser of the gate
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from api.files.slicers import facts_of
@@ -24,9 +24,9 @@ _LAST_LINE_BYTES = 1024  # hold the end of the last line but one, mostly
 LookBack = Callable[[int, int], Iterable[bytes]]
 
 _COMMAND = re.compile(rb"^[ \t]*(?:N\d+[ \t]*)?[GM]\d", re.MULTILINE | re.IGNORECASE)
-_COMMENT = re.compile(rb"^;[^\n]{1,500}$", re.MULTILINE)
+_COMMENT = re.compile(rb";[^\n]{1,500}$", re.MULTILINE)
 _LAYER = re.compile(rb"LAYER(?:_CHANGE|:)")
-_THUMBNAIL = re.compile(rb"^; *thumbnail(?:_\w+)? begin ", re.MULTILINE)
+_THUMBNAIL = re.compile(rb"; *thumbnail(?:_\w+)? begin ")
 
 
 class Scan:
@@ -84,7 +84,9 @@ class Scan:
         if self.look_back is None or not self._fed_bytes:
             facts["lines"] = self._lines
         facts["looks_like_gcode"] = self._commands and not self._binary
-        facts["has_thumbnail"] = _THUMBNAIL.search(self._head) is not None
+        facts["has_thumbnail"] = any(
+            _THUMBNAIL.match(self._head, at) for at in _comments(self._head)
+        )
         if self._refused:
             facts["refused"] = self._refused
         return facts
@@ -114,8 +116,13 @@ class Scan:
     def _comments(self) -> str:
         """The comments of head and tail, without the pictures."""
         head = bytes(self._head[:COMMENT_BYTES])
-        found = [*_COMMENT.findall(head), *_COMMENT.findall(self._tail)]
-        return b"\n".join(line.rstrip(b"\r") for line in found).decode("utf-8", "replace")
+        found = [
+            match[0].rstrip(b"\r")
+            for text in (head, self._tail)
+            for match in (_COMMENT.match(text, at) for at in _comments(text))
+            if match is not None
+        ]
+        return b"\n".join(found).decode("utf-8", "replace")
 
 
 def _whole_lines(chunk: bytes | memoryview) -> int:
@@ -126,6 +133,16 @@ def _whole_lines(chunk: bytes | memoryview) -> int:
         if at >= 0:
             return start + at + 1
     return 0
+
+
+def _comments(text: bytes | bytearray) -> Iterator[int]:
+    """Where lines begin that are comments; a search for two bytes is faster than for a line."""
+    if text.startswith(b";"):
+        yield 0
+    at = text.find(b"\n;")
+    while at >= 0:
+        yield at + 1
+        at = text.find(b"\n;", at + 1)
 
 
 def _layers(batch: bytes) -> int:
