@@ -50,7 +50,7 @@ class Absent:
             Route("GET", "/api/slicing/<slicer>/profiles/<name>", self.slicer, see),
             Route("GET", "/api/timelapse", self.timelapse, "TIMELAPSE_LIST"),
             Route("POST", "/api/timelapse", self.set_timelapse, "TIMELAPSE_ADMIN"),
-            Route("GET", "/api/timelapse/<name>", self.movie, "TIMELAPSE_LIST"),
+            Route("GET", "/api/timelapse/<name>", self.movie, "TIMELAPSE_DOWNLOAD"),
             Route("DELETE", "/api/timelapse/<name>", self.no_movie, "TIMELAPSE_DELETE"),
             *self._system_routes(),
             Route("GET", "/api/languages", self.languages, "SETTINGS_READ"),

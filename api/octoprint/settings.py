@@ -49,7 +49,7 @@ class SettingsFace:
         return (
             Route("GET", "/api/settings", self.show, "SETTINGS_READ"),
             Route("POST", "/api/settings", self.change, "SETTINGS"),
-            Route("GET", "/api/settings/templates", self.templates, "SETTINGS_READ"),
+            Route("GET", "/api/settings/templates", self.templates, "SETTINGS"),
         )
 
     async def show(self, visit: Visit) -> Response:
