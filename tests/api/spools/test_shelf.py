@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from api.spools.forms import Use
 from api.spools.labels import Label, LabelSize, code_png, labels_png
 from api.spools.letters import HEIGHT, WIDTH, dots
 from api.spools.models import Spool, SpoolUse
-from api.spools.service import Use
 from api.spools.shelf import Shelf
 from api.spools.shelf_routes import ShelfRoutes
 from tests.api.spools.conftest import Store
@@ -82,7 +82,12 @@ async def test_of_many_all_are_changed_or_none(app: FarmApp, store: Store) -> No
     refused = await app.ask("POST", path, body, 404)
     assert refused["error"]["spool_id"] == foreign.id
     assert (await store.now(one)).status == "active"
-    for odd in ({"action": "melt"}, {"spool_ids": []}, {"spool_ids": [1] * 101}):
+    wrong: list[dict[str, Any]] = [
+        {"action": "melt"},
+        {"spool_ids": []},
+        {"spool_ids": [1] * 101},
+    ]
+    for odd in wrong:
         await app.ask("POST", path, {**body, **odd}, 422)
 
 
