@@ -26,7 +26,6 @@ from mangum import Mangum
 from api import migrate as migrations
 from api.app import Application
 from api.config import Settings, load
-from api.feed.door import Door
 from api.files.orphans import brooms
 from api.gateway.bus import FunctionBus
 from api.gateway.errands import Errands, Step, all_of
@@ -35,6 +34,7 @@ from api.gateway.links import LinkSockets
 from api.gateway.post import GatewayPoster
 from api.gateway.sockets import GatewaySockets
 from api.logs import log_json
+from api.perimeter import GuardedDoor
 from api.storage.sweeping import sweep
 
 Event = dict[str, Any]
@@ -63,7 +63,7 @@ class Process:
         )
         self._feeds = FeedSockets(
             rooms,
-            Door(rooms.accounts, settings.public_url),
+            GuardedDoor(self.application.perimeter, rooms.accounts, settings.public_url),
             GatewayPoster(settings.feed_gateway_url, "FEED_GATEWAY_URL"),
             clock,
             self._look,
@@ -139,10 +139,10 @@ class Process:
             {
                 "expire commands and run the queue": rooms.scheduler.step,
                 "write samples": rooms.telemetry.step,
+                **self._hourly(),
                 "write mails about alerts": outreach.digests.drain,
                 "send mail": rooms.accounts.post.drain,
                 "tell webhooks": outreach.webhooks.courier.drain,
-                **self._hourly(),
                 "analyse a file": rooms.analyst.step,
             }
         )

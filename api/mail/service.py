@@ -25,6 +25,7 @@ LEASE = timedelta(minutes=2)  # whoever takes a mail has so long for it
 #: How long after each try that failed the next one follows; after the last there is none.
 DELAYS_S = (60, 300, 900, 3600, 3600, 4 * 3600, 8 * 3600)
 MOST_AT_ONCE = 100  # that one `drain` sends
+DRAIN_S = 10.0  # after which it begins no other: a function's tick has an end, and other steps
 
 #: (address, facts) -> what to say; None: nothing any more.
 Composer = Callable[[str, Mapping[str, Any]], Awaitable[Mail | None]]
@@ -74,9 +75,10 @@ class Post:
                 await waiting.wait(wait_s)
 
     async def drain(self) -> None:
-        """Send what is due."""
+        """Send what is due, as far as there is time; the rest with the next look."""
+        ends = self._clock.monotonic() + DRAIN_S
         for _ in range(MOST_AT_ONCE):
-            if not await self.step():
+            if self._clock.monotonic() >= ends or not await self.step():
                 return
 
     async def step(self) -> bool:

@@ -27,7 +27,7 @@ REST_S = 5.0  # after a failure of ours
 LEASE = timedelta(minutes=2)
 #: How long after each try that failed the next one follows; after the last there is none.
 DELAYS_S = (10, 60, 300, 1800, 2 * 3600, 6 * 3600)
-MOST_AT_ONCE = 20  # that one `drain` carries: a tick has an end, and the others' time comes too
+DRAIN_S = 10.0  # after which `drain` begins no other: a tick has an end, and other steps
 
 #: Answers of a service that another try may change.
 _LATER = frozenset({408, 409, 425, 429, *range(500, 600)})
@@ -67,8 +67,9 @@ class Courier:
                 await waiting.wait(wait_s)
 
     async def drain(self) -> bool:
-        """Carry what is due; whether some of it may be left."""
-        for _ in range(MOST_AT_ONCE):
+        """Carry what is due, as far as there is time; whether some of it may be left."""
+        ends = self._clock.monotonic() + DRAIN_S
+        while self._clock.monotonic() < ends:
             if not await self.step():
                 return False
         return True

@@ -1,7 +1,7 @@
 """A service that hears of alerts, on this machine, and the room that tells it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import time
@@ -28,6 +28,7 @@ class Service:
     port: int = 0
     heard: list[tuple[str, bytes]] = field(default_factory=list)
     answers: list[bytes | None] = field(default_factory=list)
+    on_call: Callable[[], None] = lambda: None
 
     @property
     def url(self) -> str:
@@ -50,6 +51,7 @@ class Service:
                 if line.startswith("content-length")
             )
             self.heard.append((head, await reader.readexactly(size)))
+            self.on_call()
             answer = self.answers.pop(0) if self.answers else b"HTTP/1.1 204 No\r\n\r\n"
             if answer is None:
                 await reader.read()  # until the caller gives up

@@ -14,7 +14,7 @@ from api.bus.local import LocalBus
 from api.errors import Forbidden, Invalid, NotFound
 from api.policies.quiet import QuietHours
 from api.principal import Principal, Role
-from api.webhooks.courier import DELAYS_S, LEASE
+from api.webhooks.courier import DELAYS_S, DRAIN_S, LEASE
 from api.webhooks.models import Delivery, Webhook
 from api.webhooks.service import ALL, KEPT_FOR, NewWebhook
 from tests.api.conftest import FakeClock
@@ -173,6 +173,20 @@ async def test_quiet_hours_hold_webhooks_back(
     room.quiet[0] = QuietHours(enabled=True, start=time(11), end=time(14), digest=False)
     await room.happen()
     assert len(await states()) == 1
+
+
+async def test_services_that_are_slow_do_not_hold_up_a_tick(
+    room: Room, service: Service, admin: Principal, clock: FakeClock
+) -> None:
+    """After a while no other is begun; what is left is said, and carried by the next one."""
+    for _ in range(3):
+        await add(room, admin, service.url)
+    await room.happen()
+    service.on_call = lambda: clock.advance(0.6 * DRAIN_S)
+    assert await room.webhooks.courier.drain()
+    assert len(service.heard) == 2
+    assert not await room.webhooks.courier.drain()
+    assert len(service.heard) == 3
 
 
 async def test_it_leaves_by_itself(
