@@ -18,7 +18,7 @@ from api.jobs.models import Attempt, Job, Print
 from api.jobs.moves import job_row, move_job, note, wrong_state
 from api.principal import Principal
 from api.printers.plate import from_card
-from api.printers.service import Printers
+from api.printers.service import Printer, Printers
 from schemas.jobs import JOB_WAITING, AttemptEvent, AttemptState, JobEvent, JobState
 from schemas.printer import ACTIVE, Live, PrinterState
 
@@ -69,11 +69,11 @@ class SeenPrints:
         before, now = PrinterState(data["old_state"]), PrinterState(data["state"])
         if before not in ACTIVE and now not in ACTIVE:
             return
-        grant = (await self._printers.locked(change, printer_id)).active_grant
-        if from_card(before, now, grant):
+        printer = await self._printers.locked(change, printer_id)
+        if from_card(before, now, printer.active_grant):
             await self._begin(organization_id, printer_id)
-        elif before in ACTIVE:
-            await self._goes_on(printer_id, before, now)
+        elif before in ACTIVE and printer.active_grant is None:
+            await self._goes_on(change, printer, before, now)
 
     async def _begin(self, organization_id: int, printer_id: int) -> None:
         now = self._clock.now()
@@ -86,16 +86,21 @@ class SeenPrints:
             created_at=now,
         )
 
-    async def _goes_on(self, printer_id: int, before: PrinterState, now: PrinterState) -> None:
-        running = Print.filter(printer_id=printer_id, job_id=None, ended_at=None)
+    async def _goes_on(
+        self, change: Change, printer: Printer, before: PrinterState, now: PrinterState
+    ) -> None:
+        running = Print.filter(printer_id=printer.id, job_id=None, ended_at=None)
         row = await running.order_by("-id").first()
         if row is None:
             return
-        row.file_name = row.file_name or self._file_name(printer_id)
+        row.file_name = row.file_name or self._file_name(printer.id)
         row.state = _state_in(before, now)
         if now not in ACTIVE:
             row.ended_at = self._clock.now()
             row.printed_s = (row.ended_at - (row.started_at or row.ended_at)).total_seconds()
+            printer.print_count += 1
+            printer.print_seconds += row.printed_s
+            await self._printers.save(change, printer, "print_count", "print_seconds")
         await row.save()
 
     def _file_name(self, printer_id: int) -> str:

@@ -15,7 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from api.describe import PAGING, Doc, Query
 from api.http import MAX_ID
 from api.spec.errors import INVALID, PROBLEM, Refusals
-from api.spec.text import DESCRIPTION, PATH_PARAMETERS
+from api.spec.text import DESCRIPTION, FROM_ZERO, PATH_PARAMETERS
 from api.v1 import SESSION_COOKIE, V1Route
 
 _PARAMETER = re.compile(r"<(?:(\w+):)?(\w+)>")
@@ -176,7 +176,8 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
     for kind, name in _PARAMETER.findall(path):
         schema: dict[str, Any] = {"type": "string", "minLength": 1}
         if kind == "int":
-            schema = {"type": "integer", "minimum": 1, "maximum": MAX_ID}
+            least = 0 if name in FROM_ZERO else 1
+            schema = {"type": "integer", "minimum": least, "maximum": MAX_ID}
         parameter = {"name": name, "in": "path", "required": True, "schema": schema}
         found.append({**parameter, "description": PATH_PARAMETERS.get(name, _said(name))})
     return found

@@ -56,6 +56,11 @@ Every printer is also an OctoPrint at `/octoprint/{slug}/`; see OctoPrint's own 
 
 #: Of path parameters whose name does not say it all.
 PATH_PARAMETERS = {
+    "ams_id": "The unit, from 0",
+    "slot_id": "The slot of the unit, from 0 to 3",
+    "rev_number": "The number of the revision, from 1",
     "user_code": "The code that the agent of a new room shows, such as `ABCD-2345`",
     "slug": "The printer's or pool's name in addresses",
 }
+#: Parameters that count from 0, unlike the ids of rows.
+FROM_ZERO = frozenset({"ams_id", "slot_id"})

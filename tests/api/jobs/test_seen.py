@@ -68,7 +68,10 @@ async def test_a_print_without_a_job_is_kept_as_its_printer_told_it(
     records = farm.jobs.records
     [run], total = await records.runs(farm.admin, RunFilter(unlinked=True), 0, 10)
     assert (run.outcome, run.job, run.row.file_name, total) == (outcome, None, "CUBE.GCO", 1)
-    assert run.row.printed_s == (60.0 * (len(states) - 1) if outcome != "running" else 0.0)
+    printed_s = 60.0 * (len(states) - 1) if outcome != "running" else 0.0
+    shown = await farm.row(printer)
+    assert (run.row.printed_s, shown.print_seconds) == (printed_s, printed_s)
+    assert shown.print_count == (outcome != "running")
 
 
 async def test_the_print_of_a_job_is_no_print_without_one(farm: Farm, seen: SeenPrints) -> None:
