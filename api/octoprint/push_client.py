@@ -89,7 +89,7 @@ class PushClient:
     def __init__(self, clock: Clock) -> None:
         self.transport: Transport
         self._clock = clock
-        self._direct: deque[str] = deque([document.connected(None)])
+        self._direct: deque[str] = deque([document.connected()])
         self._sign_in_by = clock.monotonic() + SIGN_IN_S
         self._wants = Subscription()
         self._throttle_s = THROTTLE_S

@@ -12,10 +12,9 @@ from typing import Any
 import orjson
 
 from api import VERSION
-from api.octoprint.permissions import permissions_of
+from api.octoprint.access_document import permission_documents
 from api.octoprint.printer_document import plain_offset
 from api.octoprint.sign_in import OCTOPRINT_VERSION
-from api.principal import Principal
 from schemas.printer import PrinterState, Prompt, Temperature
 
 #: Changes with the version, so that clients load again what they keep of this server.
@@ -52,8 +51,8 @@ def encode(message: Mapping[str, Any]) -> str:
     return orjson.dumps(message).decode()
 
 
-def connected(by: Principal | None) -> str:
-    """The first message; *by* None: to somebody who has not signed in."""
+def connected() -> str:
+    """The first message, to anybody: what this is, and which permissions there are."""
     payload = {
         "version": OCTOPRINT_VERSION,
         "display_version": f"{OCTOPRINT_VERSION} (Gantry {VERSION})",
@@ -64,7 +63,7 @@ def connected(by: Principal | None) -> str:
         "debug": False,
         "safe_mode": None,
         "online": True,
-        "permissions": [] if by is None else permissions_of(by),
+        "permissions": permission_documents(),
     }
     return encode({"connected": payload})
 

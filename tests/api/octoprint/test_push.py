@@ -80,12 +80,13 @@ async def printing(farm: Farm) -> None:
 
 
 async def test_who_has_not_signed_in_hears_only_connected(farm: Farm) -> None:
-    """Contract 8; safety S41: no state, no events, no names, no permissions."""
+    """Contract 8; safety S41: no state, no events, no names; permissions are public."""
     async with LiveSocket(farm.application, RAW) as socket:
         await socket.accepted()
         connected = (await socket.hear())["connected"]
         assert connected["version"] == "1.11.8"
-        assert connected["permissions"] == []
+        assert {"key", "name", "needs"} <= connected["permissions"][0].keys()
+        assert "guest" not in str(connected)
         await farm.room.report(farm.machine)
         assert await socket.unheard() == []
 
