@@ -21,6 +21,7 @@ from tortoise.exceptions import BaseORMException
 from api.accounts import all_routes as people_routes
 from api.accounts.personal_routes import PersonalRoutes
 from api.addresses import MatchedRule
+from api.alerts.preferences import Preferences
 from api.alerts.routes import AlertRoutes
 from api.audit.denials import Denials
 from api.audit.routes import AuditRoutes
@@ -283,7 +284,8 @@ def _register(
     audit = Audit()
     AuditRoutes(audit).register(v1)
     jobs_of, acts_of = rooms.jobs.submitted_by, audit.of_person
-    PersonalRoutes(rooms.accounts, rooms.quotas, jobs_of, acts_of).register(v1)
+    wishes_of = Preferences(rooms.ledger).of_person
+    PersonalRoutes(rooms.accounts, rooms.quotas, jobs_of, acts_of, wishes_of).register(v1)
     BridgeRoutes(rooms.bridges).register(v1)
     owners = Ownership(rooms.printers, rooms.accounts, rooms.files, rooms.ledger)
     OwnershipRoutes(owners).register(v1)

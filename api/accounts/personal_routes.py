@@ -84,18 +84,26 @@ class Entry(Protocol):
 #: (who asks, whose) -> theirs.
 JobsOf = Callable[[Principal, int], Awaitable[Sequence[Submitted]]]
 ActsOf = Callable[[Principal, int], Awaitable[Sequence[Entry]]]
+#: Whose -> what they chose to hear of, as it is shown.
+WishesOf = Callable[[int], Awaitable[Sequence[dict[str, Any]]]]
 
 
 class PersonalRoutes:
     """`/auth/me/theme`, `/users/{id}/export`, `/users/{id}/erase`, `/users/import`."""
 
     def __init__(
-        self, accounts: Accounts, quotas: Quotas, jobs_of: JobsOf, acts_of: ActsOf
+        self,
+        accounts: Accounts,
+        quotas: Quotas,
+        jobs_of: JobsOf,
+        acts_of: ActsOf,
+        wishes_of: WishesOf,
     ) -> None:
         self._accounts = accounts
         self._quotas = quotas
         self._jobs_of = jobs_of
         self._acts_of = acts_of
+        self._wishes_of = wishes_of
 
     def register(self, v1: V1) -> None:
         """Declare the routes."""
@@ -129,7 +137,7 @@ class PersonalRoutes:
             "active_sessions": [session_view(one, by.credential_id) for one in kept.sessions],
             "api_tokens": [token_view(one) for one in kept.tokens],
             "settings": kept.user.settings,
-            "alert_preferences": [],
+            "alert_preferences": await self._wishes_of(user_id),
             "quota_usage": quota_view(await self._quotas.of_person(by, user_id)),
         }
         name = f'attachment; filename="user-{user_id}.json"'

@@ -7,6 +7,7 @@ never looked is told as these say.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
 
 from api.alerts.kinds import AlertType
 from api.alerts.preference_models import AlertPreference
@@ -97,6 +98,11 @@ class Preferences:
         rows = await AlertPreference.filter(user_id__in=wanted, alert_type=alert_type)
         default = default_wish(alert_type)
         return {user_id: default for user_id in wanted} | {row.user_id: _wish(row) for row in rows}
+
+    async def of_person(self, user_id: int) -> Sequence[dict[str, Any]]:
+        """What somebody has chosen, by name; for the export of what is kept of them."""
+        rows = await AlertPreference.filter(user_id=user_id).order_by("id")
+        return [asdict(_wish(row)) for row in rows]
 
 
 async def _rows(by: Principal) -> dict[str, AlertPreference]:

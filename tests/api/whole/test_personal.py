@@ -43,9 +43,13 @@ async def test_people_see_what_is_kept_of_them_and_of_nobody_else(whole: Whole) 
     mine = {"Authorization": f"Bearer {token}"}
     path = f"/api/v1/users/{number}/export"
     await whole.ask("nobody", "POST", "/api/v1/jobs", json={"item_name": "hook"}, headers=mine)
+    wish = {"preferences": [{"alert_type": "print_failed", "email": True}]}
+    await whole.ask("nobody", "PUT", "/api/v1/alert-preferences", json=wish, headers=mine)
     document = (await whole.ask("nobody", "GET", path, headers=mine)).json()
     assert document["user"]["username"] == "nadia"
     assert [job["item_name"] for job in document["jobs_submitted"]] == ["hook"]
+    [wished] = document["alert_preferences"]
+    assert (wished["alert_type"], wished["email"]) == ("print_failed", True)
     assert {"auth.login", "job.created"} <= {e["action"] for e in document["audit_log_entries"]}
     [session] = document["active_sessions"]
     assert session["is_current"]
