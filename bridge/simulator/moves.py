@@ -75,8 +75,10 @@ def relative_e(machine: Machine, command: Command, now: float) -> None:
 
 
 def set_position(machine: Machine, command: Command, now: float) -> None:
-    """G92."""
+    """G92; Marlin tells the new place."""
     machine.motion.set_position(command)
+    if machine.profile.family.reports:
+        machine.say(machine.position(now))
 
 
 def report_position(machine: Machine, command: Command, now: float) -> None:

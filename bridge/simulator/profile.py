@@ -71,7 +71,7 @@ class Profile:
     ambient_c: float = 23.75
     bed_size_mm: tuple[float, float, float] = (250.0, 210.0, 220.0)
     steps_per_mm: tuple[float, float, float] = (80.0, 80.0, 400.0)
-    rx_bytes: int = 1024
+    rx_bytes: int = 128
     advanced_ok: bool = False
     boot_delay_s: float = 0.0
     heater_faults: dict[str, HeaterFault] = field(default_factory=dict)

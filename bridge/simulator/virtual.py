@@ -44,7 +44,7 @@ class VirtualPrinter:
     hotends: int = 1
     max_nozzle: float = 275.0
     max_bed: float = 120.0
-    rx_size: int = 1024
+    rx_size: int = 128
     boot_delay: float = 0.0
     advanced_ok: bool = False
     reset_on_open: bool = False

