@@ -9,6 +9,8 @@ from api.printers.fittings import Fittings
 from api.printers.look_routes import LookRoutes
 from api.printers.nozzle_routes import NozzleRoutes
 from api.printers.nozzles import Nozzles
+from api.printers.power import Plugs
+from api.printers.power_routes import PowerRoutes
 from api.printers.routes import PrinterRoutes
 from api.printers.service import Printers
 from api.printers.trouble import Troubles
@@ -39,3 +41,4 @@ def register(v1: V1, rooms: Rooms) -> None:
     LookRoutes(printers, telemetry, rooms.jobs, test, troubles).register(v1)
     NozzleRoutes(Nozzles(printers, ledger), printers, telemetry).register(v1)
     FittingRoutes(Fittings(printers, rooms.jobs.control, ledger), printers).register(v1)
+    PowerRoutes(Plugs(printers, rooms.jobs.control, ledger)).register(v1)

@@ -1,8 +1,7 @@
 """v1 routes of what printers have beside their axes (v1 contract, 2.3).
 
-Light and skipped objects go through the printer's commands. A printer on a USB cable has no AMS
-and, as long as bridges switch no sockets, no smart plug: what reads them finds nothing, what would
-change them is refused with the reason.
+Light and skipped objects go through the printer's commands. A printer on a USB cable has no AMS:
+what reads it finds nothing, what would change it is refused with the reason.
 """
 
 from typing import Annotated, Any, Literal
@@ -11,12 +10,12 @@ from pydantic import Field
 from quart import Response
 
 from api.describe import Answer, Doc, Query
-from api.errors import Forbidden, Invalid
+from api.errors import Invalid
 from api.http import Body, RowId, int_query, json_answer, json_body, page_of
 from api.printers import forms
 from api.printers.answers import Told
 from api.printers.control_routes import told
-from api.printers.fittings import Fittings, no_plug
+from api.printers.fittings import Fittings
 from api.printers.service import Printer, Printers
 from api.v1 import V1, caller
 
@@ -79,16 +78,8 @@ class VisionAnswer(Answer):
     inactive_reason: str
 
 
-class PlugAnswer(Answer):
-    """The smart plug of a printer."""
-
-    printer_id: int
-    configured: Literal[False]
-    message: str
-
-
 class FittingRoutes:
-    """``/printers/{id}/…``: light, objects, eye, AMS, plug."""
+    """``/printers/{id}/…``: light, objects, eye, AMS."""
 
     def __init__(self, fittings: Fittings, printers: Printers) -> None:
         self._fittings = fittings
@@ -106,13 +97,6 @@ class FittingRoutes:
         v1.add("POST", f"{one}/ams/refresh", self.no_ams, _NO_AMS)
         v1.add("GET", f"{one}/ams/environment", self.ams_environment, _AMS_AIR)
         v1.add("GET", f"{one}/ams/current", self.ams_units, _AMS_UNITS)
-        v1.add("GET", f"{one}/plug", self.plug, _PLUG)
-        v1.add("PUT", f"{one}/plug", self.set_plug, _SET_PLUG)
-        for action in ("on", "off", "toggle"):
-            v1.add("POST", f"{one}/plug/{action}", self.no_plug, _SWITCH)
-        v1.add("DELETE", f"{one}/plug", self.no_plug, _SWITCH)
-        for reading in ("energy", "state"):
-            v1.add("GET", f"{one}/plug/{reading}", self.no_reading, _READING)
 
     async def lights(self, printer_id: int) -> Response:
         """On or off."""
@@ -160,33 +144,6 @@ class FittingRoutes:
         """What is in it."""
         await self._read(printer_id)
         return page_of([])
-
-    # A plug.
-
-    async def plug(self, printer_id: int) -> Response:
-        """Which one it has."""
-        row = await self._read(printer_id)
-        said: dict[str, Any] = {"printer_id": row.id, "configured": False}
-        return json_answer({**said, "message": no_plug(row).detail})
-
-    async def set_plug(self, printer_id: int) -> Response:
-        """Not yet."""
-        caller().require("printers.control")
-        await self._printers.get(caller(), printer_id)
-        raise Forbidden(
-            "This farm switches no smart plugs: they are reached from the room, and its bridges "
-            "have no way to them.",
-            code="feature_disabled",
-        )
-
-    async def no_plug(self, printer_id: int) -> Response:
-        """Nothing to switch."""
-        caller().require("printers.control")
-        raise no_plug(await self._printers.get(caller(), printer_id))
-
-    async def no_reading(self, printer_id: int) -> Response:
-        """Nothing to read."""
-        raise no_plug(await self._read(printer_id))
 
     async def _read(self, printer_id: int) -> Printer:
         caller().require("printers.read")
@@ -245,25 +202,4 @@ _AMS_AIR = Doc(
 )
 _AMS_UNITS = Doc(
     summary="The units of its AMS: none here", answer=list[Any], right="printers.read", paged=True
-)
-_PLUG = Doc(summary="Its smart plug", answer=PlugAnswer, right="printers.read")
-_SET_PLUG = Doc(
-    summary="Give it a smart plug",
-    answer=PlugAnswer,
-    right="printers.control",
-    problems=("feature_disabled",),
-    dry_run=True,
-)
-_SWITCH = Doc(
-    summary="Switch or forget its smart plug",
-    answer=PlugAnswer,
-    right="printers.control",
-    problems=("not_found",),
-    dry_run=True,
-)
-_READING = Doc(
-    summary="What its smart plug measures",
-    answer=PlugAnswer,
-    right="printers.read",
-    problems=("not_found",),
 )

@@ -1,4 +1,4 @@
-"""What a printer has beside its axes: light, objects to skip, an eye, a plug (v1 contract, 2.3).
+"""What a printer has beside its axes: light, objects to skip, an eye (v1 contract, 2.3).
 
 A printer does only what its firmware has said that it can (M115); everything else is refused with
 the reason, never pretended.
@@ -7,7 +7,7 @@ the reason, never pretended.
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from api.errors import Conflict, Forbidden, NotFound
+from api.errors import Conflict, Forbidden
 from api.events.service import Ledger
 from api.principal import Principal
 from api.printers.drafts import tell
@@ -57,7 +57,7 @@ class Fittings:
         """
         by.require("printers.control")
         row = await self._printers.get(by, printer_id)
-        _check_can(row, LIGHTS, "switch a light (M355)")
+        check_can(row, LIGHTS, "switch a light (M355)")
         wanted = not row.details.get(LIGHTS_ON) if on is None else on
         await self._control.send(by, printer_id, [f"M355 S{int(wanted)}"])
         async with self._ledger.change() as change:
@@ -75,7 +75,7 @@ class Fittings:
         """
         by.require("printers.control")
         row = await self._printers.get(by, printer_id)
-        _check_can(row, SKIP, "skip objects (M486)")
+        check_can(row, SKIP, "skip objects (M486)")
         if row.state not in ACTIVE:
             raise Conflict(
                 f"{row.name} prints nothing of which an object could be skipped.",
@@ -109,15 +109,11 @@ def vision_of(row: Printer) -> dict[str, Any]:
     return {"printer_id": row.id, **kept, "active": False, "inactive_reason": why}
 
 
-def _check_can(row: Printer, capability: str, what: str) -> None:
+def check_can(row: Printer, capability: str, what: str) -> None:
+    """Raises `Forbidden` ``feature_disabled`` where the firmware has not said *capability*."""
     if (row.firmware.get("capabilities") or {}).get(capability):
         return
     why = "nobody has asked its firmware yet" if not row.firmware else "its firmware says so (M115)"
     if row.bridge_id is None:
         why = "people run it by hand"
     raise Forbidden(f"{row.name} cannot {what}: {why}.", code="feature_disabled")
-
-
-def no_plug(row: Printer) -> NotFound:
-    """The answer about a plug where there is none."""
-    return NotFound(f"{row.name} has no smart plug.")

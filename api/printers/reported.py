@@ -14,8 +14,9 @@ from api.printers.models import Printer
 from schemas.link import CardFact, PrinterFact
 from schemas.printer import CONNECTED, PrinterState
 
-#: Among a printer's details: what its light was told last.
+#: Among a printer's details: what its light was told last, and its plug.
 LIGHTS_ON = "lights_on"
+PLUG = "plug"
 
 
 class Rows(Protocol):
@@ -41,8 +42,8 @@ class Reported:
         row.state_reason = fact.reason[:300]
         row.state_at = self._clock.now()
         names = ["state", "state_reason", "state_at", "last_error"]
-        if fact.state not in CONNECTED and LIGHTS_ON in row.details:  # nobody knows what it is now
-            row.details = {name: said for name, said in row.details.items() if name != LIGHTS_ON}
+        if fact.state not in CONNECTED and row.details.keys() & {LIGHTS_ON, PLUG}:
+            row.details = _unheard(row.details)
             names.append("details")
         if fact.state in (PrinterState.ERROR, PrinterState.HALTED):
             at = row.state_at.isoformat()
@@ -92,6 +93,14 @@ class Reported:
         }
         await self._rows.save(change, row, "card")
         change.record(event(row, "printer.card", None, present=fact.present))
+
+
+def _unheard(details: Mapping[str, Any]) -> dict[str, Any]:
+    """*details* of a printer that does not answer: nobody knows what is switched on now."""
+    kept = {name: said for name, said in details.items() if name != LIGHTS_ON}
+    if PLUG in kept:
+        kept[PLUG] = {**kept[PLUG], "is_on": None}
+    return kept
 
 
 async def _row(printer_id: int) -> Printer | None:

@@ -13,6 +13,8 @@ from api.printers.look_routes import LookRoutes
 from api.printers.models import Printer
 from api.printers.nozzle_routes import NozzleRoutes, nozzle_status
 from api.printers.nozzles import Nozzles
+from api.printers.power import Plugs
+from api.printers.power_routes import PowerRoutes
 from api.printers.trouble import Troubles
 from api.scheduler.filament_check import warnings
 from api.scheduler.spots import spot_of
@@ -54,6 +56,7 @@ def app(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> FarmApp:
     NozzleRoutes(Nozzles(printers, farm.ledger), printers, seen).register(app.v1)
     fittings = Fittings(printers, farm.jobs.control, farm.ledger)
     FittingRoutes(fittings, printers).register(app.v1)
+    PowerRoutes(Plugs(printers, farm.jobs.control, farm.ledger)).register(app.v1)
     return app
 
 
@@ -154,6 +157,13 @@ async def test_a_light_is_switched_where_the_firmware_has_one(app: FarmApp, farm
 
 async def lit(app: FarmApp, farm: Farm, path: str) -> bool:
     """Toggle the light while the room answers."""
+    answer = await obeyed(app, farm, path)
+    assert await done_lines(farm) == [f"M355 S{int(answer['lights_on'])}"]
+    return bool(answer["lights_on"])
+
+
+async def obeyed(app: FarmApp, farm: Farm, path: str) -> Any:
+    """The answer to POST *path* while the room carries out what it is told."""
     issue = farm.commands.issue
 
     async def answered(*given: Any, **more: Any) -> Any:
@@ -163,11 +173,9 @@ async def lit(app: FarmApp, farm: Farm, path: str) -> bool:
 
     farm.commands.issue = answered  # type: ignore[method-assign]
     try:
-        answer = await app.ask("POST", path, {})
+        return await app.ask("POST", path, {})
     finally:
         farm.commands.issue = issue  # type: ignore[method-assign]
-    assert await done_lines(farm) == [f"M355 S{int(answer['lights_on'])}"]
-    return bool(answer["lights_on"])
 
 
 async def done_lines(farm: Farm) -> list[str]:
@@ -326,3 +334,41 @@ async def test_a_key_of_the_printers_own_api_is_kept_secret(app: FarmApp, farm: 
     assert (await app.ask("PATCH", path, {"nickname": "K"}))["has_api_key"] is True
     assert (await app.ask("PATCH", path, {"api_key": None}))["has_api_key"] is False
     await app.ask("PATCH", path, {"api_key": "x" * 501}, 422)
+
+
+async def test_the_power_supply_is_switched_as_a_plug(app: FarmApp, farm: Farm) -> None:
+    """PUT plug {type: psu} where M115 says SOFTWARE_POWER: M80, M81; toggle; forgotten offline."""
+    printer = await farm.printer()
+    path = f"/printers/{printer.id}/plug"
+    assert (await app.ask("PUT", path, {"type": "psu"}, 403))["error"]["code"] == "feature_disabled"
+    await can(farm, printer, "SOFTWARE_POWER")
+    refused = await app.ask("PUT", path, {"type": "tasmota", "host": "10.0.0.7"}, 403)
+    assert "bridges have no way" in refused["detail"]
+    await app.ask("PUT", path, {}, 422)
+    assert (await app.ask("PUT", path, {"type": "psu"}))["is_on"] is None
+    for verb, line, is_on in (("toggle", "M80", True), ("off", "M81", False), ("on", "M80", True)):
+        assert (await obeyed(app, farm, f"{path}/{verb}"))["is_on"] is is_on
+        assert await done_lines(farm) == [line]
+        assert (await app.ask("GET", f"{path}/state"))["is_on"] is is_on
+    await app.ask("GET", f"{path}/energy", expect=404)
+    await farm.report(printer.id, _S.OFFLINE)
+    shown = await app.ask("GET", path)
+    assert (shown["configured"], shown["type"], shown["is_on"]) == (True, "psu", None)
+    assert (await app.ask("DELETE", path))["configured"] is False
+    await app.ask("DELETE", path, expect=404)
+
+
+async def test_no_print_loses_its_power_unless_somebody_insists(app: FarmApp, farm: Farm) -> None:
+    """off and toggle in a print: 409 printer_busy; with force it goes out; on is no danger."""
+    printer = await farm.printer(port_id="usb:1")
+    path = f"/printers/{printer.id}/plug"
+    await can(farm, printer, "SOFTWARE_POWER")
+    await app.ask("PUT", path, {"type": "psu"})
+    await obeyed(app, farm, f"{path}/on")
+    await farm.report(printer.id, _S.PRINTING)
+    for verb in ("off", "toggle"):
+        refused = await app.ask("POST", f"{path}/{verb}", {}, 409)
+        assert refused["error"]["code"] == "printer_busy"
+    assert await done_lines(farm) == ["M80"]
+    assert (await obeyed(app, farm, f"{path}/off?force=true"))["is_on"] is False
+    assert await done_lines(farm) == ["M81"]

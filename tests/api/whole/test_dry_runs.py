@@ -167,7 +167,7 @@ async def test_what_would_be_refused_is_refused_in_a_dry_run_too(whole: Whole) -
         ("POST", f"{ONE}/plug/on", "not_found"),
         ("PUT", f"{ONE}/plug", "feature_disabled"),
     ):
-        answer = await dry(whole, method, path, {})
+        answer = await dry(whole, method, path, {"type": "psu"})
         assert answer.json()["error"]["code"] == code, path
 
 

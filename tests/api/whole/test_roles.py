@@ -443,6 +443,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/printers/<int:printer_id>/speed"): {"speed": 2},
     ("POST", "/printers/<int:printer_id>/fan"): {"speed": 0},
     ("POST", "/printers/<int:printer_id>/skip-objects"): {"object_ids": [1]},
+    ("PUT", "/printers/<int:printer_id>/plug"): {"type": "psu"},
     ("POST", "/printers/test-connection"): {"api_type": "serial", "api_host": "usb:9"},
     ("POST", "/pools"): {"name": "Small ones"},
     ("POST", "/scheduler/circuits"): {"name": "Wall", "max_w": 2000},
