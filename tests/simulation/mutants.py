@@ -240,7 +240,7 @@ MUTANTS: dict[str, Mutant] = {
     "cancelled without the room's word": Mutant(
         _cancelled_without_the_rooms_word,
         ("cancelled_is_not_started",),
-        Bias(_CUT_OFF, (*_LENT, "cancel")),
+        Bias(_CUT_OFF, ("queue_more", "clear_in_the_room", "release", "cancel_waiting")),
     ),
     "alone after a bad end": Mutant(
         _goes_on_after_a_bad_end,

@@ -15,7 +15,7 @@ from api.jobs.models import Job
 from api.jobs.service import NewJob
 from api.printers.models import Printer
 from schemas.commands import GcodeArgs, TemperatureArgs, Verb
-from schemas.jobs import JOB_RUNNING, JobState
+from schemas.jobs import JOB_RUNNING, JOB_WAITING, JobState
 from schemas.printer import PrinterState
 from tests.simulation.farm import ADMIN, Farm
 from tests.simulation.history import History
@@ -50,6 +50,7 @@ class People:
             (2, self.stale_clear),
             (3, self.clear_in_the_room),
             (2, self.queue_more),
+            (2, self.cancel_waiting),
             (2, self.release),
             (2, self.rename),
         ]
@@ -94,14 +95,21 @@ class People:
         return await self._ask("start_now", printer, work())
 
     async def cancel(self, printer: int) -> str:
+        return await self._cancel("cancel", printer, JOB_RUNNING | {JobState.PENDING})
+
+    async def cancel_waiting(self, printer: int) -> str:
+        """Of what waits, which may be with the room."""
+        return await self._cancel("cancel_waiting", printer, JOB_WAITING)
+
+    async def _cancel(self, what: str, printer: int, states: frozenset[JobState]) -> str:
         async def work() -> None:
-            states = tuple(JOB_RUNNING | {JobState.PENDING})
-            job = await Job.filter(printer_id=printer, state__in=states).order_by("id").first()
+            jobs = Job.filter(printer_id=printer, state__in=tuple(states))
+            job = await jobs.order_by("id").first()
             if job is None:
                 raise NotFound("nothing to cancel")
             await self.farm.rooms.jobs.cancel(ADMIN, job.id)
 
-        return await self._ask("cancel", printer, work())
+        return await self._ask(what, printer, work())
 
     # Commands.
 
