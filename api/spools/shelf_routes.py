@@ -292,7 +292,7 @@ _STOCK = Doc(
 def _spoolman(right: str) -> Doc:
     return Doc(
         summary="Ask a Spoolman: none is connected here",
-        answer=list[Any],
+        answer=dict[str, Any],
         right=right,
         problems=("feature_disabled",),
     )
