@@ -27,7 +27,8 @@ from api.clock import Clock
 from api.commands.rooms import keep_lone_start
 from api.commands.service import Commands
 from api.errors import Problem
-from api.events.service import Change, Ledger
+from api.events.rehearsal import is_rehearsed
+from api.events.service import Change, Ledger, with_commit
 from api.jobs.attempts import Attempts, Checked
 from api.jobs.file_wait import FileWait
 from api.jobs.lent import LeaseState, away, out
@@ -48,6 +49,9 @@ _LOOK_S = 0.05
 _WENT_ON = "Its room has gone on without it."
 _MAYBE = "Cancel asked; its room may start it by itself until it hears of that."
 _FORCED = "Taken back without its room's word: the room may have printed it."
+_MOVED = (
+    "Its printer left the room that had this job and may have printed it. Look, then release it."
+)
 _LOST = (
     "Its room has lost its journal, so nobody can say whether it printed this job. Look, then "
     "release it."
@@ -96,10 +100,10 @@ class Leases:
     # Lending, by the queue.
 
     async def arrange(
-        self, wishes: Sequence[Wish], journals: Mapping[int, str], known: Collection[int]
+        self, wishes: Sequence[Wish], journals: Mapping[int, str], known: Mapping[int, int | None]
     ) -> bool:
         """Lend what is wished for and ask the rest back, as far as the printers *known* go (those
-        whose rooms answer). *journals*: by room. Whether anything is with a room then.
+        whose rooms answer, and these rooms). *journals*: by room. Whether anything is lent then.
         """
         leases = {row.job_id: row for row in await Lease.filter(state=LeaseState.OUT)}
         wished = {wish.job_id: wish for wish in wishes}
@@ -108,13 +112,18 @@ class Leases:
             for row in leases.values()
             if row.job_id not in wished and row.recalled_at is None and row.printer_id in known
         ]
+        moved = [
+            row
+            for row in leases.values()
+            if known.get(row.printer_id, row.bridge_id) != row.bridge_id
+        ]
         worn = [row for row in leases.values() if self._is_worn(row, wished.get(row.job_id))]
         fresh = [
             (wish, checked)
             for wish in wishes
             if wish.job_id not in leases and (checked := await self._check(wish)) is not None
         ]
-        if not (stale or worn or fresh):
+        if not (stale or worn or fresh or moved):
             return bool(leases)
         async with self._ledger.change() as change:
             told: set[int] = set()
@@ -123,6 +132,7 @@ class Leases:
             for row in worn:
                 told |= await self._renew(row, wished[row.job_id])
             told |= await self._recall_in(stale)
+            await self._give_up(change, moved)
             await self._announce(change, told)
         return True
 
@@ -179,6 +189,21 @@ class Leases:
             place=row.place, clears_itself=row.clears_itself, expires_at=row.expires_at
         )
         return {row.printer_id} if changed else set()
+
+    async def printer_gone(self, change: Change, printer_id: int) -> None:
+        """A printer is deleted: its room is not asked for what it has of it any more."""
+        await self._give_up(change, await Lease.filter(printer_id=printer_id, state=LeaseState.OUT))
+
+    async def _give_up(self, change: Change, rows: Collection[Lease]) -> None:
+        """Their printers have left their rooms, so no word will come: people look."""
+        for row in rows:
+            row.state, row.ended_at = LeaseState.ABANDONED, self._clock.now()
+            await row.save(update_fields=["state", "ended_at"])
+            job = await Job.filter(id=row.job_id, deleted_at=None).first()
+            if job is not None and JobState(job.state) in JOB_WAITING:
+                job.hold, job.reason = True, _MOVED
+                await job.save(update_fields=["hold", "reason"])
+                change.record(happened(job, "job.updated"))
 
     async def _recall_in(self, rows: Collection[Lease]) -> set[int]:
         """Ask these back; the printers whose rooms have to be told."""
@@ -312,10 +337,14 @@ class Leases:
         nevertheless.
         """
         rows = await out(job_ids)
-        if not rows:
+        if not rows or is_rehearsed():
             return
-        async with self._ledger.change() as change:
-            await self._announce(change, await self._recall_in(rows))
+        token = with_commit.set(None)  # asking back is not yet what the request wants
+        try:
+            async with self._ledger.change() as change:
+                await self._announce(change, await self._recall_in(rows))
+        finally:
+            with_commit.reset(token)
         if not await self.settled([row.job_id for row in rows], RECALL_S):
             raise away(rows[0].job_id)
 

@@ -78,6 +78,7 @@ class Jobs:
         self.presets = Presets(self.create, library, ledger, clock)
         library.ask_jobs(FileUse())
         printers.when_deleted(self._queue.printer_gone)
+        printers.when_deleted(self.leases.printer_gone)
         pools.when_deleted(self._queue.pool_gone)
         commands.when_over(self.attempts.command_over)
 

@@ -41,10 +41,10 @@ class Lending:
             return
         journals = await borrowers() if lends else {}
         wishes: list[Wish] = []
-        known: set[int] = set()
+        known: dict[int, int | None] = {}
         for organization_id, mine in spots.items():
             here = {each.id: each for each in mine if each.reachable}
-            known |= here.keys()
+            known |= {number: spot.row.bridge_id for number, spot in here.items()}
             able = {number: spot for number, spot in here.items() if spot.row.bridge_id in journals}
             first = first_jobs(
                 [job for job in line if job.organization_id == organization_id], able

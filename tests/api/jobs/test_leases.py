@@ -210,7 +210,7 @@ async def test_leases_follow_the_queue(lender: Farm) -> None:
     lender.bridges.is_online = True
     await lender.scheduler.step()
     assert (await lease_of(job)).recalled_at is not None
-    assert await lender.jobs.leases.arrange([], {}, {printer.id})
+    assert await lender.jobs.leases.arrange([], {}, {printer.id: BRIDGE})
 
 
 async def test_lease_is_renewed_before_it_ends(lender: Farm) -> None:
@@ -221,7 +221,22 @@ async def test_lease_is_renewed_before_it_ends(lender: Farm) -> None:
     await lender.scheduler.step()
     assert (await lease_of(job)).expires_at > before
     wish = Wish(printer=await lender.row(printer), job_id=job.id, place=0, clears_itself=False)
-    assert await lender.jobs.leases.arrange([wish], {BRIDGE: JOURNAL}, {printer.id})
+    assert await lender.jobs.leases.arrange([wish], {BRIDGE: JOURNAL}, {printer.id: BRIDGE})
+
+
+@pytest.mark.parametrize("moved", [False, True])
+async def test_printer_that_left_its_room_leaves_the_job_to_a_person(
+    lender: Farm, moved: bool
+) -> None:
+    """Deleted or moved: no word will come, so nobody may say that it was not printed."""
+    printer, (job,) = await with_jobs(lender)
+    if moved:
+        await lender.jobs.leases.arrange([], {}, {printer.id: BRIDGE + 1})
+    else:
+        await lender.printers.delete(lender.admin, printer.id)
+    now = await lender.job_now(job)
+    assert (now.hold, "may have printed it" in now.reason) == (True, True)
+    assert (await lease_of(job)).state == "abandoned"
 
 
 async def test_nothing_is_lent_where_it_is_switched_off(lender: Farm) -> None:
