@@ -93,6 +93,7 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
     jobs.leases.terms = Terms(settings.lease_hours, settings.alone_after_s)
     jobs.ask_for_approval(Approval(accounts))
     orders = Orders(jobs, library, ledger, clock)
+    sight, demands = Sight(printers, pools, ledger, clock), Demands(files, clock)
     # They follow each other in this order: what spools say is worth an alert.
     spools = Spools(printers, jobs, library, files, ledger=ledger, clock=clock)
     quotas = Quotas(accounts, spools.print_of, files.stored_bytes, ledger=ledger, clock=clock)
@@ -119,15 +120,7 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
         maintenance=Maintenance(printers, ledger, clock),
         orders=orders,
         alerts=Alerts(accounts, jobs, ledger, clock),
-        scheduler=Scheduler(
-            jobs,
-            commands,
-            Sight(printers, pools, ledger, clock),
-            Demands(files, clock),
-            ledger=ledger,
-            clock=clock,
-            bus=bus,
-        ),
+        scheduler=Scheduler(jobs, commands, sight, demands, ledger=ledger, clock=clock, bus=bus),
         reports=Reports(printers, jobs, library, orders, clock),
         feed=Feed(History(ledger), printers, telemetry, bus=bus, clock=clock, settings=settings),
         sockets=Sockets(accounts, bus),
