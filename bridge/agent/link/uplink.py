@@ -71,6 +71,8 @@ class Uplink:
             self._live.interest(body, now)
         elif isinstance(body, Cmd):
             return aged(body, self._session.late_ms)
+        elif isinstance(body, Desired) and body.leases:
+            return worn(body, self._session.late_ms)
         return body
 
     def desired(self, part: Desired) -> Desired | None:
@@ -158,6 +160,13 @@ def aged(command: Cmd, waited_ms: int) -> Cmd:
     if command.ttl_left_ms is None or waited_ms <= 0:
         return command
     return replace(command, ttl_left_ms=max(0, command.ttl_left_ms - waited_ms))
+
+
+def worn(desired: Desired, waited_ms: int) -> Desired:
+    """*desired* after it has waited somewhere: its leases have run on meanwhile."""
+    late_s = max(0, waited_ms) / 1000
+    leases = [replace(each, left_s=max(0.0, each.left_s - late_s)) for each in desired.leases]
+    return replace(desired, leases=leases)
 
 
 class DesiredParts:

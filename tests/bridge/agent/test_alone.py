@@ -12,6 +12,7 @@ from bridge.agent.errors import WentOnAlone
 from bridge.agent.handover import row_of
 from bridge.agent.journal import Journal
 from bridge.agent.leases import Held
+from bridge.agent.link.uplink import worn
 from bridge.agent.prefetch import Prefetch
 from bridge.agent.work import Files
 from bridge.control.messages import AttemptChanged, Event, StateChanged
@@ -80,6 +81,13 @@ def test_next_job_starts_when_nothing_is_missing() -> None:
     assert waits_for(READY) is None
     held = Held(lease=lease(clears_itself=False), left_s=9.0)
     assert waits_for(replace(READY, held=held, plate_clear=True)) is None
+
+
+def test_lease_that_came_late_ends_no_later() -> None:
+    """What stood before a frozen agent has run on meanwhile."""
+    late = worn(Desired(version=1, printers=[], leases=[lease(left_s=60.0)]), 59_500)
+    assert [each.left_s for each in late.leases] == [0.5]
+    assert worn(late, 10_000).leases[0].left_s == 0.0
 
 
 # The journal.
