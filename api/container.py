@@ -39,6 +39,7 @@ from api.db import DatabaseUnusable
 from api.logs import log_json
 from api.migrate import command, pending, place
 from api.production import insecurities
+from api.reasons import say_reasons
 from api.running import InUse, using
 
 EXIT_USAGE = 2
@@ -221,6 +222,7 @@ async def _serve(settings: Settings, listening: socket.socket, ready_fd: int | N
 def server_config(listening: socket.socket) -> Config:
     """Hypercorn's settings; it takes *listening* over. Websocket extensions are off from now on."""
     refuse_extensions()
+    say_reasons()
     hypercorn_run.TCPServer = _PromptServer  # type: ignore[attr-defined]
     h11.WSStream = _StrictSocket  # type: ignore[attr-defined]
     config = Config()

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -117,6 +118,27 @@ def admin(api: ApiProcess) -> Iterator[httpx.Client]:
 
 
 @pytest.mark.flow
+@pytest.mark.parametrize(
+    ("request_line", "status_line"),
+    [
+        (b"GET /api/v1/health", b"HTTP/1.1 200 OK\r\n"),
+        (b"GET /octoprint/none/api/version", b"HTTP/1.1 403 FORBIDDEN\r\n"),
+        (b"GET /octoprint/none/api/nothing", b"HTTP/1.1 404 NOT FOUND\r\n"),
+        (b"PUT /octoprint/none/api/version", b"HTTP/1.1 405 METHOD NOT ALLOWED\r\n"),
+        (b"GET /plugin/appkeys/probe", b"HTTP/1.1 204 NO CONTENT\r\n"),
+    ],
+)
+def test_an_answer_says_its_reason(
+    api: ApiProcess, request_line: bytes, status_line: bytes
+) -> None:
+    """Displays on small boards compare the whole status line with an OctoPrint's."""
+    url = urlsplit(api.url)
+    with socket.create_connection((url.hostname or "", url.port or 0), 10.0) as client:
+        client.sendall(request_line + b" HTTP/1.1\r\nHost: farm\r\nConnection: close\r\n\r\n")
+        with client.makefile("rb") as answer:
+            assert answer.readline() == status_line
+
+
 async def test_a_command_reaches_its_bridge_and_its_outcome_comes_back(
     api: ApiProcess, admin: httpx.Client
 ) -> None:
