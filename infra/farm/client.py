@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+TIMEOUT_S = 30.0  # a busy machine takes its time with a password
 UPLOAD_TIMEOUT_S = 300.0
 
 
@@ -23,7 +24,7 @@ class Client:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._http = httpx.AsyncClient(base_url=url, timeout=10.0, trust_env=False)
+        self._http = httpx.AsyncClient(base_url=url, timeout=TIMEOUT_S, trust_env=False)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -20,7 +20,7 @@ from infra.farm.credentials import Credentials, write_private
 from infra.farm.options import Options
 from infra.farm.screen import Screen
 
-API_TIMEOUT_S = 30.0
+API_TIMEOUT_S = 60.0
 STOP_BRIDGE_TIMEOUT_S = 60.0
 GONE_TIMEOUT_S = 5.0
 LAST_WORD_TIMEOUT_S = 20.0

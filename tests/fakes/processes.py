@@ -79,7 +79,7 @@ class ApiProcess:
 
     def admin(self) -> httpx.Client:
         """A client of a new admin."""
-        client = httpx.Client(base_url=f"{self.url}/api/v1", timeout=10)
+        client = httpx.Client(base_url=f"{self.url}/api/v1", timeout=30)
         person = {"username": "admin", "password": "Correct-horse-9", "email": "a@example.com"}
         token = (self._data / "setup.token").read_text().strip()
         client.post("/setup/admin", json={**person, "setup_token": token}).raise_for_status()

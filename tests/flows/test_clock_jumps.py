@@ -67,7 +67,7 @@ def executed(faces: Faces) -> list[str]:
 
 def ran_since(faces: Faces, before: int, lines: list[str]) -> list[str]:
     """What the firmware ran after *before*, once that is as much as *lines*."""
-    eventually(lambda: len(executed(faces)) - before >= len(lines), 10.0, "the firmware's log")
+    eventually(lambda: len(executed(faces)) - before >= len(lines), 30.0, "the firmware's log")
     return executed(faces)[before:]
 
 
@@ -78,9 +78,9 @@ def test_jumps_in_mid_print_change_neither_print_nor_link(farm: HandFarm, faces:
     epoch = farm.status()["link"]["epoch"]
     for seconds in JUMPS:
         farm.api_wall.jump(seconds)
-        eventually(lambda: truth(faces, job), 10.0, f"the API's clock jumped by {seconds} s")
+        eventually(lambda: truth(faces, job), 30.0, f"the API's clock jumped by {seconds} s")
         farm.agent_wall.jump(-seconds)
-        eventually(lambda: truth(faces, job), 10.0, f"the agent's clock jumped by {-seconds} s")
+        eventually(lambda: truth(faces, job), 30.0, f"the agent's clock jumped by {-seconds} s")
         assert faces.get_v1("/bridges")[0]["online"] is True
     eventually(lambda: faces.job_of(job)["status"] == "completed", 60.0, "completed")
     shown = faces.job_of(job)

@@ -103,7 +103,7 @@ class Bench:
 
     def ran_since(self, before: int, count: int) -> list[str]:
         """What it ran after *before*, once that is *count* lines and its log has all of them."""
-        eventually(lambda: len(self.executed()) - before >= count, 10.0, "the firmware's log")
+        eventually(lambda: len(self.executed()) - before >= count, 30.0, "the firmware's log")
         return self.executed()[before:]
 
 
@@ -239,7 +239,9 @@ def strict(at: Bench) -> Iterator[Bench]:
     path = f"/printers/{at.faces.printer['id']}"
     at.faces.v1.patch(path, json={"plate_policy": "confirm"}).raise_for_status()
     at.faces.v1.post(f"{path}/plate-cleared").raise_for_status()
+    before = len(at.executed())
     at.until_over(at.job("what lies on the plate"))
+    at.ran_since(before, len(commands_of(FILE)))
     yield at
     at.faces.v1.patch(path, json={"plate_policy": "self_clearing"}).raise_for_status()
 

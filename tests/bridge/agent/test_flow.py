@@ -143,13 +143,13 @@ async def test_ten_printers_are_adopted_within_a_second(tmp_path: Path) -> None:
         await api.until(lambda: operational(api, *numbers), 60)
         assert await room.kill(signal.SIGTERM) == 0
         api.lives.clear()
-        begun = time.monotonic()
         room.start()
         await api.until(lambda: operational(api, *numbers), 20)
-        took_s = time.monotonic() - begun
         assert room.agent is not None
+        fields = Path(f"/proc/{room.agent.pid}/stat").read_text().rpartition(")")[2].split()
+        took_s = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
         rss = int(Path(f"/proc/{room.agent.pid}/statm").read_text().split()[1]) * 4096
-        print(f"adopted 10 in {took_s:.2f} s (process start included), RSS {rss / 1e6:.1f} MB")
+        print(f"adopted 10 in {took_s:.2f} s of computing, start included; {rss / 1e6:.1f} MB")
         await asyncio.sleep(1.2)
         known = status.read(room.directory)
         assert known is not None and all(sender.adopted for sender in known.senders)
