@@ -39,6 +39,11 @@ LOGIN_HEAD = (
     b"POST /api/v1/auth/login HTTP/1.1\r\nHost: farm\r\nContent-Type: application/json\r\n"
     b"Content-Length: %d\r\n\r\n"
 )
+_ONCE = b"Connection: close\r\n\r\n"
+_KNOCK = (
+    b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 
 
 def test_a_taken_port_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,6 +131,7 @@ def admin(api: ApiProcess) -> Iterator[httpx.Client]:
         (b"GET /octoprint/none/api/nothing", b"HTTP/1.1 404 NOT FOUND\r\n"),
         (b"PUT /octoprint/none/api/version", b"HTTP/1.1 405 METHOD NOT ALLOWED\r\n"),
         (b"GET /plugin/appkeys/probe", b"HTTP/1.1 204 NO CONTENT\r\n"),
+        (b"GET /sockjs/websocket", b"HTTP/1.1 101 Switching Protocols\r\n"),
     ],
 )
 def test_an_answer_says_its_reason(
@@ -134,7 +140,8 @@ def test_an_answer_says_its_reason(
     """Displays on small boards compare the whole status line with an OctoPrint's."""
     url = urlsplit(api.url)
     with socket.create_connection((url.hostname or "", url.port or 0), 10.0) as client:
-        client.sendall(request_line + b" HTTP/1.1\r\nHost: farm\r\nConnection: close\r\n\r\n")
+        head = b" HTTP/1.1\r\nHost: farm\r\n"
+        client.sendall(request_line + head + (_KNOCK if b"sockjs" in request_line else _ONCE))
         with client.makefile("rb") as answer:
             assert answer.readline() == status_line
 
