@@ -155,7 +155,9 @@ _READS_NO_SOURCE = """
 import gc, inspect, sys
 real = inspect.getsource
 def getsource(thing):
-    return sys.exit(f"the source of {thing} is read") if isinstance(thing, type) else real(thing)
+    if isinstance(thing, type) and thing.__module__.startswith("api."):
+        sys.exit(f"the source of {thing} is read")
+    return real(thing)
 inspect.getsource = getsource
 import api.function
 assert gc.isenabled() and gc.get_freeze_count() > 100_000
