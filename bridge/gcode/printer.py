@@ -8,11 +8,13 @@ does not allow raises `LocalProtocolError` and changes nothing.
 from bridge.gcode import printing, reactions, scripts
 from bridge.gcode.cardprint import CardPrint
 from bridge.gcode.connection import Connection
+from bridge.gcode.failures import Failure, Severity
 from bridge.gcode.greeting import Outcome
 from bridge.gcode.happenings import OrderDone, StreamLost
 from bridge.gcode.heat import SILENT_HEAT_S, HeatLease, RunawayWatch
 from bridge.gcode.prepare import Prepared
 from bridge.gcode.printing import Printing
+from bridge.gcode.replies import Reply, Start
 from bridge.gcode.run import JobFacts
 from bridge.gcode.standing import Standing, StopReach
 from bridge.gcode.temperatures import Temperatures
@@ -32,6 +34,11 @@ _S, _E = PrinterState, PrinterEvent
 #: Job lines that are kept ready in the stream.
 LOW_WATER_LINES = 512
 
+#: A machine that still speaks so long after M112 may never have got it: noise hits that line too.
+STOP_AGAIN_S = 1.0
+#: How often M112 is sent at most; a firmware that does not know it must not be flooded.
+STOPS = 5
+
 _TALKING = CONNECTED | {_S.CONNECTING}
 _HEATS = (b"M104", b"M109", b"M140", b"M190", b"M141", b"M191")
 
@@ -47,6 +54,8 @@ class Printer(Standing):
         self.lease = HeatLease(config.heat_lease_s)
         self._runaway = RunawayWatch()
         self._stop = b""
+        self._stops_left = 0
+        self._stop_again_at = 0.0
         self._wanted_heat = False  # since the last tick
         self._hot = False  # an attempt was lost: heaters off before anything else
 
@@ -171,13 +180,17 @@ class Printer(Standing):
         self.link.stream.order(scripts.heaters_off(self.config.profile), token)
 
     def halt(self, reason: str, now: float) -> None:
-        """Remote stop: M112 goes out next, past everything; latched until `reset`."""
+        """Remote stop: M112 goes out next, past everything; latched until `reset`.
+
+        It is sent again as long as the machine speaks and does not say that it has stopped.
+        """
         again = self.state is _S.HALTED
         connected = self.state in CONNECTED
         self.fall(_E.HALT, AttemptEvent.FAILED, reason, now)
         if again:
             return
         self._stop = self.link.stream.dialect.stop
+        self._stops_left, self._stop_again_at = STOPS - 1, now + STOP_AGAIN_S
         if connected and self.stop_reach is not StopReach.AT_ONCE:
             self.warn(
                 "stop_uncertain",
@@ -188,13 +201,18 @@ class Printer(Standing):
     def reset(self) -> None:
         """Release the latch of a stop or kill; the printer must be connected again."""
         self.step(_E.RESET)
-        self.error, self._stop = None, b""
+        self.error, self._stop, self._stops_left = None, b"", 0
 
     # Public: bytes and time.
 
     def receive(self, data: bytes, now: float) -> None:
         """Bytes from the port."""
         link = self.link
+        if self.state is _S.HALTED:
+            for reply in link.receive(data, now):
+                reactions.react(self, reply, now)
+                self._insist(reply, now)
+            return
         if link.plain(data, now):
             if self.watch:
                 self._advance(now)
@@ -281,6 +299,16 @@ class Printer(Standing):
         if self.watch and self.run is not None:
             self.printing.advance(now)
         self.card_print.tell()
+
+    def _insist(self, reply: Reply, now: float) -> None:
+        """The machine speaks after a stop: send it again, unless this says that it has obeyed."""
+        killed = isinstance(reply, Failure) and reply.severity is Severity.HALTED
+        if killed or isinstance(reply, Start):
+            self._stops_left = 0
+        elif self._stops_left and now >= self._stop_again_at:
+            self._stop = self.link.stream.dialect.stop
+            self._stops_left -= 1
+            self._stop_again_at = now + STOP_AGAIN_S
 
     def _ready(self, now: float) -> None:
         self.step(_E.READY)

@@ -7,6 +7,7 @@ from bridge.gcode.connection import POLL_IDLE_S
 from bridge.gcode.dialects import STOP_BYTES
 from bridge.gcode.happenings import AttemptMoved, Identified, OrderDone, OrderLost
 from bridge.gcode.picture import picture
+from bridge.gcode.printer import STOP_AGAIN_S, STOPS
 from bridge.gcode.run import JobFacts
 from schemas.jobs import AttemptState
 from schemas.printer import PrinterConfig, PrinterState, Profile, Temperature
@@ -350,6 +351,38 @@ def test_a_stop_is_the_next_thing_on_the_wire_and_latches(host: Host) -> None:
         host.printer.opened(host.now, boots=False, lossless=True)
     host.printer.reset()
     assert host.printer.state is _S.OFFLINE
+
+
+@pytest.mark.parametrize(
+    "obeys",
+    [b"Error:Printer halted. kill() called!\n", b"start\n", b"!! MCU 'mcu' shutdown: M112\n"],
+)
+def test_a_stop_is_sent_again_until_the_machine_says_that_it_obeys(
+    host: Host, obeys: bytes
+) -> None:
+    """safety M06: noise may have hit M112; a machine that still speaks a second later hears it."""
+    host.printer.halt("stopped", host.now)
+    assert host.printer.take(host.now) == STOP_BYTES
+    heard = []
+    for _ in range(3):
+        host.say(b" T:200.0 /200.0 B:60.0 /60.0 @:0 B@:0\nok\n")
+        heard.append(host.printer.take(host.now))
+        host.now += STOP_AGAIN_S
+    assert heard == [b"", STOP_BYTES, STOP_BYTES]
+    host.say(obeys)
+    host.say(b" T:200.0 /200.0 B:60.0 /60.0 @:0 B@:0\n")
+    assert host.printer.take(host.now) == b""
+
+
+def test_a_machine_that_does_not_know_stops_is_not_flooded_with_them(host: Host) -> None:
+    """safety M06: a few times, then it is up to the power switch."""
+    host.printer.halt("stopped", host.now)
+    sent = host.printer.take(host.now)
+    for _ in range(60):
+        host.now += STOP_AGAIN_S
+        host.say(b"ok T:20.0 /0.0\n")
+        sent += host.printer.take(host.now)
+    assert sent == STOP_BYTES * STOPS
 
 
 def test_a_stop_that_found_no_port_is_not_sent_later() -> None:
