@@ -98,6 +98,7 @@ class Channel:
         self._picture: Picture
         self._told_state: PrinterState
         self._job_file: dict[str, Any] | None = None
+        self._progress: dict[str, Any] = {}  # the last that was shown of a print
         self._is_selected = False  # FileSelected was said for the print to come
         self._bell = asyncio.Event()
         self._followers: dict[Follower, None] = {}
@@ -238,6 +239,8 @@ class Channel:
         old, self._picture = self._picture, picture
         if picture == old:
             return True
+        if LOOKS[picture.state].active and picture.document["progress"]["filepos"] is not None:
+            self._progress = dict(picture.document["progress"])
         self.version += 1
         self._built.clear()
         if picture.temps and picture.temps != old.temps:
@@ -272,7 +275,7 @@ class Channel:
         for name, payload in make(event, self._scene()) if make else ():
             self._say(name, event.kind, payload)
         if event.kind in ("job.completed", "job.failed", "job.cancelled", "job.printed_one"):
-            self._job_file, self._is_selected = None, False
+            self._job_file, self._is_selected, self._progress = None, False, {}
 
     def _change_state(self, state: PrinterState) -> None:
         if state is self._told_state:
@@ -288,7 +291,7 @@ class Channel:
             self._change_state(shown)
 
     def _scene(self) -> Scene:
-        return Scene(self._picture, self._job_file or self._file())
+        return Scene(self._picture, self._job_file or self._file(), self._progress)
 
     def _file(self) -> dict[str, Any] | None:
         payload = file_payload(self._picture)

@@ -27,20 +27,21 @@ class Scene:
     """What an event is told with: the newest picture, and the file that is or was printed.
 
     *file*: `name`, `path`, `origin`, `size`, `owner`, `user`; None when no file is known.
+    *progress*: the last that was shown of the print, which its end has taken away already.
     """
 
     picture: Picture
     file: Payload
+    progress: Mapping[str, Any]
 
     def place_in_file(self) -> dict[str, Any]:
         """Where the print is, for the events of a pause and of an end."""
-        progress = self.picture.document["progress"]
-        completion = progress.get("completion")
+        completion = self.progress.get("completion")
         axes: dict[str, Any] = dict.fromkeys(("x", "y", "z", "e", "t", "f"))
         axes["z"] = self.picture.z_mm
         return {
             "position": axes,
-            "fileposition": progress.get("filepos"),
+            "fileposition": self.progress.get("filepos"),
             "progress": None if completion is None else int(completion),
         }
 

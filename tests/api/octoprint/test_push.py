@@ -183,6 +183,7 @@ async def test_pause_and_cancel_are_told_in_the_recorded_order(farm: Farm) -> No
             assert (await farm.post("/api/job", json=body)).status_code == 204
         farm.machine.state = _S.CANCELLING
         await farm.room.report(farm.machine)
+        shown = (await farm.job())["progress"]
         assert (await farm.post("/api/job", json={"command": "cancel"})).status_code == 204
         events = await app.events("PrintFailed")
     wanted = [
@@ -194,6 +195,9 @@ async def test_pause_and_cancel_are_told_in_the_recorded_order(farm: Farm) -> No
     assert told["PrintFailed"]["reason"] == "cancelled"
     assert "reason" not in told["PrintCancelled"]
     assert set(told["PrintPaused"]["position"]) == {"x", "y", "z", "e", "t", "f"}
+    for name in ("PrintCancelled", "PrintFailed"):  # where it was, although it is over
+        at = (told[name]["fileposition"], told[name]["progress"])
+        assert at == (shown["filepos"], int(shown["completion"]))
 
 
 async def test_throttle_keeps_only_the_newest_current(farm: Farm) -> None:
