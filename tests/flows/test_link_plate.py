@@ -76,8 +76,9 @@ def test_agent_that_ends_says_so(confirming: Faces) -> None:
 
     def age_s() -> float | None:
         state = farm.directory / "data" / "bridge" / "status.json"
-        link = json.loads(state.read_text("utf-8"))["link"]
-        found: float | None = link["age_s"] if link["state"] == "open" else None
+        known = json.loads(state.read_text("utf-8"))
+        is_new = known["agent"]["pid"] != old and known["link"]["state"] == "open"
+        found: float | None = known["link"]["age_s"] if is_new else None
         return found
 
     eventually(lambda: age_s() is not None, 60.0, "the new link stands")
