@@ -149,6 +149,13 @@ def at(bench: Bench) -> Bench:
     printer = bench.faces.printer["id"]
     bench.faces.v1.post(f"/printers/{printer}/queue/release").raise_for_status()
     eventually(lambda: bench.faces.get_v1(f"/printers/{printer}")["status"] == "idle", 60.0, "idle")
+    lengths = [-1]
+
+    def stands() -> bool:
+        lengths.append(len(bench.executed()))
+        return lengths[-1] == lengths[-2]
+
+    eventually(stands, 30.0, "nothing more comes into the firmware's log", 0.3)
     return bench
 
 
