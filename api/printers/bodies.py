@@ -205,7 +205,7 @@ class PrinterBody(Body):
         None, description="Of the printer's own API: never shown, and not used on a USB cable"
     )
     overlay: bool | None = Field(
-        None, description="Whether everybody may see its overlay (GET /overlay/{id}); default true"
+        None, description="Whether everybody may see its overlay (GET /overlay/{id}); default false"
     )
 
     #: Fields of the profile that v1 puts beside it.

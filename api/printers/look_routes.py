@@ -244,8 +244,8 @@ _TROUBLES = Doc(
 )
 _OVERLAY = Doc(
     summary="What a stream may show of a printer; to a browser (Accept: text/html) as a page",
-    description="For everybody, without signing in. A printer that is disabled, or whose `overlay` "
-    "is false, is not there.",
+    description="For everybody, without signing in: of an enabled printer whose `overlay` "
+    "is true. Any other is not there.",
     answer=OverlayAnswer,
     problems=("printer_not_found",),
 )

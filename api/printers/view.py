@@ -133,8 +133,8 @@ def _since_service(row: Printer) -> dict[str, Any]:
 
 
 def has_overlay(row: Printer) -> bool:
-    """Whether everybody may see what a stream shows of it."""
-    return bool(row.is_active and row.details.get("overlay") is not False)
+    """Whether everybody may see what a stream shows of it: where somebody has said so."""
+    return bool(row.is_active and row.details.get("overlay") is True)
 
 
 #: Fields of the contract that a printer on a USB cable has no source for.

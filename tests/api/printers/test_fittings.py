@@ -287,14 +287,14 @@ async def test_a_bridge_that_is_away_is_said_to_be(app: FarmApp, farm: Farm) -> 
     await app.ask("POST", "/printers/test-connection", {"api_type": "serial"}, 422)
 
 
-async def test_an_overlay_is_for_everybody_unless_somebody_says_no(
-    app: FarmApp, farm: Farm
-) -> None:
-    """v1 2.3: public; as a page to a browser; no password of a camera; off by `overlay: false`."""
+async def test_an_overlay_is_for_everybody_where_somebody_says_so(app: FarmApp, farm: Farm) -> None:
+    """v1 2.3: public; as a page to a browser; no password of a camera; on by `overlay: true`."""
     printer = await farm.printer("<One>")
     camera = {"camera_url": "http://me:secret@cam.local/stream?token=1"}
     await app.ask("PATCH", f"/printers/{printer.id}", camera)
     path = f"/api/v1/overlay/{printer.id}"
+    assert (await app.client.get(path)).status_code == 404
+    await app.ask("PATCH", f"/printers/{printer.id}", {"overlay": True})
     answer = await app.client.get(path)
     shown = await answer.get_json()
     assert (shown["gcode_state"], shown["camera_url"]) == ("IDLE", "http://cam.local/stream")

@@ -1,4 +1,4 @@
-"""The allow-list in front of everything: both faces, sockets, and what is let in from everywhere."""
+"""The allow-list in front of everything: both faces, sockets, what is let in from everywhere."""
 
 from collections.abc import AsyncIterator
 

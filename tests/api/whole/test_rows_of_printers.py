@@ -363,6 +363,18 @@ ROWS = (
         fields="printer_id enabled active",
     ),
     Row(
+        promise="GET /overlay/{id}: to nobody until somebody says so",
+        call="GET /overlay/{printer}",
+        who="nobody",
+        status=404,
+    ),
+    Row(
+        promise="PATCH /printers/{id}: its overlay is for everybody",
+        call="PATCH /printers/{printer}",
+        body={"overlay": True},
+        holds=lambda printer: printer["overlay"] is True,
+    ),
+    Row(
         promise="GET /overlay/{id}: to everybody",
         call="GET /overlay/{printer}",
         who="nobody",
