@@ -194,7 +194,8 @@ async def test_an_app_gets_its_push(api: ApiProcess, admin: httpx.Client, is_raw
                     names += json.loads(text[1:])[0]
                 else:
                     names.append(text)
-    assert names == [*([] if is_raw else ["o"]), "connected", "history", "current"]
+    first = [] if is_raw else ["o"]
+    assert names == [*first, "connected", "history", "timelapse", "current"]
 
 
 async def test_a_stop_sends_everybody_away_to_come_back(tmp_path: Path) -> None:
