@@ -34,9 +34,14 @@ def v1_areas(whole: Whole) -> set[str]:
 async def test_the_dialects_share_these_areas_and_no_others(whole: Whole) -> None:
     """A new room of v1 that takes a word of OctoPrint's must be thought about.
 
-    Below `settings` v1 has two longer paths of its own; every other one is OctoPrint's.
+    Below `settings` v1 has two longer paths of its own, below `files` one that begins with a
+    number, which no origin of OctoPrint's is; every other one is OctoPrint's.
     """
-    assert v1_areas(whole) & ROOT_AREAS == {"settings", "setup", "version"}
+    assert v1_areas(whole) & ROOT_AREAS == {"files", "settings", "setup", "version"}
+    below = {route.path for route in whole.application.v1.declared}
+    assert {path for path in below if path.startswith("/files")} == {
+        "/files/<int:file_id>/preview-model"
+    }
 
 
 @pytest.mark.parametrize("area", sorted(ROOT_AREAS))
