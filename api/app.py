@@ -300,7 +300,7 @@ def _register(
     fleet = Fleet(rooms.printers, rooms.pools, machine, rooms.jobs, ledger=rooms.ledger)
     FleetRoutes(fleet, machine, rooms.printers).register(v1)
     LibraryRoutes(rooms.library, rooms.files, settings).register(v1)
-    revisions = Revisions(rooms.library, rooms.ledger, rooms.scheduler.clock)
+    revisions = Revisions(rooms.library, rooms.accounts, rooms.ledger, rooms.scheduler.clock)
     RevisionRoutes(revisions, rooms.library, rooms.files, settings).register(v1)
     direct = DirectUploads(rooms.storage, rooms.files, settings)
     DirectUploadRoutes(direct, rooms.library).register(v1)

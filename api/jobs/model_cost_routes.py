@@ -10,7 +10,7 @@ from api.describe import Answer, Doc, Query
 from api.http import RowId, id_query, json_answer, paging
 from api.jobs.costs import Costs, Making, Rates, cost_of, margin_of, parts_of, price_of
 from api.models_library.answers import Millimetres, ModelAnswer
-from api.models_library.models import LibraryModel
+from api.models_library.service import LibraryModel
 from api.models_library.views import model_view
 from api.principal import Principal
 from api.v1 import V1, caller

@@ -5,11 +5,10 @@ top as a new one: nothing that was printed changes its number. A file that was d
 number too.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from api.accounts.models import User
 from api.clock import Clock
 from api.errors import NotFound
 from api.events.service import Change, Happened, Ledger
@@ -30,11 +29,19 @@ class Revision:
     by_name: str | None
 
 
+class People(Protocol):
+    """Who is who."""
+
+    async def usernames(self, user_ids: Collection[int]) -> Mapping[int, str]:
+        """The names of these people, whoever of them is still there."""
+
+
 class Revisions:
     """The revisions of the models."""
 
-    def __init__(self, library: Library, ledger: Ledger, clock: Clock) -> None:
+    def __init__(self, library: Library, people: People, ledger: Ledger, clock: Clock) -> None:
         self._library = library
+        self._people = people
         self._ledger = ledger
         self._clock = clock
 
@@ -42,7 +49,7 @@ class Revisions:
         """All that are in the library, the newest first. Raises `NotFound`."""
         model = await self._library.get_model(by, model_id)
         rows = await _all_of(model)
-        names = await _names(row.uploaded_by for row in rows)
+        names = await self._people.usernames({row.uploaded_by for row in rows if row.uploaded_by})
         numbered = [
             Revision(row, number, names.get(row.uploaded_by or 0))
             for number, row in enumerate(rows, start=1)
@@ -122,10 +129,3 @@ class Revisions:
 async def _all_of(model: LibraryModel) -> Sequence[PrintFile]:
     rows = PrintFile.filter(model_id=model.id, organization_id=model.organization_id)
     return await rows.order_by("id")
-
-
-async def _names(user_ids: Any) -> Mapping[int, str]:
-    """The names of these people, whoever of them is still there."""
-    wanted = sorted({number for number in user_ids if number})
-    rows = User.filter(id__in=wanted).values_list("id", "username") if wanted else None
-    return {} if rows is None else {int(number): str(name) for number, name in await rows}

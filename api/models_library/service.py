@@ -22,6 +22,8 @@ from api.models_library.naming import MAX_NAME, model_name, name_key, printable_
 from api.principal import Principal
 from api.printers.filaments import FilamentType
 
+__all__ = ["FileJob", "FileJobs", "Library", "LibraryModel", "PrintFile"]
+
 MAX_CATEGORY = 100
 #: What an update may set, beside what is below ``details``.
 _SETTABLE = frozenset({"name", "build_time_hours", "default_filament_type", "category", "notes"})

@@ -7,7 +7,7 @@ from typing import Any
 
 from tortoise.expressions import Q
 
-from api.events.models import Event
+from api.events.history import Event
 from api.principal import Principal
 from api.printers.service import Printers
 from schemas.printer import PrinterState
