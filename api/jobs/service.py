@@ -27,7 +27,7 @@ from api.jobs.forms import BulkAction, JobFilter, NewJob
 from api.jobs.intake import Intake, LibraryRoom
 from api.jobs.leases import Leases
 from api.jobs.line import WaitingLine
-from api.jobs.models import Attempt, Job
+from api.jobs.models import Attempt, Job, Print
 from api.jobs.moves import job_row, missing
 from api.jobs.presets import Presets
 from api.jobs.queue import Queue
@@ -39,7 +39,7 @@ from api.printers.service import Printer, Printers
 from schemas.jobs import AttemptEvent, JobEvent, JobState
 from schemas.link import AttemptFact
 
-__all__ = ["Attempt", "Job", "JobFilter", "Jobs", "NewJob"]
+__all__ = ["Attempt", "Job", "JobFilter", "Jobs", "NewJob", "Print"]
 
 
 class Jobs:

@@ -31,7 +31,16 @@ from api.orders.models import Order, OrderItem, OrderJob, Product, ProductCompon
 from api.orders.products import Products
 from api.principal import Principal
 
-__all__ = ["Order", "OrderItem", "OrderView", "Orders", "Product", "ProductComponent", "Products"]
+__all__ = [
+    "Order",
+    "OrderItem",
+    "OrderJob",
+    "OrderView",
+    "Orders",
+    "Product",
+    "ProductComponent",
+    "Products",
+]
 
 #: The source of jobs that are made for an order; their details say for what, below this name.
 SOURCE = "order"

@@ -79,6 +79,11 @@ class Policies:
         """The rule *name* as it is kept; {} when nothing was set."""
         return (await self.current()).kept.get(name, {})
 
+    async def read(self, name: str) -> Mapping[str, Any]:
+        """The rule *name* as the database has it now, for who changes it; {}: nothing was set."""
+        row = await FarmSetting.get_or_none(name=name)
+        return {} if row is None else row.value
+
     async def keep(self, change: Change, name: str, value: Mapping[str, Any]) -> None:
         """*value* is the rule *name* from the commit of *change* on; {} takes it back."""
         now = self._clock.now()
@@ -111,6 +116,14 @@ class Policies:
             change.note(by, "config.ip_allowlist_updated", ("config", ALLOWLIST), **wanted)
         return wanted
 
+    async def allow_all(self, by: Principal) -> None:
+        """Everybody may come in; the networks stay listed, for when it is switched on again."""
+        by.require("farm.admin")
+        async with self._ledger.change() as change:
+            if listed := await self.read(ALLOWLIST):
+                await self.keep(change, ALLOWLIST, {**listed, "enabled": False})
+            change.note(by, "config.ip_allowlist_updated", ("config", ALLOWLIST), enabled=False)
+
     # When nobody is disturbed.
 
     async def quiet_hours(self, own: Mapping[str, Any]) -> QuietHours:
@@ -126,8 +139,7 @@ class Policies:
         """Set what is in *given* (enabled, start, end, digest); the rest stays."""
         by.require("farm.admin")
         async with self._ledger.change() as change:
-            row = await FarmSetting.get_or_none(name=QUIET)
-            wanted = {**(row.value if row is not None else {}), **given}
+            wanted = {**await self.read(QUIET), **given}
             await self.keep(change, QUIET, wanted)
             change.note(by, "config.quiet_hours_updated", ("config", QUIET), **given)
 

@@ -11,6 +11,8 @@ from api.jobs.service import Attempt
 from api.scheduler.models import Decision
 from api.scheduler.sight import Sight
 
+__all__ = ["Decision", "Decisions", "Reasons"]
+
 
 @dataclass(frozen=True, slots=True)
 class Reasons:

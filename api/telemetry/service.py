@@ -27,6 +27,8 @@ from api.telemetry.slots import Slot, Slots
 from schemas.link import LiveSnap
 from schemas.printer import ACTIVE, Live, PrinterState
 
+__all__ = ["LiveView", "OnBridge", "Sample", "Telemetry"]
+
 PRINTERS_KNOWN_S = 5.0  # how long "these printers are on this bridge" is believed
 STEP_S = 1.0
 SEEN_STEP_S = 30  # coarse, so that answers are not made anew for it each second; v1 asks for 90

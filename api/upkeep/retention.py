@@ -12,7 +12,6 @@ from typing import Any
 from api.clock import Clock
 from api.events.rehearsal import is_rehearsed, would
 from api.events.service import Ledger
-from api.policies.models import FarmSetting
 from api.policies.service import Policies
 from api.principal import Principal, system
 from api.upkeep.shelves import SHELVES, Shelf
@@ -56,8 +55,7 @@ class Retention:
         """Keep what is *given* (0 to 3650 days, by setting) for so long; the rest stays."""
         by.require("farm.admin")
         async with self._ledger.change() as change:
-            row = await FarmSetting.get_or_none(name=RETENTION)
-            kept = {**(row.value if row is not None else {}), **given}
+            kept = {**await self._policies.read(RETENTION), **given}
             await self._policies.keep(change, RETENTION, kept)
             change.note(by, "config.retention_updated", ("config", RETENTION), **given)
         return self._days(kept)

@@ -13,12 +13,12 @@ from tortoise.expressions import Subquery
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
-from api.alerts.models import Alert
-from api.events.models import AuditEntry
-from api.jobs.models import Attempt, Job, Print
-from api.orders.models import OrderJob
-from api.scheduler.models import Decision
-from api.telemetry.models import Sample
+from api.alerts.service import Alert
+from api.events.trail import AuditEntry
+from api.jobs.service import Attempt, Job, Print
+from api.orders.service import OrderJob
+from api.scheduler.decisions import Decision
+from api.telemetry.service import Sample
 from schemas.jobs import JobState
 
 _FINISHED = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED, JobState.REJECTED)
