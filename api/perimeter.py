@@ -11,13 +11,28 @@ import orjson
 from tortoise.exceptions import BaseORMException
 
 from api.errors import Forbidden, Problem, Unavailable
+from api.feed.door import Authenticator, Door, Knock
 from api.policies.service import Policies
+from api.principal import Principal
 from api.v1 import PREFIXES
 
 _HEALTH = {f"{root}{path}" for root in ("", *PREFIXES) for path in ("/health", "/health/ready")}
 _BRIDGES = "/bridge/"
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class GuardedDoor(Door):
+    """The door of dashboards behind a gateway, whose requests pass no perimeter."""
+
+    def __init__(self, perimeter: "Perimeter", accounts: Authenticator, public_url: str) -> None:
+        super().__init__(accounts, public_url)
+        self._perimeter = perimeter
+
+    async def enter(self, knock: Knock) -> Principal:
+        """Who it is, from where they may come. Raises `Forbidden`, `NotAuthenticated`."""
+        await self._perimeter.check(knock.address, knock.path)
+        return await super().enter(knock)
 
 
 class Perimeter:
@@ -33,21 +48,22 @@ class Perimeter:
         path: str = scope["path"]
         if path in _HEALTH or path.startswith(_BRIDGES):
             return False
-        problem = await self._objection(scope, path)
-        if problem is None:
-            return False
-        await self._tell(scope, send, problem)
-        return True
+        client = scope.get("client")
+        try:
+            await self.check(client[0] if client else "", path)
+        except Problem as problem:
+            await self._tell(scope, send, problem)
+            return True
+        return False
 
-    async def _objection(self, scope: Mapping[str, Any], path: str) -> Problem | None:
+    async def check(self, address: str, path: str) -> None:
+        """Raises `Forbidden` (ip_not_allowed), or `Unavailable` when nobody knows who is let in."""
         try:
             listed = (await self._policies.current()).allowlist
-        except (BaseORMException, OSError):  # nobody knows who is let in
-            return Unavailable("The database cannot be used.", code="storage_unavailable")
-        client = scope.get("client")
-        if listed is None or not listed.guards(path) or listed.admits(client[0] if client else ""):
-            return None
-        return Forbidden("IP address not allowed", code="ip_not_allowed")
+        except (BaseORMException, OSError):
+            raise Unavailable("The database cannot be used.", code="storage_unavailable") from None
+        if listed is not None and listed.guards(path) and not listed.admits(address):
+            raise Forbidden("IP address not allowed", code="ip_not_allowed")
 
     async def _tell(self, scope: Mapping[str, Any], send: Send, problem: Problem) -> None:
         kind = problem.kind

@@ -2,7 +2,7 @@
 
 An alert is written in the transaction of its event, one row for each person who is told, so none
 is lost and none comes without its cause. The same type, printer and title within five minutes is
-not repeated. Alerts are kept for 90 days.
+not repeated. How long alerts are kept is the farm's to say (`api.upkeep.retention`).
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,6 @@ from api.principal import Principal, Role
 __all__ = ["Alert", "AlertFilter", "AlertType", "Alerts", "Severity"]
 
 NOT_AGAIN_FOR = timedelta(minutes=5)
-KEPT_FOR = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +99,6 @@ class Alerts:
         if not told:
             return
         now = self._clock.now()
-        await Alert.filter(
-            organization_id=event.organization_id, created_at__lt=now - KEPT_FOR
-        ).delete()
         rows: Sequence[Alert] = [
             Alert(
                 organization_id=event.organization_id,

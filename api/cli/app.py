@@ -19,6 +19,7 @@ from api import VERSION
 from api.accounts.console import Console
 from api.cli import backup as archive
 from api.cli.manifest import BrokenBackup
+from api.cli.people import allow_all as open_the_door
 from api.cli.people import with_console
 from api.cli.shown import complain, result, stages
 from api.config import SettingError, Settings, load
@@ -98,6 +99,14 @@ def reset_password(
     )
     facts = {"user_id": user_id, "username": username}
     result(f"{username} has another password.", facts, as_json=as_json)
+
+
+@app.command("allow-all", epilog="Example: python -m api allow-all --data /var/lib/gantry")
+def allow_all(data: Data = None, database_url: Database = None, as_json: AsJson = False) -> None:
+    """Switch the list of allowed addresses off, for who is locked out by it."""
+    settings = load(data_dir=data, database_url=database_url)
+    asyncio.run(open_the_door(settings))
+    result("Everybody may come in again.", {"enabled": False}, as_json=as_json)
 
 
 @app.command(epilog="Example: python -m api migrate --data /var/lib/gantry")

@@ -1,4 +1,6 @@
-"""Reading the audit trail. There is no other way to its rows, and none to alter or remove them."""
+"""Reading the audit trail. Nothing alters its rows, and nothing but their age removes them, where
+the farm's owner has said so (`api.upkeep.retention`).
+"""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass

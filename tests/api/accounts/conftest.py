@@ -10,6 +10,7 @@ from quart import Quart, Response
 from quart.typing import TestClientProtocol as Client
 from werkzeug.exceptions import HTTPException
 
+from api.accounts.device_routes import DeviceRoutes
 from api.accounts.factor_routes import SecondFactorRoutes
 from api.accounts.farm_routes import FarmRoutes
 from api.accounts.mail_routes import MailRoutes
@@ -54,6 +55,7 @@ def client(accounts: Accounts, settings: Settings) -> Client:
     v1 = V1(quart, accounts)
     AccountRoutes(accounts, settings).register(v1)
     SecondFactorRoutes(accounts, settings).register(v1)
+    DeviceRoutes(accounts, settings).register(v1)
     MailRoutes(accounts).register(v1, quart)
     FarmRoutes(accounts).register(v1)
 

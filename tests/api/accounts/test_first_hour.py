@@ -58,9 +58,12 @@ async def test_twenty_who_race_with_the_token_make_one_admin(client: Client) -> 
 
 async def test_the_token_is_taken_as_a_header_too(client: Client) -> None:
     """For tools that send v1's body as it is."""
-    person = {**ADMIN, "setup_token": "", "role": "viewer"}
+    person = {**ADMIN, "setup_token": ""}
     headers = {"X-Setup-Token": SETUP_TOKEN}
-    status, _ = await ask(client, "POST", "/setup/admin", json=person, headers=headers)
+    viewer = {**person, "role": "viewer"}
+    assert (await ask(client, "POST", "/setup/admin", json=viewer, headers=headers))[0] == 422
+    admin = {**person, "role": "admin"}
+    status, _ = await ask(client, "POST", "/setup/admin", json=admin, headers=headers)
     assert status == 200
     assert (await User.get()).role == "admin"
 

@@ -74,6 +74,20 @@ def test_an_admin_is_made_once_and_gets_another_password(
     assert actions == ["user.created", "user.password_changed"]
 
 
+def test_who_is_locked_out_opens_the_door(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The networks stay listed, the list is off, and the audit log says who did it."""
+    kept = '{"enabled": true, "cidrs": ["10.0.0.0/8"], "mode": "api_and_ui"}'
+    with closing(sqlite3.connect(data / "gantry.sqlite3")) as rows, rows:
+        rows.execute("INSERT INTO farm_setting VALUES ('ip_allowlist', ?, '2026-01-01')", [kept])
+    assert run("allow-all", "--data", data, "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"enabled": False}
+    with closing(sqlite3.connect(data / "gantry.sqlite3")) as rows:
+        [(value,)] = rows.execute("SELECT value FROM farm_setting")
+        [(username, action)] = rows.execute("SELECT username, action FROM audit_entry")
+    assert json.loads(value) == {**json.loads(kept), "enabled": False}
+    assert (username, action) == ("console", "config.ip_allowlist_updated")
+
+
 @pytest.mark.parametrize("password", ["short", "password1234"])
 def test_a_bad_password_is_refused_with_the_rule(
     data: Path,
@@ -216,7 +230,8 @@ def test_wrong_settings_and_places_have_their_status(
 
 
 @pytest.mark.parametrize(
-    "command", ["create-admin", "reset-password", "migrate", "backup", "restore", "check"]
+    "command",
+    ["create-admin", "reset-password", "allow-all", "migrate", "backup", "restore", "check"],
 )
 def test_every_command_has_help_with_an_example(
     command: str, capsys: pytest.CaptureFixture[str]
