@@ -39,7 +39,9 @@ async def test_a_device_opens_sessions_again_and_again(client: Client) -> None:
         assert (status, told["token_type"]) == (200, "bearer")
         session = {"Authorization": f"Bearer {told['access_token']}"}
         assert (await ask(client, "GET", "/auth/me", headers=session))[1]["username"] == "admin"
-    logins = await AuditEntry.filter(action="auth.login").values_list("details", flat=True)
+    logins: list[Any] = list(
+        await AuditEntry.filter(action="auth.login").values_list("details", flat=True)
+    )
     assert [each for each in logins if each.get("device") == PHONE]
 
 

@@ -112,7 +112,7 @@ def test_the_log_is_a_superadmins(logs: Logs, admin: Principal) -> None:
 def test_the_words_of_the_dialect() -> None:
     """Levels by name in any case; another log does not exist."""
     assert wish_of("backend", "WARN", "x") == Wish(level=logging.WARNING, search="x")
-    assert wish_of("api", None, None).takes
+    assert wish_of("api", None, None) == Wish(level=logging.DEBUG)
     for source, level in (("nginx", None), ("backend", "loud")):
         with pytest.raises(Invalid):
             wish_of(source, level, None)

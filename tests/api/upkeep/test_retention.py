@@ -1,6 +1,7 @@
 """What is older than it is kept goes, some rows at a time, and nothing else (v1 2.2, 2.4)."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ async def job(clock: FakeClock, state: str, age_days: float = OLD_DAYS) -> Job:
     row = await Job.create(
         organization_id=1, item_name="it", state=state, created_at=at, updated_at=at
     )
-    made = {"organization_id": 1, "job_id": row.id, "printer_id": 1}
+    made: dict[str, Any] = {"organization_id": 1, "job_id": row.id, "printer_id": 1}
     run = await Print.create(**made, created_at=at)
     grant = f"grant-{row.id}"
     await Attempt.create(
@@ -73,7 +74,7 @@ async def test_only_what_is_over_and_of_no_order_goes(
     await retention.set_days(admin, {"completed_jobs_days": 30})
     cleaned = await retention.clean(admin)
     assert cleaned.deleted["completed_jobs"] == len(gone)
-    left = sorted(row.id for row in [*kept, ordered])
+    left: list[Any] = sorted(row.id for row in [*kept, ordered])
     assert sorted(await Job.all().values_list("id", flat=True)) == left
     for model in (Print, Attempt, Decision):
         assert sorted(await model.all().values_list("job_id", flat=True)) == left, model
