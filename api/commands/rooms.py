@@ -9,6 +9,14 @@ from api.printers.service import Printer
 from schemas.commands import CommandState, Verb
 
 
+class Row(Protocol):
+    """Something with a row id."""
+
+    @property
+    def id(self) -> int:
+        """The row id."""
+
+
 class BridgeRoom(Protocol):
     """What commands need of the bridges."""
 

@@ -7,7 +7,6 @@ and changes nothing, so a fact that comes twice or late is harmless.
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from ulid import ULID
 
@@ -16,7 +15,7 @@ from api.clock import Clock
 from api.commands import rules
 from api.commands.direct import DirectStops
 from api.commands.models import Command
-from api.commands.rooms import BridgeRoom
+from api.commands.rooms import BridgeRoom, Row
 from api.errors import Conflict, NotFound, Unavailable
 from api.events.service import Change, Happened, Ledger
 from api.principal import Principal
@@ -35,7 +34,7 @@ from schemas.link import CommandFact
 from schemas.printer import PrinterState
 from schemas.transitions import can
 
-__all__ = ["Command", "Commands"]
+__all__ = ["Command", "Commands", "Row"]
 
 _log = logging.getLogger("gantry.commands")
 
@@ -46,14 +45,6 @@ _EVENT_OF = {CommandState(event.value): event for event in CommandEvent}
 
 OverHook = Callable[[Change, Command], Awaitable[object]]
 Reached = Callable[[], Awaitable[bool]]
-
-
-class Row(Protocol):
-    """Something with a row id."""
-
-    @property
-    def id(self) -> int:
-        """The row id."""
 
 
 UNCONFIRMED_AFTER = timedelta(seconds=5)
