@@ -1,6 +1,7 @@
 """v1 routes of how people hear of alerts, and of the server's mail (v1 contract, 2.7)."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
@@ -60,6 +61,10 @@ class MailServerBody(Body):
     password: str = ""
     from_address: str = ""
     use_tls: bool = True
+
+
+#: A preference is there before anybody has chosen it, so its id is its owner's and its place.
+_PLACES = 100
 
 
 class PreferenceAnswer(Answer):
@@ -139,9 +144,13 @@ class PreferenceRoutes:
 
     async def list(self) -> Response:
         """The caller's preferences."""
-        rows = await self._preferences.list(caller())
-        names = PreferenceAnswer.model_fields
-        shown = [{name: getattr(row, name) for name in names} for row in rows]
+        by = caller()
+        wishes = await self._preferences.list(by)
+        owner = by.user_id or 0
+        shown = [
+            {"id": owner * _PLACES + place, "user_id": owner, **asdict(wish)}
+            for place, wish in enumerate(wishes, start=1)
+        ]
         return page_of(shown, is_whole=True)
 
     async def set(self) -> Response:

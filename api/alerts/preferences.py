@@ -64,16 +64,12 @@ class Preferences:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    async def list(self, by: Principal) -> Sequence[AlertPreference]:
+    async def list(self, by: Principal) -> Sequence[Wish]:
         """The caller's own, one for each of `TYPES`, in their order."""
         by.require("alerts.read")
-        found = await _rows(by)
-        if missing := [name for name in TYPES if name not in found]:
-            async with self._ledger.change(by.organization_id):
-                rows = [_row(by, default_wish(name)) for name in missing]
-                await AlertPreference.bulk_create(rows, ignore_conflicts=True)
-            found = await _rows(by)
-        return [found[name] for name in TYPES]
+        rows = await AlertPreference.filter(user_id=by.user_id)
+        found = {row.alert_type: _wish(row) for row in rows}
+        return [found.get(name) or default_wish(name) for name in TYPES]
 
     async def set(self, by: Principal, wishes: Sequence[Wish]) -> int:
         """Keep these; other types stay as they are. How many there were."""
@@ -103,11 +99,6 @@ class Preferences:
         """What somebody has chosen, by name; for the export of what is kept of them."""
         rows = await AlertPreference.filter(user_id=user_id).order_by("id")
         return [asdict(_wish(row)) for row in rows]
-
-
-async def _rows(by: Principal) -> dict[str, AlertPreference]:
-    rows = await AlertPreference.filter(user_id=by.user_id)
-    return {row.alert_type: row for row in rows}
 
 
 def _row(by: Principal, wish: Wish) -> AlertPreference:

@@ -26,9 +26,13 @@ def _listed(value: Any) -> Any:
 _Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 _Address = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 _Type = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+_Listed = (
+    Annotated[list[Annotated[str, StringConstraints(max_length=32)]], Field(max_length=100)]
+    | Annotated[str, StringConstraints(max_length=4000)]
+)
 _Types = Annotated[
     list[Annotated[str, StringConstraints(max_length=32)]],
-    BeforeValidator(_listed, json_schema_input_type=list[str] | str),
+    BeforeValidator(_listed, json_schema_input_type=_Listed),
     Field(min_length=1, max_length=100, description='Types of alerts, or "all"'),
 ]
 

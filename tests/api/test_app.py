@@ -22,4 +22,7 @@ async def test_a_start_that_fails_lets_the_process_end(tmp_path: Path) -> None:
     before = set(threading.enumerate())
     with pytest.raises(OperationalError):
         await Application(settings).startup()
-    assert [each for each in threading.enumerate() if each not in before and not each.daemon] == []
+    left = [each for each in threading.enumerate() if each not in before and not each.daemon]
+    for each in left:
+        each.join(30)
+    assert [each for each in left if each.is_alive()] == []

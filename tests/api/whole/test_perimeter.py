@@ -16,6 +16,7 @@ RULE = "/api/v1/config/ip-allowlist"
 @pytest_asyncio.fixture(loop_scope="session")
 async def listed(farm_with_all: Whole) -> AsyncIterator[Whole]:
     """The farm, which lets its own machine in alone."""
+    farm_with_all.transport.client = ("127.0.0.1", 1)
     wish = {"enabled": True, "cidrs": ["127.0.0.0/8", "198.51.100.0/24"]}
     answer = await farm_with_all.ask("admin", "PUT", RULE, json=wish)
     assert answer.status_code == 200, answer.text

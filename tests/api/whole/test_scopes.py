@@ -77,6 +77,8 @@ AREAS = {
     "/auth": _SELF,
     "/tokens": _SELF,
     "/sessions": _SELF,
+    "/setup/printer": "printers",
+    "/setup/network": _SELF,
     "/quotas": _SELF,
     "/users/<int:user_id>": _SELF,
     "/auth/me": _ANYBODY,

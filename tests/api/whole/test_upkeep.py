@@ -2,9 +2,12 @@
 
 import io
 import zipfile
+from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
+from api.accounts.models import Organization
 from tests.api.whole.conftest import Whole
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -58,9 +61,18 @@ async def test_a_bundle_is_handed_over(farm_with_all: Whole) -> None:
         assert secret.encode() not in content or len(secret) < 16
 
 
-async def test_the_first_hour(farm_with_all: Whole) -> None:
+@pytest_asyncio.fixture(loop_scope="session")
+async def first_hour(whole: Whole) -> AsyncIterator[Whole]:
+    """The farm as it was before its set-up was declared complete."""
+    farm = await Organization.get(id=1)
+    await Organization.filter(id=1).update(completed_at=None)
+    yield whole
+    await Organization.filter(id=1).update(completed_at=farm.completed_at)
+
+
+async def test_the_first_hour(first_hour: Whole) -> None:
     """Rows /setup/test-printer, /setup/printer, /setup/network while it is open."""
-    whole = farm_with_all
+    whole = first_hour
     trial = "/api/v1/setup/test-printer"
     assert (await whole.ask("nobody", "POST", trial, json={})).status_code == 401
     assert (await whole.ask("viewer", "POST", trial, json={})).status_code == 403
@@ -81,3 +93,14 @@ async def test_the_first_hour(farm_with_all: Whole) -> None:
     assert answer.json() == {"success": True, "host_ip": "192.168.7.20"}
     shown = (await whole.ask("viewer", "GET", network)).json()
     assert shown["configured_ip"] == "192.168.7.20"
+
+
+async def test_the_first_hour_is_over(first_hour: Whole) -> None:
+    """403 once the set-up is complete, also for whoever may everything."""
+    whole = first_hour
+    await Organization.filter(id=1).update(completed_at=whole.application.clock.now())
+    for path in ("test-printer", "printer", "network"):
+        body = {"host_ip": "192.168.7.21"} if path == "network" else {"name": "Second"}
+        answer = await whole.ask("admin", "POST", f"/api/v1/setup/{path}", json=body)
+        assert answer.status_code == 403, path
+        assert answer.json()["error"]["code"] == "setup_complete", path
