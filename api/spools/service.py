@@ -5,6 +5,7 @@ of the printer that shows it. A print takes its filament when it is done, once, 
 in which its end is recorded (`Spools.follow`).
 """
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -30,6 +31,7 @@ from api.spools.told import happened, running_out, shown_in_slot, status_at, tel
 
 __all__ = ["Filament", "NewSpool", "Spool", "SpoolUse", "Spools"]
 
+_LABEL = re.compile(r"[ -~]{1,16}")
 MAX_HISTORY = 100
 _DONE = ("job.completed", "job.printed_one")
 _NOTHING: dict[str, Any] = {"assigned_spool_id": None, "remaining": None, "spool_confirmed": None}
@@ -78,7 +80,7 @@ class Spools:
         """The spool with this label. Raises `NotFound`."""
         by.require("spools.read")
         row = None
-        if qr_code.isascii() and qr_code.isprintable():  # what a label can hold, and a query
+        if _LABEL.fullmatch(qr_code):  # else no label holds it, and no query takes it
             rows = Spool.filter(organization_id=by.organization_id, qr_code=qr_code)
             row = await rows.first()
         if row is None:

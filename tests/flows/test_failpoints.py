@@ -207,6 +207,8 @@ def test_start_that_died_with_its_sender_is_told_and_not_run_again(at: Bench, wo
     trap.wait()
     shown = at.until_over(job)
     lines = commands_of(FILE)
+    if shown["status"] == "completed":
+        assert at.ran_since(before, len(lines)) == lines
     ran = [line for line in at.executed()[before:] if line not in COOLING]
     assert shown["attempt"] == 1
     assert shown["status"] == "failed" or ran == lines, shown

@@ -132,7 +132,7 @@ async def test_a_label_finds_its_spool(store: Store) -> None:
     """Its code and nothing else, whatever a scanner reads."""
     spool = await store.spool()
     assert (await store.spools.by_code(store.farm.admin, spool.qr_code)).id == spool.id
-    for code in ("SPL-0", "%", "", "\0", "\ud800", "ü"):
+    for code in ("SPL-0", "%", "", "\0", "\ud800", "ü", "a label of nobody"):
         with pytest.raises(NotFound):
             await store.spools.by_code(store.farm.admin, code)
 
