@@ -40,7 +40,7 @@ seeded: $(VENV)/.dev ## seeded kills, cuts and whole simulated days, in memory
 	$(PYTEST) -n 2 -m seeded tests/bridge tests/simulation $(ARGS)
 
 rooms: $(VENV)/.dev ## the tests of the API's rooms, each on its own database
-	$(PYTEST) -n 2 --dist loadfile -m "not flow and not soak" tests/api $(ARGS)
+	$(PYTEST) -n 2 -m "not flow and not soak" tests/api $(ARGS)
 
 # What stands on locks, row order and numbers of transactions, so on the engine. What only ever runs
 # on PostgreSQL (tests/api/postgres, tests/api/bus) is among the rooms already.
@@ -53,7 +53,7 @@ engines: $(VENV)/.dev ## the rooms whose work depends on the database's engine, 
 test-all: test rooms-postgres ## and the rooms' tests once more, whole, on PostgreSQL
 
 rooms-postgres: $(VENV)/.dev ## the tests of the API's rooms on PostgreSQL
-	GANTRY_TEST_DATABASE=postgres $(PYTEST) -n 2 --dist loadfile -m "not flow and not soak" tests/api $(ARGS)
+	GANTRY_TEST_DATABASE=postgres $(PYTEST) -n 2 -m "not flow and not soak" tests/api $(ARGS)
 
 flow: $(VENV)/.dev ## the tests that start real processes
 	$(PYTEST) -n 3 --dist loadfile -m "flow" $(ARGS)
