@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
+
 from tests.api.whole.conftest import Whole
 
 #: Fields of the contract's typed answers.
@@ -54,12 +56,15 @@ class Row:
     def __str__(self) -> str:
         return self.promise
 
-    async def asked(self, whole: Whole, ids: dict[str, Any]) -> Any:
-        """What the farm answers, after the status has been compared."""
+    async def sent(self, whole: Whole, ids: dict[str, Any]) -> httpx.Response:
+        """What the farm answers."""
         method, _, path = self.call.partition(" ")
         given = {} if self.body is None else {"json": filled(self.body, ids)}
-        path = f"/api/v1{path.format(**ids)}"
-        answer = await whole.ask(self.who, method, path, **given)
+        return await whole.ask(self.who, method, f"/api/v1{path.format(**ids)}", **given)
+
+    async def asked(self, whole: Whole, ids: dict[str, Any]) -> Any:
+        """What the farm answers, after the status has been compared."""
+        answer = await self.sent(whole, ids)
         assert answer.status_code == self.status, (self.call, answer.text)
         if not answer.content:
             return None
@@ -71,6 +76,24 @@ class Row:
         """Promised fields that *answer* does not have."""
         wanted = set(self.fields.split())
         return wanted - set(answer[0] if isinstance(answer, list) else answer) if wanted else wanted
+
+
+class Page:
+    """Rows that build on each other: before one of them is asked, all above it have been, whichever
+    of them are tests of this process.
+    """
+
+    def __init__(self, *rows: Row) -> None:
+        self.rows = rows
+        self._asked = 0
+
+    async def asked(self, row: Row, whole: Whole, ids: dict[str, Any]) -> Any:
+        """As `Row.asked`."""
+        place = self.rows.index(row)
+        for above in self.rows[self._asked : place]:
+            await above.sent(whole, ids)
+        self._asked = max(self._asked, place + 1)
+        return await row.asked(whole, ids)
 
 
 def filled(body: Any, ids: dict[str, Any]) -> Any:

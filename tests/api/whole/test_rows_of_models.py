@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from tests.api.whole.conftest import GCODE, Whole
-from tests.api.whole.rows import Row
+from tests.api.whole.rows import Page, Row
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -190,9 +190,12 @@ async def ids(farm_with_all: Whole) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("row", [*JOBS, *MODELS, *SHELF], ids=str)
+PAGE = Page(*JOBS, *MODELS, *SHELF)
+
+
+@pytest.mark.parametrize("row", PAGE.rows, ids=str)
 async def test_v1_models(whole: Whole, ids: dict[str, Any], row: Row) -> None:
     """Status, fields and what else the row promises."""
-    answer = await row.asked(whole, ids)
+    answer = await PAGE.asked(row, whole, ids)
     assert row.missing(answer) == set()
     assert row.holds(answer), answer

@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from tests.api.whole.conftest import Whole
-from tests.api.whole.rows import PRINTER, SLOT, Row
+from tests.api.whole.rows import PRINTER, SLOT, Page, Row
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -413,9 +413,12 @@ async def ids(farm_with_all: Whole) -> dict[str, Any]:
     return {"printer": made["Contract"], "other": made["Contract other"], "spool": spool}
 
 
-@pytest.mark.parametrize("row", ROWS, ids=str)
+PAGE = Page(*ROWS)
+
+
+@pytest.mark.parametrize("row", PAGE.rows, ids=str)
 async def test_v1_printers(whole: Whole, ids: dict[str, Any], row: Row) -> None:
     """Status, fields and what else the row promises."""
-    answer = await row.asked(whole, ids)
+    answer = await PAGE.asked(row, whole, ids)
     assert row.missing(answer) == set()
     assert row.holds(answer), answer

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.api.whole.conftest import Whole
-from tests.api.whole.rows import Row
+from tests.api.whole.rows import Page, Row
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -156,10 +156,13 @@ ROWS = (
 )
 
 
-@pytest.mark.parametrize("row", ROWS, ids=str)
+PAGE = Page(*ROWS)
+
+
+@pytest.mark.parametrize("row", PAGE.rows, ids=str)
 async def test_v1_reports(whole: Whole, row: Row) -> None:
     """Status, fields and what else the row promises."""
-    answer = await row.asked(whole, {})
+    answer = await PAGE.asked(row, whole, {})
     assert row.missing(answer) == set()
     assert row.holds(answer), answer
 

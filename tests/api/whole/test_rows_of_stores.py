@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from tests.api.whole.conftest import Whole
-from tests.api.whole.rows import ALERT, ITEM, LOG, ORDER, PRODUCT, SPOOL, TASK, Row
+from tests.api.whole.rows import ALERT, ITEM, LOG, ORDER, PRODUCT, SPOOL, TASK, Page, Row
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -457,9 +457,12 @@ async def ids(farm_with_all: Whole) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("row", [*SPOOLS, *ALERTS, *MAINTENANCE, *ORDERS], ids=str)
+PAGE = Page(*SPOOLS, *ALERTS, *MAINTENANCE, *ORDERS)
+
+
+@pytest.mark.parametrize("row", PAGE.rows, ids=str)
 async def test_v1_stores(whole: Whole, ids: dict[str, Any], row: Row) -> None:
     """Status, fields and what else the row promises."""
-    answer = await row.asked(whole, ids)
+    answer = await PAGE.asked(row, whole, ids)
     assert row.missing(answer) == set()
     assert row.holds(answer), answer
