@@ -237,7 +237,7 @@ def test_who_is_frozen_at_this_point_wakes_up_to_the_same_print(
     shown = at.until_over(job)
     assert (shown["status"], shown["attempt"]) == ("completed", 1), str(shown)
     at.until_there()
-    assert at.farm.status()["link"]["epoch"] > epoch
+    eventually(lambda: at.farm.status()["link"]["epoch"] > epoch, 30.0, "the link's next epoch")
     lines = commands_of(FILE)
     assert at.ran_since(before, len(lines)) == lines
 
