@@ -286,7 +286,7 @@ def _register(
     jobs_of, acts_of = rooms.jobs.submitted_by, audit.of_person
     wishes_of = Preferences(rooms.ledger).of_person
     PersonalRoutes(rooms.accounts, rooms.quotas, jobs_of, acts_of, wishes_of).register(v1)
-    BridgeRoutes(rooms.bridges).register(v1)
+    BridgeRoutes(rooms.bridges, rooms.accounts).register(v1)
     owners = Ownership(rooms.printers, rooms.accounts, rooms.files, rooms.ledger)
     OwnershipRoutes(owners).register(v1)
     PairingRoutes(rooms.pairing, settings, rooms.policies.host_ip).register(v1, quart)

@@ -91,6 +91,7 @@ class Verb(StrEnum):
     REMOTE_STOP = "remote_stop"
     RESET_STOP = "reset_stop"
     CARD = "card"
+    PLUG = "plug"
 
 
 #: Where a command must name its attempt: the print that the printer runs from its own card.
@@ -110,6 +111,14 @@ class CardAction(StrEnum):
 
 #: Actions that mean one file.
 CARD_FILE_ACTIONS = frozenset({CardAction.SELECT, CardAction.START, CardAction.DELETE})
+
+
+class PlugAction(StrEnum):
+    """What the plug that feeds a printer is told."""
+
+    ON = "on"
+    OFF = "off"
+    STATE = "state"  # only to say how it stands
 
 
 class VerbRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,6 +142,7 @@ VERBS: dict[Verb, VerbRule] = {
     Verb.REMOTE_STOP: VerbRule(ttl_ms=None, repeatable=True),
     Verb.RESET_STOP: VerbRule(ttl_ms=30_000),
     Verb.CARD: VerbRule(ttl_ms=30_000),
+    Verb.PLUG: VerbRule(ttl_ms=15_000),
 }
 
 
@@ -177,7 +187,14 @@ class NoArgs(msgspec.Struct, frozen=True):
     """A verb that needs no arguments."""
 
 
-Args = StartArgs | GcodeArgs | TemperatureArgs | CardArgs | NoArgs
+class PlugArgs(msgspec.Struct, frozen=True):
+    """*force*: off even in a print, or while a nozzle is hot."""
+
+    action: PlugAction
+    force: bool = False
+
+
+Args = StartArgs | GcodeArgs | TemperatureArgs | CardArgs | PlugArgs | NoArgs
 
 ARGS: dict[Verb, type[Args]] = {
     Verb.START: StartArgs,
@@ -188,6 +205,7 @@ ARGS: dict[Verb, type[Args]] = {
 
 
 class Expect(msgspec.Struct, frozen=True, kw_only=True):
+    Verb.PLUG: PlugArgs,
     """What must still be true when a command arrives, or it is rejected unexecuted.
 
     *grant*: the attempt that runs, `CARD_PRINT` for a print from the printer's own card. A start

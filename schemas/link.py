@@ -235,6 +235,20 @@ class PortsFact(msgspec.Struct, frozen=True, kw_only=True, tag="ports"):
     """The ports of the room, whole, after one came or went."""
 
     ports: list[Port]
+class PlugFact(msgspec.Struct, frozen=True, kw_only=True, tag="plug"):
+    """How the plug that feeds a printer stands.
+
+    *is_on* None: it does not answer, and *error* says why. *power_w* and *energy_kwh* (all it has
+    ever counted) are None where it does not measure.
+    """
+
+    printer: int
+    is_on: bool | None
+    power_w: float | None = None
+    energy_kwh: float | None = None
+    error: str = ""
+
+
 
 
 class GapFact(msgspec.Struct, frozen=True, kw_only=True, tag="gap"):
@@ -256,6 +270,7 @@ FactBody = (
     | GapFact
 )
 
+    | PlugFact
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
     """One numbered fact; *at_ms* is the bridge's monotonic clock of *boot_id*."""

@@ -41,7 +41,7 @@ def address_of(host: str) -> tuple[str, int]:
         raise ValueError(
             f"{host[:60]!r} is no address: give the plug's IP address, as in 192.168.1.30."
         ) from None
-    if not any(address in network for network in _ROOMS):
+    if "%" in text or not any(address in network for network in _ROOMS):
         raise ValueError(
             f"{text} is not in a room's own network (10.x, 172.16-31.x, 192.168.x, fd…): bridges "
             "reach no other plugs."

@@ -196,6 +196,17 @@ class PlatePolicy(StrEnum):
     CONFIRM = "confirm"
 
 
+class PlugConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The plug in the room's network that feeds a printer.
+
+    *kind* and *host* are as `schemas.plugs` has them; *off_on_stop*: a remote stop cuts the power.
+    """
+
+    kind: str
+    host: str
+    off_on_stop: bool = False
+
+
 class PrinterConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The desired configuration of one printer, as the API hands it to its bridge."""
 
@@ -227,6 +238,7 @@ class PrinterConfig(msgspec.Struct, frozen=True, kw_only=True):
     #: `drain`: what the printer has already taken is still printed; `quick_stop`: M410 where the
     #: firmware obeys it at once, which loses the position
     cancel_policy: Literal["drain", "quick_stop"] = "drain"
+    plug: PlugConfig | None = None
 
 
 class Prompt(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from api.bridges.models import Bridge
-from schemas.leases import CAPABILITY
+from schemas import leases, plugs
 from schemas.link import Hello
 
 
@@ -16,7 +16,8 @@ def columns(hello: Hello) -> Mapping[str, Any]:
         "agent_version": hello.agent_version[:32],
         "os": hello.os[:100],
         "ports": msgspec.to_builtins(hello.ports),
-        "takes_leases": CAPABILITY in hello.capabilities,
+        "takes_leases": leases.CAPABILITY in hello.capabilities,
+        "reaches_plugs": plugs.CAPABILITY in hello.capabilities,
     }
 
 
@@ -24,3 +25,8 @@ async def borrowers() -> Mapping[int, str]:
     """The rooms that take leases, and the journals with which they answer for them."""
     rows = Bridge.filter(takes_leases=True, revoked_at=None).exclude(fact_journal="")
     return dict(await rows.values_list("id", "fact_journal"))
+
+
+async def reaches_plugs(bridge_id: int) -> bool:
+    """Whether the agent of this room speaks to plugs (`schemas.plugs`)."""
+    return await Bridge.filter(id=bridge_id, reaches_plugs=True).exists()

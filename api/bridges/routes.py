@@ -1,6 +1,6 @@
 """The v1 routes of bridges: who is in the farm, what hangs on them, and turning one away."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 from pydantic import Field, StringConstraints
@@ -12,6 +12,7 @@ from api.bridges.service import Bridge, Bridges
 from api.clock import iso
 from api.describe import Doc
 from api.http import Body, json_answer, json_body, paging
+from api.principal import Principal
 from api.v1 import V1, caller
 
 _LIST = Doc(
@@ -26,9 +27,10 @@ _PORTS = Doc(
 )
 _REVOKE = Doc(
     summary="Turn a room away for good; what prints there goes on printing",
+    description="A session must have seen the password within ten minutes.",
     status=204,
     right="bridges.admin",
-    problems=("bridge_not_found",),
+    problems=("bridge_not_found", "reauth_required"),
 )
 
 
@@ -65,11 +67,19 @@ _SURVIVOR = Doc(
 )
 
 
+class Confirming(Protocol):
+    """Who knows how long ago a person has shown the password."""
+
+    async def require_fresh(self, by: Principal) -> None:
+        """Raises `Forbidden` (reauth_required) for a session that has not lately."""
+
+
 class BridgeRoutes:
     """`/bridges` and what is below it."""
 
-    def __init__(self, bridges: Bridges) -> None:
+    def __init__(self, bridges: Bridges, people: Confirming) -> None:
         self._bridges = bridges
+        self._people = people
 
     def register(self, v1: V1) -> None:
         """Declare the routes."""
@@ -108,6 +118,8 @@ class BridgeRoutes:
 
     async def delete(self, bridge_id: int) -> Response:
         """Turn it away; what prints goes on printing."""
+        await self._bridges.get(caller(), bridge_id)  # 404 comes before 403
+        await self._people.require_fresh(caller())
         await self._bridges.revoke(caller(), bridge_id)
         return Response(status=204)
 

@@ -14,7 +14,15 @@ from api.events.rehearsal import would
 from api.principal import Principal
 from api.printers.service import Printer, Printers
 from api.printers.view import SHOWN
-from schemas.commands import Args, CommandState, GcodeArgs, Verb
+from schemas.commands import (
+    COMMAND_OVER,
+    Args,
+    CommandState,
+    GcodeArgs,
+    PlugAction,
+    PlugArgs,
+    Verb,
+)
 from schemas.printer import CONNECTED, PrinterState
 
 
@@ -27,6 +35,8 @@ class Aim:
 
 
 SEND_WAIT_S = 1.0
+#: A plug is given four seconds for each of at most four questions.
+PLUG_WAIT_S = 8.0
 _S = PrinterState
 AIMS: dict[Verb, Aim] = {
     Verb.PAUSE: Aim(frozenset({_S.PAUSED}), 3.0),
@@ -88,6 +98,27 @@ class Control:
         check_outcome(await self._commands.wait(command.id, SEND_WAIT_S), printer.name)
         return await self._printers.get(by, printer_id)
 
+    async def plug(
+        self, by: Principal, printer_id: int, action: PlugAction, *, force: bool
+    ) -> Printer:
+        """Have the plug that feeds a printer do *action*; the printer as its plug says it is then.
+
+        Raises as `tell` does, `Unavailable` too when the plug has not answered by then.
+        """
+        by.require("printers.control")
+        printer = await self._printers.get(by, printer_id)
+        args = PlugArgs(action=action, force=force)
+        command = await self._commands.issue(by, printer, Verb.PLUG, args)
+        command = await self._commands.wait(command.id, PLUG_WAIT_S)
+        if CommandState(command.state) not in COMMAND_OVER:
+            raise Unavailable(
+                f"The plug of {printer.name} has not answered yet; ask how it stands in a moment.",
+                command_id=command.id,
+                state=command.state,
+            )
+        check_outcome(command, f"The plug of {printer.name}", f"go {action}")
+        return await self._printers.get(by, printer_id)
+
 
 #: What a dry run calls a verb, and the state that it leads to (v1 contract, 1.7).
 _PREVIEWS = {Verb.PAUSE: ("pause_print", "PAUSED"), Verb.RESUME: ("resume_print", "RUNNING")}
@@ -106,30 +137,33 @@ def _say(printer: Printer, verb: Verb) -> None:
     would(action, **facts)
 
 
-def check_outcome(command: Command, name: str) -> None:
+def check_outcome(command: Command, name: str, what: str = "") -> None:
     """Raises when *command* cannot be answered with the printer's own state: `Conflict` when it
     was refused, `Unavailable` when nobody has taken it over, or nobody knows what it did.
+    *what* is what it was told; without it the command's own verb.
     """
+    what = what or command.verb
     state = CommandState(command.state)
     why = command.reason or command.code or "without a reason"
     if state is CommandState.REJECTED:
-        raise Conflict(f"{name} refused to {command.verb}: {why}", code="invalid_state_transition")
+        raise Conflict(f"{name} refused to {what}: {why}", code="invalid_state_transition")
     if state is CommandState.FAILED:
-        raise Conflict(f"{name} could not {command.verb}: {why}", command_code=command.code)
+        raise Conflict(f"{name} could not {what}: {why}", command_code=command.code)
     stop = command.verb == Verb.REMOTE_STOP
     if state in _TAKEN and not (stop and state is not CommandState.DONE):
         return
-    raise Unavailable(_unanswered(command, name, state), command_id=command.id, state=state)
+    raise Unavailable(_unanswered(command, name, what), command_id=command.id, state=state)
 
 
-def _unanswered(command: Command, name: str, state: CommandState) -> str:
+def _unanswered(command: Command, name: str, what: str) -> str:
+    state = CommandState(command.state)
     if command.verb == Verb.REMOTE_STOP:
         return (
             f"{name} has not confirmed the stop. Go there and switch it off if there is danger; "
             "the stop is carried out as soon as its room can be reached."
         )
     if state is CommandState.UNKNOWN:
-        return f"Nobody can say whether {name} did {command.verb}: {command.reason}"
+        return f"Nobody can say whether {name} did {what}: {command.reason}"
     if state in (CommandState.EXPIRED, CommandState.SUPERSEDED):
-        return f"{name} was not told to {command.verb}: {command.reason or state}"
-    return f"The room of {name} has not answered. {command.verb} is not confirmed."
+        return f"{name} was not told to {what}: {command.reason or state}"
+    return f"The room of {name} has not answered. {what} is not confirmed."

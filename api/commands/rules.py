@@ -13,8 +13,10 @@ from schemas.printer import ACTIVE, Profile
 
 #: So many commands may wait for one printer; more are refused, a stop always passes.
 MAX_WAITING = 64
-#: What still goes through after a remote stop, until somebody resets it.
-PASSES_LATCH = frozenset({Verb.REMOTE_STOP, Verb.RESET_STOP})
+#: What no number of waiting commands keeps out.
+ALWAYS_TAKEN = frozenset({Verb.REMOTE_STOP, Verb.RESET_STOP})
+#: What still goes through after a remote stop, until somebody resets it: power moves nothing.
+PASSES_LATCH = ALWAYS_TAKEN | {Verb.PLUG}
 #: What is kept for a room that is away: it may be back before the deadline.
 WAITS_FOR_ROOM = frozenset({Verb.CANCEL})
 

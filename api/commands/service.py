@@ -348,7 +348,7 @@ class Commands:
 
     async def _check_room(self, printer: Printer, verb: Verb) -> None:
         waiting = Command.filter(printer_id=printer.id, state__in=_UNDELIVERED)
-        if verb not in rules.PASSES_LATCH and await waiting.count() >= rules.MAX_WAITING:
+        if verb not in rules.ALWAYS_TAKEN and await waiting.count() >= rules.MAX_WAITING:
             raise Unavailable(
                 f"{rules.MAX_WAITING} commands wait for {printer.name} already.",
                 code="rate_limited",

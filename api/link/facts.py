@@ -27,6 +27,7 @@ from schemas.link import (
     GapFact,
     Nak,
     PlateFact,
+    PlugFact,
     PortsFact,
     PrinterFact,
 )
@@ -178,7 +179,7 @@ class FactRecorder:
                 await self._rooms.commands.record(work.change, work.bridge, body)
             case AttemptFact():
                 await self._attempt(work, body, age_of(fact, work.batch))
-            case PrinterFact() | FirmwareFact() | CardFact() | PlateFact():
+            case PrinterFact() | FirmwareFact() | CardFact() | PlateFact() | PlugFact():
                 await self._printer(work, body)
             case PortsFact():
                 await self._rooms.bridges.record_ports(work.change, work.bridge, body.ports)
@@ -194,7 +195,7 @@ class FactRecorder:
             await jobs.record_attempt(work.change, bridge, fact, age_s)
 
     async def _printer(
-        self, work: _Batch, fact: PrinterFact | FirmwareFact | CardFact | PlateFact
+        self, work: _Batch, fact: PrinterFact | FirmwareFact | CardFact | PlateFact | PlugFact
     ) -> None:
         printers = self._rooms.printers
         match fact:
@@ -203,6 +204,8 @@ class FactRecorder:
             case PlateFact():
                 await printers.record_plate(work.change, fact.printer)
             case CardFact():
+            case PlugFact():
+                await printers.reported.plug(work.change, fact)
                 await printers.record_card(work.change, fact)
             case FirmwareFact():
                 await self._firmware(work, fact)

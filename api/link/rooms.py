@@ -8,7 +8,7 @@ from api.commands.direct import DirectStops
 from api.events.service import Change, Ledger
 from api.telemetry.service import OnBridge, Telemetry
 from schemas.leases import Lent
-from schemas.link import AttemptFact, CardFact, CommandFact, PrinterFact
+from schemas.link import AttemptFact, CardFact, CommandFact, PlugFact, PrinterFact
 from schemas.printer import PrinterConfig
 
 
@@ -76,8 +76,19 @@ class CommandsRoom(Protocol[C]):
         """A step of a command."""
 
 
+class ReportsRoom(Protocol):
+    """What bridges report of printers."""
+
+    async def plug(self, change: Change, fact: PlugFact) -> None:
+        """How the plug of a printer stands."""
+
+
 class PrintersRoom(Protocol):
     """Printers of a bridge."""
+
+    @property
+    def reported(self) -> ReportsRoom:
+        """What bridges report of them."""
 
     async def on_bridge(self, bridge_id: int) -> Sequence[OnBridge]:
         """Those that are there now."""

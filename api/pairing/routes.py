@@ -1,6 +1,6 @@
 """Pairing over HTTP: the agent's calls below `/bridge/v1`, the admin's in v1."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -120,6 +120,11 @@ _DELETE_TOKEN = Doc(
 )
 
 
+async def nobody_said() -> str:
+    """Where other machines reach this server: as whoever asks calls it."""
+    return ""
+
+
 def here(asked: str, host_ip: str) -> str:
     """The URL *asked* (of this server, by who asks), at the address *host_ip* if there is one."""
     parts = urlsplit(asked)
@@ -133,7 +138,10 @@ class PairingRoutes:
     """`/bridge/v1/pairing`, `/bridge/v1/enrol`, v1 `/pairing` and `/bridges/enrolment-tokens`."""
 
     def __init__(
-        self, pairing: Pairing, settings: Settings, host_ip: Callable[[], str] = str
+        self,
+        pairing: Pairing,
+        settings: Settings,
+        host_ip: Callable[[], Awaitable[str]] = nobody_said,
     ) -> None:
         """*host_ip*: where other machines reach this server, when somebody has said so."""
         self._pairing = pairing
@@ -157,7 +165,7 @@ class PairingRoutes:
         """An agent asks for a code."""
         body = await json_body(AskBody)
         started = await self._pairing.begin(body.asking(), remote_address())
-        base = self._public_url or here(request.host_url, self._host_ip())
+        base = self._public_url or here(request.host_url, await self._host_ip())
         return json_answer(
             {
                 "device_code": started.device_code,

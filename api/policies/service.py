@@ -55,9 +55,9 @@ class Policies:
         """The table of rights that `current` found last."""
         return RIGHTS if self._rules is None else self._rules.rights
 
-    def host_ip(self) -> str:
+    async def host_ip(self) -> str:
         """Where other machines reach this server, as somebody has set it; "" for not."""
-        return "" if self._rules is None else self._rules.kept.get(NETWORK, {}).get("host_ip", "")
+        return str((await self.current()).kept.get(NETWORK, {}).get("host_ip", ""))
 
     async def current(self) -> Rules:
         """What holds now. While the database is away: what held before."""

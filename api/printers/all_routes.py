@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol
 
+from api.bridges.greetings import reaches_plugs
 from api.events.service import Ledger
 from api.printers.connection_test import BridgeRoom, ConnectionTest
 from api.printers.fitting_routes import FittingRoutes
@@ -10,7 +11,7 @@ from api.printers.look_routes import LookRoutes
 from api.printers.nozzle_routes import NozzleRoutes
 from api.printers.nozzles import Nozzles
 from api.printers.power import Plugs
-from api.printers.power_routes import PowerRoutes
+from api.printers.power_routes import Confirming, PowerRoutes
 from api.printers.routes import PrinterRoutes
 from api.printers.service import Printers
 from api.printers.trouble import Troubles
@@ -24,6 +25,8 @@ class Rooms(Protocol):
     def printers(self) -> Printers: ...
     @property
     def bridges(self) -> BridgeRoom: ...
+    @property
+    def accounts(self) -> Confirming: ...
     @property
     def telemetry(self) -> Any: ...
     @property
@@ -41,4 +44,5 @@ def register(v1: V1, rooms: Rooms) -> None:
     LookRoutes(printers, telemetry, rooms.jobs, test, troubles).register(v1)
     NozzleRoutes(Nozzles(printers, ledger), printers, telemetry).register(v1)
     FittingRoutes(Fittings(printers, rooms.jobs.control, ledger), printers).register(v1)
-    PowerRoutes(Plugs(printers, rooms.jobs.control, ledger)).register(v1)
+    plugs = Plugs(printers, rooms.jobs.control, reaches_plugs, telemetry, ledger)
+    PowerRoutes(plugs, rooms.accounts).register(v1)

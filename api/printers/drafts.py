@@ -10,8 +10,8 @@ from api.events.service import Change, Happened
 from api.principal import Principal
 from api.printers import forms
 from api.printers.forms import PrinterCreate
-from api.printers.models import Printer
-from schemas.printer import PrinterConfig, Profile
+from api.printers.models import PLUG, SUPPLY, Printer
+from schemas.printer import PlugConfig, PrinterConfig, Profile
 
 
 def new_row(by: Principal, new: PrinterCreate, now: datetime) -> Printer:
@@ -81,8 +81,16 @@ def config(row: Printer, offsets_c: Mapping[str, float] | None = None) -> Printe
         profile=msgspec.convert(row.profile, Profile),
         scripts=row.scripts,
         offsets_c=moved,
+        plug=_plug(row.details.get(PLUG)),
         **row.serial,
     )
+
+
+def _plug(kept: Mapping[str, Any] | None) -> PlugConfig | None:
+    """The plug in the room's network that *kept* names, if it names one."""
+    if not kept or kept["type"] == SUPPLY:
+        return None
+    return PlugConfig(kind=kept["type"], host=kept["host"], off_on_stop=kept["off_on_stop"])
 
 
 def event(row: Printer, kind: str, by: Principal | None, **data: Any) -> Happened:

@@ -11,7 +11,7 @@ from api.errors import Conflict, Forbidden
 from api.events.service import Ledger
 from api.principal import Principal
 from api.printers.drafts import tell
-from api.printers.reported import LIGHTS_ON
+from api.printers.models import LIGHTS_ON
 from api.printers.service import Printer, Printers
 from schemas.printer import ACTIVE
 

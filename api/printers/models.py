@@ -5,6 +5,12 @@ from typing import Any
 from tortoise import fields
 from tortoise.models import Model
 
+#: Among a printer's details: what its light was told last, and its plug.
+LIGHTS_ON = "lights_on"
+PLUG = "plug"
+#: The type of plug that is the printer's own supply; all others are in the network of its room.
+SUPPLY = "psu"
+
 
 class Printer(Model):
     """A printer on a bridge's port, or (without a bridge) one that people run by hand.
@@ -13,9 +19,9 @@ class Printer(Model):
     conditional updates only. *plate_state* is clear, occupied or unknown; unknown means no.
     *queue_hold* is why the queue waits for a person, empty when it runs.
     *selected_file* is the file that the OctoPrint face has selected. *slots* is what is loaded, by
-    slot. *details* holds dialect fields that decide nothing. *serial* is how its bridge talks to it
-    (fields of `PrinterConfig`). *profile_id* is the shared profile that it follows; what changed
-    there while it printed waits for the end of the print (*profile_waits*).
+    slot. *details* holds dialect fields that decide nothing, and its plug. *serial* is how its
+    bridge talks to it (fields of `PrinterConfig`). *profile_id* is the shared profile that it
+    follows; what changed there while it printed waits for the end of the print (*profile_waits*).
     *card* is what its own SD card said last (None: nothing yet).
     """
 

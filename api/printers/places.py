@@ -7,7 +7,7 @@ from api.errors import Conflict, Invalid
 from api.events.service import Change
 from api.principal import Principal
 from api.printers import forms
-from api.printers.models import Printer
+from api.printers.models import PLUG, Printer
 from schemas.link import Port as LinkPort
 
 
@@ -56,6 +56,8 @@ async def check_move(
     await check_port(bridges, by, bridge_id, port_id)
     if bridge_id != row.bridge_id:
         wanted["api_type"] = "serial" if bridge_id is not None else None
+        if row.details.get(PLUG):  # at its address another room has something else
+            wanted["details"] = {**(wanted.get("details") or {}), PLUG: None}
 
 
 async def check_free(row: Printer) -> None:

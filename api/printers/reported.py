@@ -10,13 +10,9 @@ from api.clock import Clock, iso
 from api.events.service import Change
 from api.printers import plate
 from api.printers.drafts import event
-from api.printers.models import Printer
-from schemas.link import CardFact, PrinterFact
+from api.printers.models import LIGHTS_ON, PLUG, SUPPLY, Printer
+from schemas.link import CardFact, PlugFact, PrinterFact
 from schemas.printer import CONNECTED, PrinterState
-
-#: Among a printer's details: what its light was told last, and its plug.
-LIGHTS_ON = "lights_on"
-PLUG = "plug"
 
 
 class Rows(Protocol):
@@ -94,11 +90,32 @@ class Reported:
         await self._rows.save(change, row, "card")
         change.record(event(row, "printer.card", None, present=fact.present))
 
+    async def plug(self, change: Change, fact: PlugFact) -> None:
+        """How the plug in its room's network stands; of one that is not there it is dropped."""
+        row = await _row(fact.printer)
+        kept = row.details.get(PLUG) if row is not None else None
+        if row is None or not kept or kept["type"] == SUPPLY:
+            return
+        said = {
+            "is_on": fact.is_on,
+            "power_w": fact.power_w,
+            "energy_kwh": fact.energy_kwh,
+            "error": fact.error[:300],
+            "said_at": iso(self._clock.now()),
+        }
+        if fact.energy_kwh is None:  # silent: what it counted before stays counted
+            said["energy_kwh"] = kept.get("energy_kwh")
+        row.details = {**row.details, PLUG: {**kept, **said}}
+        await self._rows.save(change, row, "details")
+        if kept["is_on"] is not fact.is_on:
+            data = {"is_on": fact.is_on, "error": said["error"]}
+            change.record(event(row, "printer.power", None, **data))
+
 
 def _unheard(details: Mapping[str, Any]) -> dict[str, Any]:
     """*details* of a printer that does not answer: nobody knows what is switched on now."""
     kept = {name: said for name, said in details.items() if name != LIGHTS_ON}
-    if PLUG in kept:
+    if PLUG in kept and kept[PLUG]["type"] == SUPPLY:
         kept[PLUG] = {**kept[PLUG], "is_on": None}
     return kept
 

@@ -50,7 +50,7 @@ class Printers:
         self._rows = PrinterRows(bus)
         self.upkeep = Upkeep(self, ledger, clock)
         self.profiles = Profiles(self, ledger, clock)
-        self._reported = Reported(self, clock)
+        self.reported = Reported(self, clock)
         self.delete_hooks: list[DeleteHook] = []
         self._offsets_of: OffsetsOf | None = None
 
@@ -300,7 +300,7 @@ class Printers:
 
     async def record_state(self, change: Change, fact: PrinterFact) -> Printer | None:
         """A bridge reported this printer's state. None when there is no such printer (any more)."""
-        row = await self._reported.state(change, fact)
+        row = await self.reported.state(change, fact)
         if row is not None:
             await self.profiles.apply_waiting(change, row)
         return row
@@ -309,15 +309,15 @@ class Printers:
         self, change: Change, printer_id: int, firmware: Mapping[str, Any]
     ) -> None:
         """What the printer says of itself; of a printer that is gone it is dropped."""
-        await self._reported.firmware(change, printer_id, firmware)
+        await self.reported.firmware(change, printer_id, firmware)
 
     async def record_plate(self, change: Change, printer_id: int) -> None:
         """A person at the machine says that its plate is clear; while it prints that is no news."""
-        await self._reported.plate(change, printer_id)
+        await self.reported.plate(change, printer_id)
 
     async def record_card(self, change: Change, fact: CardFact) -> None:
         """What is on the printer's own card; of a printer that is gone it is dropped."""
-        await self._reported.card(change, fact)
+        await self.reported.card(change, fact)
 
     async def hold_in(self, change: Change, printer_id: int, reason: str) -> None:
         """The printer's queue waits for a person from now on."""

@@ -11,13 +11,15 @@ from bridge.agent.handover import row_of, stop_row
 from bridge.agent.journal import Journal
 from bridge.agent.journal_thread import JournalThread
 from bridge.agent.leases import Held
+from bridge.agent.plugs import Plugs
 from bridge.agent.ports import Ports
 from bridge.agent.prefetch import Prefetch
 from bridge.agent.printers import PrinterKeeper, Tools
 from bridge.agent.work import Files, PrinterWork
-from schemas.commands import CommandState
+from schemas.commands import CommandState, Verb
 from schemas.link import Cmd, Desired, Port, PortsFact, RemoteStop
 from schemas.printer import ACTIVE, PrinterConfig
+from schemas.plugs import HOT_C
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ class Fleet:
         self._on_fact = on_fact
         self._keepers: dict[int, PrinterKeeper] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self.plugs = Plugs(journal, tools.clock, on_fact, self.why_not_off)
         self._stops: set[str] = set()
         self._refusals: set[asyncio.Task[None]] = set()
 
@@ -60,7 +63,9 @@ class Fleet:
             self._apply(configs)
         for row in rows:
             keeper = self._keepers.get(row.printer)
-            if keeper is not None:
+            if row.verb is Verb.PLUG:
+                self.plugs.add(row)
+            elif keeper is not None:
                 keeper.add(row)
             else:
                 await self._end(_unknown_printer(row))
@@ -75,6 +80,7 @@ class Fleet:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     # What the link asks for.
+        await self.plugs.close()
 
     def ports(self) -> list[Port]:
         """The serial ports of the room, with the printers that use them."""
@@ -88,7 +94,10 @@ class Fleet:
             self._refusals.add(task)
             task.add_done_callback(self._refusals.discard)
             return
-        keeper.remote_stop(stop, repeated=stop.id in self._stops)
+        repeated = stop.id in self._stops
+        keeper.remote_stop(stop, repeated=repeated)
+        if not repeated:
+            self.plugs.stopped(stop.printer)
         self._stops.add(stop.id)
 
     async def commands(self, commands: list[Cmd]) -> int:
@@ -156,6 +165,21 @@ class Fleet:
         return self.prefetch.pinned().union(*used)
 
     # Leases.
+    def why_not_off(self, printer: int) -> str | None:
+        """Why the power of *printer* cannot be cut now; None: it can."""
+        keeper = self._keepers.get(printer)
+        if keeper is None:
+            return None
+        if self.is_printing(keeper):
+            return "it prints"
+        picture = keeper.picture()
+        temps = picture.temps if picture is not None else {}
+        nozzles = [now.actual_c or 0.0 for heater, now in temps.items() if heater[:4] == "tool"]
+        hottest_c = max(nozzles, default=0.0)
+        if hottest_c <= HOT_C:
+            return None
+        return f"its nozzle is at {hottest_c:.0f} °C and wants its fan until it is below {HOT_C:g}"
+
 
     async def watch_alone(self) -> None:
         """Let printers go on with their leases while the room is cut off, for ever."""
@@ -224,6 +248,8 @@ class Fleet:
                 self._watch(keeper)
 
     def _keep(self, number: int) -> PrinterKeeper:
+        elif row.verb is Verb.PLUG:
+            self.plugs.add(row)
         work = PrinterWork(number, self._journal, self._files, self._tools.clock, self._on_fact)
         keeper = PrinterKeeper(number, self._tools, work)
         self._keepers[number] = keeper
@@ -233,6 +259,7 @@ class Fleet:
         task = asyncio.create_task(keeper.run(), name=f"printer {keeper.printer}")
         self._tasks[keeper.printer] = task
         task.add_done_callback(lambda done: self._ended(keeper, done))
+        self.plugs.configure(wanted.values())
 
     def _ended(self, keeper: PrinterKeeper, task: asyncio.Task[None]) -> None:
         self._tasks.pop(keeper.printer, None)

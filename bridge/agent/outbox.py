@@ -16,6 +16,7 @@ from schemas.link import (
     FactBody,
     FirmwareFact,
     GapFact,
+    PlugFact,
     PortsFact,
     PrinterFact,
 )
@@ -23,7 +24,7 @@ from schemas.link import (
 MAX_BYTES = 256 * 1024 * 1024
 #: A stored fact costs this much beside its text: row header, keys, page share.
 ROW_BYTES = 60
-DROPPABLE: tuple[type[FactBody], ...] = (PortsFact, FirmwareFact, PrinterFact)
+DROPPABLE: tuple[type[FactBody], ...] = (PlugFact, PortsFact, FirmwareFact, PrinterFact)
 
 BATCH_FACTS = 100
 BATCH_BYTES = 24 * 1024

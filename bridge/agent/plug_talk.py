@@ -72,7 +72,7 @@ class Tasmota:
     async def _tell(ask: Ask, command: str) -> Mapping[str, Any]:
         said = await ask(f"/cm?cmnd={command}")
         if "WARNING" in said:  # "Need user=<username>&password=<password>"
-            raise PlugError(_PASSWORD)
+            raise PlugError(_LOCKED)
         return said
 
 
@@ -110,7 +110,7 @@ class Shelly:
 
 
 DIALECTS: Mapping[str, Dialect] = {PlugKind.TASMOTA: Tasmota(), PlugKind.SHELLY: Shelly()}
-_PASSWORD = "the plug asks for a password: switch that off in its own settings"
+_LOCKED = "the plug asks for a password: switch that off in its own settings"
 
 
 def asker(address: tuple[str, int], timeout_s: float = ANSWER_S) -> Ask:
@@ -177,7 +177,7 @@ def _head(head: bytes) -> tuple[int, int | None]:
 
 def _said(status: int, body: bytes) -> Mapping[str, Any]:
     if status == _UNAUTHORIZED:
-        raise PlugError(_PASSWORD)
+        raise PlugError(_LOCKED)
     if status == _NOT_FOUND:
         raise Absent("what answers there is no plug of this kind (404)")
     if status != _OK:

@@ -7,9 +7,10 @@ or of a hot nozzle unless who asked insists. What a plug says goes up as facts, 
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from bridge.agent.commands import CommandRow, Finish, finish
 from bridge.agent.errors import JournalError
@@ -115,7 +116,7 @@ class Plugs:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _begin(self, work: "asyncio._CoroutineLike[None]", name: str) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -186,7 +187,7 @@ class Plugs:
 
     async def _cut(self, plug: _Plug) -> None:
         """Off, past every turn, then once more behind what was under way; a person hears of it."""
-        await self._off(plug)
+        error = await self._off(plug)
         async with plug.turn:
             for _ in range(CUT_TRIES):
                 error = await self._off(plug)

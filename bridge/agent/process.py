@@ -187,6 +187,7 @@ class Agent:
             ("files of leases", self._fleet.prefetch.run),
             ("leases", self._fleet.watch_alone),
             ("pruning", self._prune),
+            ("plugs", self._fleet.plugs.run),
         ):
             self._tasks.append(asyncio.create_task(_supervise(name, part), name=name))
 

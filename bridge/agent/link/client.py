@@ -17,7 +17,7 @@ from bridge.agent.link.dial import Socket
 from bridge.agent.link.inbox import Room
 from bridge.agent.link.uplink import Uplink
 from bridge.agent.live import LiveSlots
-from schemas.leases import CAPABILITY
+from schemas import leases, plugs
 from schemas.link import PROTOCOL, BulkToken, Hello, Resume, Welcome
 
 log = logging.getLogger(__name__)
@@ -188,7 +188,7 @@ class LinkClient:
                 oldest_fact=oldest,
                 newest_fact=newest,
             ),
-            capabilities=[CAPABILITY],
+            capabilities=[leases.CAPABILITY, plugs.CAPABILITY],
         )
 
     def away_s(self) -> float | None:

@@ -24,6 +24,7 @@ from schemas.link import (
     FirmwareFact,
     GapFact,
     Nak,
+    PlugFact,
     Port,
     PortsFact,
     PrinterFact,
@@ -37,6 +38,12 @@ S = PrinterState
 
 def state(farm: Farm, state: PrinterState) -> PrinterFact:
     return PrinterFact(printer=farm.printer.id, state=state)
+
+
+async def fed(farm: Farm) -> None:
+    """The printer is fed by a plug in its room's network."""
+    plug = {"type": "tasmota", "host": "192.168.1.30", "off_on_stop": False, "is_on": None}
+    await Printer.filter(id=farm.printer.id).update(details={"plug": plug})
 
 
 async def printer_states(farm: Farm) -> list[str]:
@@ -102,18 +109,21 @@ async def test_facts_move_rows_and_are_acknowledged(farm: Farm) -> None:
         AlarmFact(printer=printer, code="thermal", text="It heats and nobody asked"),
         AlarmFact(printer=None, code="disk", text="The disk is nearly full"),
         GapFact(what="printer", count=3),
+        PlugFact(printer=printer, is_on=True, power_w=120.5, energy_kwh=3.0),
     ]
+    await fed(farm)
     answers = await farm.handler.incoming(farm.bridge, farm.epoch, batch(*bodies))
-    assert answers == [FactAck(journal_id="J1", seq=8)]
+    assert answers == [FactAck(journal_id="J1", seq=9)]
     assert (await Command.get(id=attempt.command_id)).state == "started"
     assert (await Attempt.get(grant=attempt.grant)).state == "started"
     assert (await Job.get(id=attempt.job_id)).state == "printing"
     row = await Printer.get(id=printer)
     assert (row.state, row.firmware["name"]) == ("printing", "Marlin 2.1")
+    assert (row.details["plug"]["is_on"], row.details["plug"]["power_w"]) == (True, 120.5)
     assert await farm.rooms.bridges.ports(farm.admin, farm.bridge.id) == [port]
     kinds = await farm.kinds()
     assert {"printer.alarm", "bridge.alarm", "bridge.facts_lost", "bridge.ports"} <= set(kinds)
-    assert (await Bridge.get(id=farm.bridge.id)).fact_seq == 8
+    assert (await Bridge.get(id=farm.bridge.id)).fact_seq == 9
 
 
 async def test_a_repeated_batch_is_acknowledged_and_changes_nothing(farm: Farm) -> None:
@@ -272,9 +282,11 @@ async def test_what_a_printer_says_never_keeps_other_facts_back(farm: Farm, text
         FirmwareFact(printer=printer, name=text, machine=text, capabilities={text: True}),
         AlarmFact(printer=printer, code=text, text=text),
         PortsFact(ports=[Port(port_id="usb:1-1", device="/dev/ttyACM0", description=text)]),
+        PlugFact(printer=printer, is_on=None, error=text),
         state(farm, S.OPERATIONAL),
     ]
+    await fed(farm)
     answers = await farm.handler.incoming(farm.bridge, farm.epoch, batch(*bodies))
-    assert answers == [FactAck(journal_id="J1", seq=5)]
+    assert answers == [FactAck(journal_id="J1", seq=6)]
     assert (await Printer.get(id=printer)).state == "operational"
-    assert (await Bridge.get(id=farm.bridge.id)).fact_seq == 5
+    assert (await Bridge.get(id=farm.bridge.id)).fact_seq == 6

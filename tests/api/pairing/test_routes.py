@@ -1,6 +1,7 @@
 """The HTTP calls of agents and admins around pairing and bridges."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,8 +10,8 @@ from quart import Quart
 from api.bridges.routes import BridgeRoutes
 from api.bridges.service import Bridges
 from api.config import Settings
-from api.errors import NotAuthenticated
-from api.pairing.routes import PairingRoutes
+from api.errors import Forbidden, NotAuthenticated
+from api.pairing.routes import PairingRoutes, here
 from api.pairing.service import Pairing
 from api.principal import Principal
 from api.v1 import V1
@@ -33,11 +34,32 @@ class OneAdmin:
         return self._admin
 
 
+class Confirming:
+    """Whether whoever asks has shown the password lately."""
+
+    is_fresh = True
+
+    async def require_fresh(self, by: Principal) -> None:
+        if not self.is_fresh:
+            raise Forbidden("again", code="reauth_required")
+
+
 @pytest.fixture
-def call(bridges: Bridges, pairing: Pairing, settings: Settings, admin: Principal) -> Call:
+def people() -> Confirming:
+    return Confirming()
+
+
+@pytest.fixture
+def call(
+    bridges: Bridges,
+    pairing: Pairing,
+    settings: Settings,
+    admin: Principal,
+    people: Confirming,
+) -> Call:
     quart = Quart("test", static_folder=None)
     v1 = V1(quart, OneAdmin(admin))
-    BridgeRoutes(bridges).register(v1)
+    BridgeRoutes(bridges, people).register(v1)
     PairingRoutes(pairing, settings).register(v1, quart)
 
     async def call(method: str, path: str, body: Any = None) -> tuple[int, Any]:
@@ -51,9 +73,9 @@ def call(bridges: Bridges, pairing: Pairing, settings: Settings, admin: Principa
 
 
 async def test_a_bridge_is_paired_over_http(
-    call: Call, key: AgentKey, clock: FakeClock, bridges: Bridges
+    call: Call, key: AgentKey, clock: FakeClock, bridges: Bridges, people: Confirming
 ) -> None:
-    """From the agent's question to the list of bridges, in the documented shapes."""
+    """From the agent's question to the list of bridges; a stale session ends none (safety S16)."""
     ask = {"public_key": key.public, "room": "Cellar", "hostname": "pi", "os": "Linux"}
     status, code = await call("POST", "/bridge/v1/pairing", ask)
     assert status == 200
@@ -81,6 +103,11 @@ async def test_a_bridge_is_paired_over_http(
     assert (await call("GET", "/api/v1/bridges/1"))[1] == rows[0]
     status, ports = await call("GET", "/api/v1/bridges/1/ports")
     assert [each["port_id"] for each in ports] == ["usb:1-1"]
+    people.is_fresh = False
+    status, refused = await call("DELETE", "/api/v1/bridges/1")
+    assert (status, refused["error"]["code"]) == (403, "reauth_required")
+    assert (await call("DELETE", "/api/v1/bridges/2"))[0] == 404
+    people.is_fresh = True
     assert await call("DELETE", "/api/v1/bridges/1") == (204, None)
     assert (await call("GET", "/api/v1/bridges/1"))[0] == 404
 
@@ -117,3 +144,39 @@ async def test_a_wrong_body_is_unprocessable(call: Call) -> None:
     """A missing room is refused in v1's form, outside of v1 too."""
     status, answer = await call("POST", "/bridge/v1/pairing", {"public_key": "AAAA"})
     assert (status, answer["detail"][0]["loc"]) == (422, ["body", "room"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "host_ip", "leads"),
+    [
+        ("http://localhost:8000/", "", "http://localhost:8000/"),
+        ("http://localhost:8000/", "192.168.7.20", "http://192.168.7.20:8000/"),
+        ("https://farm.local/", "192.168.7.20", "https://192.168.7.20/"),
+        ("http://[::1]:8000/", "fd00::7", "http://[fd00::7]:8000/"),
+    ],
+)
+def test_links_for_agents_lead_where_others_reach_this_server(
+    asked: str, host_ip: str, leads: str
+) -> None:
+    """The address that somebody has set, with the port and the scheme that were asked."""
+    assert here(asked, host_ip) == leads
+
+
+async def test_a_code_is_shown_at_the_address_that_was_set(
+    pairing: Pairing, settings: Settings, admin: Principal
+) -> None:
+    """POST /setup/network is for this; the public URL of the settings goes before it."""
+
+    async def said() -> str:
+        return "192.168.7.20"
+
+    async def url(settings: Settings) -> str:
+        quart = Quart("test", static_folder=None)
+        PairingRoutes(pairing, settings, said).register(V1(quart, OneAdmin(admin)), quart)
+        ask = {"public_key": AgentKey().public, "room": "Cellar", "hostname": "pi", "os": "Linux"}
+        answer = await quart.test_client().post("/bridge/v1/pairing", json=ask)
+        return str((await answer.get_json())["verification_url"])
+
+    assert await url(settings) == "http://192.168.7.20/#/pair"
+    public = replace(settings, public_url="https://farm.example")
+    assert await url(public) == "https://farm.example/#/pair"

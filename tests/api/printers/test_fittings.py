@@ -13,8 +13,6 @@ from api.printers.look_routes import LookRoutes
 from api.printers.models import Printer
 from api.printers.nozzle_routes import NozzleRoutes, nozzle_status
 from api.printers.nozzles import Nozzles
-from api.printers.power import Plugs
-from api.printers.power_routes import PowerRoutes
 from api.printers.trouble import Troubles
 from api.scheduler.filament_check import warnings
 from api.scheduler.spots import spot_of
@@ -56,7 +54,6 @@ def app(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> FarmApp:
     NozzleRoutes(Nozzles(printers, farm.ledger), printers, seen).register(app.v1)
     fittings = Fittings(printers, farm.jobs.control, farm.ledger)
     FittingRoutes(fittings, printers).register(app.v1)
-    PowerRoutes(Plugs(printers, farm.jobs.control, farm.ledger)).register(app.v1)
     return app
 
 
@@ -203,11 +200,11 @@ async def test_objects_are_skipped_in_a_print_by_a_firmware_that_can(
     assert await done_lines(farm) == ["M486 P0", "M486 P3"]
 
 
-# Eye, AMS, plug.
+# Eye, AMS.
 
 
 async def test_what_a_usb_printer_does_not_have_is_said_so(app: FarmApp, farm: Farm) -> None:
-    """Empty lists, 400 without an AMS, 404 without a plug, 403 for giving it one; settings stay."""
+    """Empty lists, 400 without an AMS; the settings of an eye stay."""
     printer = await farm.printer()
     path = f"/printers/{printer.id}"
     for what in ("ams/environment", "ams/environment?hours=168", "ams/current"):
@@ -215,15 +212,6 @@ async def test_what_a_usb_printer_does_not_have_is_said_so(app: FarmApp, farm: F
     await app.ask("GET", f"{path}/ams/environment?hours=169", expect=422)
     for what in ("sync-ams", "bambu/sync-ams", "ams/refresh"):
         assert "has no AMS" in (await app.ask("POST", f"{path}/{what}", {}, 400))["detail"]
-    plug = await app.ask("GET", f"{path}/plug")
-    assert (plug["configured"], plug["printer_id"]) == (False, printer.id)
-    refused = await app.ask("PUT", f"{path}/plug", {"type": "tasmota"}, 403)
-    assert refused["error"]["code"] == "feature_disabled"
-    for method, what in (
-        *(("POST", "plug/on"), ("POST", "plug/off"), ("POST", "plug/toggle")),
-        *(("GET", "plug/state"), ("GET", "plug/energy"), ("DELETE", "plug")),
-    ):
-        await app.ask(method, f"{path}/{what}", expect=404)
     before = await app.ask("GET", f"{path}/vision")
     assert (before["enabled"], before["active"]) == (False, False)
     kept = await app.ask("PATCH", f"{path}/vision", {"enabled": True, "auto_pause": True})
@@ -334,41 +322,3 @@ async def test_a_key_of_the_printers_own_api_is_kept_secret(app: FarmApp, farm: 
     assert (await app.ask("PATCH", path, {"nickname": "K"}))["has_api_key"] is True
     assert (await app.ask("PATCH", path, {"api_key": None}))["has_api_key"] is False
     await app.ask("PATCH", path, {"api_key": "x" * 501}, 422)
-
-
-async def test_the_power_supply_is_switched_as_a_plug(app: FarmApp, farm: Farm) -> None:
-    """PUT plug {type: psu} where M115 says SOFTWARE_POWER: M80, M81; toggle; forgotten offline."""
-    printer = await farm.printer()
-    path = f"/printers/{printer.id}/plug"
-    assert (await app.ask("PUT", path, {"type": "psu"}, 403))["error"]["code"] == "feature_disabled"
-    await can(farm, printer, "SOFTWARE_POWER")
-    refused = await app.ask("PUT", path, {"type": "tasmota", "host": "10.0.0.7"}, 403)
-    assert "bridges have no way" in refused["detail"]
-    await app.ask("PUT", path, {}, 422)
-    assert (await app.ask("PUT", path, {"type": "psu"}))["is_on"] is None
-    for verb, line, is_on in (("toggle", "M80", True), ("off", "M81", False), ("on", "M80", True)):
-        assert (await obeyed(app, farm, f"{path}/{verb}"))["is_on"] is is_on
-        assert await done_lines(farm) == [line]
-        assert (await app.ask("GET", f"{path}/state"))["is_on"] is is_on
-    await app.ask("GET", f"{path}/energy", expect=404)
-    await farm.report(printer.id, _S.OFFLINE)
-    shown = await app.ask("GET", path)
-    assert (shown["configured"], shown["type"], shown["is_on"]) == (True, "psu", None)
-    assert (await app.ask("DELETE", path))["configured"] is False
-    await app.ask("DELETE", path, expect=404)
-
-
-async def test_no_print_loses_its_power_unless_somebody_insists(app: FarmApp, farm: Farm) -> None:
-    """off and toggle in a print: 409 printer_busy; with force it goes out; on is no danger."""
-    printer = await farm.printer(port_id="usb:1")
-    path = f"/printers/{printer.id}/plug"
-    await can(farm, printer, "SOFTWARE_POWER")
-    await app.ask("PUT", path, {"type": "psu"})
-    await obeyed(app, farm, f"{path}/on")
-    await farm.report(printer.id, _S.PRINTING)
-    for verb in ("off", "toggle"):
-        refused = await app.ask("POST", f"{path}/{verb}", {}, 409)
-        assert refused["error"]["code"] == "printer_busy"
-    assert await done_lines(farm) == ["M80"]
-    assert (await obeyed(app, farm, f"{path}/off?force=true"))["is_on"] is False
-    assert await done_lines(farm) == ["M81"]
