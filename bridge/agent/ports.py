@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from bridge.serial.ports import path_port
+from bridge.serial.ports import UsbPort, path_port
 from schemas.link import Port
 
 MAX_PORTS = 64
@@ -28,25 +28,45 @@ class Ports:
         self._paths = paths
         self._virtual = virtual
         self._ports: dict[str, Port] = {}
+        #: the socket in which a board was alone with its serial number, until others were seen
+        self._sockets: dict[str, str] = {}
+        self._shared: set[str | None] = set()
 
     def scan(self) -> bool:
         """Look again; True when a port came, went or moved. May take milliseconds."""
         found = {port.port_id: port for port in self._look()[:MAX_PORTS]}
         changed = found != self._ports
         self._ports = found
+        usb = [port for port in found.values() if isinstance(port, UsbPort)]
+        self._shared |= {each.serial_id for each in usb if each.port_id != each.serial_id} - {None}
+        for port in usb:
+            if port.port_id == port.serial_id and port.port_id not in self._shared:
+                self._sockets[port.port_id] = port.socket_id
         return changed
 
     def listed(self, users: Mapping[str, int]) -> list[Port]:
         """Every port, with its printer where *users* (port_id to printer) names one."""
-        return [
-            msgspec.structs.replace(port, printer=users.get(port.port_id))
-            for port in self._ports.values()
-        ]
+        return [_shown(port, users) for port in self._ports.values()]
 
     def device(self, port_id: str) -> str | None:
         """Where this port is now; None: not plugged in, or not one of ours."""
-        port = self._ports.get(port_id)
+        port = None if port_id in self._shared else self._ports.get(port_id)
+        port = port or self._renamed(port_id)
         return port.device if port is not None and port.error is None else None
+
+    def _renamed(self, port_id: str) -> Port | None:
+        """The port that was called *port_id* when other boards were plugged in."""
+        socket_id = self._sockets.get(port_id, port_id)
+        return next(
+            (
+                port
+                for port in self._ports.values()
+                if isinstance(port, UsbPort)
+                and port.socket_id == socket_id
+                and port_id in (port.serial_id, port.socket_id)
+            ),
+            None,
+        )
 
     def _look(self) -> list[Port]:
         ports = [_trimmed(port) for port in self._usb()]
@@ -62,6 +82,23 @@ class Ports:
             for name, device in self._virtual.items()
         ]
         return ports
+
+
+def _shown(port: Port, users: Mapping[str, int]) -> Port:
+    names = [port.port_id]
+    if isinstance(port, UsbPort):
+        names += [port.socket_id, port.serial_id or ""]
+    printer = next((users[name] for name in names if name in users), None)
+    return Port(
+        port_id=port.port_id,
+        device=port.device,
+        description=port.description,
+        kind=port.kind,
+        usb_id=port.usb_id,
+        serial_number=port.serial_number,
+        printer=printer,
+        error=port.error,
+    )
 
 
 def _path_port(path: str) -> Port:

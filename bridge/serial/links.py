@@ -22,17 +22,22 @@ _NATIVE_PRODUCTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """*lossless*: flow-controlled. *boots*: opening may reset it. *real_baud*: the rate matters."""
+    """*lossless*: flow-controlled. *boots*: opening may reset it. *real_baud*: the rate matters.
+
+    *pty*: no device of its own, so a mark on it would outlive who set it.
+    """
 
     lossless: bool
     boots: bool
     real_baud: bool
+    pty: bool = False
 
 
 #: Names under /dev that may be a printer.
 _PATTERNS = ("ttyUSB*", "ttyACM*", "ttyAMA*", "serial/by-id/*")
 
-FLOW_CONTROLLED = Link(lossless=True, boots=False, real_baud=False)
+PTY = Link(lossless=True, boots=False, real_baud=False, pty=True)
+NATIVE_USB = Link(lossless=True, boots=False, real_baud=False)
 UART = Link(lossless=False, boots=True, real_baud=True)
 
 
@@ -43,7 +48,7 @@ def link_of(device: str, sysfs: Path = Path("/sys")) -> Link:
     except OSError:
         return UART
     if stat.S_ISCHR(info.st_mode) and os.major(info.st_rdev) in _PTY_MAJORS:
-        return FLOW_CONTROLLED
+        return PTY
     name = Path(device).resolve().name
     usb = sysfs / "class" / "tty" / name / "device" / ".."
     try:
@@ -52,7 +57,7 @@ def link_of(device: str, sysfs: Path = Path("/sys")) -> Link:
     except OSError:
         return UART
     native = vendor in _NATIVE_VENDORS or (vendor, product) in _NATIVE_PRODUCTS
-    return FLOW_CONTROLLED if native and name.startswith("ttyACM") else UART
+    return NATIVE_USB if native and name.startswith("ttyACM") else UART
 
 
 def latency_timer(device: str, sysfs: Path = Path("/sys")) -> Path | None:

@@ -43,7 +43,7 @@ class SerialPort:
             raise _explain(device, baud, error) from None
         self.fd: int = self._serial.fileno()
         self._make_raw()
-        if self.link.real_baud:  # a pty keeps the mark while its other end lives
+        if not self.link.pty:  # which would keep the mark while its other end lives
             fcntl.ioctl(self.fd, termios.TIOCEXCL)
         self._hurry()
         if reset:

@@ -2,6 +2,9 @@
 
 A `port_id` is `usb:VID:PID:SERIAL` where the device has a serial number of its own, else
 `usb-path:LOCATION`, the socket it is plugged into. `path:/dev/…` names any tty by its path.
+
+Many boards share one serial number (`0001`): as soon as a second one is plugged in both go by their
+sockets, and the last one that is left by its number again. So a port is found by either name.
 """
 
 from collections import Counter
@@ -16,23 +19,31 @@ from schemas.link import Port
 PATH_PREFIX = "path:"
 
 
-def list_usb_ports() -> list[Port]:
+class UsbPort(Port, frozen=True, kw_only=True):
+    """A USB port with both of its names; *serial_id* may be that of other ports, too."""
+
+    serial_id: str | None
+    socket_id: str
+
+
+def list_usb_ports() -> list[UsbPort]:
     """The USB serial ports that are plugged in now, by `port_id`."""
     return identify(list_ports.comports())
 
 
-def identify(found: Iterable[ListPortInfo]) -> list[Port]:
+def identify(found: Iterable[ListPortInfo]) -> list[UsbPort]:
     """Name the USB ports of *found*; two boards with one serial number go by their sockets."""
     usb = [info for info in found if info.vid is not None]
-    names = Counter(_serial_id(info) for info in usb)
+    names = Counter(map(_serial_id, usb))
     ports = []
     for info in usb:
-        name = _serial_id(info)
-        if not info.serial_number or names[name] > 1:
-            name = f"usb-path:{info.location or info.name}"
+        serial_id, socket_id = _serial_id(info), f"usb-path:{info.location or info.name}"
+        alone = serial_id is not None and names[serial_id] == 1
         ports.append(
-            Port(
-                port_id=name,
+            UsbPort(
+                port_id=serial_id if serial_id is not None and alone else socket_id,
+                serial_id=serial_id,
+                socket_id=socket_id,
                 device=info.device,
                 description=_description(info),
                 usb_id=f"{info.vid:04x}:{info.pid or 0:04x}",
@@ -58,7 +69,9 @@ def device_of(port_id: str, ports: Iterable[Port]) -> str | None:
     return None
 
 
-def _serial_id(info: ListPortInfo) -> str:
+def _serial_id(info: ListPortInfo) -> str | None:
+    if not info.serial_number:
+        return None
     return f"usb:{info.vid:04x}:{info.pid or 0:04x}:{info.serial_number}"
 
 

@@ -16,7 +16,7 @@ from bridge.sender.device import Device
 from bridge.sender.jobfile import JobFile
 from bridge.sender.linejournal import LineJournal, Standing
 from bridge.sender.memory import Kept
-from bridge.serial.links import FLOW_CONTROLLED, Link
+from bridge.serial.links import PTY, Link
 from bridge.simulator.families import MARLIN, Family
 from bridge.simulator.faults import Cable, Faults
 from bridge.simulator.firmware import Firmware
@@ -43,7 +43,7 @@ class MemoryPort:
 
     def __init__(self, bench: "Bench", device: str, baud: int) -> None:
         self.device, self.baud = device, baud
-        self.link: Link = FLOW_CONTROLLED
+        self.link: Link = PTY
         self._bench = bench
 
     def read(self) -> bytes:

@@ -15,6 +15,7 @@ from bridge.agent.senders import SenderHome
 from bridge.agent.simulators import Simulators, link_of, pid_of
 from bridge.control.lock import Lock
 from bridge.control.messages import Adopt
+from bridge.serial.ports import UsbPort
 from schemas.link import Port
 from tests.fakes.sender import FakeSender, serve
 
@@ -54,6 +55,39 @@ def test_change_of_a_device_is_a_change() -> None:
     found[:] = [usb(number) for number in range(100)]
     ports.scan()
     assert len(ports.listed({})) == MAX_PORTS
+
+
+def twin(socket: str, *, alone: bool) -> UsbPort:
+    """A board with the serial number that its whole series has."""
+    number, place = "usb:10c4:ea60:0001", f"usb-path:{socket}"
+    device = f"/dev/tty{socket}"
+    name = number if alone else place
+    return UsbPort(port_id=name, serial_id=number, socket_id=place, device=device)
+
+
+def test_a_board_is_found_when_another_of_its_series_comes_or_goes() -> None:
+    """safety M18: by the name it had, in the socket it had, and never another one."""
+    found: list[Port] = [twin("1-1", alone=True)]
+    ports = Ports(lambda: found, [], {})
+    ports.scan()
+    number, first, second = "usb:10c4:ea60:0001", "usb-path:1-1", "usb-path:1-2"
+    assert ports.device(number) == ports.device(first) == "/dev/tty1-1"
+    found[:] = [twin("1-1", alone=False), twin("1-2", alone=False)]
+    ports.scan()
+    assert [ports.device(name) for name in (number, first, second)] == [
+        "/dev/tty1-1",
+        "/dev/tty1-1",
+        "/dev/tty1-2",
+    ]
+    assert [port.printer for port in ports.listed({first: 1, second: 2})] == [1, 2]
+    found[:] = [twin("1-2", alone=True)]
+    ports.scan()
+    assert [ports.device(name) for name in (number, first)] == [None, None]
+    assert ports.device(second) == "/dev/tty1-2"
+    assert [port.printer for port in ports.listed({second: 2})] == [2]
+    unseen = Ports(lambda: [twin("1-1", alone=False), twin("1-2", alone=False)], [], {})
+    unseen.scan()
+    assert unseen.device(number) is None  # nobody can tell which of them it was
 
 
 def test_detached_processes_get_no_settings_and_no_secrets() -> None:

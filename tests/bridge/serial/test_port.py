@@ -7,12 +7,13 @@ import termios
 import tty
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import serial
 
 from bridge.errors import PortError, PortProblem
-from bridge.serial.links import latency_timer
+from bridge.serial.links import NATIVE_USB, latency_timer
 from bridge.serial.port import BAUD_RATES, SerialPort
 
 
@@ -61,6 +62,25 @@ def test_a_port_has_one_owner(line: tuple[int, str]) -> None:
     assert "in use" in str(caught.value)
     port.close()
     SerialPort(line[1], 115200).close()
+
+
+def test_a_board_with_usb_of_its_own_is_closed_to_other_programs(
+    line: tuple[int, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """serial 1.2, 12/#7: also to those that ask for no lock, such as modem managers."""
+    asked: list[int] = []
+    ioctl = fcntl.ioctl
+
+    def noted(fd: int, request: int, *more: Any) -> Any:
+        asked.append(request)
+        return ioctl(fd, request, *more)
+
+    monkeypatch.setattr(fcntl, "ioctl", noted)
+    SerialPort(line[1], 115200).close()
+    assert termios.TIOCEXCL not in asked
+    monkeypatch.setattr("bridge.serial.port.link_of", lambda _: NATIVE_USB)
+    SerialPort(line[1], 115200).close()
+    assert termios.TIOCEXCL in asked
 
 
 def test_a_missing_port_says_which_exist() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from serial.tools.list_ports_common import ListPortInfo
 
-from bridge.serial.links import FLOW_CONTROLLED, UART, existing_devices, link_of
+from bridge.serial.links import NATIVE_USB, PTY, UART, existing_devices, link_of
 from bridge.serial.ports import device_of, identify, path_port
 
 
@@ -36,6 +36,7 @@ def test_boards_that_cannot_be_told_apart_go_by_their_socket(number: str | None)
     swapped = [usb("/dev/ttyUSB1", number, "1-1"), usb("/dev/ttyUSB0", number, "1-2")]
     assert [port.port_id for port in identify(found)] == ["usb-path:1-1", "usb-path:1-2"]
     assert device_of("usb-path:1-1", identify(swapped)) == "/dev/ttyUSB1"
+    assert identify(found)[0].serial_id == (number and "usb:1a86:7523:SAME")
 
 
 def test_ports_without_usb_are_not_printers() -> None:
@@ -63,7 +64,7 @@ def test_devices_that_exist_are_listed_for_people(tmp_path: Path) -> None:
 def test_a_pty_is_flow_controlled() -> None:
     """No byte is lost on it, opening it resets nothing, its baud rate means nothing."""
     master, slave = pty.openpty()
-    assert link_of(os.ttyname(slave)) == FLOW_CONTROLLED
+    assert link_of(os.ttyname(slave)) == PTY
     os.close(master)
     os.close(slave)
 
@@ -91,7 +92,7 @@ def test_native_usb_is_told_from_a_bridge(
     tty = tmp_path / "class" / "tty" / name
     tty.mkdir(parents=True)
     (tty / "device").symlink_to(usb_dir / "interface")
-    assert link_of(str(device), tmp_path) == (FLOW_CONTROLLED if lossless else UART)
+    assert link_of(str(device), tmp_path) == (NATIVE_USB if lossless else UART)
 
 
 def test_what_is_not_known_counts_as_a_uart(tmp_path: Path) -> None:
