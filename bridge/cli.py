@@ -24,6 +24,7 @@ from bridge.blackbox import command as blackbox
 from bridge.control.paths import runtime_dir
 from bridge.doctor import command as doctor
 from bridge.errors import BridgeError
+from bridge.sender.board import board_path, load_board
 from bridge.serial.ports import list_usb_ports
 from bridge.simulator.virtual import VirtualAddressError, VirtualPrinter
 from bridge.simulator.virtual import parse as parse_virtual
@@ -173,7 +174,12 @@ def _doctor(options: argparse.Namespace) -> int:
         )
         for one in senders
     }
-    return doctor.run(options, ports, shown, agent_running=running)
+    boards = {
+        printer: board
+        for printer in devices.values()
+        if (board := load_board(board_path(directory, printer))) is not None
+    }
+    return doctor.run(options, ports, shown, boards, agent_running=running)
 
 
 def _ports(options: argparse.Namespace) -> int:

@@ -25,9 +25,10 @@ class Level(StrEnum):
 
 
 class PortFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """One port. *error*: why it cannot be opened; *answer*: what its firmware said, if asked.
+    """One port. *error*: why it cannot be opened; *answer*: why a firmware we asked is silent.
 
-    *group* may open it; *latency_ms* of an FTDI chip; *printer* drives it already.
+    *group* may open it; *latency_ms* of an FTDI chip; *printer* drives it already, and *trouble* is
+    what that printer's sender says; *capabilities* None: nobody knows them.
     """
 
     port_id: str
@@ -45,9 +46,10 @@ class PortFacts(msgspec.Struct, frozen=True, kw_only=True):
     firmware: str | None = None
     dialect: str | None = None
     uuid: str | None = None
-    capabilities: dict[str, bool] = {}
+    capabilities: dict[str, bool] | None = None
     baud: int | None = None
     answer: str | None = None
+    trouble: str | None = None
 
 
 class SystemFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +116,11 @@ def _port(port: PortFacts, system: SystemFacts) -> Iterator[Finding]:
         name = port.device.rpartition("/")[2]
         fix = f"echo 1 | sudo tee /sys/bus/usb-serial/devices/{name}/latency_timer, or a udev rule"
         yield Finding(Level.ADVICE, where, text, fix)
+    if where.startswith("usb-path:"):
+        text = "its USB chip has no serial number of its own: it is known by its socket"
+        yield Finding(Level.ADVICE, where, text, "keep this printer in this socket")
+    if port.trouble is not None:
+        yield Finding(Level.PROBLEM, where, f"printer {port.printer}: {port.trouble}")
     yield from _firmware(port)
 
 
@@ -127,13 +134,17 @@ def _firmware(port: PortFacts) -> Iterator[Finding]:
         return
     at = f" at {port.baud} baud" if port.baud else ""
     yield Finding(Level.OK, where, f"{port.firmware} answers{at}, spoken to as {port.dialect}")
+    if port.capabilities is None:
+        return
     if not port.capabilities.get("EMERGENCY_PARSER", False):
         text = "a remote stop may wait behind what the printer is at (no EMERGENCY_PARSER)"
         fix = "build the firmware with EMERGENCY_PARSER, and fit a power switch in reach"
         yield Finding(Level.ADVICE, where, text, fix)
     if not port.capabilities.get("AUTOREPORT_TEMP", False):
         text = "temperatures must be asked for (no AUTOREPORT_TEMP)"
-        yield Finding(Level.ADVICE, where, text)
+        fix = "nothing has to be done; a firmware with AUTO_REPORT_TEMPERATURES saves the questions"
+        yield Finding(Level.ADVICE, where, text, fix)
     if port.uuid is None:
         text = "its firmware has no UUID: two such boards are told apart by their USB sockets"
-        yield Finding(Level.ADVICE, where, text)
+        fix = "keep each printer in its socket, or build the firmware with a MACHINE_UUID"
+        yield Finding(Level.ADVICE, where, text, fix)

@@ -14,6 +14,7 @@ from bridge.doctor.checks import PortFacts, SystemFacts
 from bridge.errors import PortError, PortProblem
 from bridge.gcode.dialects import by_firmware
 from bridge.gcode.happenings import Identified
+from bridge.sender.board import Board
 from bridge.sender.device import Device
 from bridge.serial.links import latency_timer, link_of
 from bridge.serial.port import SerialPort
@@ -41,10 +42,8 @@ def system_facts(*, agent_running: bool, proc: Path = Path("/proc")) -> SystemFa
     )
 
 
-def port_facts(
-    port: Port, shown: Live | None, dev: Path = Path("/dev"), sysfs: Path = Path("/sys")
-) -> PortFacts:
-    """What is to be seen of *port* without disturbing it; *shown* is its sender's picture."""
+def port_facts(port: Port, dev: Path = Path("/dev"), sysfs: Path = Path("/sys")) -> PortFacts:
+    """What is to be seen of *port* without disturbing it."""
     device, path = port.device, Path(port.device)
     try:
         group = _group_name(path.stat().st_gid)
@@ -52,7 +51,7 @@ def port_facts(
         group = ""
     readable = not path.exists() or os.access(path, os.R_OK | os.W_OK)
     timer = latency_timer(device, sysfs)
-    facts = PortFacts(
+    return PortFacts(
         port_id=port.port_id,
         device=device,
         description=port.description,
@@ -65,10 +64,21 @@ def port_facts(
         by_id=_name_in(dev / "serial" / "by-id", path),
         by_path=_name_in(dev / "serial" / "by-path", path),
     )
-    if shown is not None:
-        dialect = by_firmware(shown.firmware).name if shown.firmware else None
-        return msgspec.structs.replace(facts, firmware=shown.firmware, dialect=dialect)
-    return facts
+
+
+def driven(facts: PortFacts, shown: Live | None, board: Board | None) -> PortFacts:
+    """*facts* of a port that a sender has: *shown* is its picture, *board* what answered it."""
+    if board is not None and board.port != facts.port_id:
+        board = None  # of the port that this printer had before
+    firmware = (shown.firmware if shown is not None else None) or (board and board.firmware)
+    if firmware:
+        dialect = by_firmware(firmware).name
+        facts = msgspec.structs.replace(facts, firmware=firmware, dialect=dialect)
+    if board is not None and board.firmware == firmware:
+        facts = msgspec.structs.replace(
+            facts, uuid=board.uuid, baud=board.baud, capabilities=board.capabilities
+        )
+    return msgspec.structs.replace(facts, trouble=shown.error if shown is not None else None)
 
 
 def ask(facts: PortFacts) -> PortFacts:

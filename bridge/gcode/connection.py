@@ -34,6 +34,8 @@ from schemas.printer import PrinterConfig
 
 #: A firmware that does not answer M115 is used without it after this.
 IDENTIFY_S = 5.0
+#: Between two reports of the temperatures where the firmware makes them.
+REPORT_S = 1.0
 #: Between two polls of the temperatures, with and without a heater on.
 POLL_HEATING_S = 2.0
 POLL_IDLE_S = 5.0
@@ -67,6 +69,9 @@ class Connection:
         self._reports_at = 0.0
         self._next_poll: float | None = None
         self._identified: Identified | None = None
+        self._told: Identified | None = None
+        self._asked_again = False
+        self._telling = False  # M115's answer has begun behind its time
         #: a print from the card is to be followed by asking
         self.watch_card = False
         self._next_card_poll = 0.0
@@ -176,8 +181,11 @@ class Connection:
         return rest
 
     def take_identity(self) -> Identified | None:
-        """What M115 said, once."""
+        """What M115 said: once, and again where it says something else."""
         identity, self._identified = self._identified, None
+        if identity == self._told:
+            return None
+        self._told = identity or self._told
         return identity
 
     # Private.
@@ -191,6 +199,7 @@ class Connection:
                 self._hear_banner(reply.text)
             return
         self.status.fold(reply, now)
+        self._follow_identity(reply)
         match reply:
             case FirmwareInfo() if self._dialect is None:
                 self._speak(by_firmware(self.status.firmware or ""))
@@ -221,9 +230,16 @@ class Connection:
         self.stream.order([b"M115"], _IDENTIFY)
 
     def _identify(self, now: float) -> None:
-        """M115 is answered: what is on the card must be known before anything is switched off."""
+        """M115 is answered: what is on the card must be known before anything is switched off.
+
+        An `ok` without answer may be that of an earlier hello, or the answer comes behind it, or
+        noise took it: so it is asked for once more.
+        """
         if self.ready:
             self._report(now)
+        elif not self.status.fields and not self._asked_again:
+            self._asked_again = True
+            self.stream.order([b"M115"], _IDENTIFY)
         elif self.can("SDCARD"):
             self.stream.order([b"M27"], _CARD)
         else:
@@ -233,6 +249,20 @@ class Connection:
         if self.ready:
             return
         self.ready = True
+        self._note_identity()
+        if self.stream.dialect.keepalive:
+            self.stream.order([b"M113"])
+        self._report(now)
+
+    def _follow_identity(self, reply: Reply) -> None:
+        """An answer to M115 that comes late is told with its last line."""
+        if self.ready and isinstance(reply, FirmwareInfo):
+            self._telling = True
+        elif self._telling and isinstance(reply, Ack):
+            self._telling = False
+            self._note_identity()
+
+    def _note_identity(self) -> None:
         fields = self.status.fields
         if fields:
             self._identified = Identified(
@@ -241,9 +271,6 @@ class Connection:
                 machine=fields.get("MACHINE_TYPE") or None,
                 capabilities=dict(self.status.capabilities),
             )
-        if self.stream.dialect.keepalive:
-            self.stream.order([b"M113"])
-        self._report(now)
 
     def _report(self, now: float) -> None:
         able = self.can("AUTOREPORT_TEMP")
@@ -251,7 +278,7 @@ class Connection:
             self._reports = True
             self._next_poll = None
             self._reports_at = now
-            lines = [b"M155 S1", *([b"M154 S5"] if self.can("AUTOREPORT_POS") else [])]
+            lines = [b"M155 S%d" % REPORT_S, *([b"M154 S5"] if self.can("AUTOREPORT_POS") else [])]
             self.stream.order(lines, _REPORTS)
         elif not able and self._next_poll is None:
             self._next_poll = now
@@ -259,6 +286,13 @@ class Connection:
     def _heard_at(self) -> float:
         heard_at = self.status.heard_at
         return self._reports_at if heard_at is None else max(heard_at, self._reports_at)
+
+    @property
+    def report_every_s(self) -> float:
+        """How often a temperature is to be heard now."""
+        if self._reports:
+            return REPORT_S
+        return POLL_HEATING_S if self.status.heating else POLL_IDLE_S
 
     def card_heard(self, now: float) -> None:
         """The firmware has told how far its print from the card is: ask when it falls silent."""

@@ -2,7 +2,8 @@
 
 The hello is `N0 M110 N0` with its checksum: it sets the line count and every firmware answers it.
 A board that resets when its port opens gets time to boot first, since a bootloader eats bytes; if
-it boots later than that, its `start` begins the greeting anew.
+it boots later than that, its `start` begins the greeting anew. Some boards take `M110` without a
+word: every second hello also asks for the temperatures, which they all tell.
 """
 
 from enum import StrEnum
@@ -11,6 +12,7 @@ from bridge.gcode.replies import Ack, Reply, Resend, Start, Wait
 
 #: The line feed ends a half line that an earlier connection may have left (serial 12/#43).
 HELLO = b"\nN0 M110 N0*125\n"
+HELLO_AGAIN = HELLO + b"M105\n"
 #: How long a board may take from reset to `start`.
 BOOT_S = 2.0
 #: From `start` to the end of the boot text.
@@ -43,6 +45,8 @@ class Greeting:
         self._every_s = TRYING_EVERY_S if trying else HELLO_EVERY_S
         self._next = now + (BOOT_S if boots else 0.0)
         self._refused = False
+        self._again = False
+        self._said = False
 
     def deadline(self) -> float | None:
         """When `tick` is due; None: never again."""
@@ -56,8 +60,9 @@ class Greeting:
             self.outcome = Outcome.SILENT
             return b""
         self._left -= 1
-        self._next = now + self._every_s
-        return HELLO
+        self._next, self._said = now + self._every_s, True
+        hello, self._again = HELLO_AGAIN if self._again else HELLO, not self._again
+        return hello
 
     def receive(self, reply: Reply, now: float, *, garbage: int = 0) -> None:
         """A reply arrived; *garbage* counts the bytes so far that are no text."""
@@ -65,14 +70,15 @@ class Greeting:
             return
         match reply:
             case Start():
+                self._again = False
                 self._next = now + SETTLE_S
                 self._left = max(self._left, HELLOS_WHEN_TRYING)
             case Resend():
-                self._refused = True
+                self._refused, self._again = True, False
                 self._next = now
             case Ack() if self._refused:
                 self._refused = False
-            case Ack() | Wait():
+            case Ack() | Wait() if self._said:  # some say `ok` at the end of their boot text
                 self.outcome = Outcome.ANSWERED
             case _ if garbage > GARBAGE_BYTES:
                 self.outcome = Outcome.SILENT

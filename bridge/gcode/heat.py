@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 from schemas.printer import Profile, Temperature
 
-#: No report for so long: what is shown is old. Three missed reports at the slowest poll.
-STALE_S = 15.0
 #: No report for so long while a heater is on: somebody should look.
 SILENT_HEAT_S = 60.0
 #: A reading that no working sensor gives, and how often it must come in a row.

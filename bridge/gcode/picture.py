@@ -1,8 +1,10 @@
 """The freshest picture of a printer, as its agent and the API get it."""
 
-from bridge.gcode.heat import STALE_S
 from bridge.gcode.printer import Printer
 from schemas.printer import CONNECTED, Live
+
+#: More missed reports than this, and what is shown is old (safety M21).
+STALE_REPORTS = 3
 
 
 def picture(printer: Printer, now: float, *, port: str | None, baud: int | None) -> Live:
@@ -22,7 +24,7 @@ def picture(printer: Printer, now: float, *, port: str | None, baud: int | None)
         file_name=facts.file_name if facts else opened.name if opened else None,
         temps=dict(status.temperatures),
         temps_age_s=age_s,
-        temps_stale=age_s is not None and age_s > STALE_S,
+        temps_stale=age_s is not None and age_s > STALE_REPORTS * printer.link.report_every_s,
         heat_lease_s=printer.lease.left_s(now) if connected else None,
         progress=progress,
         z_mm=run.z_mm if run and run.z_mm is not None else status.z_mm,

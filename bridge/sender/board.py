@@ -4,10 +4,43 @@ Ports swap names, and clones of one USB chip have no number to tell them apart. 
 answers where another one was is a stranger, whatever its port is called: its printer gets no line
 of a job until a person has looked. A printer that a person moves to another port starts afresh, and
 a firmware without a UUID is nobody's stranger.
+
+The baud rate that worked and what the firmware said are kept beside it: the next life of the sender
+begins with that rate, and `bridge doctor` tells what a printer can without asking it.
 """
 
-import json
 from pathlib import Path
+
+import msgspec
+
+from bridge.sender.device import Device
+from schemas.printer import CONNECTED
+
+
+class Board(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What answered at *port* last. *baud* None: that link has no rate of its own.
+
+    *firmware* blank: it has not said who it is; *capabilities* None: nor what it can.
+    """
+
+    port: str
+    uuid: str | None = None
+    baud: int | None = None
+    firmware: str = ""
+    capabilities: dict[str, bool] | None = None
+
+
+def board_path(state_dir: Path, printer: int) -> Path:
+    """Where the board of *printer* is kept."""
+    return state_dir / "boards" / f"printer-{printer}.json"
+
+
+def load_board(path: Path) -> Board | None:
+    """What is kept at *path*; None: nothing was ever seen, or it cannot be read."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Board)
+    except (OSError, msgspec.DecodeError):
+        return None
 
 
 class KnownBoard:
@@ -15,8 +48,13 @@ class KnownBoard:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._port_id, self._uuid = _load(path)
+        self._board = load_board(path)
         self._stranger: str | None = None
+
+    @property
+    def baud(self) -> int | None:
+        """The rate at which it answered last, None: not known."""
+        return self._board.baud if self._board is not None else None
 
     def stranger(self, port_id: str, uuid: str | None, *, asked: bool) -> str | None:
         """Why the board *uuid* at *port_id* is a stranger, None for the printer's own.
@@ -26,30 +64,46 @@ class KnownBoard:
         """
         if uuid is None:
             return None
-        known = port_id == self._port_id and self._uuid is not None
-        if known and uuid != self._uuid and not (asked and uuid == self._stranger):
+        known = self._known_at(port_id)
+        own = known.uuid if known is not None else None
+        if own is not None and uuid != own and not (asked and uuid == self._stranger):
             self._stranger = uuid
             return (
-                f"another board answers at this port: UUID {uuid}, and it was {self._uuid}. "
+                f"another board answers at this port: UUID {uuid}, and it was {own}. "
                 "Nothing is printed on it: check which printer is plugged in where; connect again "
                 "to take it as this printer"
             )
         self._stranger = None
-        if (port_id, uuid) != (self._port_id, self._uuid):
-            self._port_id, self._uuid = port_id, uuid
-            self._keep()
+        if uuid != own:
+            self._keep(Board(port=port_id, uuid=uuid))
         return None
 
-    def _keep(self) -> None:
+    def follow(self, device: Device) -> None:
+        """Keep what the printer's own board has said, while it is connected. Raises OSError."""
+        printer, port = device.printer, device.port
+        if port is None or printer.state not in CONNECTED:
+            return
+        port_id, status = printer.config.port_id, printer.link.status
+        known, firmware = self._known_at(port_id), status.firmware or ""
+        self._keep(
+            Board(
+                port=port_id,
+                uuid=known.uuid if known is not None else None,
+                baud=port.baud if port.link.real_baud else None,
+                firmware=firmware,
+                capabilities=dict(status.capabilities) if firmware else None,
+            )
+        )
+
+    def _known_at(self, port_id: str) -> Board | None:
+        board = self._board
+        return board if board is not None and board.port == port_id else None
+
+    def _keep(self, board: Board) -> None:
+        if board == self._board:
+            return
+        self._board = board
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = self._path.with_suffix(".new")
-        fresh.write_text(json.dumps({"port": self._port_id, "uuid": self._uuid}), "ascii")
+        fresh.write_bytes(msgspec.json.encode(board))
         fresh.replace(self._path)
-
-
-def _load(path: Path) -> tuple[str | None, str | None]:
-    try:
-        kept = json.loads(path.read_text("ascii"))
-        return str(kept["port"]), str(kept["uuid"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None, None  # never seen, or not readable: the next board is the printer's own

@@ -8,7 +8,6 @@ from typing import Protocol
 
 from bridge.errors import GateRefusal, JobFileError, PortError
 from bridge.gcode.continuation import lift_off, skip
-from bridge.gcode.greeting import GARBAGE_BYTES
 from bridge.gcode.happenings import Happening
 from bridge.gcode.pausing import PausedAt
 from bridge.gcode.picture import picture
@@ -21,6 +20,7 @@ from bridge.sender.jobfile import JobFile
 from bridge.sender.linejournal import LineJournal, Standing
 from bridge.sender.memory import Kept
 from bridge.sender.quality import Meter, Place
+from bridge.sender.silence import why_silent
 from bridge.serial.port import BAUD_RATES, SerialPort
 from schemas.printer import ACTIVE, Live, PrinterConfig, PrinterState
 
@@ -46,8 +46,12 @@ class Device:
         journal: LineJournal | None = None,
         box: BlackBox | None = None,
         open_port: OpenPort = SerialPort,
+        good_baud: int | None = None,
     ) -> None:
-        """*journal*: where line numbers are kept for a later life; None keeps nothing."""
+        """*journal*: where line numbers are kept for a later life; None keeps nothing.
+
+        *good_baud*: the rate that worked in an earlier life, which is tried first.
+        """
         self.printer = Printer(config)
         self._journal = journal
         self._open_port = open_port
@@ -60,7 +64,7 @@ class Device:
         self._unsent = b""
         self._ready: deque[Prepared] = deque()
         self._bauds: list[int] = []
-        self._good_baud: int | None = None
+        self._good_baud = good_baud
         self._was_halted = False  # and has not answered since
         self._rereading = False  # the file, up to where an earlier life died
         self._ordinal = 0  # job lines that an earlier life has printed
@@ -365,25 +369,9 @@ class Device:
                 return
             self.printer.opened(now, boots=False, lossless=port.link.lossless, trying=True)
             return
-        text = self._silence()
+        text = why_silent(self.printer, port, was_halted=self._was_halted)
         self._drop_port()
         self.printer.lost(text, now)
-
-    def _silence(self) -> str:
-        """Why nothing may be answering, for a person."""
-        port, rate = self.port, self.printer.config.baud
-        name = port.device if port is not None else "the port"
-        if self._was_halted:
-            return (
-                f"nothing on {name} answers: a firmware that was stopped stays silent until its "
-                "board is reset; press its reset button or switch it off and on"
-            )
-        if port is not None and not port.link.real_baud and not rate:
-            return f"nothing on {name} answers; check the power and the cable"
-        where = f"at {rate} baud" if rate else "at any baud rate"
-        if rate and self.printer.link.reader.garbage > GARBAGE_BYTES:
-            return f"what {name} sends {where} is no text; is the baud rate right?"
-        return f"nothing on {name} answers {where}; check the power, the cable and the baud rate"
 
     def _port_lost(self, error: PortError, now: float) -> None:
         self._drop_port()

@@ -42,7 +42,7 @@ from bridge.gcode.happenings import (
 from bridge.sender import comeback, memory
 from bridge.sender.adoption import Adoption
 from bridge.sender.blackbox import BlackBox
-from bridge.sender.board import KnownBoard
+from bridge.sender.board import KnownBoard, board_path
 from bridge.sender.commands import Commands
 from bridge.sender.device import Device
 from bridge.sender.eventlog import EventLog
@@ -51,7 +51,7 @@ from bridge.sender.linejournal import LineJournal, open_journal
 from bridge.sender.loop import Loop
 from bridge.sender.memory import Memory, Running
 from schemas.jobs import ATTEMPT_OVER, AttemptEvent, AttemptState
-from schemas.printer import PrinterConfig, PrinterState
+from schemas.printer import CONNECTED, PrinterConfig, PrinterState
 
 _S = PrinterState
 #: Between two tries to open a port that is not there.
@@ -74,12 +74,13 @@ class Service:
         self._memory_path = state_path(socket)
         self._box = BlackBox(state_dir / "blackbox" / f"printer-{printer}")
         self._box_problem: str | None = None
-        self._board = KnownBoard(state_dir / "boards" / f"printer-{printer}.json")
+        self._board = KnownBoard(board_path(state_dir, printer))
         self._journal = _journal_at(lines_path(socket))
         self._device = Device(
             PrinterConfig(id=printer, slug="", name="", port_id="", enabled=False),
             journal=self._journal,
             box=self._box,
+            good_baud=self._board.baud,
         )
         self._loop = Loop(self._device)
         self._log = EventLog(os.urandom(8).hex(), left.events)
@@ -185,6 +186,8 @@ class Service:
         self._commands.state_moved(moved.state, moved.reason)
         if moved.state in (_S.ERROR, _S.HALTED):
             self._box.flush(now)
+        if moved.previous is _S.CONNECTING and moved.state in CONNECTED:
+            self._keep_board()
         if moved.state is _S.HALTED or moved.previous is _S.HALTED:
             halted = moved.reason if moved.state is _S.HALTED else None
             self._save(Memory(halted=halted, running=self._memory.running))
@@ -201,6 +204,14 @@ class Service:
             self._commands.autoconnect = False
             self._fact(Alarm(code="wrong_printer", text=problem), now)
             printer.lost(problem, now)
+        else:
+            self._keep_board()  # it may have been slow to say who it is
+
+    def _keep_board(self) -> None:
+        try:
+            self._board.follow(self._device)
+        except OSError as error:
+            _complain(f"cannot keep what this printer's firmware is: {error}")
 
     def _attempt_moved(self, moved: AttemptMoved, now: float) -> None:
         if moved.state in ATTEMPT_OVER:

@@ -8,9 +8,11 @@ import tty
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bridge.doctor import command, look
 from bridge.doctor.checks import Level, PortFacts, SystemFacts, judge
+from bridge.sender.board import Board
 from bridge.serial.port import SerialPort
 from schemas.link import Port
 from schemas.printer import Live, PrinterState
@@ -35,6 +37,7 @@ def test_every_fault_has_a_remedy() -> None:
             PortFacts(port_id="c", device="/dev/ttyUSB2", latency_ms=16),
             PortFacts(port_id="d", device="/dev/ttyUSB3", answer="nothing answers"),
             PortFacts(port_id="e", device="/dev/ttyUSB4", error="it does not exist"),
+            PortFacts(port_id="usb-path:1-1", device="/dev/ttyUSB5"),
         )
     )
     for words in (
@@ -43,6 +46,7 @@ def test_every_fault_has_a_remedy() -> None:
         "usb-serial/devices/ttyUSB2/latency_timer",
         "problem nothing answers",
         "problem it does not exist",
+        "known by its socket keep this printer in this socket",
         "disable --now ModemManager",
         "brltty",
         "python -m bridge run",
@@ -66,8 +70,35 @@ def test_a_firmware_is_judged_by_what_it_can() -> None:
         capabilities={"EMERGENCY_PARSER": True, "AUTOREPORT_TEMP": True},
     )
     assert [one.level for one in judge(SYSTEM, [good])] == [Level.OK]
-    poor = PortFacts(port_id="a", device="/dev/ttyACM0", firmware="Sprinter", dialect="sprinter")
-    assert sum(one.level is Level.ADVICE for one in judge(SYSTEM, [poor])) == 3
+    poor = replace(good, firmware="Sprinter", dialect="sprinter", uuid=None, capabilities={})
+    advice = [one for one in judge(SYSTEM, [poor]) if one.level is Level.ADVICE]
+    assert len(advice) == 3
+    assert all(one.fix for one in advice)
+
+
+def test_what_nobody_knows_of_a_firmware_is_not_held_against_it() -> None:
+    """A sender of another version has said its name and no more."""
+    known = PortFacts(port_id="a", device="/dev/ttyACM0", firmware="Marlin", dialect="marlin")
+    assert [one.level for one in judge(SYSTEM, [known])] == [Level.OK]
+
+
+def test_a_port_that_a_sender_has_shows_what_that_one_knows() -> None:
+    """Firmware, UUID, capabilities and rate from its last connection; its error is a problem."""
+    port = PortFacts(port_id="usb:1", device="/dev/ttyUSB0", printer=3)
+    board = Board(
+        port="usb:1", uuid="1-2", baud=250000, firmware="Marlin 2.1", capabilities={"ARCS": True}
+    )
+    live = Live(printer=3, state=PrinterState.PRINTING, firmware="Marlin 2.1")
+    facts = look.driven(port, live, board)
+    assert (facts.firmware, facts.dialect) == ("Marlin 2.1", "marlin")
+    assert (facts.uuid, facts.baud, facts.capabilities) == ("1-2", 250000, {"ARCS": True})
+    assert sum("EMERGENCY_PARSER" in one.text for one in judge(SYSTEM, [facts])) == 1
+    silent = Live(printer=3, state=PrinterState.ERROR, error="nothing answers")
+    assert look.driven(port, silent, board).capabilities == {"ARCS": True}
+    told = texts(SYSTEM, look.driven(port, silent, None))
+    assert told[0].startswith("problem printer 3: nothing answers")
+    elsewhere = replace(board, port="usb:2")
+    assert look.driven(port, live, elsewhere).capabilities is None
 
 
 def test_names_under_dev_serial_and_the_latency_are_found(tmp_path: Path) -> None:
@@ -80,7 +111,7 @@ def test_names_under_dev_serial_and_the_latency_are_found(tmp_path: Path) -> Non
     timer = tmp_path / "bus" / "usb-serial" / "devices" / "ttyUSB0"
     timer.mkdir(parents=True)
     (timer / "latency_timer").write_text("16")
-    facts = look.port_facts(Port(port_id="usb:x", device=str(device)), None, tmp_path, tmp_path)
+    facts = look.port_facts(Port(port_id="usb:x", device=str(device)), tmp_path, tmp_path)
     assert facts.by_id == str(tmp_path / "serial" / "by-id" / "usb-x")
     assert facts.by_path == str(tmp_path / "serial" / "by-path" / "usb-x")
     assert facts.latency_ms == 16
@@ -115,12 +146,18 @@ def test_an_idle_printer_is_asked_with_consent(
     ]
     shown = {3: Live(printer=3, state=PrinterState.PRINTING, firmware="Marlin 2.1")}
     options = parser.parse_args(["--json", "--ask"])
-    assert command.run(options, ports, shown, agent_running=True) == command.EXIT_PROBLEM
+    boards = {3: Board(port="path:used", firmware="Marlin 2.1", capabilities={"ARCS": True})}
+    assert command.run(options, ports, shown, boards, agent_running=True) == command.EXIT_PROBLEM
     report = json.loads(capsys.readouterr().out)
     asked, gone, used = report["ports"]
     assert asked["firmware"].startswith("Marlin")
     assert asked["uuid"]
     assert asked["capabilities"]["EMERGENCY_PARSER"]
     assert (gone["error"], used["firmware"]) == ("/dev/none does not exist", "Marlin 2.1")
-    assert command.run(parser.parse_args([]), ports[:1], {}, agent_running=True) == 0
+    assert used["capabilities"] == {"ARCS": True}
+    assert command.run(parser.parse_args([]), ports[:1], {}, {}, agent_running=True) == 0
     assert "is there" in capsys.readouterr().out
+    command.run(parser.parse_args([]), ports[2:], shown, boards, agent_running=True)
+    shown_text = capsys.readouterr().out
+    assert "path:used: /dev/used (UART, printer 3)" in shown_text
+    assert "    Marlin 2.1, UUID none\n    can ARCS\n" in shown_text

@@ -256,14 +256,25 @@ def test_reports_are_ordered_where_they_exist_and_polled_where_they_stop() -> No
     assert host.printer.state is _S.OPERATIONAL
 
 
-def test_old_temperatures_are_flagged() -> None:
-    """safety M21: three missed reports; with heat on somebody is told."""
+@pytest.mark.parametrize(
+    ("reports", "heat", "stale_s"), [(True, 200.0, 3.0), (False, 200.0, 6.0), (False, 0.0, 15.0)]
+)
+def test_old_temperatures_are_flagged(reports: bool, heat: float, stale_s: float) -> None:
+    """safety M21: three missed reports, however often they come."""
+    host = connected(b"FIRMWARE_NAME:Marlin 2.1\nCap:AUTOREPORT_TEMP:%d\n" % reports)
+    host.say(b" T:%.1f /%.1f B:60.0 /0.0 @:0 B@:0\n" % (heat, heat))
+    host.now += stale_s
+    assert not picture(host.printer, host.now, port=None, baud=None).temps_stale
+    host.now += 0.2
+    assert picture(host.printer, host.now, port=None, baud=None).temps_stale
+
+
+def test_a_hot_printer_that_falls_silent_is_told() -> None:
+    """safety M21: somebody should look."""
     host = connected()
     host.say(b" T:200.0 /200.0 B:60.0 /60.0 @:0 B@:0\n")
     host.firmware.answer = lambda line: b""  # type: ignore[method-assign]
-    host.now += 14.0
-    assert not picture(host.printer, host.now, port=None, baud=None).temps_stale
-    host.now += 2.0
+    host.now += 16.0
     assert picture(host.printer, host.now, port=None, baud=None).temps_stale
     host.now += 60.0
     host.printer.tick(host.now)
