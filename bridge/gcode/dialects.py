@@ -166,7 +166,7 @@ DIALECTS: tuple[Dialect, ...] = (
         joined_modes=False,
     ),
     Dialect(name="malyan", pattern=r"malyan", window=1, assumed=frozenset({"SDCARD"})),
-    Dialect(name="chitu", pattern=r"chitu|cbd make", banner=r"^cbd make it", window=1),
+    Dialect(name="chitu", pattern=r"chitu|cbd make", window=1),
     Dialect(
         name="teacup",
         pattern=r"teacup",
@@ -178,8 +178,8 @@ DIALECTS: tuple[Dialect, ...] = (
     ),
     Dialect(
         name="marlin-1.0",
-        pattern=r"marlin v1; sprinter|marlin (v?1\.0|v1\b)",
-        banner=r"^(echo: ?)?marlin (v?1\.0|v1\b)",
+        pattern=r"marlin[^;]*; sprinter/grbl|marlin ?(v?1\.0|v1\b)",
+        banner=r"^(echo: ?)?marlin ?(v?1\.0|v1\b)",
         keepalive=False,
         card_abort=b"M25",
         assumed=frozenset({"SDCARD"}),

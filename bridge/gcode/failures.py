@@ -29,6 +29,7 @@ class Kind(StrEnum):
     HOMING = "homing"
     PROBING = "probing"
     INACTIVITY = "inactivity"
+    NOT_READY = "not_ready"  # the host behind the firmware has lost its boards
     NOT_HOMED = "not_homed"  # a move was skipped
     COLD = "cold"  # an extrusion was skipped
     UNKNOWN_COMMAND = "unknown_command"
@@ -45,6 +46,7 @@ POLICY: dict[Kind, Severity] = {
     Kind.HOMING: Severity.STOPPED,
     Kind.PROBING: Severity.STOPPED,
     Kind.INACTIVITY: Severity.HALTED,
+    Kind.NOT_READY: Severity.STOPPED,
     Kind.NOT_HOMED: Severity.HARMLESS,
     Kind.COLD: Severity.HARMLESS,
     Kind.UNKNOWN_COMMAND: Severity.HARMLESS,
@@ -57,13 +59,15 @@ _KINDS: tuple[tuple[re.Pattern[str], Kind], ...] = tuple(
     for pattern, kind in (
         (r"checksum|line number|expected line|format error|rx timeout", Kind.TRANSFER),
         (r"printer stopped due to errors|stop called", Kind.STOPPED),
+        (r"printer is not ready", Kind.NOT_READY),
         (
-            r"min_?temp|max_?temp|thermal runaway|thermal malfunction|heating failed|"
+            r"min_?temp|max_?temp|(?:thermal|temperature) runaway|thermal malfunction|"
+            r"heating failed|"
             r"heaters switched off|heater fault|heater .*not heating|extruder switched off",
             Kind.THERMAL,
         ),
         (r"inactive time", Kind.INACTIVITY),
-        (r"kill|halted|shutdown|system stopped|emergency stop|klipper state: disc", Kind.KILLED),
+        (r"kill|halted|halt asserted|shutdown|system stopped|emergency stop", Kind.KILLED),
         (r"homing failed", Kind.HOMING),
         (r"probing failed|probe failed", Kind.PROBING),
         (r"home .*first|must home", Kind.NOT_HOMED),
@@ -106,7 +110,8 @@ _NOTICES: tuple[tuple[re.Pattern[str], Kind], ...] = (
     (re.compile(r"echo:.*cold extrusion prevented", re.I), Kind.COLD),
     (re.compile(r"echo:.*home .*first", re.I), Kind.NOT_HOMED),
     (re.compile(r"open failed, file|(?:echo:)?no (?:sd card|media)\b", re.I), Kind.CARD),
-    (re.compile(r"// klipper state: (?:shutdown|disconnect)", re.I), Kind.KILLED),
+    (re.compile(r"// klipper state: shutdown|kill button pressed", re.I), Kind.KILLED),
+    (re.compile(r"// klipper state: disconnect", re.I), Kind.NOT_READY),
     (re.compile(r"INT4$"), Kind.POWER_PANIC),
 )
 

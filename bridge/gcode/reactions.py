@@ -72,7 +72,8 @@ def _failed(printer: "Printer", failure: Failure, now: float) -> None:
     if failure.kind in _LOSING_PLACE:
         printer.position_known = False
     code = "firmware_error" if failure.kind is Kind.OTHER else f"firmware_{failure.kind.value}"
-    if severity is Severity.HARMLESS:
+    is_waiting = failure.kind is Kind.NOT_READY and printer.state not in ACTIVE
+    if severity is Severity.HARMLESS or is_waiting:
         printer.warn_once(code, text)
         return
     printer.warn(code, text)

@@ -137,7 +137,8 @@ Reply = (
     | Text
 )
 
-_FIELD = re.compile(r"(?:^|[\s,])([A-Z][A-Z0-9_\-]*):")
+#: Malyan writes a dot behind the first one, and tabs between them.
+_FIELD = re.compile(r"(?:^|[\s,])(NAME(?=\.\s)|[A-Z][A-Z0-9_\-]*(?=:))[:.]")
 _ADVANCED = re.compile(r"N:?\s*(?P<n>\d+)(?:\s+P\d+)?(?:\s+B(?P<b>\d+))?|(?P<bare>\d+)\b")
 _FREE_ONLY = re.compile(r"P\d+\s+B(\d+)")
 
@@ -158,6 +159,11 @@ def _failure(match: re.Match[str]) -> Reply:
     return failures.sort(match["text"].strip())
 
 
+def _fatal(match: re.Match[str]) -> Reply:
+    """Smoothie says nothing but `!!` to every line once it is halted."""
+    return failures.sort(match["text"].strip() or "halted")
+
+
 def _info(match: re.Match[str]) -> Reply:
     line = match.string
     fields = list(_FIELD.finditer(line))
@@ -168,6 +174,10 @@ def _info(match: re.Match[str]) -> Reply:
             for field, end in zip(fields, ends, strict=False)  # noise may leave no field at all
         }
     )
+
+
+def _nameless(match: re.Match[str]) -> Reply:
+    return FirmwareInfo({"FIRMWARE_NAME": match[0].strip()})
 
 
 def _position(match: re.Match[str]) -> Reply:
@@ -186,7 +196,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Reply]], ...] 
     (re.compile(r"wait$"), lambda _: Wait()),
     (re.compile(r"[^A-Za-z]*start$"), lambda _: Start()),
     (re.compile(r"(?:error|fatal)\s*:(?P<text>.*)", re.I), _failure),
-    (re.compile(r"!!(?P<text>.*)"), _failure),
+    (re.compile(r"!!(?P<text>.*)"), _fatal),
     (
         re.compile(r"Full RX Buffer|RX BUF overflow|.*####\s*checkSum error", re.I),
         lambda _: Overrun(),
@@ -205,6 +215,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Reply]], ...] 
     ),
     (re.compile(r"Cap:([A-Z0-9_]+):([01])"), lambda m: Capability(m[1], m[2] == "1")),
     (re.compile(r".*(?:FIRMWARE_NAME:|^NAME[:.]\s*Malyan)"), _info),
+    (re.compile(r"CBD make it.*", re.I), _nameless),
     (
         re.compile(
             r"X:\s*(?P<x>-?\d{1,9}\.?\d*)\s*Y:\s*(?P<y>-?\d{1,9}\.?\d*)"

@@ -72,7 +72,7 @@ PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], CardReply]], ..
         re.compile(r"SD printing byte\s+(?P<at>\d{1,15})\s*/\s*(?P<size>\d{1,15})", re.I),
         lambda m: Printing(int(m["at"]), int(m["size"])),
     ),
-    (re.compile(r"Not SD printing", re.I), lambda _: NotPrinting()),
+    (re.compile(r"Not (?:SD printing|currently playing)", re.I), lambda _: NotPrinting()),
     (re.compile(r"Done printing file", re.I), lambda _: Finished()),
     (re.compile(r"(?:echo:\s*)?SD card (?:ok|inserted)", re.I), lambda _: Present(True)),
     (

@@ -8,7 +8,7 @@ from schemas.gcode.words import code_of
 from schemas.printer import Profile
 
 #: Codes that answer or end a wait inside the firmware: they go past every queue.
-_BYPASS_CODES = frozenset({"M108", "M410", "M876"})
+_BYPASS_CODES = frozenset({"M108", "M292", "M410", "M876"})
 
 
 def sendable(lines: list[str], profile: Profile) -> tuple[list[bytes], list[bytes]]:

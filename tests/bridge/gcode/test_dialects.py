@@ -29,6 +29,9 @@ from tests.fakes.host import Host
         ("FIRMWARE_NAME:Smoothieware, FIRMWARE_URL:http%3A//smoothie, X-SOURCE:y", "smoothie"),
         ("ok FIRMWARE_NAME:Klipper FIRMWARE_VERSION:v0.12", "klipper"),
         ("NAME: Malyan VER: 2.9 MODEL: M200", "malyan"),
+        ("NAME. Malyan\tVER: 4.0\tMODEL: M200\tHW: HH02", "malyan"),
+        ("ok CBD make it.Date:Jul 22 2019 Time:17:18:49", "chitu"),
+        ("FIRMWARE_NAME:Marlin Ultimaker2; Sprinter/grbl mashup for gen6 x", "marlin-1.0"),
         ("FIRMWARE_NAME:something nobody has heard of", "marlin"),
     ],
 )
@@ -45,6 +48,7 @@ def test_m115_chooses_the_row(line: str, name: str) -> None:
         ("Marlin 2.1.2", "marlin"),
         ("echo:Marlin 1.1.0-RC8", "marlin-1.1"),
         ("Marlin 1.0.2", "marlin-1.0"),
+        ("echo:Marlin1.0.0", "marlin-1.0"),
         ("Smoothie", "smoothie"),
         ("// Klipper state: Ready", "klipper"),
         ("Sprinter", "sprinter"),
