@@ -132,6 +132,7 @@ class HotReads:
             _progress(shown, live),
             ever_selected=printer.selected_file is not None or shown.attempt is not None,
             error=live.error,
+            quality=shown.attempt.quality if shown.attempt is not None else None,
         )
 
     @staticmethod

@@ -77,18 +77,28 @@ def job_document(
     ever_selected: bool,
     error: str | None,
     text: str | None = None,
+    quality: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """`GET /api/job`. *ever_selected*: an empty selection looks different before the first one.
-    *text* of the state, where it is another than usual.
+    *text* of the state, where it is another than usual. *quality*: how steadily the lines of the
+    shown attempt reached the printer (`schemas.printer.Quality`); ours, absent where unknown.
     """
-    document = {
+    document: dict[str, Any] = {
         "job": _file_part(file, ever_selected=ever_selected),
         "progress": progress,
         "state": text or LOOKS[state].text,
     }
+    if quality:
+        document["job"]["streamQuality"] = {_camel(name): value for name, value in quality.items()}
     if error:
         document["error"] = error
     return document
+
+
+def _camel(name: str) -> str:
+    """*name* as this face writes names."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
 
 
 def _file_part(file: JobFile | None, *, ever_selected: bool) -> dict[str, Any]:

@@ -13,6 +13,8 @@ import msgspec
 from bridge.blackbox import reader
 from bridge.blackbox.reader import Filter, Said
 from bridge.blackbox.replay import replay
+from bridge.simulator.families import FAMILIES
+from bridge.simulator.profile import Profile
 
 EXIT_OK = 0
 EXIT_DIFFERS = 6
@@ -32,6 +34,12 @@ def add(parser: argparse.ArgumentParser, common: argparse.ArgumentParser, at: Di
         one.add_argument("--json", action="store_true", help="for programs")
     for one in (shown, again):
         one.add_argument("what", nargs="?", default="last", help="a grant, a number, or last")
+    again.add_argument(
+        "--firmware",
+        choices=sorted(FAMILIES),
+        default="marlin",
+        help="how the simulated printer speaks; default marlin",
+    )
     _add_filters(shown)
     listed.set_defaults(command=lambda options: _list(options, at(options)))
     shown.set_defaults(command=lambda options: _show(options, at(options)))
@@ -81,7 +89,8 @@ def _say(text: str) -> None:
 
 def _replay(options: argparse.Namespace, state_dir: Path) -> int:
     parts = reader.chosen(state_dir / "blackbox", options.what, options.printer)
-    result = replay(reader.sent_bytes(part.path for part in parts))
+    profile = Profile(family=FAMILIES[options.firmware])
+    result = replay(reader.sent_bytes(part.path for part in parts), profile)
     if options.json:
         _say(msgspec.json.encode({**asdict(result), "same": result.same}).decode())
     else:

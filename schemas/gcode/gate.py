@@ -183,6 +183,7 @@ class Preflight:
         self._profile = profile
         self._origin = origin
         self._carry = b""
+        self._has_command = False
         self.lines = 0
         self.refusals: list[Finding] = []
 
@@ -201,9 +202,13 @@ class Preflight:
         if self._carry:
             self._scan(self._carry)
             self._carry = b""
+        if self.lines and not self._has_command and not self.refusals:
+            last = Finding(self.lines, "this line", Treatment.REFUSE, shape.ONLY_COMMENTS)
+            self.refusals.append(last)
         return self.refusals
 
     def _scan(self, batch: bytes) -> None:
+        self._has_command = self._has_command or shape.has_command(batch)
         room = MAX_FINDINGS - len(self.refusals)
         if room > 0:
             first = self.lines + 1

@@ -14,6 +14,7 @@ MAX_COMMAND_BYTES = MAX_LINE_BYTES - len(b"N9999999 ") - len(b"*255")
 #: Texts that may be cut to fit; every other command must fit as it is.
 CUTTABLE = frozenset({"M117", "M118"})
 
+_COMMAND = re.compile(rb"^[ \t\r\xef\xbb\xbf]*[A-Za-z@]", re.MULTILINE)
 _LONG = re.compile(rb"\n[^\n;]{%d,}" % (MAX_COMMAND_BYTES + 1))
 #: How files begin that are no text, and what they are.
 _FORMATS = (
@@ -31,6 +32,15 @@ def foreign(head: bytes) -> str | None:
         if head.startswith(beginning):
             return name
     return None
+
+
+#: What is said of the last line of a file without a command.
+ONLY_COMMENTS = "it is the last one, and the file holds nothing but comments"
+
+
+def has_command(batch: bytes) -> bool:
+    """Whether any line of *batch* is more than a comment."""
+    return _COMMAND.search(batch) is not None
 
 
 def misfits(batch: bytes) -> list[tuple[int, str]]:

@@ -88,6 +88,7 @@ class Surveyor:
         self._codes: dict[str, Code] = {}
         self._judged: dict[str, Judged] = {}
         self._misfits: list[Misfit] = []
+        self._has_command = False
         self._first_move: Code | None = None
         self._first_extrusion: Code | None = None
 
@@ -106,6 +107,8 @@ class Surveyor:
         if self._carry:
             self._look(self._carry)
             self._carry = b""
+        if self._lines and not self._has_command and not self._misfits:
+            self._misfits.append(Misfit(self._lines, shape.ONLY_COMMENTS))
         return Survey(
             lines=self._lines,
             hottest=self._targets.hottest,
@@ -120,6 +123,7 @@ class Surveyor:
 
     def _look(self, batch: bytes) -> None:
         first = self._lines + 1
+        self._has_command = self._has_command or shape.has_command(batch)
         self._shape(batch, first)
         self._places.feed(batch, first)
         text = b"\n" + batch

@@ -160,6 +160,22 @@ def test_a_finished_print_stays_at_hundred_percent() -> None:
     assert (shown["printTime"], shown["printTimeLeft"]) == (120, 0)
 
 
+def test_the_quality_of_the_stream_is_shown_where_it_is_known() -> None:
+    """Ours: in the names of this face, absent before the first word of it."""
+    quality = {"score": 87, "starved_s": 1.5, "latency_p99_ms": 9.5, "worst_layer": 12}
+    none = progress_document(None)
+    state = PrinterState.PRINTING
+    shown = job_document(state, FILE, none, ever_selected=True, error=None, quality=quality)
+    assert shown["job"]["streamQuality"] == {
+        "score": 87,
+        "starvedS": 1.5,
+        "latencyP99Ms": 9.5,
+        "worstLayer": 12,
+    }
+    shown = job_document(state, FILE, none, ever_selected=True, error=None, quality=None)
+    assert "streamQuality" not in shown["job"]
+
+
 def test_an_error_is_told_with_the_job() -> None:
     """`error` is there only if one is set."""
     shown = job_document(
