@@ -2,6 +2,7 @@
 
 make soak ARGS="--seed 4711"     one seed again, the one that a failure has named
 make soak ARGS="--seeds 100000"  more of them than usual
+make soak ARGS="--first-seed 1002500 --seeds 2500"  a part: to share a run out, or to go on with it
 """
 
 import pytest
@@ -15,6 +16,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("seeds")
     group.addoption("--seed", type=int, help="long tests: this seed only")
     group.addoption("--seeds", type=int, default=SEEDS, help="long tests: so many seeds")
+    text = "long tests: the first of their seeds"
+    group.addoption("--first-seed", type=int, default=FIRST_SEED, help=text)
 
 
 @pytest.fixture
@@ -23,4 +26,5 @@ def seeds(request: pytest.FixtureRequest) -> range:
     one = request.config.getoption("--seed")
     if one is not None:
         return range(one, one + 1)
-    return range(FIRST_SEED, FIRST_SEED + request.config.getoption("--seeds"))
+    first = request.config.getoption("--first-seed")
+    return range(first, first + request.config.getoption("--seeds"))

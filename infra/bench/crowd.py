@@ -1,9 +1,10 @@
 """Many senders at once, and a stop in the thick of it.
 
 `crowd`: printers that take 500 lines/s each, all in one process; what counts is the gap between two
-lines as the printers see it, also when another printer floods its host with noise. It is measured
-while all of them print: their planners stand until the last has its first move, and nothing counts
-once one of them is done.
+lines as the printers see it, also when another printer misbehaves: floods its host with noise,
+falls silent in mid-print, or asks for every line again and again. It is measured while all of them
+print: their planners stand until the last has its first move, and nothing counts once one of them
+is done.
 `stop_ms`: from the control socket to the wire, past a full queue and a port that takes nothing.
 """
 
@@ -11,12 +12,14 @@ import argparse
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
 import tempfile
 import time
 import tty
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -43,6 +46,7 @@ class Printer:
         self.path, self._slave = os.ttyname(slave), slave
         self._wire = Wire("planner2ms")
         self._due: list[float] = []
+        self._rest = b""  # of a line that has not ended
         self.gaps: list[float] = []
         self.moves = 0
         self._last = 0.0
@@ -67,7 +71,7 @@ class Printer:
     def read(self, now: float) -> bool:
         """Take lines; False when the host has gone."""
         try:
-            data = os.read(self.master, _READ_BYTES)
+            data = self._rest + os.read(self.master, _READ_BYTES)
         except BlockingIOError:
             return True
         except OSError:
@@ -75,6 +79,8 @@ class Printer:
         if self._slave >= 0:
             os.close(self._slave)
             self._slave = -1
+        end = data.rfind(b"\n") + 1
+        data, self._rest = data[:end], data[end:]
         moves = data.count(b" G1 ")
         if not moves:
             os.write(self.master, b"ok\n" * data.removeprefix(b"\n").count(b"\n"))
@@ -114,14 +120,69 @@ class Flood(Printer):
         return True
 
 
+class Silence(Printer):
+    """A board that is there, and dies in mid-print without a word."""
+
+    _MOVES = 50
+
+    def due(self) -> float:
+        """Never again, once it is dead."""
+        return super().due() if self.moves < self._MOVES else float("inf")
+
+    def answer(self, now: float) -> None:
+        """Nothing, once it is dead."""
+        if self.moves < self._MOVES:
+            super().answer(now)
+
+    def read(self, now: float) -> bool:
+        """Take lines while it lives; swallow them then."""
+        if self.moves < self._MOVES:
+            return super().read(now)
+        with suppress(OSError):
+            os.read(self.master, _READ_BYTES)
+        return True
+
+
+class Storm(Printer):
+    """A board that finds damage everywhere: each line is asked for again, as fast as it comes."""
+
+    _NUMBERED, _TIMES = re.compile(rb"N(\d+) (?!M110)"), 5
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen = 0
+
+    def read(self, now: float) -> bool:
+        """Refuse most lines, take one now and then."""
+        try:
+            lines = os.read(self.master, _READ_BYTES).split(b"\n")
+        except OSError:
+            return True
+        with suppress(OSError):
+            os.write(self.master, b"".join(map(self._reply, filter(None, lines))))
+        return True
+
+    def _reply(self, line: bytes) -> bytes:
+        found = self._NUMBERED.match(line)
+        self._seen += found is not None
+        if found is None or self._seen % self._TIMES == 0:
+            return b"ok\n"
+        number = int(found[1])
+        return b"Error:checksum mismatch, Last Line: %d\nResend: %d\nok\n" % (number - 1, number)
+
+
+MAD: dict[str, type[Printer]] = {"flood": Flood, "silence": Silence, "storm": Storm}
+
+
 class Hall:
     """All printers, from the first move of the last one to the last move of the first one."""
 
-    def __init__(self, count: int, floods: int, lines: int) -> None:
+    def __init__(self, count: int, mad: Sequence[str], lines: int) -> None:
+        """*mad*: the kinds of the further ones that misbehave."""
         self._clock = board_clock()
         self._lines = lines
         self.printers = [Printer() for _ in range(count)]
-        self._mad = [Flood() for _ in range(floods)]
+        self._mad = [MAD[kind]() for kind in mad]
         self._all = {one.master: one for one in [*self.printers, *self._mad]}
         self._gaps: list[float] = []
         self._began = self._ended = 0.0
@@ -147,10 +208,11 @@ class Hall:
                     del self._all[fd]
 
     def figures(self) -> dict[str, float]:
-        """p99 of the gaps in s, lines/s of each printer."""
+        """p99 of the gaps in s, lines/s of each printer; the fewest moves that one has seen."""
         gaps = sorted(self._gaps)
         rate = len(gaps) / len(self.printers) / (self._ended - self._began)
-        return {"p99": gaps[int(len(gaps) * 0.99)], "rate": rate}
+        fewest = min(printer.moves for printer in self.printers)
+        return {"p99": gaps[int(len(gaps) * 0.99)], "rate": rate, "fewest": fewest}
 
     def _follow(self, now: float) -> None:
         """Begin when all have a move, end when one has its last."""
@@ -163,16 +225,16 @@ class Hall:
             self._gaps = [gap for printer in self.printers for gap in printer.gaps]
 
 
-def crowd(count: int, lines: int, *, floods: int = 0) -> tuple[float, float]:
+def crowd(count: int, lines: int, mad: Sequence[str] = ()) -> tuple[float, float]:
     """*count* senders print *lines* each at once: p99 of the gaps in ms, lines/s of each.
 
-    *floods* more have a printer that only makes noise.
+    More have a printer of the kinds *mad*, see `MAD`. Raises RuntimeError for a line that is lost.
     """
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         file = directory / "f.gcode"
         file.write_text("".join(f"{text(index)}\n" for index in range(lines)), "ascii")
-        options = ["--printers", str(count), "--floods", str(floods), "--lines", str(lines)]
+        options = ["--printers", str(count), "--lines", str(lines), "--mad", *mad]
         printers = subprocess.Popen(
             [sys.executable, "-m", "infra.bench.crowd", *options], stdout=subprocess.PIPE, text=True
         )
@@ -193,6 +255,8 @@ def crowd(count: int, lines: int, *, floods: int = 0) -> tuple[float, float]:
             if sender.wait(_PATIENCE_S + lines * SEGMENT_S * 4) != 0:
                 raise RuntimeError("a sender did not print its file")
         seen = json.loads(printers.stdout.readline())
+        if seen["fewest"] != lines:
+            raise RuntimeError(f"a printer saw {seen['fewest']} of {lines} lines")
         return seen["p99"] * 1000, seen["rate"]
 
 
@@ -259,10 +323,10 @@ def main() -> None:
     """How the benchmark starts its printers."""
     parser = argparse.ArgumentParser(prog="python -m infra.bench.crowd", description=__doc__)
     parser.add_argument("--printers", type=int, required=True)
-    parser.add_argument("--floods", type=int, default=0)
     parser.add_argument("--lines", type=int, required=True)
+    parser.add_argument("--mad", nargs="*", choices=MAD, default=[])
     asked = parser.parse_args()
-    hall = Hall(asked.printers, asked.floods, asked.lines)
+    hall = Hall(asked.printers, asked.mad, asked.lines)
     print(json.dumps(hall.paths), flush=True)
     hall.live()
     print(json.dumps(hall.figures()), flush=True)
