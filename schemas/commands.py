@@ -183,15 +183,15 @@ class CardArgs(msgspec.Struct, frozen=True):
     name: str = ""
 
 
-class NoArgs(msgspec.Struct, frozen=True):
-    """A verb that needs no arguments."""
-
-
 class PlugArgs(msgspec.Struct, frozen=True):
     """*force*: off even in a print, or while a nozzle is hot."""
 
     action: PlugAction
     force: bool = False
+
+
+class NoArgs(msgspec.Struct, frozen=True):
+    """A verb that needs no arguments."""
 
 
 Args = StartArgs | GcodeArgs | TemperatureArgs | CardArgs | PlugArgs | NoArgs
@@ -201,11 +201,11 @@ ARGS: dict[Verb, type[Args]] = {
     Verb.GCODE: GcodeArgs,
     Verb.TEMPERATURE: TemperatureArgs,
     Verb.CARD: CardArgs,
+    Verb.PLUG: PlugArgs,
 }
 
 
 class Expect(msgspec.Struct, frozen=True, kw_only=True):
-    Verb.PLUG: PlugArgs,
     """What must still be true when a command arrives, or it is rejected unexecuted.
 
     *grant*: the attempt that runs, `CARD_PRINT` for a print from the printer's own card. A start

@@ -231,10 +231,6 @@ class PlateFact(msgspec.Struct, frozen=True, kw_only=True, tag="plate"):
     printer: int
 
 
-class PortsFact(msgspec.Struct, frozen=True, kw_only=True, tag="ports"):
-    """The ports of the room, whole, after one came or went."""
-
-    ports: list[Port]
 class PlugFact(msgspec.Struct, frozen=True, kw_only=True, tag="plug"):
     """How the plug that feeds a printer stands.
 
@@ -249,6 +245,10 @@ class PlugFact(msgspec.Struct, frozen=True, kw_only=True, tag="plug"):
     error: str = ""
 
 
+class PortsFact(msgspec.Struct, frozen=True, kw_only=True, tag="ports"):
+    """The ports of the room, whole, after one came or went."""
+
+    ports: list[Port]
 
 
 class GapFact(msgspec.Struct, frozen=True, kw_only=True, tag="gap"):
@@ -266,11 +266,11 @@ FactBody = (
     | FirmwareFact
     | CardFact
     | PlateFact
+    | PlugFact
     | PortsFact
     | GapFact
 )
 
-    | PlugFact
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
     """One numbered fact; *at_ms* is the bridge's monotonic clock of *boot_id*."""

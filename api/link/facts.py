@@ -204,9 +204,9 @@ class FactRecorder:
             case PlateFact():
                 await printers.record_plate(work.change, fact.printer)
             case CardFact():
+                await printers.record_card(work.change, fact)
             case PlugFact():
                 await printers.reported.plug(work.change, fact)
-                await printers.record_card(work.change, fact)
             case FirmwareFact():
                 await self._firmware(work, fact)
 

@@ -18,8 +18,8 @@ from bridge.agent.printers import PrinterKeeper, Tools
 from bridge.agent.work import Files, PrinterWork
 from schemas.commands import CommandState, Verb
 from schemas.link import Cmd, Desired, Port, PortsFact, RemoteStop
-from schemas.printer import ACTIVE, PrinterConfig
 from schemas.plugs import HOT_C
+from schemas.printer import ACTIVE, PrinterConfig
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +46,9 @@ class Fleet:
         self.away_s: Callable[[], float | None] = lambda: None
         self._ports = ports
         self._on_fact = on_fact
+        self.plugs = Plugs(journal, tools.clock, on_fact, self.why_not_off)
         self._keepers: dict[int, PrinterKeeper] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self.plugs = Plugs(journal, tools.clock, on_fact, self.why_not_off)
         self._stops: set[str] = set()
         self._refusals: set[asyncio.Task[None]] = set()
 
@@ -78,9 +78,9 @@ class Fleet:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.plugs.close()
 
     # What the link asks for.
-        await self.plugs.close()
 
     def ports(self) -> list[Port]:
         """The serial ports of the room, with the printers that use them."""
@@ -147,6 +147,21 @@ class Fleet:
             return f"{keeper.config.name} prints: its plate is not clear"
         return None
 
+    def why_not_off(self, printer: int) -> str | None:
+        """Why the power of *printer* cannot be cut now; None: it can."""
+        keeper = self._keepers.get(printer)
+        if keeper is None:
+            return None
+        if self.is_printing(keeper):
+            return "it prints"
+        picture = keeper.picture()
+        temps = picture.temps if picture is not None else {}
+        nozzles = [now.actual_c or 0.0 for heater, now in temps.items() if heater[:4] == "tool"]
+        hottest_c = max(nozzles, default=0.0)
+        if hottest_c <= HOT_C:
+            return None
+        return f"its nozzle is at {hottest_c:.0f} °C and wants its fan until it is below {HOT_C:g}"
+
     @staticmethod
     def is_printing(keeper: PrinterKeeper) -> bool:
         """Whether an attempt is bound to the printer, or it moves by its own card."""
@@ -165,21 +180,6 @@ class Fleet:
         return self.prefetch.pinned().union(*used)
 
     # Leases.
-    def why_not_off(self, printer: int) -> str | None:
-        """Why the power of *printer* cannot be cut now; None: it can."""
-        keeper = self._keepers.get(printer)
-        if keeper is None:
-            return None
-        if self.is_printing(keeper):
-            return "it prints"
-        picture = keeper.picture()
-        temps = picture.temps if picture is not None else {}
-        nozzles = [now.actual_c or 0.0 for heater, now in temps.items() if heater[:4] == "tool"]
-        hottest_c = max(nozzles, default=0.0)
-        if hottest_c <= HOT_C:
-            return None
-        return f"its nozzle is at {hottest_c:.0f} °C and wants its fan until it is below {HOT_C:g}"
-
 
     async def watch_alone(self) -> None:
         """Let printers go on with their leases while the room is cut off, for ever."""
@@ -230,6 +230,8 @@ class Fleet:
             await self._end(finish(row, CommandState.REJECTED, "bad_arguments", problem))
         elif keeper is None or keeper.config is None:
             await self._end(_unknown_printer(row))
+        elif row.verb is Verb.PLUG:
+            self.plugs.add(row)
         else:
             keeper.add(row)
 
@@ -239,6 +241,7 @@ class Fleet:
 
     def _apply(self, configs: Iterable[PrinterConfig]) -> None:
         wanted = {config.id: config for config in configs if config.enabled}
+        self.plugs.configure(wanted.values())
         for number in {*self._tools.home.running(), *self._keepers, *wanted}:
             config = wanted.get(number)
             keeper = self._keepers.get(number) or self._keep(number)
@@ -248,8 +251,6 @@ class Fleet:
                 self._watch(keeper)
 
     def _keep(self, number: int) -> PrinterKeeper:
-        elif row.verb is Verb.PLUG:
-            self.plugs.add(row)
         work = PrinterWork(number, self._journal, self._files, self._tools.clock, self._on_fact)
         keeper = PrinterKeeper(number, self._tools, work)
         self._keepers[number] = keeper
@@ -259,7 +260,6 @@ class Fleet:
         task = asyncio.create_task(keeper.run(), name=f"printer {keeper.printer}")
         self._tasks[keeper.printer] = task
         task.add_done_callback(lambda done: self._ended(keeper, done))
-        self.plugs.configure(wanted.values())
 
     def _ended(self, keeper: PrinterKeeper, task: asyncio.Task[None]) -> None:
         self._tasks.pop(keeper.printer, None)

@@ -186,8 +186,8 @@ class Agent:
             ("plates", self._plates.run),
             ("files of leases", self._fleet.prefetch.run),
             ("leases", self._fleet.watch_alone),
-            ("pruning", self._prune),
             ("plugs", self._fleet.plugs.run),
+            ("pruning", self._prune),
         ):
             self._tasks.append(asyncio.create_task(_supervise(name, part), name=name))
 
