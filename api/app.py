@@ -18,6 +18,7 @@ from quart.ctx import RequestContext
 from tortoise.context import TortoiseContext
 from tortoise.exceptions import BaseORMException
 
+from api import history
 from api.accounts import all_routes as people_routes
 from api.accounts.personal_routes import PersonalRoutes
 from api.addresses import MatchedRule
@@ -315,6 +316,7 @@ def _register(
     FilamentCheckRoutes(rooms.printers).register(v1)
     PreflightRoutes(rooms.preflights).register(v1)
     _register_stores(v1, rooms)
+    history.register(v1, rooms, settings)
     ReportRoutes(rooms.reports, rooms.printers, rooms.jobs, rooms.telemetry).register(v1)
     ExportRoutes(rooms.library).register(v1)
     OctoPrintKeyRoutes(rooms.accounts, rooms.printers).register(v1)

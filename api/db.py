@@ -56,6 +56,8 @@ MODELS = [
     "api.webhooks.models",
     "api.maintenance.models",
     "api.orders.models",
+    "api.archives.models",
+    "api.projects.models",
     "api.telemetry.models",
     "api.events.models",
     "api.gateway.models",

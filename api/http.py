@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, TypeVar
 
 import orjson
@@ -126,6 +127,31 @@ def id_query(name: str) -> int | None:
         wanted = f"Input should be at most {MAX_ID}"
         raise Unprocessable([_odd("less_than_equal", ("query", name), wanted, str(number))])
     return number or None
+
+
+def text_query(name: str) -> str | None:
+    """Text from the query, without the space around it; None without any."""
+    return request.args.get(name, "").strip() or None
+
+
+def moment_query(name: str, *, whole_day: bool = False) -> datetime | None:
+    """A time from the query, UTC when it has no offset; None without one. A bare day begins, or
+    with *whole_day* is over. Raises `Unprocessable`.
+    """
+    text = request.args.get(name)
+    if not text:
+        return None
+    try:
+        if len(text) == len("2026-11-21"):
+            day = date.fromisoformat(text)
+            begins = datetime(day.year, day.month, day.day, tzinfo=UTC)
+            last = whole_day and day == date.max  # the end of time is written like that
+            return None if last else begins + timedelta(days=whole_day)
+        moment = datetime.fromisoformat(text.replace(" ", "+"))  # a + in a query is a blank
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        wanted = "Input should be a day or a time in ISO 8601"
+        raise Unprocessable([_odd("datetime_parsing", ("query", name), wanted, text)]) from None
 
 
 def check_query() -> None:

@@ -1,7 +1,6 @@
 """`GET /audit-logs` and `GET /export/audit-logs` (v1 2.11)."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 import orjson
@@ -13,7 +12,7 @@ from api.audit.service import Audit, AuditEntry, Wanted
 from api.audit.sheets import rows as csv_rows
 from api.clock import iso
 from api.describe import Doc, Query
-from api.http import MAX_ID, Unprocessable, id_query, json_answer, paging
+from api.http import MAX_ID, id_query, json_answer, moment_query, paging, text_query
 from api.v1 import V1, caller
 
 MAX_SEARCH = 100
@@ -100,38 +99,10 @@ def _wanted() -> Wanted:
         entity_type=request.args.get("entity_type") or None,
         action=request.args.get("action") or None,
         user_id=id_query("user_id"),
-        search=_search(),
-        since=_moment("date_from"),
-        until=_moment("date_to", whole_day=True),
+        search=text_query("search"),
+        since=moment_query("date_from"),
+        until=moment_query("date_to", whole_day=True),
     )
-
-
-def _search() -> str | None:
-    text = request.args.get("search", "").strip()
-    if len(text) > MAX_SEARCH:
-        error = {"type": "string_too_long", "loc": ["query", "search"], "input": text[:MAX_SEARCH]}
-        wanted = f"String should have at most {MAX_SEARCH} characters"
-        raise Unprocessable([{**error, "msg": wanted}])
-    return text or None
-
-
-def _moment(name: str, *, whole_day: bool = False) -> datetime | None:
-    """A time from the query, UTC when it has no offset; a bare day begins, or is over."""
-    text = request.args.get(name)
-    if not text:
-        return None
-    try:
-        if len(text) == len("2026-11-21"):
-            day = date.fromisoformat(text)
-            begins = datetime(day.year, day.month, day.day, tzinfo=UTC)
-            last = whole_day and day == date.max  # the end of time is written like that
-            return None if last else begins + timedelta(days=whole_day)
-        moment = datetime.fromisoformat(text.replace(" ", "+"))  # a + in a query is a blank
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        wanted = "Input should be a day or a time in ISO 8601"
-        error = {"type": "datetime_parsing", "loc": ["query", name], "msg": wanted}
-        raise Unprocessable([{**error, "input": text[:100]}]) from None
 
 
 def _view(entry: AuditEntry) -> dict[str, Any]:

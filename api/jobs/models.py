@@ -105,6 +105,7 @@ class Print(Model):
 
     class Meta:
         table = "print"
+        indexes = (("organization_id", "ended_at", "id"),)
 
 
 class Attempt(Model):

@@ -114,7 +114,7 @@ class Records:
         if which.until is not None:
             rows = rows.filter(started_at__lt=which.until)
         page = await rows.order_by("-id").offset(skip).limit(limit)
-        return await _with_jobs(page), await rows.count()
+        return await with_jobs(page), await rows.count()
 
     async def tallies(self, by: Principal, since: datetime | None = None) -> Mapping[int, Tally]:
         """By printer; *since*: of runs that ended no earlier."""
@@ -194,7 +194,8 @@ def _runs(by: Principal) -> QuerySet[Print]:
     return Print.filter(organization_id=by.organization_id, started_at__not_isnull=True)
 
 
-async def _with_jobs(rows: Sequence[Print]) -> Sequence[Run]:
+async def with_jobs(rows: Sequence[Print]) -> Sequence[Run]:
+    """These runs with their jobs and latest attempts."""
     ids = [row.job_id for row in rows if row.job_id is not None]
     jobs = {job.id: job for job in await Job.filter(id__in=ids)} if ids else {}
     latest: dict[int, Attempt] = {}

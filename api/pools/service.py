@@ -13,6 +13,7 @@ from api.errors import Invalid, NotFound
 from api.events.service import Change, Happened, Ledger
 from api.pools.models import Pool
 from api.principal import Principal
+from api.printers.forms import renamed
 from api.printers.service import Printer, Printers
 
 __all__ = ["NewPool", "Pool", "Pools"]
@@ -135,6 +136,18 @@ class Pools:
             for hook in self._delete_hooks:
                 await hook(change, pool_id)
             _tell(change, by, row, "pool.deleted")
+
+    async def retag(self, change: Change, by: Principal, old: str, new: str) -> int:
+        """Inside the caller's transaction, for who has checked the right: the caller's pools ask
+        for *new* instead of tag *old*; how many did.
+        """
+        found = [row for row in await self.list(by) if old in row.tags]
+        for row in found:
+            row.tags = renamed(row.tags, old, new)
+            row.updated_at = self._clock.now()
+            await row.save(update_fields=["tags", "updated_at"])
+            _tell(change, by, row, "pool.updated", fields=["tags"])
+        return len(found)
 
     async def _known(self, by: Principal, printer_ids: Collection[int]) -> Sequence[int]:
         """*printer_ids* once each. Raises `NotFound` for one that is not the caller's."""

@@ -179,3 +179,9 @@ def free_slug(base: str, taken: Collection[str]) -> str:
     while f"{base}-{number}" in taken:
         number += 1
     return f"{base}-{number}"
+
+
+def renamed(tags: Sequence[str], old: str, new: str | None) -> list[str]:
+    """*tags* with *new* in the place of *old*, each once; None: without it."""
+    found = [new if tag == old else tag for tag in tags]
+    return [*dict.fromkeys(tag for tag in found if tag is not None)]

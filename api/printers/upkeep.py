@@ -107,6 +107,17 @@ class Upkeep:
         row.tags = [*row.tags, tag]
         await self._changed(change, by, row, "tags", desired=False)
 
+    async def retag(self, change: Change, by: Principal, old: str, new: str | None) -> int:
+        """Inside the caller's transaction, for who has checked the right: tag *old* of the caller's
+        printers is called *new* now, or is gone (None); of how many.
+        """
+        found = [row.id for row in await self._rows.list(by) if old in row.tags]
+        for printer_id in found:
+            row = await self._rows.locked(change, printer_id)
+            row.tags = forms.renamed(row.tags, old, new)
+            await self._changed(change, by, row, "tags", desired=False)
+        return len(found)
+
     async def _enable(
         self, change: Change, by: Principal, row: Printer, *, is_active: bool
     ) -> None:

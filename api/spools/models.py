@@ -67,7 +67,7 @@ class SpoolUse(Model):
     job_id = fields.IntField(null=True)
     user_id = fields.IntField(null=True)
     notes = fields.CharField(max_length=500, null=True)
-    source = fields.CharField(max_length=40, null=True)
+    source = fields.CharField(max_length=40, null=True, db_index=True)
 
     class Meta:
         table = "spool_use"

@@ -1,6 +1,6 @@
 """The store room as reports count it: names, totals, and what is written out as CSV."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from tortoise.expressions import F, Q, Subquery
@@ -73,3 +73,22 @@ async def _filaments(rows: Sequence[Spool]) -> Mapping[int, Filament]:
         return {}
     ids = {row.filament_id for row in rows}
     return {one.id: one for one in await Filament.filter(id__in=sorted(ids))}
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Grams that were taken from a spool."""
+
+    spool_id: int
+    grams: float
+
+
+async def taken_by(organization_id: int, sources: Collection[str]) -> Mapping[str, Sequence[Taken]]:
+    """What was taken for each of these prints (``<print>.<attempt>``), by print; those for which
+    nothing was taken are left out. For who may look at the prints.
+    """
+    rows = SpoolUse.filter(organization_id=organization_id, source__in=sorted(set(sources)))
+    found: dict[str, list[Taken]] = {}
+    for use in await rows.order_by("id") if sources else ():
+        found.setdefault(use.source or "", []).append(Taken(use.spool_id, use.weight_used_g))
+    return found

@@ -14,6 +14,7 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from api.alerts.service import Alert
+from api.archives.service import forget_prints
 from api.events.trail import AuditEntry
 from api.jobs.service import Attempt, Job, Print
 from api.orders.service import OrderJob
@@ -56,7 +57,8 @@ def _finished(before: datetime) -> QuerySet[Any]:
 
 
 async def _clear_jobs(ids: list[Any]) -> None:
-    """Jobs with what was printed for them."""
+    """Jobs with what was printed for them, and what was said of that."""
+    await forget_prints([row.id for row in await Print.filter(job_id__in=ids).only("id")])
     for model in (Attempt, Print, Decision):
         await model.filter(job_id__in=ids).delete()
     await Job.filter(id__in=ids).delete()

@@ -182,6 +182,7 @@ async def _own(whole: Whole, admin: Principal) -> None:
     whole.ids.update(await _store(make, printer["id"], file["model_id"]))
     quiet = {"is_enabled": False}  # its rows do not move
     await whole.ask("admin", "PATCH", whole.path("/api/v1/webhooks/<int:webhook_id>"), json=quiet)
+    whole.ids.update(await _past(whole, make, other["id"], file["id"]))
     circuit = await make("/scheduler/circuits", json={"name": "Socket", "max_w": 2000})
     run = await make("/scheduler/run", json={})
     whole.ids.update({"circuit_id": str(circuit["id"]), "run_id": str(run["run_id"])})
@@ -198,6 +199,8 @@ async def _own(whole: Whole, admin: Principal) -> None:
             "model_id": str(file["model_id"]),
             "job_id": str(job["id"]),
             "preset_id": str(preset["id"]),
+            "timelapse_id": "1",
+            "tag": "kept",
             "pool_id": str(pool["id"]),
             "profile_id": str(profile["id"]),
             "rev_number": "1",
@@ -231,6 +234,19 @@ async def _own(whole: Whole, admin: Principal) -> None:
     )
     for name, row in (("bound", printer), ("bound elsewhere", other)):
         whole.secrets[name] = await accounts.create_octoprint_key(admin, row["id"], name)
+
+
+async def _past(whole: Whole, make: Any, printer_id: int, file_id: int) -> dict[str, str]:
+    """A print that is over, with a tag, and a project."""
+    body = {"item_name": "over", "print_file_id": file_id, "printer_id": printer_id}
+    job = await make("/jobs", json=body)
+    for step in ("start", "complete"):
+        await make(f"/jobs/{job['id']}/{step}")
+    project = await make("/projects", json={"name": "Ship"})
+    [archive] = (await whole.ask("admin", "GET", "/api/v1/archives")).json()["items"]
+    path = f"/api/v1/archives/{archive['id']}/tags"
+    await whole.ask("admin", "PATCH", path, json={"tags": ["kept"]})
+    return {"archive_id": str(archive["id"]), "project_id": str(project["id"])}
 
 
 async def _store(make: Any, printer_id: int, model_id: int) -> dict[str, str]:

@@ -88,6 +88,7 @@ async def test_every_list_in_a_query_is_capped(whole: Whole) -> None:
         ("POST", "/spools"),
         ("POST", "/orders"),
         ("POST", "/maintenance/tasks"),
+        ("POST", "/projects"),
     ],
 )
 async def test_a_name_that_is_too_long_is_named(whole: Whole, route: tuple[str, str]) -> None:

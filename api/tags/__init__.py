@@ -1,0 +1,1 @@
+"""Tags, whatever has them: printers, pools, records of prints, jobs and presets."""
