@@ -241,6 +241,7 @@ def crowd(count: int, lines: int, mad: Sequence[str] = ()) -> tuple[float, float
         stack.callback(printers.wait)
         stack.callback(printers.kill)
         assert printers.stdout is not None
+        stack.enter_context(printers.stdout)
         senders = [
             subprocess.Popen(
                 _sender("--port", path, "--baud", "115200", "--file", str(file)),

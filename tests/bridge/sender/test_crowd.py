@@ -4,7 +4,7 @@ import pytest
 
 from infra.bench.crowd import MAD, crowd
 
-LINES = 400
+LINES = 200
 
 
 @pytest.mark.flow
