@@ -59,6 +59,7 @@ from api.models_library.routes import LibraryRoutes
 from api.octoprint.addresses import tidy
 from api.octoprint.face import OctoPrintFace
 from api.octoprint.keys import OctoPrintKeyRoutes
+from api.orders.consumable_routes import ConsumableRoutes
 from api.orders.routes import OrderRoutes
 from api.outreach import Outreach
 from api.pairing.routes import PairingRoutes
@@ -72,7 +73,9 @@ from api.printers.ownership_routes import OwnershipRoutes
 from api.proxies import introduce, networks
 from api.readiness import Readiness
 from api.reports.exports import ExportRoutes
+from api.reports.people_routes import PeopleRoutes
 from api.reports.routes import ReportRoutes
+from api.reports.written import Writer
 from api.rooms import Rooms, open_rooms
 from api.scheduler.filament_check import FilamentCheckRoutes
 from api.scheduler.routes import SchedulerRoutes
@@ -130,11 +133,12 @@ class Application:
         self.v1.ask_jobs(self.rooms.jobs)
         self.outreach = Outreach(
             *(self.rooms.alerts, self.rooms.accounts, self.rooms.policies),
+            writer=Writer(self.rooms.people, self.rooms.printers, self.rooms.jobs.records),
             settings=settings,
             ledger=self.rooms.ledger,
             clock=self.clock,
         )
-        self.outreach.register(self.v1)
+        self.outreach.register(self.v1, self.rooms.printers)
         self.octoprint = _register(self.quart, self.v1, self.rooms, settings, self.readiness)
         denials = Denials(self.rooms.ledger, self.clock)
         self.v1.tell_of_denials(denials)
@@ -320,6 +324,7 @@ def _register(
     ReportRoutes(rooms.reports, rooms.printers, rooms.jobs, rooms.telemetry).register(v1)
     ExportRoutes(rooms.library).register(v1)
     OctoPrintKeyRoutes(rooms.accounts, rooms.printers).register(v1)
+    PeopleRoutes(rooms.people, rooms.scheduler.clock).register(v1)
     StatusRoutes(quart, readiness).register(v1)
     SpecRoutes(v1).register(quart)
     face = OctoPrintFace(rooms, settings)
@@ -336,4 +341,6 @@ def _register_stores(v1: V1, rooms: Rooms) -> None:
     SlotRoutes(slots, rooms.spools, rooms.printers).register(v1)
     AlertRoutes(rooms.alerts, rooms.printers, rooms.jobs).register(v1)
     MaintenanceRoutes(rooms.maintenance).register(v1)
-    OrderRoutes(rooms.orders, rooms.library).register(v1)
+    clock = rooms.scheduler.clock
+    OrderRoutes(rooms.orders, rooms.library, rooms.accounts, clock).register(v1)
+    ConsumableRoutes(rooms.orders).register(v1)

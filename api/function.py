@@ -150,8 +150,10 @@ class Process:
 
     def _hourly(self) -> dict[str, Step]:
         """What is due at this minute of the hour: a process may live for one event only."""
+                "write reports": outreach.reports.drain,
         rooms, clock = self.application.rooms, self.application.clock
         steps: dict[str, Step] = {}
+                "push": outreach.push.courier.drain,
         if clock.now().minute % PRUNE_MINUTES == 0:
             steps["forget old events"] = rooms.feed.prune
         if clock.now().minute == SWEEP_MINUTE:

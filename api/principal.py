@@ -151,8 +151,9 @@ RIGHTS: dict[str, Right] = {
     "maintenance.write": _farm(Role.OPERATOR),
     "maintenance.log": _farm(Role.OPERATOR, "agent:write"),
     "maintenance.admin": _admin(),
-    "orders.read": _farm(Role.VIEWER, "read", *_AGENTS),
-    "orders.write": _farm(Role.OPERATOR),
+    "orders.read": _farm(Role.VIEWER, "read", "read:orders", "write:orders", *_AGENTS),
+    "orders.write": _farm(Role.OPERATOR, "write:orders"),
+    "orders.invoice": _farm(Role.OPERATOR, "read", "read:orders", "write:orders"),
     "orders.admin": _admin(),
     "archives.read": _farm(Role.VIEWER, "read", "read:jobs", "write:jobs"),
     "archives.write": _farm(Role.OPERATOR, "write:jobs"),
@@ -172,6 +173,9 @@ RIGHTS: dict[str, Right] = {
     "files.write": _write("models"),
     "app_keys.grant": Right(Role.OPERATOR, frozenset({"write", "admin"}), farm=True),
     "bridges.read": _read("printers", Role.OPERATOR),
+    "reports.people": _report(Role.OPERATOR),  # what each person had made
+    "reports.charge": _admin(),
+    "reports.schedule": _admin(superadmin=True),
     "bridges.admin": _admin(),
 }
 

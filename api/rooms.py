@@ -28,6 +28,7 @@ from api.policies.service import Policies
 from api.pools.service import Pools
 from api.preflight.service import Preflights
 from api.printers.service import Printers
+from api.reports.people import People
 from api.reports.service import Reports
 from api.scheduler.demands import Demands
 from api.scheduler.service import Scheduler
@@ -66,6 +67,7 @@ class Rooms:
     alerts: Alerts
     scheduler: Scheduler
     reports: Reports
+    people: People
     feed: Feed
     sockets: Sockets
     retention: Retention
@@ -122,6 +124,7 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
         alerts=Alerts(accounts, jobs, ledger, clock),
         scheduler=Scheduler(jobs, commands, sight, demands, ledger=ledger, clock=clock, bus=bus),
         reports=Reports(printers, jobs, library, orders, clock),
+        people=People(accounts, clock),
         feed=Feed(History(ledger), printers, telemetry, bus=bus, clock=clock, settings=settings),
         sockets=Sockets(accounts, bus),
         retention=Retention(policies, ledger, clock),

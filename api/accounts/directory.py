@@ -5,7 +5,7 @@ transaction. The farm keeps a superadmin, and an organization that governs itsel
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from tortoise.exceptions import IntegrityError
@@ -13,10 +13,13 @@ from tortoise.exceptions import IntegrityError
 from api.accounts.factor_rows import forget_second_factor
 from api.accounts.keys import CredentialKind
 from api.accounts.models import Grant, Organization, User
+from api.accounts.passwords import Passwords
 from api.accounts.people import MAX_USERNAME, NewUser, UserChange, checked_email, checked_username
 from api.accounts.sessions import Sessions
+from api.clock import Clock
+from api.config import Settings
 from api.errors import Forbidden, Invalid, NotFound
-from api.events.service import Change
+from api.events.service import Change, Ledger
 from api.principal import Principal, Role
 
 #: The kind of mail with which somebody chooses their first password.
@@ -26,6 +29,21 @@ MAX_SETTINGS_CHARS = 64 * 1024
 
 class Directory(Sessions):
     """Who is here."""
+
+    def __init__(
+        self, ledger: Ledger, clock: Clock, settings: Settings, hasher: Passwords | None = None
+    ) -> None:
+        super().__init__(ledger, clock, settings, hasher)
+        self._gone: list[Callable[[int], Awaitable[object]]] = []
+
+    def when_gone(self, forget: Callable[[int], Awaitable[object]]) -> None:
+        """Call *forget* (the id) in the transaction in which a person is deleted or erased."""
+        self._gone.append(forget)
+
+    async def _forget_elsewhere(self, user_id: int) -> None:
+        """Other rooms forget a person, too."""
+        for forget in self._gone:
+            await forget(user_id)
 
     async def users(
         self, by: Principal, skip: int, limit: int, organization_id: int | None = None
@@ -142,6 +160,7 @@ class Directory(Sessions):
             await Grant.filter(user_id=user.id).delete()
             await Organization.filter(owner_id=user.id).update(owner_id=None)
             await User.filter(id=user.id).delete()
+            await self._forget_elsewhere(user.id)
             change.note(by, "user.deleted", ("user", user.id), username=user.username)
 
     async def _removable(self, by: Principal, user_id: int) -> User:

@@ -138,9 +138,13 @@ class SessionTokens:
             return None
         return None if plain is None else plain.decode()
 
-    def _sealing_key(self) -> OctKey:
+    def derived(self, purpose: str) -> bytes:
+        """32 bytes that only this deployment knows, always the same for a *purpose*."""
         raw = self._signing_key().raw_value
-        return OctKey.import_key(hmac.new(raw, b"seal", hashlib.sha256).digest())
+        return hmac.new(raw, purpose.encode(), hashlib.sha256).digest()
+
+    def _sealing_key(self) -> OctKey:
+        return OctKey.import_key(self.derived("seal"))
 
     def _signature(self, said: str) -> str:
         key = self._signing_key().raw_value

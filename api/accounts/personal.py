@@ -96,6 +96,7 @@ class Personal(Directory):
                 is_superadmin=False,
                 settings={},
             )
+            await self._forget_elsewhere(user.id)
             change.note(by, "user.erased", ("user", user.id))
         return name
 

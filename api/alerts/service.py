@@ -71,12 +71,12 @@ class Alerts:
         self._jobs = jobs
         self._ledger = ledger
         self._clock = clock
-        self._channel: Channel | None = None
+        self._channels: list[Channel] = []
         ledger.follow(self.follow)
 
     def tell_by(self, channel: Channel) -> None:
-        """From now on *channel* hears of every alert before it is written."""
-        self._channel = channel
+        """From now on *channel*, too, hears of every alert before it is written."""
+        self._channels.append(channel)
 
     # The farm tells.
 
@@ -115,8 +115,8 @@ class Alerts:
             )
             for user_id in told
         ]
-        if self._channel is not None:
-            rows = await self._channel.tell(change, rows)
+        for channel in self._channels:
+            rows = await channel.tell(change, rows) if rows else rows
         if not rows:
             return
         await Alert.bulk_create(rows)

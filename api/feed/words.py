@@ -37,6 +37,7 @@ SOURCES: dict[str, tuple[str, str]] = {
     "maintenance": ("maintenance.read", "/maintenance/tasks"),
     "order": ("orders.read", "/orders"),
     "product": ("orders.read", "/products"),
+    "consumable": ("orders.read", "/consumables"),
 }
 OTHERWISE = ("users.admin", "/users")
 #: Where what a picture shows can be read.

@@ -116,12 +116,16 @@ class Records:
         page = await rows.order_by("-id").offset(skip).limit(limit)
         return await with_jobs(page), await rows.count()
 
-    async def tallies(self, by: Principal, since: datetime | None = None) -> Mapping[int, Tally]:
-        """By printer; *since*: of runs that ended no earlier."""
+    async def tallies(
+        self, by: Principal, since: datetime | None = None, until: datetime | None = None
+    ) -> Mapping[int, Tally]:
+        """By printer; *since*: of runs that ended no earlier; *until*: before that."""
         by.require("reports.read")
         rows = _runs(by)
         if since is not None:
             rows = rows.filter(ended_at__gte=since)
+        if until is not None:
+            rows = rows.filter(ended_at__lt=until)
         counted = rows.annotate(many=Count("id"), seconds=Sum("printed_s"))
         grouped = counted.group_by("printer_id", "state")
         tallies: dict[int, Tally] = {}

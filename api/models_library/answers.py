@@ -105,7 +105,7 @@ class ModelAnswer(Answer):
     cost_per_item: float | None
     units_per_bed: int | None
     quantity_per_bed: int | None
-    markup_percent: float | None
+    markup_percent: float | None = Field(description="null: default_margin of /pricing-config")
     is_favorite: bool | None
     created_at: Instant
     updated_at: Instant

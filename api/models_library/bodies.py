@@ -22,7 +22,7 @@ class ColorBody(Body):
 
 
 class ModelBody(Body):
-    """A model to be made."""
+    """A model to be made. *markup_percent*: null takes the default margin of /pricing-config."""
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
     build_time_hours: Amount | None = None

@@ -16,7 +16,7 @@ MODEL_DETAILS: dict[str, Any] = {
     "cost_per_item": None,
     "units_per_bed": 1,
     "quantity_per_bed": 1,
-    "markup_percent": 300.0,
+    "markup_percent": None,  # that of the organization's rates
     "is_favorite": False,
 }
 

@@ -1,6 +1,6 @@
 """What the order and product routes answer (v1 contract, 2.9). Money in the farm's currency."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -79,14 +79,24 @@ class OrderJobMade(Answer):
     quantity_on_bed: int = Field(description="Pieces a print")
 
 
+class ConsumableDeducted(Answer):
+    """What was taken from a stock for an order."""
+
+    consumable_id: int
+    name: str
+    unit: str
+    quantity: float = Field(description="Taken, in the unit")
+    missing: float = Field(description="Needed as well, and not there")
+
+
 class OrderScheduled(Answer):
-    """The jobs that were missing are queued."""
+    """The jobs that were missing are queued, the consumables taken from their stocks."""
 
     success: Literal[True]
     order_id: int
     jobs_created: int
     details: list[OrderJobMade]
-    consumables_deducted: list[Any]
+    consumables_deducted: list[ConsumableDeducted]
 
 
 class ComponentAnswer(Answer):
@@ -100,6 +110,72 @@ class ComponentAnswer(Answer):
     model_name: str | None
 
 
+class ConsumableAnswer(Answer):
+    """Something beside filament that products need. Stocks in its unit."""
+
+    id: int
+    name: str
+    sku: str | None
+    unit: str
+    cost_per_unit: float
+    current_stock: float
+    min_stock: float
+    is_low_stock: bool
+    vendor: str | None
+    notes: str | None
+    status: str
+    created_at: Instant
+    updated_at: Instant
+
+
+class ConsumableMoveAnswer(Answer):
+    """How a stock moved."""
+
+    id: int
+    quantity: float = Field(description="Put there; below 0: taken")
+    missing: float = Field(description="To be taken as well, and not there")
+    order_id: int | None
+    user_id: int | None
+    notes: str | None
+    at: Instant
+
+
+class ConsumableDetail(ConsumableAnswer):
+    """A consumable with the latest moves of its stock, the newest first."""
+
+    usage_history: list[ConsumableMoveAnswer]
+
+
+class ConsumableDone(Answer):
+    """It is done."""
+
+    success: Literal[True]
+    message: str
+
+
+class ConsumableAdjusted(Answer):
+    """What is there now."""
+
+    success: Literal[True]
+    id: int
+    current_stock: float
+    missing: float = Field(description="To be taken as well, and not there")
+    is_low_stock: bool
+
+
+class ProductConsumableAnswer(Answer):
+    """So much of a consumable for one product."""
+
+    id: int
+    product_id: int
+    consumable_id: int
+    quantity_per_product: float
+    notes: str | None
+    consumable_name: str
+    unit: str
+    cost: float = Field(description="Money for one product")
+
+
 class ProductAnswer(Answer):
     """Something that is sold."""
 
@@ -111,6 +187,6 @@ class ProductAnswer(Answer):
     created_at: Instant
     updated_at: Instant
     components: list[ComponentAnswer]
-    consumables: list[Any]
+    consumables: list[ProductConsumableAnswer]
     estimated_cogs: float | None
     component_count: int

@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints
 
 from api.http import Body, RowId
 from api.jobs.bodies import Moment
-from api.orders.forms import NewComponent, NewItem, OrderStatus
+from api.orders.forms import Movement, NewComponent, NewItem, NewMove, NewSupply, OrderStatus
 
 Short = Annotated[str, StringConstraints(max_length=100)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
@@ -16,6 +16,11 @@ Text = Annotated[str, StringConstraints(max_length=10_000)]
 Money = Annotated[float, Field(ge=-1e9, le=1e9)]
 Quantity = Annotated[int, Field(ge=1, le=10_000)]
 Minutes = Annotated[int, Field(ge=0, le=1_000_000)]
+Amount = Annotated[float, Field(ge=0, le=1e9)]
+MoreThanNothing = Annotated[float, Field(gt=0, le=1e9)]
+Remark = Annotated[str, StringConstraints(max_length=500)]
+Unit = Annotated[str, StringConstraints(min_length=1, max_length=32, strip_whitespace=True)]
+Standing = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,32}$")]
 
 
 class OrderItemBody(Body):
@@ -97,7 +102,7 @@ class ComponentBody(Body):
 
     model_id: RowId
     quantity_needed: Quantity = 1
-    notes: Annotated[str, StringConstraints(max_length=500)] | None = None
+    notes: Remark | None = None
 
     def form(self) -> NewComponent:
         """The same for the service."""
@@ -130,3 +135,60 @@ class ProductUpdateBody(Body):
         """The fields that were sent."""
         sent = self.model_dump(exclude_unset=True)
         return {k: v for k, v in sent.items() if v is not None or k != "name"}
+
+
+class ProductConsumableBody(Body):
+    """A consumable that a product needs, in its unit."""
+
+    consumable_id: RowId
+    quantity_per_product: MoreThanNothing = 1.0
+    notes: Remark | None = None
+
+    def form(self) -> NewSupply:
+        """The same for the service."""
+        return NewSupply(**self.model_dump())
+
+
+class ConsumableCreateBody(Body):
+    """``POST /consumables``. Stocks in *unit*; *status*: only `active` ones are ever low."""
+
+    name: Name
+    sku: Short | None = None
+    unit: Unit = "piece"
+    cost_per_unit: Amount = 0
+    current_stock: Amount = 0
+    min_stock: Amount = 0
+    vendor: Customer | None = None
+    notes: Text | None = None
+    status: Standing = "active"
+
+
+class ConsumableUpdateBody(Body):
+    """``PATCH /consumables/{id}``: only what is there is changed."""
+
+    name: Name | None = None
+    sku: Short | None = None
+    unit: Unit | None = None
+    cost_per_unit: Amount | None = None
+    current_stock: Amount | None = None
+    min_stock: Amount | None = None
+    vendor: Customer | None = None
+    notes: Text | None = None
+    status: Standing | None = None
+
+    def values(self) -> dict[str, Any]:
+        """The fields that were sent; null empties those that may be empty."""
+        sent = self.model_dump(exclude_unset=True)
+        return {k: v for k, v in sent.items() if v is not None or k in ("sku", "vendor", "notes")}
+
+
+class ConsumableAdjustBody(Body):
+    """``POST /consumables/{id}/adjust``."""
+
+    type: Movement
+    quantity: MoreThanNothing
+    notes: Remark | None = None
+
+    def form(self) -> NewMove:
+        """The same for the service."""
+        return NewMove(**self.model_dump())

@@ -43,6 +43,12 @@ SHIP = Doc(
     body=bodies.OrderShipBody,
     problems=(_STATE,),
 )
+INVOICE = Doc(
+    summary="The invoice of an order",
+    answer=bytes,
+    media="application/pdf",
+    right="orders.invoice",
+)
 ADD_ITEM = Doc(
     summary="Add an item to an order",
     answer=answers.OrderItemAnswer,
@@ -60,8 +66,9 @@ REMOVE_ITEM = Doc(
     summary="Remove an item; jobs that make it stay", status=204, right="orders.write"
 )
 SCHEDULE = Doc(
-    summary="Queue the jobs that an order still needs",
-    description="Asked again it queues only what failed or was added since.",
+    summary="Queue the jobs that an order still needs, and take its consumables from the stocks",
+    description="Asked again it queues only what failed or was added since; consumables are taken "
+    "once for every piece.",
     answer=answers.OrderScheduled,
     right="orders.write",
     problems=("bad_request", "conflict", "model_not_found", "not_gcode", "limit_exceeded", _STATE),

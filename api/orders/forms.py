@@ -42,6 +42,31 @@ class NewComponent:
     notes: str | None = None
 
 
+class Movement(StrEnum):
+    """What somebody does to a stock."""
+
+    RESTOCK = "restock"
+    DEDUCT = "deduct"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewMove:
+    """So much is put to a stock or taken from it."""
+
+    type: Movement
+    quantity: float
+    notes: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSupply:
+    """So much of a consumable for one product."""
+
+    consumable_id: int
+    quantity_per_product: float = 1.0
+    notes: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderFilter:
     """Which orders; None: any."""

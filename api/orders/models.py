@@ -35,6 +35,71 @@ class ProductComponent(Model):
         table = "product_component"
 
 
+class Consumable(Model):
+    """Something beside filament that products need: screws, boxes, magnets.
+
+    *current_stock* and *min_stock* in its *unit*; *cost_per_unit* in the currency of the farm.
+    """
+
+    id = fields.IntField(primary_key=True)
+    organization_id = fields.IntField(db_index=True)
+    name = fields.CharField(max_length=200)
+    sku = fields.CharField(max_length=100, null=True)
+    unit = fields.CharField(max_length=32, default="piece")
+    cost_per_unit = fields.FloatField(default=0.0)
+    current_stock = fields.FloatField(default=0.0)
+    min_stock = fields.FloatField(default=0.0)
+    vendor = fields.CharField(max_length=200, null=True)
+    notes = fields.TextField(null=True)
+    status = fields.CharField(max_length=32, default="active")
+    created_at = fields.DatetimeField()
+    updated_at = fields.DatetimeField()
+    deleted_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "consumable"
+
+    @property
+    def is_low(self) -> bool:
+        """Whether it is in use and less is there than is to be kept."""
+        return self.status == "active" and self.current_stock < self.min_stock
+
+
+class ProductConsumable(Model):
+    """So much of a consumable goes into one product."""
+
+    id = fields.IntField(primary_key=True)
+    organization_id = fields.IntField()
+    product_id = fields.IntField(db_index=True)
+    consumable_id = fields.IntField(db_index=True)
+    quantity_per_product = fields.FloatField(default=1.0)
+    notes = fields.CharField(max_length=500, null=True)
+
+    class Meta:
+        table = "product_consumable"
+
+
+class ConsumableMove(Model):
+    """What was put to a stock (*quantity* > 0) or taken from it; *missing*: what was not there.
+
+    *order_id*: taken for this order; *job_id*: with the first of the jobs that were queued then.
+    """
+
+    id = fields.IntField(primary_key=True)
+    organization_id = fields.IntField()
+    consumable_id = fields.IntField(db_index=True)
+    quantity = fields.FloatField()
+    missing = fields.FloatField(default=0.0)
+    order_id = fields.IntField(null=True)
+    job_id = fields.IntField(null=True, db_index=True)
+    user_id = fields.IntField(null=True)
+    notes = fields.CharField(max_length=500, null=True)
+    at = fields.DatetimeField()
+
+    class Meta:
+        table = "consumable_move"
+
+
 class Order(Model):
     """Somebody ordered something.
 
@@ -67,7 +132,7 @@ class Order(Model):
 
 
 class OrderItem(Model):
-    """So many of a product."""
+    """So many of a product. *supplied*: for how many of them consumables were taken from stock."""
 
     id = fields.IntField(primary_key=True)
     organization_id = fields.IntField()
@@ -75,6 +140,7 @@ class OrderItem(Model):
     product_id = fields.IntField(db_index=True)
     quantity = fields.IntField(default=1)
     unit_price = fields.FloatField(null=True)
+    supplied = fields.IntField(default=0, db_default=0)
     created_at = fields.DatetimeField()
 
     class Meta:

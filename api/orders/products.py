@@ -1,4 +1,4 @@
-"""Products: what is sold, and the models that it is made of (v1 contract, 2.9)."""
+"""Products: what is sold, the models and consumables that it is made of (v1 contract, 2.9)."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -6,21 +6,26 @@ from typing import Any
 from tortoise.queryset import QuerySet
 
 from api.clock import Clock
-from api.errors import Invalid, NotFound
+from api.errors import Conflict, Invalid, NotFound
 from api.events.service import Change, Happened, Ledger
 from api.models_library.service import Library
-from api.orders.forms import NewComponent
-from api.orders.models import Product, ProductComponent
+from api.orders.consumables import Consumables
+from api.orders.forms import NewComponent, NewSupply
+from api.orders.models import Consumable, Product, ProductComponent, ProductConsumable
 from api.principal import Principal
 
 MAX_COMPONENTS = 100
+MAX_CONSUMABLES = 100
 
 
 class Products:
     """The products of the farm."""
 
-    def __init__(self, library: Library, ledger: Ledger, clock: Clock) -> None:
+    def __init__(
+        self, library: Library, consumables: Consumables, ledger: Ledger, clock: Clock
+    ) -> None:
         self._library = library
+        self._consumables = consumables
         self._ledger = ledger
         self._clock = clock
 
@@ -111,6 +116,40 @@ class Products:
             if not await found.delete():
                 raise NotFound(f"{row.name} has no component {component_id}.")
             _tell(change, by, row, "product.updated", fields=["components"])
+
+    async def add_consumable(
+        self, by: Principal, product_id: int, new: NewSupply
+    ) -> tuple[ProductConsumable, Consumable]:
+        """One more consumable of it. Raises `NotFound` (product, consumable), `Conflict` (it is one
+        already) or `Invalid` (too many).
+        """
+        by.require("orders.write")
+        async with self._ledger.change() as change:
+            row = await self._one(by, product_id)
+            consumable = await self._consumables.get(by, new.consumable_id)
+            others = ProductConsumable.filter(product_id=row.id)
+            if await others.filter(consumable_id=consumable.id).exists():
+                raise Conflict(f"{row.name} needs {consumable.name} already.")
+            if await others.count() >= MAX_CONSUMABLES:
+                raise Invalid(f"A product has at most {MAX_CONSUMABLES} consumables.")
+            link = await ProductConsumable.create(
+                organization_id=row.organization_id,
+                product_id=row.id,
+                consumable_id=consumable.id,
+                quantity_per_product=new.quantity_per_product,
+                notes=new.notes,
+            )
+            _tell(change, by, row, "product.updated", fields=["consumables"])
+        return link, consumable
+
+    async def remove_consumable(self, by: Principal, product_id: int, link_id: int) -> None:
+        """One consumable less. Raises `NotFound`."""
+        by.require("orders.write")
+        async with self._ledger.change() as change:
+            row = await self._one(by, product_id)
+            if not await ProductConsumable.filter(id=link_id, product_id=row.id).delete():
+                raise NotFound(f"{row.name} has no consumable {link_id}.")
+            _tell(change, by, row, "product.updated", fields=["consumables"])
 
     @staticmethod
     async def _add(row: Product, new: NewComponent) -> ProductComponent:

@@ -1,32 +1,60 @@
 """v1 routes of orders and products (v1 contract, 2.9): parse, ask the service, answer."""
 
+import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from quart import Response, request
 
+from api.clock import Clock
 from api.http import json_answer, json_body, paging
 from api.models_library.service import Library
 from api.orders import bodies, docs
 from api.orders.forms import OrderFilter, parse_status
+from api.orders.invoice_pdf import pdf_of
+from api.orders.invoices import invoice_of
 from api.orders.service import OrderItem, Orders, OrderView, Product
 from api.orders.view import (
     component_fields,
+    deducted_fields,
     items_of,
     order_fields,
     product_fields,
     summary_fields,
 )
+from api.principal import Principal, system
 from api.v1 import V1, caller
+
+MOST_INVOICES = 2  # that are made at a time
+
+
+class Seller(Protocol):
+    """What is needed of an organization."""
+
+    @property
+    def row(self) -> Any:
+        """It has a name."""
+
+
+class SellersRoom(Protocol):
+    """What is needed of the accounts."""
+
+    async def organization(self, by: Principal, organization_id: int) -> Seller:
+        """The caller's organization."""
 
 
 class OrderRoutes:
     """``/orders`` and ``/products``."""
 
-    def __init__(self, orders: Orders, library: Library) -> None:
+    def __init__(
+        self, orders: Orders, library: Library, sellers: SellersRoom, clock: Clock
+    ) -> None:
         self._orders = orders
         self._products = orders.products
         self._library = library
+        self._sellers = sellers
+        self._clock = clock
+        self._printing = asyncio.Semaphore(MOST_INVOICES)
 
     def register(self, v1: V1) -> None:
         """Declare the routes."""
@@ -41,6 +69,7 @@ class OrderRoutes:
         v1.add("DELETE", f"{one}/items/<int:item_id>", self.remove_item, docs.REMOVE_ITEM)
         v1.add("POST", f"{one}/schedule", self.schedule, docs.SCHEDULE)
         v1.add("PATCH", f"{one}/ship", self.ship, docs.SHIP)
+        v1.add("GET", f"{one}/invoice.pdf", self.invoice, docs.INVOICE)
         v1.add("GET", "/products", self.products, docs.PRODUCTS)
         v1.add("POST", "/products", self.create_product, docs.CREATE_PRODUCT)
         product = "/products/<int:product_id>"
@@ -87,6 +116,20 @@ class OrderRoutes:
         values = body.model_dump(exclude_none=True)
         return _shown(await self._orders.ship(caller(), order_id, values))
 
+    async def invoice(self, order_id: int) -> Response:
+        """What is to be paid for one order."""
+        by = caller()
+        view = await self._orders.invoiced(by, order_id)
+        seller = await self._sellers.organization(system(by.organization_id), by.organization_id)
+        made = invoice_of(view, seller.row.name, self._clock.now())
+        async with self._printing:
+            body = await asyncio.to_thread(pdf_of, made)
+        headers = {
+            "Content-Disposition": f'attachment; filename="invoice-{order_id}.pdf"',
+            "Cache-Control": "no-store",
+        }
+        return Response(body, 200, headers, content_type="application/pdf")
+
     async def add_item(self, order_id: int) -> Response:
         """One more item."""
         body = await json_body(bodies.OrderItemBody)
@@ -110,8 +153,10 @@ class OrderRoutes:
 
     async def schedule(self, order_id: int) -> Response:
         """Queue what is missing."""
-        planned = await self._orders.schedule(caller(), order_id)
+        scheduled = await self._orders.schedule(caller(), order_id)
+        planned, moves = scheduled.planned, scheduled.moves
         models = await self._library.model_names({one.component.model_id for one in planned})
+        stocks = await self._orders.consumables.named({move.consumable_id for move in moves})
         details = [
             {
                 "model": models.get(one.component.model_id, ""),
@@ -127,7 +172,9 @@ class OrderRoutes:
                 "order_id": order_id,
                 "jobs_created": len(planned),
                 "details": details,
-                "consumables_deducted": [],
+                "consumables_deducted": [
+                    deducted_fields(move, stocks[move.consumable_id]) for move in moves
+                ],
             }
         )
 
@@ -140,10 +187,12 @@ class OrderRoutes:
         return json_answer(shown, headers={"X-Total-Count": str(total)})
 
     async def _shown_products(self, rows: Sequence[Product]) -> Sequence[dict[str, Any]]:
-        components = await self._products.components({row.id for row in rows})
+        numbers = {row.id for row in rows}
+        components = await self._products.components(numbers)
         wanted = {each.model_id for some in components.values() for each in some}
         models = await self._library.model_names(wanted)
-        return [product_fields(row, components[row.id], models) for row in rows]
+        needs = await self._orders.consumables.of_products(numbers)
+        return [product_fields(row, components[row.id], models, needs[row.id]) for row in rows]
 
     async def _product(self, row: Product) -> Response:
         [shown] = await self._shown_products([row])

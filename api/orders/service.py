@@ -15,8 +15,9 @@ from tortoise.queryset import QuerySet
 from api.clock import Clock
 from api.errors import Conflict, Invalid, NotFound
 from api.events.service import Change, Happened, Ledger
-from api.jobs.service import Jobs, NewJob
+from api.jobs.service import Jobs
 from api.models_library.service import Library
+from api.orders.consumables import Consumables
 from api.orders.forms import (
     COMPUTED,
     NewItem,
@@ -27,11 +28,24 @@ from api.orders.forms import (
     status_of,
     still_needed,
 )
-from api.orders.models import Order, OrderItem, OrderJob, Product, ProductComponent
+from api.orders.models import (
+    Consumable,
+    ConsumableMove,
+    Order,
+    OrderItem,
+    OrderJob,
+    Product,
+    ProductComponent,
+    ProductConsumable,
+)
+from api.orders.planned import SOURCE, Planned, Scheduled, new_job
 from api.orders.products import Products
 from api.principal import Principal
 
 __all__ = [
+    "Consumable",
+    "ConsumableMove",
+    "Consumables",
     "Order",
     "OrderItem",
     "OrderJob",
@@ -39,11 +53,11 @@ __all__ = [
     "Orders",
     "Product",
     "ProductComponent",
+    "ProductConsumable",
     "Products",
+    "Scheduled",
 ]
 
-#: The source of jobs that are made for an order; their details say for what, below this name.
-SOURCE = "order"
 MAX_ITEMS = 200
 MAX_JOBS_A_CALL = 500
 
@@ -58,16 +72,6 @@ class OrderView:
     progress: Progress
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """Jobs that an order needs: so many prints of a component of an item."""
-
-    item: OrderItem
-    component: ProductComponent
-    prints: int
-    per_print: int
-
-
 class Orders:
     """The orders of the farm."""
 
@@ -76,7 +80,8 @@ class Orders:
         self._library = library
         self._ledger = ledger
         self._clock = clock
-        self.products = Products(library, ledger, clock)
+        self.consumables = Consumables(ledger, clock)
+        self.products = Products(library, self.consumables, ledger, clock)
         ledger.follow(self.follow)
 
     # Reading.
@@ -97,6 +102,11 @@ class Orders:
     async def get(self, by: Principal, order_id: int) -> OrderView:
         """One order. Raises `NotFound`."""
         by.require("orders.read")
+        return await self._view(await _one(by, order_id))
+
+    async def invoiced(self, by: Principal, order_id: int) -> OrderView:
+        """One order, to be invoiced. Raises `NotFound`."""
+        by.require("orders.invoice")
         return await self._view(await _one(by, order_id))
 
     @staticmethod
@@ -225,21 +235,32 @@ class Orders:
 
     # Its jobs.
 
-    async def schedule(self, by: Principal, order_id: int) -> Sequence[Planned]:
-        """Queue the jobs that the order still needs, one for each component of each item.
+    async def schedule(self, by: Principal, order_id: int) -> Scheduled:
+        """Queue the jobs that the order still needs, one for each component of each item, and take
+        its consumables from the stocks.
 
         Called again it queues only what is missing: what failed or was added since. All of its
-        jobs are made, or none. Raises `NotFound`, `Conflict` (shipped, cancelled, or somebody
-        else was faster) or `Invalid`.
+        jobs are made and all is taken, or nothing. Raises `NotFound`, `Conflict` (shipped,
+        cancelled, or somebody else was faster) or `Invalid`.
         """
         by.require("orders.write")
         row = await _one(by, order_id)
         if row.status in (OrderStatus.SHIPPED, OrderStatus.CANCELLED):
             raise _wrong_state(row, "nothing is made for it any more")
         planned = await self._planned(by, row)
-        if planned:
-            await self._jobs.create_many(by, [_new_job(row, one) for one in planned])
-        return planned
+        if not planned:
+            return Scheduled(planned, await self._supply(by, row))
+        jobs = await self._jobs.create_many(by, [new_job(row, one) for one in planned])
+        return Scheduled(planned, await self.consumables.moved_with([job.id for job in jobs]))
+
+    async def _supply(self, by: Principal, row: Order) -> Sequence[ConsumableMove]:
+        """What is taken for an order that needs no jobs now."""
+        async with self._ledger.change() as change:
+            items = await OrderItem.filter(order_id=row.id).order_by("id")
+            moves = await self.consumables.supply(change, items, by.user_id, None)
+            if moves:
+                change.note(by, "order.supplied", ("order", row.id), moves=len(moves))
+        return moves
 
     async def _planned(self, by: Principal, row: Order) -> Sequence[Planned]:
         items = await OrderItem.filter(order_id=row.id).order_by("id")
@@ -261,13 +282,18 @@ class Orders:
 
     async def follow(self, change: Change, happened: Sequence[Happened]) -> None:
         """Jobs that are made for an order belong to it, and bring it on when they are done."""
-        made = [event.job_id for event in happened if event.kind == "job.created"]
+        made = {event.job_id: event.user_id for event in happened if event.kind == "job.created"}
         done = [event.job_id for event in happened if event.kind == "job.completed"]
         orders = {one.order_id for one in await OrderJob.filter(job_id__in=done)} if done else set()
+        first_jobs: dict[int, int] = {}  # by order, of those that are queued now
         for job in await self._jobs.of_source(SOURCE, [each for each in made if each is not None]):
             if job.details.get(SOURCE):
-                orders.add(await self._link(job.organization_id, job.id, job.details[SOURCE]))
-        for order_id in orders:
+                order_id = await self._link(job.organization_id, job.id, job.details[SOURCE])
+                first_jobs.setdefault(order_id, job.id)
+        for order_id, job_id in first_jobs.items():
+            items = await OrderItem.filter(order_id=order_id).order_by("id")
+            await self.consumables.supply(change, items, made[job_id], job_id)
+        for order_id in orders | first_jobs.keys():
             row = await Order.filter(id=order_id, deleted_at=None).first()
             if row is not None and row.status in COMPUTED | {OrderStatus.PENDING}:
                 await self._follow_jobs(change, row)
@@ -320,24 +346,6 @@ def _wrong_state(row: Order, why: str) -> Conflict:
         code="invalid_state_transition",
         order_id=row.id,
         status=row.status,
-    )
-
-
-def _new_job(row: Order, one: Planned) -> NewJob:
-    name = f"Order {row.order_number or row.id}, item {one.item.id}"
-    return NewJob(
-        item_name=name[:200],
-        model_id=one.component.model_id,
-        quantity=one.prints,
-        source=SOURCE,
-        details={
-            SOURCE: {
-                "order_id": row.id,
-                "item_id": one.item.id,
-                "component_id": one.component.id,
-                "makes": one.prints * one.per_print,
-            }
-        },
     )
 
 

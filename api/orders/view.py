@@ -4,7 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from api.clock import iso
-from api.orders.service import OrderItem, OrderView, Product, ProductComponent
+from api.orders.service import (
+    Consumable,
+    ConsumableMove,
+    OrderItem,
+    OrderView,
+    Product,
+    ProductComponent,
+    ProductConsumable,
+)
 
 _OWN = (
     *("id", "order_number", "platform", "customer_name", "customer_email", "status"),
@@ -89,8 +97,52 @@ def component_fields(row: ProductComponent, models: Mapping[int, str]) -> dict[s
     }
 
 
+_OF_CONSUMABLE = (
+    *("id", "name", "sku", "unit", "cost_per_unit", "current_stock", "min_stock"),
+    *("vendor", "notes", "status"),
+)
+
+
+def consumable_fields(row: Consumable) -> dict[str, Any]:
+    """A consumable."""
+    return {
+        **{name: getattr(row, name) for name in _OF_CONSUMABLE},
+        "is_low_stock": row.is_low,
+        "created_at": iso(row.created_at),
+        "updated_at": iso(row.updated_at),
+    }
+
+
+def supply_fields(link: ProductConsumable, row: Consumable) -> dict[str, Any]:
+    """A consumable of a product."""
+    return {
+        "id": link.id,
+        "product_id": link.product_id,
+        "consumable_id": row.id,
+        "quantity_per_product": link.quantity_per_product,
+        "notes": link.notes,
+        "consumable_name": row.name,
+        "unit": row.unit,
+        "cost": round(link.quantity_per_product * row.cost_per_unit, 4),
+    }
+
+
+def deducted_fields(move: ConsumableMove, row: Consumable) -> dict[str, Any]:
+    """What was taken from a stock."""
+    return {
+        "consumable_id": row.id,
+        "name": row.name,
+        "unit": row.unit,
+        "quantity": abs(move.quantity),
+        "missing": move.missing,
+    }
+
+
 def product_fields(
-    row: Product, components: Sequence[ProductComponent], models: Mapping[int, str]
+    row: Product,
+    components: Sequence[ProductComponent],
+    models: Mapping[int, str],
+    consumables: Sequence[tuple[ProductConsumable, Consumable]],
 ) -> dict[str, Any]:
     """A product."""
     return {
@@ -102,7 +154,7 @@ def product_fields(
         "created_at": iso(row.created_at),
         "updated_at": iso(row.updated_at),
         "components": [component_fields(each, models) for each in components],
-        "consumables": [],
+        "consumables": [supply_fields(*each) for each in consumables],
         "estimated_cogs": None,
         "component_count": len(components),
     }

@@ -1,7 +1,7 @@
 """v1 routes of reports (v1 contract, 2.11 and 2.4): parse, ask the service, answer."""
 
 from collections.abc import AsyncIterator, Collection
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Protocol
 
 from pydantic import Field
@@ -9,8 +9,7 @@ from quart import Response, request
 
 from api.clock import iso
 from api.describe import Doc, Query
-from api.errors import Invalid
-from api.http import RowId, id_query, int_query, json_answer, paging
+from api.http import RowId, id_query, json_answer, paging
 from api.jobs.answers import StatusWord
 from api.jobs.forms import parse_status
 from api.jobs.records import OUTCOMES, Run, RunFilter
@@ -18,6 +17,7 @@ from api.jobs.service import Jobs
 from api.principal import Principal, system
 from api.printers.service import Printers
 from api.reports import answers, csv, view
+from api.reports.asked import days_query, moment_query, refuse
 from api.reports.service import LONGEST_SEARCH, SHORTEST_SEARCH, Reports
 from api.v1 import V1, caller
 from schemas.jobs import JobState
@@ -75,14 +75,14 @@ class ReportRoutes:
 
     async def failures(self) -> Response:
         """What failed, and of what."""
-        days = _days(30, MAX_DAYS)
+        days = days_query(30, MAX_DAYS)
         failed, completed = await self._reports.failures(caller(), days)
         names = await self._names({job.printer_id for job in failed if job.printer_id})
         return json_answer(view.failures_view(days, failed, completed, names))
 
     async def accuracy(self) -> Response:
         """How good the estimates are."""
-        days = _days(30, MAX_DAYS)
+        days = days_query(30, MAX_DAYS)
         return json_answer(view.accuracy_view(days, await self._reports.accuracy(caller(), days)))
 
     async def search(self) -> Response:
@@ -92,8 +92,8 @@ class ReportRoutes:
 
     async def timeline(self) -> Response:
         """What takes the printers' time."""
-        days = _days(7, MAX_TIMELINE_DAYS)
-        start, end, spans = await self._reports.timeline(caller(), _moment("start_date"), days)
+        days = days_query(7, MAX_TIMELINE_DAYS)
+        start, end, spans = await self._reports.timeline(caller(), moment_query("start_date"), days)
         printers = await self._printers.list(system(caller().organization_id))
         names = await self._names({span.printer_id for span in spans})
         return json_answer(
@@ -111,7 +111,7 @@ class ReportRoutes:
         outcome = request.args.get("status")
         if outcome is not None and outcome not in OUTCOMES.values():
             words = ", ".join(sorted(set(OUTCOMES.values())))
-            raise _refuse("status", f"one of {words}, not {outcome[:40]!r}")
+            raise refuse("status", f"one of {words}, not {outcome[:40]!r}")
         return await self._page(RunFilter(printer_id=id_query("printer_id"), outcome=outcome))
 
     async def unlinked(self) -> Response:
@@ -161,31 +161,6 @@ class ReportRoutes:
     async def _names(self, printer_ids: Collection[int]) -> dict[int, str]:
         found = [await self._printers.find(each) for each in printer_ids]
         return {row.id: row.name for row in found if row is not None}
-
-
-def _days(default: int, most: int) -> int:
-    days = int_query("days", default)
-    if not 1 <= days <= most:
-        raise _refuse("days", f"from 1 to {most}, not {days}")
-    return days
-
-
-def _moment(name: str) -> datetime | None:
-    """A time from the query, in UTC; None without one. Raises `Invalid`."""
-    text = request.args.get(name)
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text.replace(" ", "+"))  # a "+" that nobody encoded
-    except ValueError:
-        raise _refuse(name, f"a time in ISO 8601, not {text[:40]!r}") from None
-    if not 1970 <= at.year <= 9900:
-        raise _refuse(name, "a year from 1970 to 9900")
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-
-
-def _refuse(name: str, text: str) -> Invalid:
-    return Invalid(f"{name}: {text}", code="validation_failed", field=name)
 
 
 _DAYS = Query(

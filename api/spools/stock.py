@@ -2,8 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from tortoise.expressions import F, Q, Subquery
+from tortoise.functions import Sum
 
 from api.principal import Principal
 from api.spools.forms import SpoolStatus
@@ -66,6 +68,21 @@ async def uses_after(
         spool = spools.get(use.spool_id)
         found.append((use, spool, filaments.get(spool.filament_id) if spool else None))
     return found
+
+
+async def grams_by_job(
+    organization_id: int, since: datetime, until: datetime
+) -> Mapping[int, float]:
+    """What jobs took from spools in between, by job; for who may read the reports."""
+    rows = SpoolUse.filter(
+        organization_id=organization_id,
+        used_at__gte=since,
+        used_at__lt=until,
+        job_id__not_isnull=True,
+    )
+    summed = rows.annotate(grams=Sum("weight_used_g")).group_by("job_id")
+    found = await summed.values("job_id", "grams")
+    return {int(row["job_id"]): float(row["grams"]) for row in found}
 
 
 async def _filaments(rows: Sequence[Spool]) -> Mapping[int, Filament]:

@@ -15,6 +15,7 @@ SUPERVISORS = {
     "api/alerts/digests.py",
     "api/app.py",
     "api/bridges/replicas.py",
+    "api/bus/attendance.py",
     "api/events/outbox.py",
     "api/files/analyst.py",
     "api/gateway/errands.py",

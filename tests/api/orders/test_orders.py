@@ -1,92 +1,24 @@
 """Orders: the jobs that make them, once, and how far they are."""
 
 import asyncio
-from typing import Any
 
 import pytest
 
-from api.bus.local import LocalBus
 from api.errors import Conflict, NotFound
-from api.events.service import Ledger
 from api.jobs.models import Job
 from api.jobs.view import Around, job_fields
-from api.models_library.models import LibraryModel, PrintFile
-from api.orders.forms import NewComponent, NewItem, OrderFilter, OrderStatus, parse_status
+from api.orders.forms import NewItem, OrderFilter, OrderStatus, parse_status
 from api.orders.service import Orders
 from api.principal import Principal
-from schemas.jobs import AttemptEvent
-from tests.api.conftest import FakeClock
 from tests.fakes.farm import Farm
-
-
-class Shelf:
-    """Models straight from the rows."""
-
-    async def get_model(self, by: Principal, model_id: int) -> LibraryModel:
-        row = await LibraryModel.filter(id=model_id).first()
-        if row is None:
-            raise NotFound("no such model", code="model_not_found")
-        return row
-
-
-@pytest.fixture
-def farm(ledger: Ledger, clock: FakeClock, bus: LocalBus, admin: Principal) -> Farm:
-    return Farm(ledger, clock, bus, admin)
-
-
-@pytest.fixture
-def orders(farm: Farm) -> Orders:
-    shelf: Any = Shelf()
-    return Orders(farm.jobs, shelf, farm.ledger, farm.clock)
-
-
-async def model(farm: Farm, per_bed: int = 1) -> int:
-    """A model with a file that can be printed."""
-    number = await LibraryModel.all().count() + 1
-    now = farm.clock.now()
-    row = await LibraryModel.create(
-        organization_id=1,
-        name=f"part {number}",
-        key=f"part {number}",
-        details={"quantity_per_bed": per_bed},
-        created_at=now,
-        updated_at=now,
-    )
-    blob = await farm.blob()
-    await PrintFile.create(
-        organization_id=1,
-        model_id=row.id,
-        blob_id=blob.id,
-        filename="part.gcode",
-        original_filename="part.gcode",
-        uploaded_at=now,
-    )
-    return row.id
-
-
-async def ordered(farm: Farm, orders: Orders, quantity: int, *needs: tuple[int, int]) -> int:
-    """An order of *quantity* of a product that *needs* (model, pieces)."""
-    parts = [NewComponent(model_id=model_id, quantity_needed=n) for model_id, n in needs]
-    product = await orders.products.create(farm.admin, {"name": "Lamp", "price": 20.0}, parts)
-    item = NewItem(product_id=product.id, quantity=quantity)
-    return (await orders.create(farm.admin, {"order_number": "A-1"}, [item])).order.id
-
-
-async def printed(farm: Farm, job: Job) -> None:
-    """All prints of *job*, by hand."""
-    printer = await farm.printer(f"Hand {job.id}", None)
-    await farm.jobs.update(farm.admin, job.id, {"printer_id": printer.id})
-    for _ in range(job.quantity):
-        await farm.printers.plate_cleared(farm.admin, printer.id)
-        await farm.jobs.by_hand(farm.admin, job.id, AttemptEvent.STARTED)
-        await farm.jobs.by_hand(farm.admin, job.id, AttemptEvent.COMPLETED)
+from tests.fakes.ordering import model, ordered, printed
 
 
 async def test_an_order_is_made_by_its_jobs(farm: Farm, orders: Orders) -> None:
     """in_progress, partial, fulfilled: as its parts are printed, four on a bed."""
     shade, foot = await model(farm), await model(farm, per_bed=4)
     number = await ordered(farm, orders, 2, (shade, 1), (foot, 3))
-    planned = await orders.schedule(farm.admin, number)
+    planned = (await orders.schedule(farm.admin, number)).planned
     assert [(one.prints, one.per_print) for one in planned] == [(2, 1), (2, 4)]
     view = await orders.get(farm.admin, number)
     assert (view.order.status, view.progress.jobs_total) == ("in_progress", 2)
@@ -114,13 +46,13 @@ async def test_asked_again_only_what_is_missing_is_queued(farm: Farm, orders: Or
     """Nothing twice; what was cancelled comes again; a repeat of a job is nobody's."""
     part = await model(farm)
     number = await ordered(farm, orders, 3, (part, 1))
-    assert len(await orders.schedule(farm.admin, number)) == 1
-    assert await orders.schedule(farm.admin, number) == []
+    assert len((await orders.schedule(farm.admin, number)).planned) == 1
+    assert (await orders.schedule(farm.admin, number)).planned == []
     job = (await Job.all())[0]
     await farm.jobs.repeat(farm.admin, job.id)
     assert (await orders.get(farm.admin, number)).progress.jobs_total == 1
     await farm.jobs.cancel(farm.admin, job.id)
-    [again] = await orders.schedule(farm.admin, number)
+    [again] = (await orders.schedule(farm.admin, number)).planned
     assert again.prints == 3
 
 

@@ -24,6 +24,12 @@ from tests.fakes import databases
 
 BASE = "http://farm.local:5000"
 GCODE = b"; made by hand\nG28\nM104 S200\nG1 X10 F600\nG1 X20\nM84\n"
+REPORT = {
+    "name": "Month",
+    "report_type": "jobs",
+    "frequency": "monthly",
+    "recipients": ["boss@example.org"],
+}
 TABLES_THAT_MOVE = (
     "credential",
     "login_attempt",
@@ -223,6 +229,7 @@ async def _own(whole: Whole, admin: Principal) -> None:
             "profile": "_default",
             "app_token": "x" * 43,
             "user_token": "x" * 32,
+            "device_id": "no-such-device",
             "slicer": "cura",
             "name": "movie.mp4",
             "source": "core",
@@ -264,8 +271,12 @@ async def _store(make: Any, printer_id: int, model_id: int) -> dict[str, str]:
         "spool_id": str(spool["id"]),
         "qr_code": spool["qr_code"],
         "task_id": str(task["id"]),
+    consumable = await make("/consumables", json={"name": "Box", "current_stock": 100})
+    link = {"consumable_id": consumable["id"]}
+    linked = await make(f"/products/{made['id']}/consumables", json=link)
         "log_id": str((await make("/maintenance/logs", json=log))["id"]),
         "product_id": str(made["id"]),
+    schedule = await make("/report-schedules", json=REPORT)
         "component_id": str(made["components"][0]["id"]),
         "order_id": str(order["id"]),
         "webhook_id": str(webhook["id"]),
@@ -274,8 +285,11 @@ async def _store(make: Any, printer_id: int, model_id: int) -> dict[str, str]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
+        "consumable_id": str(consumable["id"]),
+        "consumable_link_id": str(linked["id"]),
 async def whole(farm_with_all: Whole, request: pytest.FixtureRequest) -> Whole:
     farm_with_all.application.database.__enter__()  # for this test's own look at the rows
+        "schedule_id": str(schedule["id"]),
     # Every test asks from an address of its own: what one guesses wrong does not hold up others.
     number = zlib.crc32(request.node.nodeid.encode())
     farm_with_all.transport.client = (

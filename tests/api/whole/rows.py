@@ -31,6 +31,8 @@ ITEM = """product_id quantity unit_price id order_id fulfilled_quantity created_
     product_sku subtotal is_fulfilled"""
 PRODUCT = """name sku price description id created_at updated_at components consumables
     estimated_cogs component_count"""
+CONSUMABLE = """id name sku unit cost_per_unit current_stock min_stock is_low_stock vendor notes
+    status created_at updated_at"""
 TASK = """id name description printer_model_filter interval_print_hours interval_days
     estimated_cost estimated_downtime_min is_active"""
 LOG = """id printer_id task_id task_name performed_at performed_by notes cost downtime_minutes

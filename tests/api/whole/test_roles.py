@@ -380,6 +380,7 @@ V1: dict[tuple[str, str], str] = {
     ("DELETE", "/orders/<int:order_id>/items/<int:item_id>"): "operator",
     ("POST", "/orders/<int:order_id>/schedule"): "operator",
     ("PATCH", "/orders/<int:order_id>/ship"): "operator",
+    ("GET", "/orders/<int:order_id>/invoice.pdf"): "operator",
     ("GET", "/products"): "viewer",
     ("POST", "/products"): "operator",
     ("GET", "/products/<int:product_id>"): "viewer",
@@ -387,6 +388,31 @@ V1: dict[tuple[str, str], str] = {
     ("DELETE", "/products/<int:product_id>"): "operator",
     ("POST", "/products/<int:product_id>/components"): "operator",
     ("DELETE", "/products/<int:product_id>/components/<int:component_id>"): "operator",
+    ("GET", "/reports/chargebacks"): "admin",
+    ("GET", "/education/usage-report"): "operator",
+    ("GET", "/push/vapid-key"): "public",
+    ("POST", "/push/subscribe"): "viewer",
+    ("DELETE", "/push/subscribe"): "viewer",
+    ("POST", "/push/register"): "viewer",
+    ("DELETE", "/push/register/<device_id>"): "viewer",
+    ("GET", "/push/preferences"): "viewer",
+    ("PUT", "/push/preferences"): "viewer",
+    ("POST", "/push/live-activity"): "viewer",
+    ("POST", "/push/test"): "viewer",
+    ("GET", "/report-schedules"): "superadmin",
+    ("POST", "/report-schedules"): "superadmin",
+    ("PATCH", "/report-schedules/<int:schedule_id>"): "superadmin",
+    ("DELETE", "/report-schedules/<int:schedule_id>"): "superadmin",
+    ("POST", "/report-schedules/<int:schedule_id>/run"): "superadmin",
+    ("POST", "/products/<int:product_id>/consumables"): "operator",
+    ("DELETE", "/products/<int:product_id>/consumables/<int:consumable_link_id>"): "operator",
+    ("GET", "/consumables"): "viewer",
+    ("POST", "/consumables"): "operator",
+    ("GET", "/consumables/low-stock"): "viewer",
+    ("GET", "/consumables/<int:consumable_id>"): "viewer",
+    ("PATCH", "/consumables/<int:consumable_id>"): "operator",
+    ("DELETE", "/consumables/<int:consumable_id>"): "admin",
+    ("POST", "/consumables/<int:consumable_id>/adjust"): "operator",
     ("GET", "/version"): "public",
     ("GET", "/health"): "public",
     ("GET", "/health/ready"): "public",
@@ -405,6 +431,9 @@ BEYOND_A_PRINTER = (
     "/projects",
     "/tags",
     "/timelapses",
+    "/consumables",
+    *("/push/subscribe", "/push/register", "/push/preferences", "/push/live-activity"),
+    "/push/test",
 )
 
 #: What reaches beyond one printer: never for a key that is bound to one, whoever owns it.
@@ -449,6 +478,7 @@ FARM = {
     ("GET", "/print-jobs"),
     ("GET", "/print-jobs/stats"),
     ("GET", "/export/jobs"),
+    ("GET", "/education/usage-report"),
     ("POST", "/printers/reorder"),
     ("POST", "/scheduler/run"),
     ("GET", "/scheduler/runs"),
@@ -516,6 +546,16 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/orders/<int:order_id>/items"): {"product_id": 987654},
     ("POST", "/products"): {"name": "Vase"},
     ("POST", "/products/<int:product_id>/components"): {"model_id": 987654},
+    ("POST", "/products/<int:product_id>/consumables"): {"consumable_id": 987654},
+    ("POST", "/consumables"): {"name": "Screws"},
+    ("POST", "/push/live-activity"): {"device_id": "none", "printer_id": 987654},
+    ("POST", "/report-schedules"): {
+        "name": "Week",
+        "report_type": "jobs",
+        "frequency": "weekly",
+        "recipients": ["a@b.example"],
+    },
+    ("POST", "/consumables/<int:consumable_id>/adjust"): {"type": "restock", "quantity": 1},
 }
 
 #: Routes of agents, which prove themselves otherwise, and pages for everybody.
@@ -732,7 +772,7 @@ async def test_another_organization_finds_nothing(whole: Whole) -> None:
             assert code is not None and code.endswith("not_found"), route
     lists = ("/printers", "/printers/tags", "/jobs", "/print-files", "/models", "/bridges")
     rooms = ("/spools", "/filaments", "/alerts", "/maintenance/tasks", "/maintenance/logs")
-    for path in (*lists, *rooms, "/orders", "/products"):
+    for path in (*lists, *rooms, "/orders", "/products", "/consumables"):
         assert (await whole.ask("foreigner", "GET", f"/api/v1{path}")).json() == [], path
     for field in ("printer_id", "print_file_id", "model_id"):
         body = {"item_name": "x", field: int(whole.ids[field.replace("print_file", "file")])}

@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
-from tests.api.whole.conftest import Whole
+from tests.api.whole.conftest import REPORT, Whole
 from tests.api.whole.rows import Page, Row
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -97,6 +98,75 @@ ROWS = (
     Row(
         promise="/export/filament-usage: CSV",
         call="GET /export/filament-usage",
+    Row(
+        promise="GET /reports/chargebacks?start_date=&end_date=",
+        call="GET /reports/chargebacks?start_date=2026-01-01&end_date=2026-01-31",
+        fields="start_date end_date users totals",
+        holds=lambda found: {"cost", "print_hours", "filament_grams"} <= set(found["totals"]),
+    ),
+    Row(
+        promise="GET /education/usage-report?days= {>=7, <=90}, for operators",
+        call="GET /education/usage-report?days=90",
+        who="operator",
+        fields="days start_date end_date users summary",
+        holds=lambda found: found["summary"]["jobs_submitted"] > 0,
+    ),
+    Row(
+        promise="6 days are too few",
+        call="GET /education/usage-report?days=6",
+        status=422,
+        holds=lambda answer: answer["error"]["field"] == "days",
+    ),
+    Row(
+        promise="POST /report-schedules {name, report_type, frequency, recipients, filters}: "
+        "{id, status}",
+        call="POST /report-schedules",
+        body={**REPORT, "report_type": "failures", "filters": {"printer_ids": [1]}},
+        fields="id status",
+    ),
+    Row(
+        promise="recipients are addresses",
+        call="POST /report-schedules",
+        body={**REPORT, "recipients": ["a@b.example\nBcc: c@d.example"]},
+        status=422,
+        holds=lambda answer: "recipients" in answer["detail"][0]["loc"],
+    ),
+    Row(
+        promise="a filter that a report does not have is refused",
+        call="POST /report-schedules",
+        body={**REPORT, "filters": {"printer_ids": [1]}},
+        status=422,
+        holds=lambda answer: answer["error"]["field"] == "filters",
+    ),
+    Row(
+        promise="GET /report-schedules",
+        call="GET /report-schedules",
+        fields="id name report_type frequency recipients filters is_active next_run_at last_run_at",
+        holds=lambda rows: rows[0]["next_run_at"].endswith("-01T07:00:00.000Z"),
+    ),
+    Row(
+        promise="POST /report-schedules/{id}/run: no mail server is set here",
+        call="POST /report-schedules/{schedule}/run",
+        status=403,
+        holds=lambda answer: answer["error"]["code"] == "feature_disabled",
+    ),
+    Row(
+        promise="PATCH /report-schedules/{id}",
+        call="PATCH /report-schedules/{schedule}",
+        body={"is_active": False},
+        fields="id status",
+    ),
+    Row(
+        promise="DELETE /report-schedules/{id}",
+        call="DELETE /report-schedules/{schedule}",
+        fields="id status",
+    ),
+    Row(
+        promise="an unknown schedule: 404",
+        call="DELETE /report-schedules/987654",
+        status=404,
+        holds=lambda answer: answer["error"]["code"] == "report_schedule_not_found",
+    ),
         holds=lambda text: header(text)[:3] == ["ID", "Used", "Grams"],
     ),
     Row(
@@ -160,9 +230,16 @@ PAGE = Page(*ROWS)
 
 
 @pytest.mark.parametrize("row", PAGE.rows, ids=str)
-async def test_v1_reports(whole: Whole, row: Row) -> None:
+@pytest_asyncio.fixture(loop_scope="session", scope="session")
+async def ids(farm_with_all: Whole) -> dict[str, Any]:
+    """A schedule that these rows change and delete."""
+    made = await farm_with_all.ask("admin", "POST", "/api/v1/report-schedules", json=REPORT)
+    return {"schedule": made.json()["id"]}
+
+
+async def test_v1_reports(whole: Whole, ids: dict[str, Any], row: Row) -> None:
     """Status, fields and what else the row promises."""
-    answer = await PAGE.asked(row, whole, {})
+    answer = await PAGE.asked(row, whole, ids)
     assert row.missing(answer) == set()
     assert row.holds(answer), answer
 

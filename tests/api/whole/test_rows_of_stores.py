@@ -6,7 +6,18 @@ import pytest
 import pytest_asyncio
 
 from tests.api.whole.conftest import Whole
-from tests.api.whole.rows import ALERT, ITEM, LOG, ORDER, PRODUCT, SPOOL, TASK, Page, Row
+from tests.api.whole.rows import (
+    ALERT,
+    CONSUMABLE,
+    ITEM,
+    LOG,
+    ORDER,
+    PRODUCT,
+    SPOOL,
+    TASK,
+    Page,
+    Row,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -382,6 +393,77 @@ ORDERS = (
         holds=lambda answer: named(answer) == "name",
     ),
     Row(promise="GET /products", call="GET /products", fields=PRODUCT),
+    Row(
+        promise="POST /consumables JSON ConsumableCreate",
+        call="POST /consumables",
+        body={"name": "Row", "unit": "pair", "current_stock": 5, "min_stock": 6},
+        fields=CONSUMABLE,
+        holds=lambda row: (row["current_stock"], row["is_low_stock"]) == (5, True),
+    ),
+    Row(
+        promise="stocks have limits",
+        call="POST /consumables",
+        body={"name": "Row", "current_stock": -1},
+        status=422,
+        holds=lambda answer: named(answer) == "current_stock",
+    ),
+    Row(
+        promise="GET /consumables?status=",
+        call="GET /consumables?status=active",
+        fields=CONSUMABLE,
+    ),
+    Row(
+        promise="GET /consumables/low-stock",
+        call="GET /consumables/low-stock",
+        fields=CONSUMABLE,
+        holds=lambda rows: all(row["is_low_stock"] for row in rows),
+    ),
+    Row(
+        promise="GET /consumables/{id}",
+        call="GET /consumables/{consumable}",
+        fields=f"{CONSUMABLE} usage_history",
+    ),
+    Row(
+        promise="PATCH /consumables/{id} JSON ConsumableUpdate",
+        call="PATCH /consumables/{consumable}",
+        body={"vendor": "Acme", "cost_per_unit": 0.25},
+        fields=CONSUMABLE,
+        holds=lambda row: (row["vendor"], row["cost_per_unit"]) == ("Acme", 0.25),
+    ),
+    Row(
+        promise="POST adjust {type ~ ^(restock|deduct)$, quantity, notes}",
+        call="POST /consumables/{consumable}/adjust",
+        body={"type": "deduct", "quantity": 1, "notes": "lost"},
+        fields="success id current_stock missing is_low_stock",
+        holds=lambda row: (row["current_stock"], row["missing"]) == (9, 0),
+    ),
+    Row(
+        promise="adjust: other words are refused",
+        call="POST /consumables/{consumable}/adjust",
+        body={"type": "burn", "quantity": 1},
+        status=422,
+        holds=lambda answer: named(answer) == "type",
+    ),
+    Row(
+        promise="POST /products/{id}/consumables",
+        call="POST /products/{product}/consumables",
+        body={"consumable_id": "<consumable>", "quantity_per_product": 2},
+        fields="id product_id consumable_id quantity_per_product notes consumable_name cost",
+        holds=lambda row: row["cost"] == 0.5,
+    ),
+    Row(
+        promise="ProductResponse has its consumables",
+        call="GET /products/{product}",
+        fields=PRODUCT,
+        holds=lambda product: (
+            [each["consumable_name"] for each in product["consumables"]] == ["Box", "Nut"]
+        ),
+    ),
+    Row(
+        promise="DELETE /products/{id}/consumables/{id}: 404 for what it does not need",
+        call="DELETE /products/{product}/consumables/987654",
+        status=404,
+    ),
     Row(promise="empty order bodies are allowed", call="POST /orders", body={}, fields=ORDER),
     Row(promise="GET /orders: OrderSummary rows", call="GET /orders", fields=SUMMARY),
     Row(
@@ -415,6 +497,22 @@ ORDERS = (
         promise="POST schedule: {success, order_id, jobs_created, details, consumables_deducted}",
         call="POST /orders/{order}/schedule",
         fields="success order_id jobs_created details consumables_deducted",
+        holds=lambda answer: (
+            [(one["name"], one["quantity"]) for one in answer["consumables_deducted"]]
+            == [("Box", 1), ("Nut", 2), ("Box", 2), ("Nut", 4)]
+        ),
+    ),
+    Row(
+        promise="GET /orders/{id}/invoice.pdf: for operators",
+        call="GET /orders/{order}/invoice.pdf",
+        who="viewer",
+        status=403,
+    ),
+    Row(
+        promise="GET /orders/{id}/invoice.pdf: a PDF",
+        call="GET /orders/{order}/invoice.pdf",
+        who="operator",
+        holds=lambda text: text.startswith("%PDF-"),
     ),
     Row(
         promise="PATCH ship sets status shipped",
@@ -424,6 +522,17 @@ ORDERS = (
         holds=lambda order: (order["status"], order["tracking_number"]) == ("shipped", "T1"),
     ),
     Row(promise="DELETE /orders/{id} 204", call="DELETE /orders/{order}", status=204),
+    Row(
+        promise="DELETE /consumables/{id} answers 200 with a JSON body",
+        call="DELETE /consumables/{consumable}",
+        fields="success message",
+    ),
+    Row(
+        promise="an unknown consumable: 404 consumable_not_found",
+        call="GET /consumables/{consumable}",
+        status=404,
+        holds=lambda answer: code(answer) == "consumable_not_found",
+    ),
     Row(
         promise="an unknown order: 404 order_not_found",
         call="GET /orders/987654",
@@ -454,6 +563,7 @@ async def ids(farm_with_all: Whole) -> dict[str, Any]:
         "task": (await make("/maintenance/tasks", name="Rows", interval_print_hours=9))["id"],
         "product": int(whole.ids["product_id"]),
         "order": order["id"],
+        "consumable": (await make("/consumables", name="Nut", current_stock=10))["id"],
     }
 
 
