@@ -13,6 +13,7 @@ from schemas.commands import CommandState, Expect, Verb
 from schemas.jobs import AttemptEvent, AttemptState
 from schemas.leases import Lease
 from schemas.printer import CardFile, Live, PrinterConfig, PrinterState, Progress, Quality
+from schemas.watching import Interest, TerminalGot, TerminalLines
 
 PROTOCOL = 1
 #: The path of the upgrade and of the plain HTTPS calls beside it.
@@ -302,21 +303,6 @@ class LiveSnap(msgspec.Struct, frozen=True, kw_only=True):
     printers: list[Live]
 
 
-class InterestLevel(StrEnum):
-    """How closely people look at a room."""
-
-    OFF = "off"  # a snapshot every `idle_s`, and every change of state at once
-    LIST = "list"
-    DETAIL = "detail"  # every `live_s`
-
-
-class Interest(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody looks at the room: pictures come faster until *lease_s* seconds from now."""
-
-    level: InterestLevel
-    lease_s: float = 60.0
-
-
 class Beat(msgspec.Struct, frozen=True, kw_only=True):
     """Sign of life. *sent_ms* is the sender's monotonic clock, *echo_ms* the other's last one."""
 
@@ -359,6 +345,8 @@ Body = (
     | FactBatch
     | FactAck
     | LiveSnap
+    | TerminalLines
+    | TerminalGot
     | Interest
     | Beat
     | Goaway
@@ -389,6 +377,8 @@ TYPES: dict[str, tuple[type[Body], Sender]] = {
     "fact.ack": (FactAck, Sender.API),
     "live": (LiveSnap, Sender.AGENT),
     "interest": (Interest, Sender.API),
+    "terminal": (TerminalLines, Sender.AGENT),
+    "terminal.got": (TerminalGot, Sender.API),
     "beat": (Beat, Sender.BOTH),
     "goaway": (Goaway, Sender.API),
     "nak": (Nak, Sender.BOTH),

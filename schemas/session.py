@@ -5,7 +5,8 @@ what each side may say in which state; anything else is answered with `nak` and 
 After the welcome every frame carries the link epoch, and a frame of another epoch is dropped
 silently: it comes from a socket that was already replaced. Outgoing frames wait in lanes and leave
 highest lane first; the live lane holds one frame (the newest), so a slow line loses pictures and
-never facts. Time is passed in as *now*, seconds on a monotonic clock.
+never facts, and the terminal's lane is the lowest. Time is passed in as *now*, seconds on a
+monotonic clock.
 
 Calling order: `receive()` as often as text arrives, `tick()` when `deadline()` has passed, and
 after either of them send what `data_to_send()` gives and look at `closed`.
@@ -28,7 +29,6 @@ from schemas.link import (
     Frame,
     Goaway,
     Hello,
-    Interest,
     LiveSnap,
     Nak,
     Refuse,
@@ -38,6 +38,7 @@ from schemas.link import (
     Token,
     Welcome,
 )
+from schemas.watching import Interest, TerminalGot, TerminalLines
 
 GREETING_S = 10.0  # a peer that says nothing within this time is gone
 BEAT_S = 15.0
@@ -61,16 +62,20 @@ class Lane(IntEnum):
     CONTROL = 1
     FACTS = 2
     LIVE = 3
+    TERMINAL = 4
 
 
 #: (who speaks, state) -> what may be said
 SAYS: dict[tuple[Sender, LinkState], tuple[type[Body], ...]] = {
     (Sender.AGENT, LinkState.GREETING): (Hello,),
     (Sender.API, LinkState.GREETING): (Welcome, Refuse),
-    (Sender.AGENT, LinkState.OPEN): (CmdGot, FactBatch, LiveSnap, Beat, Reported, Nak),
+    (Sender.AGENT, LinkState.OPEN): (
+        *(CmdGot, FactBatch, LiveSnap, TerminalLines),
+        *(Beat, Reported, Nak),
+    ),
     (Sender.API, LinkState.OPEN): (
         *(Cmd, RemoteStop, Desired, FactAck),
-        *(Interest, Beat, Goaway, Token, Nak),
+        *(Interest, TerminalGot, Beat, Goaway, Token, Nak),
     ),
 }
 
@@ -78,6 +83,7 @@ LANE_OF: dict[type[Body], Lane] = {
     RemoteStop: Lane.STOP,
     FactBatch: Lane.FACTS,
     LiveSnap: Lane.LIVE,
+    TerminalLines: Lane.TERMINAL,
 }
 
 

@@ -35,14 +35,13 @@ from schemas.link import (
     Desired,
     Goaway,
     Hello,
-    Interest,
-    InterestLevel,
     Nak,
     Refuse,
     RemoteStop,
     Sender,
 )
 from schemas.session import GREETING_S, LinkSession, LinkState
+from schemas.watching import Interest, InterestLevel
 
 CLOSE_FOREIGN = 4403
 CLOSE_REPLACED = 4409
@@ -124,6 +123,13 @@ class Connection:
         """Somebody looks at the room: its agent shows more for a while."""
         if self._session.state is LinkState.OPEN and self._clock.monotonic() >= self._thinned_until:
             self._say(Interest(level=InterestLevel.DETAIL, lease_s=LEASE_S))
+            self._out.notify()
+
+    def read(self) -> None:
+        """Somebody reads a terminal of the room: its agent says the lines for a while."""
+        if self._session.state is LinkState.OPEN and self._clock.monotonic() >= self._thinned_until:
+            for body in self._handler.interest(self._bridge.id):
+                self._say(body)
             self._out.notify()
 
     def drain(self) -> None:

@@ -32,8 +32,6 @@ from schemas.link import (
     Desired,
     FactBatch,
     Hello,
-    Interest,
-    InterestLevel,
     LiveSnap,
     Nak,
     Refuse,
@@ -43,6 +41,7 @@ from schemas.link import (
     Welcome,
 )
 from schemas.printer import PrinterConfig
+from schemas.watching import Interest, InterestLevel, TerminalGot, TerminalLines
 
 PART_BYTES = 24 * 1024
 HEADER_BYTES = 200  # what a frame adds to its body, generously
@@ -193,8 +192,13 @@ class LinkHandler:
 
     def interest(self, bridge_id: int) -> list[Body]:
         """Whether somebody watches the room now, for its agent; nothing when nobody does."""
-        left_s = self._rooms.telemetry.interests.left_s(bridge_id)
-        return [Interest(level=InterestLevel.DETAIL, lease_s=left_s)] if left_s else []
+        telemetry = self._rooms.telemetry
+        left_s = telemetry.interests.left_s(bridge_id)
+        terminals = telemetry.terminals.wanted(bridge_id)
+        if not left_s and not terminals:
+            return []
+        left_s = max([left_s, *(watch.lease_s for watch in terminals)])
+        return [Interest(level=InterestLevel.DETAIL, lease_s=left_s, terminals=terminals)]
 
     async def incoming(self, bridge: Bridge, epoch: int, body: Body) -> list[Body]:
         """Take what the bridge said on the link of *epoch*; the answers to it."""
@@ -204,6 +208,8 @@ class LinkHandler:
         match body:
             case LiveSnap():
                 return await self._live(bridge, epoch, body)
+            case TerminalLines():
+                return await self._terminal(bridge, epoch, body)
             case FactBatch():
                 return await self._facts.record(bridge, epoch, body)
             case CmdGot() | Reported():
@@ -219,12 +225,13 @@ class LinkHandler:
     async def _live(self, bridge: Bridge, epoch: int, snap: LiveSnap) -> list[Body]:
         if self._rooms.bridges.outdated(bridge.id, epoch):
             return []
-        foreign = await self._rooms.telemetry.record(bridge, snap)
-        if not foreign:
+        return _judged(bridge, await self._rooms.telemetry.record(bridge, snap), "live")
+
+    async def _terminal(self, bridge: Bridge, epoch: int, said: TerminalLines) -> list[Body]:
+        if self._rooms.bridges.outdated(bridge.id, epoch):
             return []
-        _log.warning("bridge %d shows printers that are not its own: %s", bridge.id, foreign[:10])
-        reason = f"printers {foreign[:10]} are not of this bridge"
-        return [Nak(code=FOREIGN, reason=reason, type="live")]
+        foreign = await self._rooms.telemetry.hear(bridge, said)
+        return [TerminalGot(number=said.number), *_judged(bridge, foreign, "terminal")]
 
     async def _position(self, bridge: Bridge, epoch: int, body: CmdGot | Reported) -> None:
         async with self._rooms.ledger.change(bridge.organization_id) as change:
@@ -239,6 +246,14 @@ class LinkHandler:
     async def closed(self, bridge: Bridge, epoch: int, silent_s: float = 0.0) -> None:
         """The link of *epoch* ended, *silent_s* seconds after the last word of the bridge."""
         await self._rooms.bridges.close_session(bridge.id, epoch, silent_s)
+
+
+def _judged(bridge: Bridge, foreign: list[int], type_name: str) -> list[Body]:
+    """What *bridge* hears when it reports printers that are somebody else's."""
+    if not foreign:
+        return []
+    reason = f"printers {foreign[:10]} are not of this bridge"
+    return [Nak(code=FOREIGN, reason=reason, type=type_name)]
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from api.feed.door import refuse
 from api.feed.sender import Receive, Scope, Send
 from api.link.connection import Connection
 from api.link.handler import LinkHandler
-from api.telemetry.interest import bell
+from api.telemetry import interest, terminals
 from schemas.link import LINK_PATH
 
 DRAIN_S = 2.0  # so long may saying goodbye to all bridges take
@@ -48,9 +48,10 @@ class LinkEndpoint:
         self._connections.add(connection)
         self._empty.clear()
         try:
-            looks = self._bus.listen(bell(bridge.id), on_ring=connection.watched)
+            looks = self._bus.listen(interest.bell(bridge.id), on_ring=connection.watched)
+            reads = self._bus.listen(terminals.bell(bridge.id), on_ring=connection.read)
             stops = self._handler.direct_stops(bridge.id, connection.stop)
-            with self._bus.listen(f"bridge:{bridge.id}") as listener, looks, stops:
+            with self._bus.listen(f"bridge:{bridge.id}") as listener, looks, reads, stops:
                 await connection.run(listener)
         finally:
             self._connections.discard(connection)

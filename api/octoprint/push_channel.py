@@ -3,13 +3,13 @@
 A channel follows the organization's hub. When something has happened it looks at its stage once,
 turns the new events into messages in a ring, and tells its clients that there is something. A
 client pulls messages from its own place in the ring, and the newest `current` when its throttle
-allows; `current` carries the temperatures since the client's last one, so clients in step share
-one text.
+allows; `current` carries the temperatures and the terminal's lines since the client's last one, so
+clients in step share one text. The terminal comes only while a client reads it.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -22,8 +22,11 @@ from api.octoprint import push_document as document
 from api.octoprint.prompt import PLUGIN, prompt_message
 from api.octoprint.push_document import Picture
 from api.octoprint.push_stage import Stage
+from api.octoprint.push_wishes import Wish, logs_of, messages_of
 from api.octoprint.push_words import MARKINGS, MESSAGES, Scene, file_payload, state_messages
 from api.octoprint.states import LOOKS
+from api.telemetry.scrollback import Scrollback
+from api.telemetry.terminals import HISTORY_LINES
 from schemas.printer import PrinterState, Prompt
 
 RING = 500  # messages that a client may be behind
@@ -45,6 +48,34 @@ class Follower(Protocol):
 
     def gone(self) -> None:
         """The printer or pool has been deleted."""
+
+    @property
+    def reads_terminal(self) -> bool:
+        """Whether it wants the terminal's lines, and may see them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a channel has come, or a client in it: the places of what is next."""
+
+    samples: int = 0
+    markings: int = 0
+    lines: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What of the terminal a client sees; None: it may not see it."""
+
+    logs: Wish | None
+    messages: Wish | None
+
+    def of(self, lines: Sequence[str]) -> dict[str, list[str]]:
+        """`logs` and `messages` of *lines*."""
+        if self.logs is None or self.messages is None:
+            return {}
+        logs, messages = logs_of(lines, self.logs), messages_of(lines, self.messages)
+        return {"logs": logs, "messages": messages}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +133,8 @@ class Channel:
         self._is_selected = False  # FileSelected was said for the print to come
         self._bell = asyncio.Event()
         self._followers: dict[Follower, None] = {}
-        self._built: dict[tuple[str, int, int], str] = {}
+        self._terminal = Scrollback()
+        self._built: dict[tuple[str, Reach, View], str] = {}
 
     # For clients.
 
@@ -124,29 +156,40 @@ class Channel:
         """The message at *place*, from `start_place` to below `end_place`."""
         return self._ring[place - self.start_place]
 
-    def current(self, samples_from: int, markings_from: int) -> str:
-        """`current`, with the temperatures and markings from these places on."""
-        key = ("current", samples_from, markings_from)
+    def reach(self) -> Reach:
+        """How far it has come."""
+        return Reach(self.samples.end, self.markings.end, self._terminal.end)
+
+    def read(self) -> None:
+        """Keep the terminal's lines coming as long as a client reads them."""
+        if any(each.reads_terminal for each in self._followers):
+            self._stage.read()
+
+    def current(self, since: Reach, view: View) -> str:
+        """`current`, with what came after *since*, and of the terminal what *view* lets through."""
+        key = ("current", since, view)
         if key not in self._built:
             picture = self._picture
             is_active = LOOKS[picture.state].active
             body = document.current(
                 picture,
-                self.samples.since(samples_from),
-                self.markings.since(markings_from),
+                self.samples.since(since.samples),
+                self.markings.since(since.markings),
                 self._clock.now().timestamp(),
+                view.of(self._terminal.since(since.lines)),
             )
             body["busyFiles"] = document.busy_files(picture, is_active=is_active)
             self._built[key] = document.encode({"current": body})
         return self._built[key]
 
-    def history(self) -> str:
+    def history(self, view: View) -> str:
         """`history`: the same with all that is kept."""
-        key = ("history", 0, 0)
+        key = ("history", Reach(), view)
         if key not in self._built:
-            temps = self._stage.temperatures()
+            temps, markings = self._stage.temperatures(), self.markings.since(0)
             now_s = self._clock.now().timestamp()
-            body = document.current(self._picture, temps, self.markings.since(0), now_s)
+            lines = view.of(self._terminal.last(HISTORY_LINES))
+            body = document.current(self._picture, temps, markings, now_s, lines)
             self._built[key] = document.encode({"history": body})
         return self._built[key]
 
@@ -161,6 +204,15 @@ class Channel:
         if self._stage.printer_id in (None, printer_id):
             self._bell.set()
 
+    # As a follower of the terminal.
+
+    def lines(self) -> None:
+        """The printer's terminal has more lines."""
+        self._built.clear()
+        for follower in tuple(self._followers):
+            if follower.reads_terminal:
+                follower.news()
+
     # Its own life.
 
     @asynccontextmanager
@@ -171,7 +223,7 @@ class Channel:
             raise NotFound("The printer or pool is gone.")
         self._picture, self._told_state = picture, picture.state
         self._is_selected = picture.file is not None
-        with self._hub.followed_by(self):
+        with self._hub.followed_by(self), self._stage.terminal(self.lines) as self._terminal:
             task = asyncio.create_task(self.run())
             try:
                 yield self
@@ -181,6 +233,7 @@ class Channel:
     async def run(self) -> None:
         """Look and tell until cancelled."""
         while True:
+            self.read()
             try:
                 async with asyncio.timeout(REPEAT_S):
                     await self._bell.wait()

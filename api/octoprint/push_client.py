@@ -18,7 +18,8 @@ from api.feed.sender import CLOSE_REVOKED, CLOSE_SLOW
 from api.feed.words import hears
 from api.octoprint import push_document as document
 from api.octoprint.permissions import holds
-from api.octoprint.push_channel import Channel, Message
+from api.octoprint.push_channel import Channel, Message, Reach, View
+from api.octoprint.push_wishes import Subscription, subscription
 from api.principal import Principal
 
 SIGN_IN_S = 10.0
@@ -48,36 +49,10 @@ class Credentials:
     ticket: str
 
 
-@dataclass(frozen=True, slots=True)
-class Subscription:
-    """What the client wants. True: all; False: nothing; else the names."""
-
-    state: bool = True
-    events: bool | frozenset[str] = True
-    plugins: bool | frozenset[str] = True
-
-    def wants_event(self, name: str) -> bool:
-        """Whether events of this type are wanted."""
-        return self.events if isinstance(self.events, bool) else name in self.events
-
-    def wants_plugin(self, name: str) -> bool:
-        """Whether messages of this plugin are wanted."""
-        return self.plugins if isinstance(self.plugins, bool) else name in self.plugins
-
-
-def subscription(wanted: Mapping[str, Any]) -> Subscription:
-    """The client's wish; what is not listed is off."""
-    return Subscription(
-        state=bool(wanted.get("state")),
-        events=_names(wanted.get("events")),
-        plugins=_names(wanted.get("plugins")),
-    )
-
-
-def _names(value: Any) -> bool | frozenset[str]:
-    if isinstance(value, list):
-        return frozenset(each for each in value if isinstance(each, str))
-    return value is True
+#: Without a `subscribe` message.
+EVERYTHING = Subscription()
+#: Of somebody who may not see the terminal.
+NO_TERMINAL = View(None, None)
 
 
 class PushClient:
@@ -91,13 +66,16 @@ class PushClient:
         self._clock = clock
         self._direct: deque[str] = deque([document.connected()])
         self._sign_in_by = clock.monotonic() + SIGN_IN_S
-        self._wants = Subscription()
+        self._wants = EVERYTHING
+        self._has_subscribed = False
         self._throttle_s = THROTTLE_S
         self._channel: Channel | None = None
         self._is_history_due = True
         self._is_new = False  # signed in, but not told what stands at the beginning
         self._next_at = float("-inf")
-        self._place = self._version = self._samples = self._markings = 0
+        self._place = self._version = 0
+        self._reach = Reach()
+        self._may_see_terminal = False
         self._requests: dict[str, None] = {}  # of apps, that were told
 
     # What the client says.
@@ -113,14 +91,18 @@ class PushClient:
         throttle, wanted = said.get("throttle"), said.get("subscribe")
         if isinstance(throttle, int) and 1 <= throttle <= MAX_THROTTLE:
             self._throttle_s = THROTTLE_S * throttle
-        if isinstance(wanted, dict):
-            self._subscribe(subscription(wanted))
+        if isinstance(wanted, dict) and (wants := subscription(wanted)) is not None:
+            self._subscribe(wants)
         return _credentials(said.get("auth"))
 
     def _subscribe(self, wants: Subscription) -> None:
-        self._wants = wants
-        if wants.state:
+        before, self._wants = self._wants, wants
+        state, old = ((each.state, each.logs, each.messages) for each in (wants, before))
+        if wants.state and (state != old or not self._has_subscribed):
             self._is_history_due = True
+        self._has_subscribed = True
+        if self._channel is not None:
+            self._channel.read()
         self.transport.notify()
 
     # Signing in.
@@ -132,9 +114,11 @@ class PushClient:
     def signed_in(self, by: Principal, channel: Channel) -> None:
         """*by* it is, on *channel*, from now on."""
         self.by, self._channel = by, channel
+        self._may_see_terminal = holds(by, "STATUS") and holds(by, "MONITOR_TERMINAL")
         self._place = channel.end_place
         self._is_history_due = self._is_new = True
         self._next_at = float("-inf")
+        channel.read()
         self.transport.notify()
 
     def revoked(self) -> None:
@@ -143,6 +127,11 @@ class PushClient:
         self.transport.end(CLOSE_REVOKED, "this credential is over; sign in again")
 
     # As a follower.
+
+    @property
+    def reads_terminal(self) -> bool:
+        """Whether it wants the terminal's lines, and may see them."""
+        return self._may_see_terminal and self._wants.terminal
 
     def news(self) -> None:
         """There is something in the channel."""
@@ -189,7 +178,7 @@ class PushClient:
             if self._is_new:
                 self._is_new = False
                 self._direct.append(document.timelapse())
-            return channel.history()
+            return channel.history(self._view())
         while channel.start_place <= self._place < channel.end_place:
             message = channel.at(self._place)
             self._place += 1
@@ -197,14 +186,18 @@ class PushClient:
                 return message.text
         if self._is_current_due(channel, by) and self._clock.monotonic() >= self._next_at:
             self._next_at = self._clock.monotonic() + self._throttle_s
-            text = channel.current(self._samples, self._markings)
+            text = channel.current(self._reach, self._view())
             self._catch_up(channel, version=channel.version)
             return text
         return None
 
     def _catch_up(self, channel: Channel, version: int) -> None:
-        self._version = version
-        self._samples, self._markings = channel.samples.end, channel.markings.end
+        self._version, self._reach = version, channel.reach()
+
+    def _view(self) -> View:
+        if not self._may_see_terminal:
+            return NO_TERMINAL
+        return View(self._wants.logs, self._wants.messages)
 
     def _hears(self, by: Principal, message: Message) -> bool:
         wants = self._wants
@@ -216,7 +209,8 @@ class PushClient:
         return self._wants.state and holds(by, "STATUS")
 
     def _is_current_due(self, channel: Channel, by: Principal) -> bool:
-        return channel.version != self._version and self._sees_state(by)
+        has_lines = self.reads_terminal and channel.reach().lines != self._reach.lines
+        return (has_lines or channel.version != self._version) and self._sees_state(by)
 
     def waiting(self) -> int:
         """Messages that wait for this client alone."""

@@ -101,8 +101,12 @@ def current(
     temps: Sequence[Mapping[str, Any]],
     markings: Sequence[Mapping[str, Any]],
     now_s: float,
+    terminal: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
-    """What `current` and `history` have in common. *now_s*: seconds since the epoch."""
+    """What `current` and `history` have in common. *now_s*: seconds since the epoch.
+
+    *terminal*: `logs` and `messages`; empty for whoever may not see them.
+    """
     sent = picture.lines_sent
     ratio = int(100 * picture.resends / sent) if sent else 0
     return {
@@ -110,8 +114,7 @@ def current(
         "currentZ": picture.z_mm,
         "offsets": {key: plain_offset(by_c) for key, by_c in picture.offsets_c.items()},
         "temps": list(temps),
-        "logs": [],
-        "messages": [],
+        **terminal,
         "markings": list(markings),
         "resends": {"count": picture.resends, "transmitted": sent, "ratio": ratio},
         "serverTime": now_s,

@@ -1,6 +1,7 @@
 """What push shows: a printer, or a pool, as `/api/printer` and `/api/job` show it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from api.octoprint.visitor import Visit
 from api.pools.service import Pool, Pools
 from api.principal import system
 from api.printers.service import Printer
+from api.telemetry.scrollback import Scrollback
 from schemas.printer import Live, Temperature
 
 _UNKNOWN = Temperature(None, None)
@@ -52,6 +54,15 @@ class Stage(Protocol):
 
     def temperatures(self) -> Sequence[Mapping[str, Any]]:
         """The entries of `temps` of the last half hour, oldest first."""
+
+    def terminal(self, follower: Callable[[], None]) -> AbstractContextManager[Scrollback]:
+        """The lines of its terminal, while this is held; *follower* is called when there are more.
+
+        They come only as long as somebody says `read` every few seconds.
+        """
+
+    def read(self) -> None:
+        """Somebody reads the terminal now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +107,14 @@ class PrinterStage:
         readings = self._hot.telemetry.history(self.printer_id)
         return [temps_item(each.temps, each.at_s) for each in readings]
 
+    def terminal(self, follower: Callable[[], None]) -> AbstractContextManager[Scrollback]:
+        """Its terminal's lines."""
+        return self._hot.telemetry.terminals.followed_by(self.printer_id, follower)
+
+    def read(self) -> None:
+        """Somebody reads the terminal now."""
+        self._hot.telemetry.read_terminal(self.printer_id)
+
 
 def _state(row: Printer, live: Live) -> dict[str, Any]:
     text, ready = state_text(live), is_ready(row, live)
@@ -132,6 +151,13 @@ class PoolStage:
     def temperatures(self) -> Sequence[Mapping[str, Any]]:
         """None."""
         return ()
+
+    def terminal(self, follower: Callable[[], None]) -> AbstractContextManager[Scrollback]:
+        """A pool has none: no line will ever come."""
+        return nullcontext(Scrollback())
+
+    def read(self) -> None:
+        """Somebody reads what there is not."""
 
 
 class Stages:

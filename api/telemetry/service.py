@@ -7,7 +7,7 @@ the bridge's configuration changes. Rows are written by `run()` in batches.
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -19,20 +19,21 @@ from api.bus.local import Bus
 from api.clock import Clock
 from api.events.service import Ledger
 from api.principal import Principal
-from api.telemetry import relay
+from api.telemetry import relay, rows
 from api.telemetry.history import KEEP_S, Reading
 from api.telemetry.interest import Interests
 from api.telemetry.models import LastLive, Sample
 from api.telemetry.slots import Slot, Slots
+from api.telemetry.terminals import Terminals
 from schemas.link import LiveSnap
 from schemas.printer import ACTIVE, Live, PrinterState
+from schemas.watching import TerminalLines
 
 __all__ = ["LiveView", "OnBridge", "Sample", "Telemetry"]
 
 PRINTERS_KNOWN_S = 5.0  # how long "these printers are on this bridge" is believed
 STEP_S = 1.0
 SEEN_STEP_S = 30  # coarse, so that answers are not made anew for it each second; v1 asks for 90
-BATCH_ROWS = 200
 KEEP_SAMPLES = timedelta(days=7)
 SWEEP_EVERY_S = 3600.0
 REFRESH_OVERLAP = timedelta(seconds=10)  # clocks of processes differ, and commits take a moment
@@ -97,6 +98,7 @@ class Telemetry:
         self._ledger = ledger
         self._slots = Slots()
         self.interests = Interests(clock, bus)
+        self.terminals = Terminals(clock, bus)
         self._pulse = 0  # rises whenever anything was heard of any printer
         self._rooms: dict[int, tuple[float, frozenset[int]]] = {}
         self._swept_at = float("-inf")
@@ -136,6 +138,14 @@ class Telemetry:
         if moved:
             self._bus.wake(moved)
         return foreign
+
+    async def hear(self, bridge: Bridge, said: TerminalLines) -> list[int]:
+        """Take terminal lines of *bridge*'s printers; the numbers of those that are not its own."""
+        own = await self._own(bridge.id, self._clock.monotonic())
+        for text in said.texts:
+            if text.printer in own:
+                self.terminals.hear(bridge.id, text)
+        return [text.printer for text in said.texts if text.printer not in own]
 
     def _put(self, slot: Slot, live: Live, now: float, wall_s: float) -> bool:
         self._pulse += 1
@@ -197,6 +207,12 @@ class Telemetry:
             return None
         self.interests.look(slot.bridge_id)
         return slot.live
+
+    def read_terminal(self, printer_id: int) -> None:
+        """Somebody reads the printer's terminal now; its lines come while this is said often."""
+        slot = self._slots.get(printer_id)
+        if slot is not None and slot.bridge_id is not None:
+            self.terminals.look(printer_id, slot.bridge_id)
 
     def history(self, printer_id: int) -> Sequence[Reading]:
         """Its temperatures of the last 30 minutes, oldest first: one every 5 s, and each change of
@@ -281,7 +297,7 @@ class Telemetry:
         now, wall = self._clock.monotonic(), self._clock.now()
         self._patient_until = now + CATCH_UP_S
         for row in await LastLive.all():
-            live = _live_of(row)
+            live = rows.live_of(row)
             if live is None:
                 continue
             if live.state in ACTIVE:
@@ -293,7 +309,7 @@ class Telemetry:
     async def flush(self) -> None:
         """Write every picture that is not written yet: for a process that may be frozen next."""
         unsaved = [slot for slot in self._slots.all() if slot.unsaved]
-        await self._save(unsaved, self._clock.monotonic())
+        await rows.save(unsaved, self._clock)
 
     async def refresh(self) -> None:
         """Take what other processes have written: for one that holds no links itself."""
@@ -301,7 +317,7 @@ class Telemetry:
         now, wall = self._clock.monotonic(), self._clock.now()
         for row in await LastLive.filter(at__gte=self._refreshed_at):
             heard_at = now - max(0.0, (wall - row.at).total_seconds())
-            live = _live_of(row)
+            live = rows.live_of(row)
             if live is not None:
                 wall_s = row.at.timestamp()
                 self._slots.take(row.printer_id, row.organization_id, live, heard_at, wall_s)
@@ -321,52 +337,13 @@ class Telemetry:
         """Everything that is due now: pictures, samples, old samples, absent rooms."""
         now = self._clock.monotonic()
         slots = self._slots.all()
-        await self._save([slot for slot in slots if slot.wants_saving(now)], now)
-        await self._sample([slot for slot in slots if slot.wants_sample(now)], now)
+        await rows.save([slot for slot in slots if slot.wants_saving(now)], self._clock)
+        wanting = [slot for slot in slots if slot.wants_sample(now)]
+        await rows.sample(wanting, self._ledger, self._clock)
         await self._bridges.report_lapsed()
         if now - self._swept_at >= SWEEP_EVERY_S:
             self._swept_at = now
-            async with self._ledger.change():
-                await Sample.filter(at__lt=self._clock.now() - KEEP_SAMPLES).delete()
-
-    async def _save(self, slots: list[Slot], now: float) -> None:
-        for batch in _batches(slots):
-            wall = self._clock.now()
-            rows = [
-                LastLive(
-                    printer_id=slot.printer_id,
-                    organization_id=slot.organization_id,
-                    live=msgspec.to_builtins(slot.live),
-                    at=wall - timedelta(seconds=max(0.0, now - slot.heard_at)),
-                )
-                for slot in batch
-            ]
-            for slot in batch:
-                slot.unsaved, slot.saved_at = False, now
-            # One statement, which stands or falls alone: no transaction, so nobody waits for it.
-            await LastLive.bulk_create(
-                rows,
-                on_conflict=["printer_id"],
-                update_fields=["organization_id", "live", "at"],
-            )
-
-    async def _sample(self, slots: list[Slot], now: float) -> None:
-        for batch in _batches(slots):
-            wall = self._clock.now()
-            rows = [
-                Sample(
-                    organization_id=slot.organization_id,
-                    printer_id=slot.printer_id,
-                    temps=msgspec.to_builtins(slot.live.temps),
-                    at=wall,
-                )
-                for slot in batch
-                if slot.live is not None
-            ]
-            for slot in batch:
-                slot.sampled_at = now
-            async with self._ledger.change():
-                await Sample.bulk_create(rows)
+            await Sample.filter(at__lt=self._clock.now() - KEEP_SAMPLES).delete()
 
 
 def _seen_s(slot: Slot, wall_s: float, there_s: int) -> int | None:
@@ -379,17 +356,3 @@ def _seen_s(slot: Slot, wall_s: float, there_s: int) -> int | None:
         return None
     heard_s = int(wall_s + slot.heard_at)
     return heard_s if slot.live.state is PrinterState.OFFLINE else max(heard_s, there_s)
-
-
-def _live_of(row: LastLive) -> Live | None:
-    try:
-        return msgspec.convert(row.live, Live)
-    except msgspec.ValidationError as error:
-        _log.warning("printer %d: last picture is unreadable: %s", row.printer_id, error)
-        return None
-
-
-def _batches(slots: list[Slot]) -> Iterator[list[Slot]]:
-    """So few at a time that the event loop serves others in between."""
-    for start in range(0, len(slots), BATCH_ROWS):
-        yield slots[start : start + BATCH_ROWS]

@@ -16,10 +16,12 @@ from bridge.agent.ports import Ports
 from bridge.agent.prefetch import Prefetch
 from bridge.agent.printers import PrinterKeeper, Tools
 from bridge.agent.work import Files, PrinterWork
-from schemas.commands import CommandState, Verb
+from bridge.control.messages import WatchTerminal
+from schemas.commands import VERBS, CommandState, Verb
 from schemas.link import Cmd, Desired, Port, PortsFact, RemoteStop
 from schemas.plugs import HOT_C
 from schemas.printer import ACTIVE, PrinterConfig
+from schemas.watching import Interest, InterestLevel
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +101,17 @@ class Fleet:
         if not repeated:
             self.plugs.stopped(stop.printer)
         self._stops.add(stop.id)
+
+    def interest(self, interest: Interest) -> None:
+        """Tell the senders whose terminals are read."""
+        lane, now = self._tools.live.terminal, self._tools.clock()
+        if interest.level is not InterestLevel.DETAIL:
+            for number in lane.end():
+                self._keepers[number].watch_terminal(WatchTerminal(lease_s=0.0))
+            return
+        for watch in interest.terminals:
+            if (keeper := self._keepers.get(watch.printer)) is not None:
+                keeper.watch_terminal(lane.asked(watch, now))
 
     async def commands(self, commands: list[Cmd]) -> int:
         """Journal and dispatch; the number up to which the journal holds every command."""

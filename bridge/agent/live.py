@@ -5,9 +5,11 @@ of state or of a target leaves at once, everything else with the interval, and w
 its dead-band does not leave at all.
 """
 
+from bridge.agent.terminal import TerminalLane
 from schemas.codec import encoded_size
-from schemas.link import Interest, InterestLevel, LiveSnap
+from schemas.link import LiveSnap
 from schemas.printer import Celsius, Live, PrinterState, Progress, Prompt, Temperature, targets
+from schemas.watching import Interest, InterestLevel
 
 TEMPERATURE_BAND_C = 0.3
 #: How often a room that people see in a list shows itself.
@@ -22,7 +24,7 @@ MAX_BODY_BYTES = 30 * 1024
 
 
 class LiveSlots:
-    """The room's pictures, and which of them the API has not seen."""
+    """The room's pictures, and which of them the API has not seen; beside them `terminal`."""
 
     def __init__(self) -> None:
         self._now: dict[int, Live] = {}
@@ -34,6 +36,7 @@ class LiveSlots:
         self._watched_until = float("-inf")
         self._shown_at = float("-inf")
         self._next_full = 0.0
+        self.terminal = TerminalLane()
 
     def put(self, live: Live) -> bool:
         """Take a picture; True when it should leave at once: another state, job or target."""
@@ -53,6 +56,7 @@ class LiveSlots:
         self._now.pop(printer, None)
         self._told.pop(printer, None)
         self._urgent.discard(printer)
+        self.terminal.forget(printer)
 
     def greeted(self, live_s: float, now: float, idle_s: float | None = None) -> None:
         """A new link: the API gets everything, then what changes.
@@ -65,6 +69,7 @@ class LiveSlots:
         self._told.clear()
         self._urgent = set(self._now)
         self._shown_at, self._next_full = now, now + FULL_S
+        self.terminal.greeted()
 
     def interest(self, interest: Interest, now: float) -> None:
         """How closely people look, from *now* on for the length of the lease."""

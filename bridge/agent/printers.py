@@ -21,6 +21,7 @@ from bridge.agent.together import until_one_ends
 from bridge.agent.work import PrinterWork
 from bridge.agent.work_items import Adoption, CutOff, Death, Loss, Removal, Stop
 from bridge.control.messages import (
+    WITH_TERMINAL,
     Adopt,
     Configure,
     Event,
@@ -29,6 +30,8 @@ from bridge.control.messages import (
     Quit,
     RemoteStop,
     Status,
+    TerminalSaid,
+    WatchTerminal,
 )
 from schemas import link
 from schemas.link import AlarmFact
@@ -55,6 +58,7 @@ class Tools:
     owner_epoch: Callable[[], int]
     agent_pid: int
     on_picture: Callable[[], None]  # a picture is urgent
+    on_terminal: Callable[[], None] = lambda: None  # terminal lines wait
 
 
 class PrinterKeeper:
@@ -99,6 +103,15 @@ class PrinterKeeper:
             except SenderLost:
                 pass  # it waits in the book for the next life
         self.work.hear(Stop(row))
+
+    def watch_terminal(self, watch: WatchTerminal) -> None:
+        """Somebody reads the terminal; a sender from before there were any is not asked."""
+        if self.line is None or self.line.adopted.protocol < WITH_TERMINAL:
+            return
+        try:
+            self.line.send(watch)
+        except SenderLost as error:
+            log.info("printer %d: %s", self.printer, error)  # the reader sees the same and goes on
 
     def cut_off(self, away_s: Callable[[], float | None]) -> CutOff:
         """What its work looks at before it goes on alone."""
@@ -179,6 +192,10 @@ class PrinterKeeper:
         self._put(line.adopted.live)
         self.work.hear(Adoption(line))
         self._tell(line)
+        if (
+            watch := self._tools.live.terminal.again(self.printer, self._tools.clock())
+        ) is not None:
+            self.watch_terminal(watch)
         try:
             while True:
                 for message in await line.receive():
@@ -195,6 +212,9 @@ class PrinterKeeper:
                 self._put(live)
             case Event() | Outcome():
                 self.work.hear(message)
+            case TerminalSaid():
+                if self._tools.live.terminal.put(self.printer, message):
+                    self._tools.on_terminal()
             case _:
                 log.warning("printer %d: unexpected %s", self.printer, type(message).__name__)
 

@@ -142,6 +142,7 @@ class Agent:
             owner_epoch=lambda: next(epochs),
             agent_pid=os.getpid(),
             on_picture=self._picture_waits,
+            on_terminal=self._lines_wait,
         )
         files = Files(self._spool.fetch, self._spool.path, self._spool.has)
         return Fleet(tools, self._journal, files, self._ports, self._facts_wait)
@@ -204,6 +205,9 @@ class Agent:
 
     def _facts_wait(self) -> None:
         self._link.wake(facts=True)
+
+    def _lines_wait(self) -> None:
+        self._link.wake()
 
     def _picture_waits(self) -> None:
         self._link.wake()

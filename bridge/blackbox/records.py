@@ -58,7 +58,8 @@ def entries(data: bytes) -> Iterator[Entry]:
         if body is None:
             at = data.find(MARKER, at + 1)
             continue
-        yield from _unpacked(body)
+        for _, each in unpacked(body):
+            yield each
         at = data.find(MARKER, end)
 
 
@@ -71,9 +72,18 @@ def _body(data: bytes, at: int) -> tuple[bytes | None, int]:
     return zlib.decompress(packed), begin + packed_bytes
 
 
-def _unpacked(body: bytes) -> Iterator[Entry]:
-    at = 0
+def unpacked(body: bytes | bytearray, begin: int = 0) -> Iterator[tuple[int, Entry]]:
+    """The entries of *body* from the one that starts at *begin* on, and where each of them ends."""
+    at = begin
     while at + _ENTRY.size <= len(body):
         moment, kind, size = _ENTRY.unpack_from(body, at)
         at += _ENTRY.size + size
-        yield Entry(moment, Kind(kind), body[at - size : at])
+        yield at, Entry(moment, Kind(kind), bytes(body[at - size : at]))
+
+
+def ends(body: bytes | bytearray) -> Iterator[int]:
+    """Where the entries of *body* end, without a look at what is in them."""
+    at = 0
+    while at + _ENTRY.size <= len(body):
+        at += _ENTRY.size + _ENTRY.unpack_from(body, at)[2]
+        yield at

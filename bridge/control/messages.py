@@ -14,9 +14,11 @@ from schemas.commands import CardAction
 from schemas.jobs import AttemptEvent, AttemptState
 from schemas.printer import CardFile, Live, PrinterConfig, PrinterState, Progress, Quality
 
-PROTOCOL = 1
-#: Protocols this side can speak, oldest first (N-1 and N once there is an N-1).
-PROTOCOLS = (1,)
+PROTOCOL = 2
+#: Protocols this side can speak, oldest first: N-1 and N.
+PROTOCOLS = (1, 2)
+#: Since this protocol a sender understands `WatchTerminal`.
+WITH_TERMINAL = 2
 
 
 class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +141,17 @@ class EventAck(msgspec.Struct, frozen=True, kw_only=True, tag="event_ack"):
     seq: int
 
 
+class WatchTerminal(msgspec.Struct, frozen=True, kw_only=True, tag="watch_terminal"):
+    """Somebody reads the terminal for the next *lease_s* seconds; 0: nobody any more.
+
+    *after*: the cursor of the last `TerminalSaid` that was heard; empty: begin with the past; None:
+    go on from where the sender is.
+    """
+
+    lease_s: float
+    after: str | None = None
+
+
 class Quit(msgspec.Struct, frozen=True, kw_only=True, tag="quit"):
     """End this sender. *drain*: first finish the print; otherwise cancel it, cool down, exit."""
 
@@ -162,7 +175,7 @@ Command = (
     | ResetStop
     | Quit
 )
-ToSender = Adopt | EventAck | Command
+ToSender = Adopt | EventAck | WatchTerminal | Command
 
 
 # --- sender to agent -------------------------------------------------------------------------
@@ -270,4 +283,16 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, tag="status"):
     live: Live
 
 
-FromSender = Adopted | Refused | Outcome | Event | Status
+class TerminalSaid(msgspec.Struct, frozen=True, kw_only=True, tag="terminal"):
+    """Lines of the terminal, oldest first; said only while somebody reads, may be skipped.
+
+    *dropped*: lines before them that were left out, None: some. *cursor*: where they end; empty
+    where the next text follows at once and belongs to these.
+    """
+
+    lines: list[str]
+    cursor: str
+    dropped: int | None = 0
+
+
+FromSender = Adopted | Refused | Outcome | Event | Status | TerminalSaid

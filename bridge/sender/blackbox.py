@@ -3,15 +3,19 @@
 A note costs an append to a buffer; a full buffer, or one that is a few seconds old, is packed and
 written, never synced: what is lost by kill -9 is the buffer. Files and bytes are bounded, oldest go
 first. A disk that takes nothing costs the recording, never the print (serial 12/#64).
+
+The last chunks stay in memory, whatever the disk does: `since` reads them again.
 """
 
 import json
 import os
 import re
 import time
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
-from bridge.blackbox.records import SUFFIX, Kind, chunk, entry
+from bridge.blackbox.records import SUFFIX, Entry, Kind, chunk, ends, entry, unpacked
 
 #: A chunk before it is packed, and how old it may become, in a print and between two.
 CHUNK_BYTES = 128 * 1024
@@ -21,6 +25,8 @@ IDLE_CHUNK_S = 60.0
 PART_BYTES = 8 * 1024 * 1024
 TOTAL_BYTES = 256 * 1024 * 1024
 MAX_FILES = 100
+#: Of the chunks behind the one that is being filled, so much stays in memory, or one.
+KEPT_BYTES = CHUNK_BYTES
 #: After an error nothing is written for so long.
 AGAIN_S = 60.0
 IDLE = "idle"
@@ -37,6 +43,9 @@ class BlackBox:
         self._label = IDLE
         self._about: dict[str, object] = {}
         self._buffer = bytearray()
+        self._kept: deque[bytearray] = deque()
+        self._kept_bytes = 0
+        self._gone_bytes = 0  # of chunks that are not kept any more
         self._since = 0.0
         self._fd = -1
         self._part_bytes = 0
@@ -76,6 +85,8 @@ class BlackBox:
     def flush(self, now: float) -> None:
         """Write what is noted, if the disk takes it; else it is lost and `problem` says why."""
         body, self._buffer = self._buffer, bytearray()
+        if body:
+            self._keep(body)
         if not body or self._directory is None or now < self._not_before:
             return
         try:
@@ -94,7 +105,47 @@ class BlackBox:
         self.flush(now)
         self._close()
 
+    # Public: what was noted last, again. Places count the bytes of all that was ever noted.
+
+    @property
+    def start(self) -> int:
+        """The first place that is still in memory."""
+        return self._gone_bytes
+
+    @property
+    def end(self) -> int:
+        """The place of the next note."""
+        return self._gone_bytes + self._kept_bytes + len(self._buffer)
+
+    def boundary(self, place: int) -> int:
+        """The first place from *place* on where an entry begins; `end` at the latest."""
+        at = self._gone_bytes
+        for body in (*self._kept, self._buffer):
+            if at >= place:
+                return at
+            if at + len(body) >= place:
+                return at + next(end for end in ends(body) if at + end >= place)
+            at += len(body)
+        return at
+
+    def since(self, place: int) -> Iterator[tuple[int, Entry]]:
+        """What was noted from *place* on, which is a boundary in memory, and the place behind."""
+        at = self._gone_bytes
+        for body in (*self._kept, self._buffer):
+            if at + len(body) > place:
+                for end, each in unpacked(body, max(0, place - at)):
+                    yield at + end, each
+            at += len(body)
+
     # Private.
+
+    def _keep(self, body: bytearray) -> None:
+        self._kept.append(body)
+        self._kept_bytes += len(body)
+        while len(self._kept) > 1 and self._kept_bytes > KEPT_BYTES:
+            gone = len(self._kept.popleft())
+            self._kept_bytes -= gone
+            self._gone_bytes += gone
 
     def _open(self, directory: Path) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)

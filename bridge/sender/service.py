@@ -17,13 +17,13 @@ from bridge.control.messages import (
     Adopted,
     Alarm,
     AttemptChanged,
-    CardSeen,
     EventAck,
     Firmware,
     Outcome,
     StateChanged,
     Status,
     ToSender,
+    WatchTerminal,
 )
 from bridge.control.messages import Happening as Fact
 from bridge.control.paths import lines_path, lock_path, state_path
@@ -43,6 +43,7 @@ from bridge.sender import comeback, memory
 from bridge.sender.adoption import Adoption
 from bridge.sender.blackbox import BlackBox
 from bridge.sender.board import KnownBoard, board_path
+from bridge.sender.card import card_seen
 from bridge.sender.commands import Commands
 from bridge.sender.device import Device
 from bridge.sender.eventlog import EventLog
@@ -50,6 +51,7 @@ from bridge.sender.lifecycle import Lifecycle, Situation, Step
 from bridge.sender.linejournal import LineJournal, open_journal
 from bridge.sender.loop import Loop
 from bridge.sender.memory import Memory, Running
+from bridge.sender.terminal import Terminal
 from schemas.jobs import ATTEMPT_OVER, AttemptEvent, AttemptState
 from schemas.printer import CONNECTED, PrinterConfig, PrinterState
 
@@ -58,9 +60,6 @@ _S = PrinterState
 RECONNECT_S = 2.0
 #: The token of our own heaters-off; an agent's ids never look like this.
 _COOL = "sender:cool"
-#: A list of a card's files fits a batch of facts; and what one takes beside its names.
-MAX_CARD_BYTES = 16 * 1024
-_CARD_FILE_BYTES = 24
 
 
 class Service:
@@ -84,6 +83,7 @@ class Service:
         )
         self._loop = Loop(self._device)
         self._log = EventLog(os.urandom(8).hex(), left.events)
+        self._terminal = Terminal(self._box, self._log.boot)
         self._life = Lifecycle(now)
         self._adoption = Adoption(Listener(socket), self._loop, self._adopted, self._heard)
         self._commands = Commands(self._device, self._life, self._answer)
@@ -120,7 +120,8 @@ class Service:
         self._live_on(now)
         self._watch_box(now)
         self._show(now)
-        return min(self._live_at, self._reconnect_at) if self._wants_port() else self._live_at
+        later = min(self._live_at, self._terminal.read_out(self._adoption, now))
+        return min(later, self._reconnect_at) if self._wants_port() else later
 
     def happened(self, happening: Happening, now: float) -> None:
         """Turn what the printer core reports into facts and answers."""
@@ -137,7 +138,7 @@ class Service:
                 )
                 self._recognise(uuid, now)
             case CardListed():
-                self._fact(_card_seen(happening), now)
+                self._fact(card_seen(happening), now)
             case OrderDone(token=token) | OrderLost(token=token) if token == _COOL:
                 self._life.cooled()
             case OrderDone(token):
@@ -149,6 +150,7 @@ class Service:
 
     def _adopted(self, adopt: Adopt, protocol: int, now: float) -> None:
         self._live_every_s = adopt.live_interval_s
+        self._terminal.stop()
         self._adoption.send(
             Adopted(
                 protocol=protocol,
@@ -166,6 +168,8 @@ class Service:
     def _heard(self, message: ToSender, now: float) -> None:
         if isinstance(message, EventAck):
             self._log.acknowledge(message.boot, message.seq)
+        elif isinstance(message, WatchTerminal):
+            self._terminal.watch(message, now)
         elif not isinstance(message, Adopt):
             self._commands.handle(message, now)
 
@@ -352,18 +356,6 @@ class Service:
         self._box_problem = problem
         text = problem or "the black box is being written again"
         self._fact(Alarm(code="blackbox", text=text), now)
-
-
-def _card_seen(listed: CardListed) -> CardSeen:
-    """*listed* as a fact of bounded size: names beyond that are counted."""
-    files, room = [], MAX_CARD_BYTES
-    for file in listed.files:
-        room -= len(file.name.encode()) + len((file.long_name or "").encode()) + _CARD_FILE_BYTES
-        if room < 0:
-            break
-        files.append(file)
-    unlisted = listed.unlisted + len(listed.files) - len(files)
-    return CardSeen(present=listed.present, files=files, unlisted=unlisted)
 
 
 def _journal_at(path: Path) -> LineJournal:

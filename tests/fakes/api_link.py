@@ -40,6 +40,7 @@ from schemas.link import (
 )
 from schemas.printer import Live, PrinterConfig
 from schemas.session import LinkSession, LinkState
+from schemas.watching import TerminalGot, TerminalLines, TerminalText
 
 BULK_TOKEN = "bulk-token"
 
@@ -61,6 +62,7 @@ class FakeApi:
     lives: dict[int, Live] = field(default_factory=dict)
     snaps: int = 0
     live_s: float = 0.05
+    terminal: list[TerminalText] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     authorizations: list[str] = field(default_factory=list)
     downloads: list[str] = field(default_factory=list)  # their Range headers
@@ -174,6 +176,9 @@ class ApiConnection:
             case LiveSnap(printers=printers):
                 self.api.snaps += 1
                 self.api.lives.update({live.printer: live for live in printers})
+            case TerminalLines(number=number, texts=texts):
+                self.api.terminal += texts
+                self.say(TerminalGot(number=number))
             case Reported(version=version):
                 self.api.reported.append(version)
             case _:

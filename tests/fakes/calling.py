@@ -8,7 +8,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from schemas.codec import decode, encode
-from schemas.link import Body, Fact, FactAck, FactBatch, FactBody, Frame, Interest, Port, Welcome
+from schemas.link import Body, Fact, FactAck, FactBatch, FactBody, Frame, Port, Welcome
+from schemas.watching import Interest
 from tests.fakes.agents import AgentKey, hello_of
 
 PORT = Port(port_id="usb:1-1", device="/dev/ttyACM0")

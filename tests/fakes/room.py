@@ -35,6 +35,7 @@ from schemas.link import (
     Welcome,
 )
 from schemas.printer import CardFile, Live, PrinterState, Progress, Prompt, Temperature
+from schemas.watching import Interest, TerminalGot, TerminalLines, TerminalText
 
 _S, _E, _A = PrinterState, AttemptEvent, AttemptState
 JOURNAL = "journal-1"
@@ -121,6 +122,20 @@ class FakeRoom:
     async def show(self, machine: Machine) -> None:
         snap = LiveSnap(printers=[machine.live()])
         await self._handler.incoming(self._bridge, self._epoch, snap)
+
+    def read(self) -> list[int]:
+        """The printers whose terminal is read."""
+        said = self._handler.interest(self._bridge.id)
+        return [
+            each.printer for body in said if isinstance(body, Interest) for each in body.terminals
+        ]
+
+    async def type_out(self, machine: Machine, *lines: str, dropped: int | None = 0) -> None:
+        """Lines of a terminal, as an agent that is asked for them says them."""
+        text = TerminalText(printer=machine.id, lines=list(lines), cursor="c", dropped=dropped)
+        said = TerminalLines(number=1, texts=[text])
+        answers = await self._handler.incoming(self._bridge, self._epoch, said)
+        assert answers == [TerminalGot(number=1)], answers
 
     async def advance(self, machine: Machine, share: float) -> None:
         """The print is at *share* of its file."""

@@ -13,6 +13,8 @@ from pathlib import Path
 from bridge.agent.errors import SenderLost
 from bridge.control.framing import encode, to_sender_reader
 from bridge.control.messages import (
+    PROTOCOL,
+    WITH_TERMINAL,
     Adopt,
     Adopted,
     AttemptChanged,
@@ -29,6 +31,7 @@ from bridge.control.messages import (
     Status,
     ToSender,
     Verdict,
+    WatchTerminal,
 )
 from schemas.jobs import ATTEMPT_TRANSITIONS, AttemptEvent, AttemptState
 from schemas.printer import Live, PrinterState
@@ -50,6 +53,8 @@ class FakeSender:
     waiting: list[Event] = field(default_factory=list)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     silent: bool = False  # takes commands and does not answer
+    protocol: int = PROTOCOL
+    watches: list[WatchTerminal] = field(default_factory=list)
     seq: int = 0
     owner: "MemoryLine | None" = None
 
@@ -64,7 +69,7 @@ class FakeSender:
     def adopted(self) -> Adopted:
         oldest = self.waiting[0].seq if self.waiting else self.seq + 1
         return Adopted(
-            protocol=1,
+            protocol=self.protocol,
             printer=self.printer,
             pid=1000 + self.life,
             boot=self.boot,
@@ -102,6 +107,9 @@ class FakeSender:
             case Configure():
                 self.configured.append(message)
                 self.tell(Outcome(id=message.id, verdict=Verdict.DONE))
+            case WatchTerminal():
+                assert self.protocol >= WITH_TERMINAL, "an old sender hangs up on this"
+                self.watches.append(message)
             case Quit(drain=drain):
                 self.quits.append(drain)
                 if not drain or self.grant is None:

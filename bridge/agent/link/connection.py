@@ -32,6 +32,7 @@ from schemas.link import (
     Token,
     Welcome,
 )
+from schemas.watching import Interest
 
 log = logging.getLogger(__name__)
 
@@ -118,20 +119,20 @@ class Connection:
                 self._room.remote_stop(body)
             case Cmd() | Desired() | FactAck():
                 self._inbox.put(body)
+            case Interest():
+                self._room.interest(body)
             case Welcome():
                 self._inbox.put(body.fact_ack)
                 self.on_token(body.bulk)
                 self.on_open(body)
             case Token():
                 self.on_token(body.bulk)
-            case Goaway():
-                raise GoneAway(body)
-            case Refuse():
-                raise refused(body)
+            case Goaway() | Refuse():
+                raise GoneAway(body) if isinstance(body, Goaway) else refused(body)
             case Nak():
                 log.warning("the API did not take a %s: %s", body.type or "frame", body.reason)
             case _:
-                pass  # a beat or an interest; the session or the pictures have noted it
+                pass  # a beat or a confirmation; the session or the lane has noted it
 
     async def _write(self) -> None:
         try:
@@ -152,7 +153,7 @@ class Connection:
             raise _ended(error) from error
 
     async def _drain(self) -> None:
-        """Send until nothing is ready: the session's own frames, then facts, then pictures."""
+        """Send until nothing is ready: the session's own frames, facts, pictures, terminals."""
         while True:
             frame = self._uplink.next_frame()
             if frame is not None:
@@ -162,7 +163,9 @@ class Connection:
             if after is not None:
                 batch = await self._journal.run(Journal.facts_after, after)
                 self._uplink.facts(batch, self._clock())
-            elif self._uplink.picture(self._clock()) is None:
+            elif not (
+                self._uplink.picture(self._clock()) or self._uplink.terminal(self._clock())
+            ):
                 return
 
     async def _work(self) -> None:

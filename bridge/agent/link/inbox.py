@@ -14,6 +14,7 @@ from typing import Protocol
 from bridge.agent.errors import LinkError
 from bridge.agent.link.uplink import aged
 from schemas.link import Body, Cmd, Desired, FactAck, Port, RemoteStop
+from schemas.watching import Interest
 
 MAX_WAITING = 2000
 
@@ -26,6 +27,9 @@ class Room(Protocol):
 
     def remote_stop(self, stop: RemoteStop) -> None:
         """Hand a stop to its sender, now."""
+
+    def interest(self, interest: Interest) -> None:
+        """Somebody looks at the room: its senders hear whose terminal is read."""
 
     async def commands(self, commands: list[Cmd]) -> int:
         """Journal and dispatch; the number up to which the journal holds every command."""

@@ -1,8 +1,8 @@
 """One connection as the agent sees it, without I/O and without a clock.
 
 What leaves, highest first: what the session has queued (acks, reports, beats), then facts within
-the send window, then pictures. Facts and pictures are *pulled* when the line is free and never
-pushed, so a slow line costs pictures and delays facts but fills no queue.
+the send window, then pictures, then terminal lines. All but the first are *pulled* when the line is
+free and never pushed, so a slow line costs pictures and delays facts but fills no queue.
 """
 
 from collections.abc import Mapping
@@ -20,12 +20,12 @@ from schemas.link import (
     FactAck,
     FactBatch,
     Hello,
-    Interest,
     LiveSnap,
     Sender,
     Welcome,
 )
 from schemas.session import LinkSession, LinkState
+from schemas.watching import Interest, TerminalGot, TerminalLines
 
 
 class Uplink:
@@ -69,6 +69,8 @@ class Uplink:
             self._acked(body)
         elif isinstance(body, Interest):
             self._live.interest(body, now)
+        elif isinstance(body, TerminalGot):
+            self._live.terminal.got(body.number)
         elif isinstance(body, Cmd):
             return aged(body, self._session.late_ms)
         elif isinstance(body, Desired) and body.leases:
@@ -137,12 +139,22 @@ class Uplink:
             self._session.say(snap, now)
         return snap
 
+    def terminal(self, now: float) -> TerminalLines | None:
+        """Queue the terminal lines that are due; what was queued, None for nothing."""
+        if self._session.state is not LinkState.OPEN:
+            return None
+        lines = self._live.terminal.take(now)
+        if lines is not None:
+            self._session.say(lines, now)
+        return lines
+
     # Time.
 
     def deadline(self) -> float:
-        """When `tick()` and `picture()` want to be called next."""
+        """When `tick()`, `picture()` and `terminal()` want to be called next."""
         if self._session.state is LinkState.OPEN:
-            return min(self._session.deadline(), self._live.deadline())
+            live = min(self._live.deadline(), self._live.terminal.deadline())
+            return min(self._session.deadline(), live)
         return self._session.deadline()
 
     def tick(self, now: float, outbox: int) -> None:

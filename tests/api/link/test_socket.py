@@ -24,8 +24,6 @@ from schemas.link import (
     FactAck,
     Frame,
     Goaway,
-    Interest,
-    InterestLevel,
     LiveSnap,
     Nak,
     PrinterFact,
@@ -34,6 +32,7 @@ from schemas.link import (
     Welcome,
 )
 from schemas.printer import Live, PrinterState
+from schemas.watching import Interest, InterestLevel
 from tests.api.link.conftest import Farm, batch
 from tests.fakes.agents import AgentKey, hello_of
 from tests.fakes.sockets import FakeSocket

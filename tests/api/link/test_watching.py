@@ -21,8 +21,6 @@ from schemas.link import (
     CommandFact,
     Desired,
     FactAck,
-    Interest,
-    InterestLevel,
     PlateFact,
     PrinterFact,
     Refuse,
@@ -30,6 +28,7 @@ from schemas.link import (
     Welcome,
 )
 from schemas.printer import PrinterState
+from schemas.watching import Interest, InterestLevel
 from tests.api.link.conftest import Farm, batch
 from tests.fakes.agents import hello_of
 from tests.fakes.sockets import FakeSocket

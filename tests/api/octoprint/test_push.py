@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from api.octoprint import push_client
-from api.octoprint.push_channel import Channel
+from api.octoprint.push_channel import Channel, Reach, View
 from schemas.jobs import AttemptEvent, AttemptState
 from schemas.link import AttemptFact
 from schemas.printer import PrinterState, Prompt, Temperature
@@ -361,8 +361,8 @@ async def test_clients_of_one_printer_share_every_text(
     built: list[int] = []
     whole = Channel.current
 
-    def counted(channel: Channel, samples_from: int, markings_from: int) -> str:
-        text = whole(channel, samples_from, markings_from)
+    def counted(channel: Channel, since: Reach, view: View) -> str:
+        text = whole(channel, since, view)
         built.append(id(text))
         return text
 

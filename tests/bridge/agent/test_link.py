@@ -42,6 +42,7 @@ from schemas.link import (
 )
 from schemas.printer import Live, PrinterConfig, PrinterState
 from schemas.session import LinkSession, LinkState
+from schemas.watching import Interest
 from tests.fakes.api_link import FakeApi, MemorySocket, serve
 
 GREETING = Greeting("bridge-1", "boot-a", 1, "0.1.0", "Linux")
@@ -56,12 +57,16 @@ class JournalRoom:
         self.executed: list[str] = []
         self.stops: list[str] = []
         self.configured: list[int] = []
+        self.interests: list[Interest] = []
 
     def ports(self) -> list[Port]:
         return []
 
     def remote_stop(self, stop: RemoteStop) -> None:
         self.stops.append(stop.id)
+
+    def interest(self, interest: Interest) -> None:
+        self.interests.append(interest)
 
     async def commands(self, commands: list[Cmd]) -> int:
         rows = [row_of(command, 0)[0] for command in commands]

@@ -4,9 +4,9 @@ import msgspec
 
 from bridge.agent.live import FULL_S, LiveSlots, moved
 from schemas.codec import MAX_FRAME_BYTES, encoded_size
-from schemas.link import Interest, InterestLevel
 from schemas.printer import Live, PrinterState, Progress, Prompt, Temperature
 from schemas.session import BEAT_S
+from schemas.watching import Interest, InterestLevel
 
 IDLE = Live(printer=1, state=PrinterState.OPERATIONAL, temps={"tool0": Temperature(25.0, 0.0)})
 
