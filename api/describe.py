@@ -6,7 +6,7 @@ the credential, 403 from *right*, 404 from an id in the path, 422 from *body* an
 """
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -31,25 +31,42 @@ Instant = Annotated[
 ]
 
 
+#: How long a text in a query or a path may be, where its route says nothing else.
+TEXT_LENGTH = 200
+Text = Annotated[str, Field(max_length=TEXT_LENGTH)]
+#: Row numbers and counts in a query have at most so many digits.
+DIGITS = 15
+#: A whole number that counts something.
+Count = Annotated[int, Field(ge=0, lt=10**DIGITS)]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """One name in the query. *type*: any type that pydantic describes, limits included."""
 
     name: str
     description: str
-    type: Any = str
+    type: Any = Text
     required: bool = False
+
+    @property
+    def longest(self) -> int | None:
+        """How long its text may be; None: its type is not limited by its length."""
+        for said in get_args(self.type)[1:]:
+            for each in (said, *getattr(said, "metadata", ())):
+                length: int | None = getattr(each, "max_length", None)
+                if length is not None:
+                    return length
+        return None
 
 
 #: Of every list: which part of it, and its header `X-Total-Count`.
 PAGING = (
-    Query(
-        name="skip", type=Annotated[int, Field(ge=0)], description="Rows to leave out, default 0"
-    ),
-    Query(name="offset", type=Annotated[int, Field(ge=0)], description="The same as `skip`"),
+    Query(name="skip", type=Count, description="Rows to leave out, default 0"),
+    Query(name="offset", type=Count, description="The same as `skip`"),
     Query(
         name="limit",
-        type=Annotated[int, Field(ge=0)],
+        type=Count,
         description="Rows at most: 1 to 500, default 50; other numbers count as the nearest",
     ),
 )

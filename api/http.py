@@ -1,7 +1,7 @@
 """Furniture of every HTTP face: answers, bodies, pages. No decisions live here."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, TypeVar
 
@@ -9,7 +9,10 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from quart import Response, request
 
+from api.describe import DIGITS
+
 MAX_BODY_BYTES = 1024 * 1024
+MAX_TEXT = 100_000  # characters of any one field of a body that says nothing else
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 500
 MAX_ID = 2**31 - 1  # of every row, on every database
@@ -26,7 +29,7 @@ class Body(BaseModel):
     """A JSON request body. Unknown fields are ignored; NaN and infinities are refused."""
 
     model_config = ConfigDict(
-        allow_inf_nan=False, extra="ignore", str_max_length=100_000, defer_build=True
+        allow_inf_nan=False, extra="ignore", str_max_length=MAX_TEXT, defer_build=True
     )
 
 
@@ -114,8 +117,8 @@ def int_query(name: str, default: int) -> int:
     text = request.args.get(name)
     if text is None:
         return default
-    if not text.isascii() or not text.isdigit() or len(text) > 15:
-        wanted = "Input should be a whole number, 0 or more"
+    if not text.isascii() or not text.isdigit() or len(text) > DIGITS:
+        wanted = f"Input should be a whole number, 0 or more, of at most {DIGITS} digits"
         raise Unprocessable([_odd("int_parsing", ("query", name), wanted, text)])
     return int(text)
 
@@ -154,9 +157,14 @@ def moment_query(name: str, *, whole_day: bool = False) -> datetime | None:
         raise Unprocessable([_odd("datetime_parsing", ("query", name), wanted, text)]) from None
 
 
-def check_query() -> None:
-    """Raises `Unprocessable` for NUL characters in the query: no row can hold them."""
+def check_query(longest: Mapping[str, int]) -> None:
+    """Raises `Unprocessable` for a text that is longer than *longest* says for its name, and for
+    NUL characters in the query: no row can hold them.
+    """
     for name, value in request.args.items(multi=True):
+        if len(value) > longest.get(name, len(value)):
+            wanted = f"Text should have at most {longest[name]} characters"
+            raise Unprocessable([_odd("string_too_long", ("query", name), wanted, value)])
         if "\0" in value:
             wanted = "Text has no NUL characters"
             raise Unprocessable([_odd("string_nul", ("query", name), wanted, None)])

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from quart import Quart, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from api.describe import Doc
+from api.describe import TEXT_LENGTH, Doc
 from api.dry_run import rehearsed
 from api.errors import Forbidden, NotAuthenticated, NotFound, Problem
 from api.events.service import asked_from
@@ -145,6 +145,8 @@ class V1:
         self.declared.append(V1Route(method=method, path=path, public=public, doc=doc, room=room))
 
     def _view(self, handler: Handler, doc: Doc, route: tuple[str, str], *, public: bool) -> Handler:
+        longest = {each.name: each.longest for each in doc.query if each.longest is not None}
+
         async def view(**parameters: Any) -> Response:
             answer = secured(await answered(**parameters))
             denied: Denied | None = g.pop("denied", None)
@@ -161,7 +163,7 @@ class V1:
                     g.principal = await self._acting(await self.authenticate(), parameters)
                     if doc.right is not None:  # nobody learns more before who may not ask at all
                         g.principal.require_at(doc.right, *route)
-                check_query()
+                check_query(longest)
                 if request.method in SAFE:
                     return await _handled(handler, parameters)
                 work = partial(_carried_out, handler, doc, parameters)
@@ -210,8 +212,9 @@ class V1:
 
 async def _handled(handler: Handler, parameters: dict[str, Any]) -> Response:
     """What *handler* answers. Raises `NotFound` for ids that no row can have."""
-    if any(isinstance(one, int) and one > MAX_ID for one in parameters.values()):
-        raise NotFound("Not Found")
+    for one in parameters.values():
+        if one > MAX_ID if isinstance(one, int) else len(one) > TEXT_LENGTH:
+            raise NotFound("Not Found")
     return await handler(**parameters)
 
 

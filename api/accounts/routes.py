@@ -34,6 +34,7 @@ from api.config import Settings
 from api.describe import Doc
 from api.http import (
     MAX_BODY_BYTES,
+    MAX_TEXT,
     Unprocessable,
     json_answer,
     json_body,
@@ -49,7 +50,9 @@ _MULTIPART_TYPE = "multipart/form-data"
 _LOGIN_FORM = {
     "type": "object",
     "required": ["username", "password"],
-    "properties": {"username": {"type": "string"}, "password": {"type": "string"}},
+    "properties": {
+        name: {"type": "string", "maxLength": MAX_TEXT} for name in ("username", "password")
+    },
 }
 _MAX_FORM_FIELDS = 20
 _FRESH = ("reauth_required",)

@@ -12,7 +12,7 @@ from api.audit.service import Audit, AuditEntry, Wanted
 from api.audit.sheets import rows as csv_rows
 from api.clock import iso
 from api.describe import Doc, Query
-from api.http import MAX_ID, id_query, json_answer, moment_query, paging, text_query
+from api.http import MAX_ID, RowId, id_query, json_answer, moment_query, paging, text_query
 from api.v1 import V1, caller
 
 MAX_SEARCH = 100
@@ -35,7 +35,7 @@ _FILTERS = (
     ),
     Query(name="date_from", description="From this day or time on (ISO 8601, UTC)"),
     Query(name="date_to", description="Up to this time, or to the end of this day"),
-    Query(name="org_id", type=int, description="Only of this organization, for a superadmin"),
+    Query(name="org_id", type=RowId, description="Only of this organization, for a superadmin"),
 )
 _LIST = Doc(
     summary="Who did what, newest first",

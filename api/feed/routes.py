@@ -1,11 +1,11 @@
 """``GET /events``: what happened, by number, for those who ask instead of listening."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field
 from quart import Response
 
-from api.describe import Answer, Doc, Instant, Query
+from api.describe import Answer, Count, Doc, Instant, Query
 from api.feed.service import Feed
 from api.http import DEFAULT_LIMIT, MAX_LIMIT, int_query, json_answer
 from api.v1 import V1, caller
@@ -59,7 +59,6 @@ class EventRoutes:
 
     def register(self, v1: V1) -> None:
         """Declare the route."""
-        number = Annotated[int, Field(ge=0)]
         v1.add(
             "GET",
             "/events",
@@ -73,12 +72,12 @@ class EventRoutes:
                 query=(
                     Query(
                         name="since",
-                        type=number,
+                        type=Count,
                         description="The `id` of the last event you have seen; 0: from the first",
                     ),
                     Query(
                         name="limit",
-                        type=number,
+                        type=Count,
                         description="Events at most: 1 to 500, default 50",
                     ),
                 ),

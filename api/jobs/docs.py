@@ -16,7 +16,7 @@ _PRINTER = Query(name="printer_id", type=RowId, description="Only jobs of this p
 _POOL = Query(name="pool_id", type=RowId, description="Only jobs of this pool")
 _ORGANIZATION = Query(name="org_id", type=RowId, description="Superadmins: of this organization")
 _ON = Query(name="printer_id", type=RowId, description="Only this printer may print it")
-_NOTES = Query(name="notes", description="What went wrong")
+_NOTES = Query(name="notes", type=bodies.Reason, description="What went wrong")
 
 LIST = Doc(
     summary="Jobs, in the order of the queue: priority (1 first), position, age",

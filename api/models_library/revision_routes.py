@@ -1,6 +1,6 @@
 """v1 routes of revisions and variants of models, and of meshes (v1 contract, 2.5)."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 from quart import Response, request
@@ -8,7 +8,7 @@ from quart import Response, request
 from api.clock import iso
 from api.config import Settings
 from api.describe import Answer, Doc, Instant, Query
-from api.errors import Invalid, NotFound
+from api.errors import NotFound
 from api.files.service import Files
 from api.http import json_answer, page_of
 from api.models_library.docs import FORM
@@ -78,12 +78,6 @@ class RevisionRoutes:
         by.require("files.write")
         await self._library.get_model(by, model_id)  # before anything is read
         changelog = request.args.get("changelog", "")
-        if len(changelog) > MAX_CHANGELOG:
-            raise Invalid(
-                f"changelog: at most {MAX_CHANGELOG} characters",
-                code="validation_failed",
-                field="changelog",
-            )
         reader = await multipart(request, self._max_bytes, FORM_ROOM_BYTES)
         blob, filename = await received_file(by, reader, self._files)
         made = await self._revisions.add(by, model_id, blob, filename, changelog)
@@ -144,7 +138,13 @@ _ADD = Doc(
     answer=RevisionMade,
     right="files.write",
     form=FORM,
-    query=(Query(name="changelog", description="What is different, 2000 characters at most"),),
+    query=(
+        Query(
+            name="changelog",
+            type=Annotated[str, Field(max_length=MAX_CHANGELOG)],
+            description="What is different",
+        ),
+    ),
     problems=("bad_request", "not_gcode", "too_large", "storage_unavailable", "validation_failed"),
 )
 _REVERT = Doc(

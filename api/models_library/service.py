@@ -246,6 +246,11 @@ class Library:
         page = await rows.order_by("name", "id").offset(skip).limit(limit)
         return list(page), await rows.count()
 
+    async def models_after(self, by: Principal, last_id: int, limit: int) -> list[LibraryModel]:
+        """The next models by number, for who may write them out."""
+        by.require("files.read")
+        return await _models_of(by).filter(id__gt=last_id).order_by("id").limit(limit)
+
     async def get_model(self, by: Principal, model_id: int) -> LibraryModel:
         """A model. Raises `NotFound` (model_not_found)."""
         by.require("files.read")

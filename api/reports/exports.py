@@ -4,20 +4,21 @@ Written page by page, so a large farm's export is never whole in memory.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from quart import Response
 
 from api.clock import iso
 from api.describe import Doc
+from api.http import id_query
 from api.models_library.service import Library
 from api.models_library.views import model_view
 from api.principal import system
 from api.reports import csv
+from api.reports.pages import AFTER, pages
 from api.spools import stock
 from api.v1 import V1, caller
-
-PAGE_ROWS = 500
 
 _SPOOLS = {
     "ID": "id",
@@ -63,40 +64,37 @@ class ExportRoutes:
 
     async def spools(self) -> Response:
         """Every spool, archived ones too."""
-        return _attached("spools", _spool_lines(caller().organization_id))
+        return _attached("spools", _spool_lines(caller().organization_id, _after()))
 
     async def uses(self) -> Response:
         """Every use of every spool."""
-        return _attached("filament-usage", _use_lines(caller().organization_id))
+        return _attached("filament-usage", _use_lines(caller().organization_id, _after()))
 
     async def models(self) -> Response:
         """Every model of the library."""
-        return _attached("models", self._model_lines(caller().organization_id))
+        return _attached("models", self._model_lines(caller().organization_id, _after()))
 
-    async def _model_lines(self, organization_id: int) -> AsyncIterator[bytes]:
+    async def _model_lines(self, organization_id: int, after: int) -> AsyncIterator[bytes]:
         yield csv.lines([[*_MODELS]])
-        farm, skip = system(organization_id), 0
-        while rows := (await self._library.list_models(farm, None, skip, PAGE_ROWS))[0]:
-            skip += len(rows)
+        read = partial(self._library.models_after, system(organization_id))
+        async for rows in pages(read, after, lambda row: row.id):
             yield csv.lines(_cells(model_view(row), _MODELS) for row in rows)
 
 
-async def _spool_lines(organization_id: int) -> AsyncIterator[bytes]:
+async def _spool_lines(organization_id: int, after: int) -> AsyncIterator[bytes]:
     yield csv.lines([[*_SPOOLS, *_FILAMENT, "Created"]])
-    last_id = 0
-    while rows := await stock.spools_after(organization_id, last_id, PAGE_ROWS):
-        last_id = rows[-1][0].id
+    read = partial(stock.spools_after, organization_id)
+    async for rows in pages(read, after, lambda row: row[0].id):
         yield csv.lines(
             [*_cells(row, _SPOOLS), *_cells(filament, _FILAMENT), iso(row.created_at)]
             for row, filament in rows
         )
 
 
-async def _use_lines(organization_id: int) -> AsyncIterator[bytes]:
+async def _use_lines(organization_id: int, after: int) -> AsyncIterator[bytes]:
     yield csv.lines([_USES])
-    last_id = 0
-    while rows := await stock.uses_after(organization_id, last_id, PAGE_ROWS):
-        last_id = rows[-1][0].id
+    read = partial(stock.uses_after, organization_id)
+    async for rows in pages(read, after, lambda row: row[0].id):
         yield csv.lines(
             [
                 *(use.id, iso(use.used_at), use.weight_used_g, use.job_id, use.notes),
@@ -105,6 +103,10 @@ async def _use_lines(organization_id: int) -> AsyncIterator[bytes]:
             ]
             for use, spool, filament in rows
         )
+
+
+def _after() -> int:
+    return id_query("after") or 0
 
 
 def _cells(row: Any, columns: Mapping[str, str]) -> Sequence[Any]:
@@ -126,4 +128,5 @@ def _doc(summary: str, right: str) -> Doc:
         answer=str,
         media="text/csv",
         right=right,
+        query=(AFTER,),
     )

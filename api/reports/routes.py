@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Protocol
 
 from pydantic import Field
@@ -18,12 +19,12 @@ from api.principal import Principal, system
 from api.printers.service import Printers
 from api.reports import answers, csv, view
 from api.reports.asked import days_query, moment_query, refuse
+from api.reports.pages import AFTER, pages
 from api.reports.service import LONGEST_SEARCH, SHORTEST_SEARCH, Reports
 from api.v1 import V1, caller
 from schemas.jobs import JobState
 from schemas.printer import Live
 
-EXPORT_ROWS = 500  # at a time
 MAX_DAYS = 365
 MAX_TIMELINE_DAYS = 30
 SLOT_MINUTES = 30
@@ -144,17 +145,17 @@ class ReportRoutes:
         """All jobs as CSV."""
         by = caller()
         by.require("reports.export")
-        body = self._job_lines(by, parse_status(request.args.get("status")))
+        after = id_query("after") or 0
+        body = self._job_lines(by, parse_status(request.args.get("status")), after)
         headers = {"Content-Disposition": 'attachment; filename="jobs.csv"'}
         return Response(body, 200, headers, content_type="text/csv; charset=utf-8")
 
     async def _job_lines(
-        self, by: Principal, states: frozenset[JobState] | None
+        self, by: Principal, states: frozenset[JobState] | None, after: int
     ) -> AsyncIterator[bytes]:
-        last_id = 0
         yield csv.lines([view.JOB_COLUMNS])
-        while jobs := await self._jobs.records.after(by, states, last_id, EXPORT_ROWS):
-            last_id = jobs[-1].id
+        read = partial(self._jobs.records.after, by, states)
+        async for jobs in pages(read, after, lambda job: job.id):
             names = await self._names({job.printer_id for job in jobs if job.printer_id})
             yield csv.lines(view.job_cells(job, names) for job in jobs)
 
@@ -241,5 +242,5 @@ _EXPORT_JOBS = Doc(
     answer=str,
     media="text/csv",
     right="reports.export",
-    query=(Query(name="status", type=StatusWord, description="Only jobs in this state"),),
+    query=(Query(name="status", type=StatusWord, description="Only jobs in this state"), AFTER),
 )

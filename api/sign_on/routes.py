@@ -1,7 +1,9 @@
 """The v1 routes of single sign-on (v1 2.1 `/auth/oidc`, 2.2 `/admin/oidc`)."""
 
+from typing import Annotated
 from urllib.parse import urlencode
 
+from pydantic import Field
 from quart import Response, request
 
 from api.accounts.answers import LoginAnswer
@@ -18,6 +20,8 @@ from api.v1 import V1, caller
 
 #: What a browser keeps of a login until it is over.
 COOKIE = "sign_on"
+#: Providers hand over codes and states of their own making, some of them signed texts.
+_SAID = Annotated[str, Field(max_length=4096)]
 _ANSWERED = ("code", "state", "iss", "error", "error_description")
 
 _OFFER = Doc(summary="Whether a login page offers single sign-on", answer=OfferAnswer)
@@ -31,7 +35,9 @@ _BACK = Doc(
     summary="The provider sends the browser back",
     description="On to `/?oidc_code=…`, for `POST /auth/oidc/exchange`, or to `/?error=…`.",
     status=302,
-    query=tuple(Query(name=name, description="As the provider answers") for name in _ANSWERED),
+    query=tuple(
+        Query(name=name, type=_SAID, description="As the provider answers") for name in _ANSWERED
+    ),
     problems=("bad_request",),
 )
 _EXCHANGE = Doc(

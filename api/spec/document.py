@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from api.describe import PAGING, Doc, Query
+from api.describe import PAGING, TEXT_LENGTH, Doc, Query
 from api.http import MAX_ID
 from api.spec.errors import INVALID, PROBLEM, Refusals
 from api.spec.text import DESCRIPTION, FROM_ZERO, PATH_PARAMETERS
@@ -174,7 +174,7 @@ def _templated(path: str) -> str:
 def _path_parameters(path: str) -> list[dict[str, Any]]:
     found = []
     for kind, name in _PARAMETER.findall(path):
-        schema: dict[str, Any] = {"type": "string", "minLength": 1}
+        schema: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": TEXT_LENGTH}
         if kind == "int":
             least = 0 if name in FROM_ZERO else 1
             schema = {"type": "integer", "minimum": least, "maximum": MAX_ID}

@@ -146,7 +146,7 @@ class SpoolRoutes:
 
     async def unload(self, spool_id: int) -> Response:
         """Out of its slot."""
-        place = (request.args.get("storage_location") or "")[:200]
+        place = request.args.get("storage_location")
         row = await self._spools.unload(caller(), spool_id, place or None)
         message = f"Spool {row.qr_code} hangs in no printer"
         return json_answer({"success": True, "message": message, "spool_id": row.id})

@@ -25,6 +25,8 @@ MAX_LABELS = 50
 MAX_HOURS = 1000.0
 MAX_C = 300.0
 MAX_METHOD, MAX_NOTES = 50, 500
+#: Of a sheet's list: the longest numbers, and a comma and a blank for each.
+_MAX_SHEET = MAX_LABELS * (len(str(MAX_ID)) + 2)
 
 
 class ShelfUpdated(Answer):
@@ -191,10 +193,8 @@ def _drying() -> NewDrying:
     if not hours:
         raise _refuse("duration_hours", "for how many hours, more than 0")
     method, notes = request.args.get("method", "dryer"), request.args.get("notes")
-    if not 1 <= len(method) <= MAX_METHOD:
+    if not method:
         raise _refuse("method", f"1 to {MAX_METHOD} characters")
-    if notes is not None and len(notes) > MAX_NOTES:
-        raise _refuse("notes", f"at most {MAX_NOTES} characters")
     return NewDrying(
         duration_hours=hours, temp_c=_number("temp_c", MAX_C), method=method, notes=notes
     )
@@ -250,6 +250,7 @@ _LABELS = Doc(
     query=(
         Query(
             name="spool_ids",
+            type=Annotated[str, Field(max_length=_MAX_SHEET)],
             required=True,
             description=f"Their numbers, separated by commas, {MAX_LABELS} at most",
         ),
@@ -269,8 +270,14 @@ _DRY = Doc(
             description="Hours",
         ),
         Query(name="temp_c", type=Annotated[float, Field(ge=0, le=MAX_C)], description="°C"),
-        Query(name="method", description="What with, default dryer"),
-        Query(name="notes", description="500 characters at most"),
+        Query(
+            name="method",
+            type=Annotated[str, Field(min_length=1, max_length=MAX_METHOD)],
+            description="What with, default dryer",
+        ),
+        Query(
+            name="notes", type=Annotated[str, Field(max_length=MAX_NOTES)], description="For people"
+        ),
     ),
     problems=("validation_failed",),
     dry_run=True,

@@ -163,5 +163,5 @@ def _source() -> str:
 
 def _wish() -> Wish:
     """Which lines the query asks for. Raises `Invalid`."""
-    search = request.args.get("search", "")[:_MAX_SEARCH]
+    search = request.args.get("search", "")
     return wish_of(_source(), request.args.get("level"), search)

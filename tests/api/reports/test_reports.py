@@ -16,6 +16,7 @@ from api.files.service import Files
 from api.models_library.service import Library, NewModel
 from api.orders.service import Orders
 from api.principal import Principal, Role
+from api.reports import pages
 from api.reports.csv import lines
 from api.reports.routes import ReportRoutes
 from api.reports.service import Reports
@@ -201,7 +202,9 @@ async def test_search_finds_spools_by_label_and_filament(app: FarmApp, farm: Far
     assert (await app.ask("GET", "/search?q=%25%25"))["spools"] == []
 
 
-async def test_jobs_leave_as_csv_without_formulas(app: FarmApp, farm: Farm) -> None:
+async def test_jobs_leave_as_csv_without_formulas(
+    app: FarmApp, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """v1 2.11 /export/jobs: every job of the organization, cells that no spreadsheet runs."""
     await some_history(farm)
     await farm.job(None, item_name="=cmd|' /C calc'!A0", notes='say "hi",\nthen go')
@@ -216,6 +219,16 @@ async def test_jobs_leave_as_csv_without_formulas(app: FarmApp, farm: Farm) -> N
         "/api/v1/export/jobs?status=failed", headers={"X-API-Key": "odin_farm"}
     )
     assert (await failed.get_data(as_text=True)).count("\r\n") == 2
+    monkeypatch.setattr(pages, "MAX_LINES", 2)  # a long list: the rest comes after the last ID
+    monkeypatch.setattr(pages, "PAGE_ROWS", 1)
+    found = []
+    for after in (0, int(rows[1]["ID"])):
+        answer = await app.client.get(
+            f"/api/v1/export/jobs?after={after}", headers={"X-API-Key": "odin_farm"}
+        )
+        text = await answer.get_data(as_text=True)
+        found.append([row["ID"] for row in csv.DictReader(io.StringIO(text, newline=""))])
+    assert found == [[rows[0]["ID"], rows[1]["ID"]], [rows[2]["ID"]]]
     app.principal = replace(farm.admin, role=Role.VIEWER, is_superadmin=False)
     await app.ask("GET", "/export/jobs", expect=403)
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from api.describe import PAGING
 from tests.api.whole.conftest import Whole
 from tests.api.whole.test_roles import BODIES
 
@@ -60,6 +61,37 @@ async def test_every_field_of_every_body_has_a_limit(whole: Whole) -> None:
             if unlimited := [*Walk(schema).unlimited(schema)]:
                 found[route.method, route.path] = unlimited
     assert found == {}
+
+
+async def test_every_name_in_every_query_has_a_limit(whole: Whole) -> None:
+    """Texts have a length and numbers a range, those of every page too (S74)."""
+    found = []
+    for route in whole.application.v1.declared:
+        for query in (*route.doc.query, *(PAGING if route.doc.paged else ())):
+            schema = TypeAdapter(query.type).json_schema()
+            if [*Walk(schema).unlimited(schema)]:
+                found.append((route.method, route.path, query.name))
+    assert found == []
+
+
+async def test_a_text_in_a_query_that_is_too_long_is_named(whole: Whole) -> None:
+    """One character more than the specification says: 422 that names it, whatever else is asked."""
+    before, tried = await whole.rows(), 0
+    for route in whole.application.v1.declared:
+        for query in route.doc.query:
+            if query.longest is None:
+                continue
+            path = whole.path(f"/api/v1{route.path}")
+            params = {query.name: "x" * (query.longest + 1)}
+            answer = await whole.ask("admin", route.method, path, params=params)
+            if answer.status_code == 403:
+                continue  # a superadmin's
+            assert answer.status_code == 422, (route.path, query.name, answer.text)
+            (detail,) = answer.json()["detail"]
+            assert detail["loc"] == ["query", query.name], route.path
+            tried += 1
+    assert tried > 20
+    assert await whole.rows() == before
 
 
 async def test_every_list_in_a_query_is_capped(whole: Whole) -> None:

@@ -749,6 +749,18 @@ async def test_a_role_below_is_refused(whole: Whole, who: str) -> None:
     assert await whole.rows() == before
 
 
+@pytest.mark.parametrize("who", ["viewer", "operator"])
+async def test_a_role_below_learns_nothing(whole: Whole, who: str) -> None:
+    """The role is asked before anything is looked for: what is there and what is not are refused
+    in the same words (v1 1.4, safety S25).
+    """
+    for route, role in V1.items():
+        if role == "public" or RANK[role] <= RANK[who] or "<int:" not in route[1]:
+            continue
+        there = await v1(whole, who, route)
+        assert there == await v1(whole, who, route, **nothing(route[1])), route
+
+
 @pytest.mark.parametrize("who", ["viewer", "operator", "admin"])
 async def test_the_role_is_enough(whole: Whole, who: str) -> None:
     """Whoever has the role is let in; whatever comes then is about the request."""
