@@ -321,12 +321,21 @@ def check_writable(settings: Settings) -> None:
 def _check_folder(settings: Settings) -> None:
     """A database elsewhere: SQLite makes its file, but no folder. Raises `DatabaseUnusable`."""
     url = urlsplit(settings.database)
-    folder = Path(url.netloc + url.path).parent
-    if url.scheme == "sqlite" and not folder.is_dir():
+    if url.scheme != "sqlite":
+        return
+    path = Path(url.netloc + url.path)
+    if not path.parent.is_dir():
         raise DatabaseUnusable(
-            f"cannot use the database {url.netloc}{url.path}: there is no folder {folder}. "
+            f"cannot use the database {path}: there is no folder {path.parent}. "
             "Make it, or name another place with --database-url (GANTRY_DATABASE_URL)."
         )
+    try:
+        _check_file(path)
+    except OSError as error:
+        raise DatabaseUnusable(
+            f"cannot write the database {path}: {error.strerror}. Give this user the right to, "
+            "or name another place with --database-url (GANTRY_DATABASE_URL)."
+        ) from None
 
 
 def _check_file(path: Path) -> None:

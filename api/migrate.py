@@ -8,6 +8,9 @@ Processes of the version before may go on while a migration runs if it only adds
 they still use is taken away by the version after (contract). The exception is said in CHANGELOG:
 `0002` moves the names of files, so processes of the first release are stopped before it. A process
 never starts on tables of a later version than its own.
+
+Whoever waits for a table keeps everybody out who comes later, so a migration waits for less than a
+second, gives everything back and tries again (safety R49).
 """
 
 import argparse
@@ -24,15 +27,18 @@ from urllib.parse import urlsplit
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.connection import get_connection
 from tortoise.exceptions import BaseORMException
-from tortoise.migrations.executor import MigrationExecutor
 
 from api.config import SettingError, Settings, load
-from api.db import PATIENT, DatabaseUnusable, open_database, tortoise_config
+from api.db import Busy, DatabaseUnusable, Pool, Transient, open_database, tortoise_config
+from api.schema_states import Executor
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_DATABASE = 5
 LOCK_NUMBER = 4_702_394_157  # of PostgreSQL's advisory lock: any number, as long as it is ours
+#: As long as a migration has the database, and as short as others can wait for its tables.
+POOL = Pool(max_size=2, statement_s=0, lock_s=0.8)
+AGAIN_S = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)  # pauses before a table is asked for again
 
 
 class MigrationFailed(RuntimeError):
@@ -76,11 +82,23 @@ async def _apply(connection: BaseDBAsyncClient, settings: Settings) -> list[str]
         if not missing:
             return []
         try:
-            await _executor(connection, settings).migrate(direction="forward")
+            await _forward(connection, settings)
         except _trouble(settings) as error:
             why = _explained(settings, error)
             raise MigrationFailed(f"{missing[0]} or a later migration failed: {why}") from error
         return missing
+
+
+async def _forward(connection: BaseDBAsyncClient, settings: Settings) -> None:
+    executor = _executor(connection, settings)
+    for pause_s in AGAIN_S:
+        try:
+            await executor.forward()
+        except (Busy, Transient):
+            await asyncio.sleep(pause_s)
+        else:
+            return
+    await executor.forward()
 
 
 async def _missing(connection: BaseDBAsyncClient, settings: Settings) -> list[str]:
@@ -105,7 +123,7 @@ async def _check_server(connection: BaseDBAsyncClient, settings: Settings) -> No
         raise _unusable(settings, why)
 
 
-async def _check_not_later(executor: MigrationExecutor, settings: Settings) -> None:
+async def _check_not_later(executor: Executor, settings: Settings) -> None:
     known = {(key.app_label, key.name) for key in executor.loader.graph.nodes}
     applied = await executor.recorder.applied_migrations()
     later = sorted(key.name for key in applied if (key.app_label, key.name) not in known)
@@ -135,13 +153,13 @@ def _trouble(settings: Settings) -> tuple[type[Exception], ...]:
     return kinds()
 
 
-def _executor(connection: BaseDBAsyncClient, settings: Settings) -> MigrationExecutor:
-    return MigrationExecutor(connection, tortoise_config(settings.database)["apps"])
+def _executor(connection: BaseDBAsyncClient, settings: Settings) -> Executor:
+    return Executor(connection, tortoise_config(settings.database)["apps"])
 
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[BaseDBAsyncClient]:
-    context = await open_database(settings, PATIENT)
+    context = await open_database(settings, POOL)
     try:
         with context:
             yield get_connection("default")
@@ -154,8 +172,10 @@ async def _alone(connection: BaseDBAsyncClient, settings: Settings) -> AsyncIter
     """Hold the one lock of everybody who migrates this database."""
     url = urlsplit(settings.database)
     if url.scheme != "sqlite":
-        # A lock of the session: it ends when the connection is closed.
-        await connection.execute_query(f"SELECT pg_advisory_lock({LOCK_NUMBER})")
+        # A lock of the session: it ends when the connection is closed. For it there is time.
+        await connection.execute_script(
+            f"SET lock_timeout = 0; SELECT pg_advisory_lock({LOCK_NUMBER}); RESET lock_timeout"
+        )
         yield
         return
     path = Path(url.netloc + url.path + ".migrating")

@@ -23,6 +23,10 @@ _WHY: tuple[tuple[type[BaseException], str], ...] = (
         "it has no connection free; raise its max_connections or lower GANTRY_DATABASE_POOL_MAX",
     ),
     (asyncpg.DiskFullError, "its disk is full"),
+    (
+        asyncpg.LockNotAvailableError,
+        "somebody keeps a table locked: end that session (pg_stat_activity), then run this again",
+    ),
     (asyncpg.CannotConnectNowError, "it is starting or stopping"),
     (TimeoutError, "it does not answer in time"),
     (OSError, "nobody answers there"),

@@ -50,6 +50,18 @@ def test_a_file_that_is_no_database_is_named(
     assert "gantry.sqlite3" in capsys.readouterr().err
 
 
+def test_a_database_file_that_cannot_be_written_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wherever the URL says it is: exit status 5 and the setting."""
+    (tmp_path / "farm.sqlite3").mkdir()
+    url = f"sqlite://{tmp_path}/farm.sqlite3"
+    assert main(["--data", str(tmp_path / "data"), "--database-url", url]) == 5
+    error = capsys.readouterr().err
+    assert "cannot write the database" in error and "GANTRY_DATABASE_URL" in error
+    assert error.count("\n") == 1
+
+
 def test_a_wrong_setting_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

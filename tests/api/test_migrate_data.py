@@ -1,9 +1,11 @@
-"""A farm of the first release is brought up to date with everything that it has (safety R49)."""
+"""Farms of older releases are brought up to date with everything that they have (safety R49)."""
 
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,15 +13,20 @@ from tortoise import Tortoise
 from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.connection import get_connection
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
+from tortoise.migrations.recorder import MigrationRecorder
+from tortoise.migrations.schema_editor.base import BaseSchemaEditor
 
+from api import migrations
 from api.config import Settings
 from api.db import DatabaseUnusable, open_database, tortoise_config
 from api.files.models import TreeName
 from api.jobs.models import Print
-from api.migrate import migrate, pending
+from api.migrate import MigrationFailed, migrate, pending
 from api.printers.models import Printer
+from api.schema_states import Executor
 from tests.fakes import databases
 
+RELEASES = sorted(path.stem for path in Path(next(iter(migrations.__path__))).glob("0*.py"))
 NOW = "2026-01-02T03:04:05+00:00"
 COLUMNS = {
     "sqlite": "SELECT m.name AS t, c.name AS c, lower(c.type) AS kind FROM sqlite_master m, "
@@ -32,6 +39,8 @@ VALUES: tuple[tuple[str, str], ...] = (
     ("bool", "false"),
     ("json", "'{}'"),
     ("time", f"'{NOW}'"),
+    ("date", "'2026-01-02'"),
+    ("numeric", "1"),
     ("int", "1"),
     ("double", "1.5"),
     ("real", "1.5"),
@@ -53,14 +62,22 @@ def server(request: pytest.FixtureRequest) -> databases.Server | None:
 
 
 @pytest.fixture
-async def old(server: databases.Server | None, settings: Settings) -> AsyncIterator[Settings]:
-    """A database of the first release."""
+async def empty(server: databases.Server | None, settings: Settings) -> AsyncIterator[Settings]:
+    """A database without a table."""
     EXECUTOR_CACHE.clear()
     if server is not None:
         settings = replace(settings, database_url=server.url(await server.new_database()))
-    await _first_release(settings)
     yield settings
     EXECUTOR_CACHE.clear()
+
+
+@pytest.fixture
+async def old(empty: Settings) -> Settings:
+    """A database of the first release."""
+    async with _opened(empty):
+        await _release(RELEASES[0])
+        await _insert(await _columns())
+    return empty
 
 
 @asynccontextmanager
@@ -73,27 +90,31 @@ async def _opened(settings: Settings) -> AsyncIterator[None]:
         await context.close_connections()
 
 
-async def _first_release(settings: Settings) -> None:
-    async with _opened(settings):
-        apps = tortoise_config(settings.database)["apps"]
-        executor = MigrationExecutor(get_connection("default"), apps)
-        await executor.migrate([MigrationTarget("farm", "0001_initial")])
-        await _fill()
+def _executor(kind: type[Executor] = Executor) -> Executor:
+    return kind(get_connection("default"), tortoise_config("sqlite://:memory:")["apps"])
 
 
-async def _fill() -> None:
-    """One row in every table, with something in every column."""
+async def _release(name: str) -> None:
+    """The open database becomes one of that release."""
+    await _executor().migrate([MigrationTarget("farm", name)])
+
+
+async def _columns() -> dict[str, dict[str, str]]:
+    """What to say in every column of every table, in SQL."""
     connection = get_connection("default")
-    dialect = connection.capabilities.dialect
     tables: dict[str, dict[str, str]] = {}
-    for row in await connection.execute_query_dict(COLUMNS[dialect]):
+    for row in await connection.execute_query_dict(COLUMNS[connection.capabilities.dialect]):
         if row["t"] != "tortoise_migrations" and (row["c"] != "id" or "char" in row["kind"]):
             value = next(value for kind, value in VALUES if kind in row["kind"])
             tables.setdefault(row["t"], {})[row["c"]] = value
-    for name, made in tables.items():
-        values = made | ROWS.get(name, {})
+    return {name: {**made, **ROWS.get(name, {})} for name, made in tables.items()}
+
+
+async def _insert(tables: dict[str, dict[str, str]]) -> None:
+    """One row in every table, with something in every one of these columns."""
+    for name, values in tables.items():
         columns = ", ".join(f'"{column}"' for column in values)
-        await connection.execute_script(
+        await get_connection("default").execute_script(
             f'INSERT INTO "{name}" ({columns}) VALUES ({", ".join(values.values())})'
         )
 
@@ -138,3 +159,95 @@ async def test_a_database_of_a_later_version_is_refused(old: Settings) -> None:
         await pending(old)
     with pytest.raises(DatabaseUnusable, match="later version"):
         await migrate(old)
+
+
+@pytest.mark.parametrize(("before", "after"), [*itertools.pairwise(RELEASES[1:])])
+async def test_the_release_before_works_on_the_tables_of_the_next(
+    empty: Settings, before: str, after: str
+) -> None:
+    """Its processes know no new column: rows are made, changed, read and removed without (R49).
+
+    The first release is none of them: the changelog says that its processes are stopped.
+    """
+    async with _opened(empty):
+        await _release(before)
+        known = await _columns()
+        await _release(after)
+        await _insert(known)
+        connection = get_connection("default")
+        for name, values in known.items():
+            column, value = next(iter(values.items()))
+            columns = ", ".join(f'"{each}"' for each in values)
+            await connection.execute_script(f'UPDATE "{name}" SET "{column}" = {value}')
+            rows = await connection.execute_query_dict(f'SELECT {columns} FROM "{name}"')
+            assert len(rows) == 1, name
+            await connection.execute_script(f'DELETE FROM "{name}"')
+
+
+@pytest.mark.parametrize("where", [BaseSchemaEditor, MigrationRecorder])
+async def test_a_migration_that_breaks_off_is_as_if_it_had_not_begun(
+    empty: Settings, where: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Amid its tables, or behind them and before the note of it: the next run finds what was."""
+    name, left = ("create_model", 5) if where is BaseSchemaEditor else ("record_applied", 1)
+    real = getattr(where, name)
+    calls = 0
+
+    async def breaks_off(self: Any, *given: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls > left:
+            raise OSError("the plug was pulled")
+        await real(self, *given)
+
+    everything = await pending(empty)
+    monkeypatch.setattr(where, name, breaks_off)
+    with pytest.raises(MigrationFailed, match="the plug was pulled"):
+        await migrate(empty)
+    monkeypatch.undo()
+    whole = 0 if where is BaseSchemaEditor else left
+    assert await pending(empty) == everything[whole:]
+    assert await migrate(empty) == everything[whole:]
+
+
+SCHEMAS = {
+    "sqlite": ("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name",),
+    "postgres": (
+        "SELECT table_name, column_name, data_type, is_nullable, column_default, "
+        "character_maximum_length FROM information_schema.columns "
+        "WHERE table_schema = 'public' ORDER BY table_name, ordinal_position",
+        "SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY indexdef",
+        "SELECT conrelid::regclass::text, pg_get_constraintdef(oid) FROM pg_constraint "
+        "WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2",
+    ),
+}
+
+
+class Plain(Executor):
+    """Tortoise's own way: everything is copied and built anew at every step."""
+
+    _project_state = MigrationExecutor._project_state
+
+
+async def _schema() -> list[dict[str, Any]]:
+    connection = get_connection("default")
+    queries = SCHEMAS[connection.capabilities.dialect]
+    return [row for query in queries for row in await connection.execute_query_dict(query)]
+
+
+@pytest.mark.flow  # what is compared with takes its time
+async def test_the_tables_are_those_that_tortoise_itself_makes(
+    empty: Settings, server: databases.Server | None, tmp_path: Path
+) -> None:
+    """Column by column, index by index: ours only computes less on the way."""
+    other = replace(empty, data_dir=tmp_path / "other")
+    if server is not None:
+        other = replace(other, database_url=server.url(await server.new_database()))
+    await migrate(empty)
+    async with _opened(empty):
+        ours = await _schema()
+    async with _opened(other):
+        await _executor(Plain).migrate()
+        theirs = await _schema()
+    assert len(ours) > 100
+    assert ours == theirs
