@@ -24,6 +24,20 @@ async def job_row(job_id: int) -> Job:
     return job
 
 
+async def job_to_start(job_id: int) -> Job:
+    """As `job_row`, and nobody else changes it until the end of the transaction.
+
+    Raises `NotFound`, and `Conflict` when somebody else has it locked: who starts jobs goes on to
+    the next one instead of waiting with everybody behind them.
+    """
+    rows = Job.filter(id=job_id, deleted_at=None).select_for_update(skip_locked=True)
+    job = await rows.first()
+    if job is None:
+        job = await job_row(job_id)
+        raise Conflict(f"Job {job.id} is being changed at this moment; start it again.")
+    return job
+
+
 def missing(job_id: int) -> NotFound:
     """There is no such job, or it is not theirs: the answer is the same."""
     return NotFound(f"There is no job {job_id}.", code="job_not_found", job_id=job_id)

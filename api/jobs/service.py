@@ -28,7 +28,7 @@ from api.jobs.intake import Intake, LibraryRoom
 from api.jobs.leases import Leases
 from api.jobs.line import WaitingLine
 from api.jobs.models import Attempt, Job, Print
-from api.jobs.moves import job_row, missing
+from api.jobs.moves import job_row, job_to_start, missing
 from api.jobs.presets import Presets
 from api.jobs.queue import Queue
 from api.jobs.records import Records
@@ -300,7 +300,7 @@ class Jobs:
         the grant. Raises as `start_explicit`.
         """
         async with self._ledger.change() as change:
-            job = await job_row(job_id)
+            job = await job_to_start(job_id)
             printer = await self._printers.locked(change, printer_id)
             grant = await self.attempts.grant(change, by, job, printer, checked, explicit=explicit)
             if also is not None:

@@ -31,6 +31,15 @@ def check_quiet(row: Printer) -> None:
         raise busy(row)
 
 
+def changing(row: Printer) -> Conflict:
+    """The refusal while somebody else has the printer's row locked."""
+    return Conflict(
+        f"{row.name} is being changed at this moment; ask again.",
+        code="printer_busy",
+        state=row.state,
+    )
+
+
 def busy(row: Printer) -> Conflict:
     """The refusal of who comes second."""
     return Conflict(

@@ -18,7 +18,7 @@ from api.errors import NotFound
 from api.events.service import Change, Ledger
 from api.principal import Principal
 from api.printers import forms, places, plate
-from api.printers.checks import busy, check_quiet, check_startable
+from api.printers.checks import busy, changing, check_quiet, check_startable
 from api.printers.drafts import config, event, new_row, parse_update, tell
 from api.printers.forms import PrinterCreate
 from api.printers.models import Printer, Slug
@@ -248,7 +248,10 @@ class Printers:
         Raises `Conflict`: ``stopped``, ``printer_not_operational``, ``printer_busy`` or
         ``plate_not_clear``. Nothing has changed then.
         """
-        row = await self.locked(change, printer.id)
+        rows = Printer.filter(id=printer.id, deleted_at=None).select_for_update(skip_locked=True)
+        row = await rows.first()
+        if row is None:  # somebody else holds it: nobody waits with everybody behind them
+            raise changing(await self.locked(change, printer.id))
         check_startable(row, explicit=explicit)
         free = Printer.filter(id=row.id, active_grant=None, state=row.state)
         if not await free.update(active_grant=grant, updated_at=self._clock.now()):
