@@ -270,6 +270,8 @@ def _check_database(url: str) -> None:
     if parts.scheme == "sqlite" and path:
         return
     somewhere = parts.hostname or "host" in parse_qs(parts.query)  # a folder with its socket
+    if parts.scheme in _POSTGRES and "ssl" in parse_qs(parts.query):
+        raise SettingError("GANTRY_DATABASE_URL: for ssl=… this takes ?sslmode=require")
     if parts.scheme in _POSTGRES and somewhere and len(parts.path) > 1:
         return
     raise SettingError(f"GANTRY_DATABASE_URL: this takes {_DATABASES}")

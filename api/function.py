@@ -6,9 +6,10 @@ done before it ends. One event loop lives as long as the process; the database i
 first event. infra/aws/template.yaml says how they are deployed.
 
 What functions cannot do: a body of more than about 4.5 MB never reaches them (the gateway answers
-413), so large files go straight to the object store (``POST /print-files/uploads``); OctoPrint's
-push needs paths that WebSocket APIs do not have (`/sockjs/info` says so); what nobody asks for
-happens once a minute.
+413), so large files go straight to the object store (``POST /print-files/uploads``) and come from
+there (307); another answer of more than 6 MB is 413, with what to ask for instead; OctoPrint's push
+needs paths that WebSocket APIs do not have (`/sockjs/info` says so); what nobody asks for happens
+once a minute. Settings that cannot work here end the cold start with their names.
 """
 
 from api import cold_start
@@ -21,11 +22,12 @@ import os
 from collections.abc import Coroutine, MutableMapping
 from typing import Any, TypeVar
 
+import orjson
 from mangum import Mangum
 
 from api import migrate as migrations
 from api.app import Application
-from api.config import Settings, load
+from api.config import SettingError, Settings, load
 from api.files.orphans import brooms
 from api.gateway.bus import FunctionBus
 from api.gateway.errands import Errands, Step, all_of
@@ -35,12 +37,18 @@ from api.gateway.post import GatewayPoster
 from api.gateway.sockets import GatewaySockets
 from api.logs import log_json
 from api.perimeter import GuardedDoor
+from api.production import insecurities, lacks_of_functions
 from api.storage.sweeping import sweep
 
 Event = dict[str, Any]
 T = TypeVar("T")
 
 JSON_TYPES = ["text/", "application/json", "application/openapi+json", "application/javascript"]
+
+#: Of an answer as the runtime takes it, 6 MB with the JSON around it.
+MAX_ANSWER_BYTES = 6_000_000
+#: Of a file that is answered: as base64 it is a third more.
+MAX_FILE_BYTES = 4_000_000
 
 PRUNE_MINUTES = 10
 SWEEP_MINUTE = 7
@@ -69,6 +77,7 @@ class Process:
             self._look,
         )
         self._sockets = GatewaySockets(self._links, self._feeds)
+        self.application.octoprint.send_to_the_store_above(MAX_FILE_BYTES)
         self._changed: set[tuple[int, int]] = set()  # (organization, printer) with a new picture
         rooms.telemetry.watch(lambda org, printer, moved: self._changed.add((org, printer)))
         self._bus.attend(Errands(self._links, self._feeds, rooms.scheduler).run)
@@ -104,7 +113,7 @@ class Process:
 
     def http(self, event: Event, context: object) -> Any:
         """A request of the HTTP API."""
-        return self._mangum(event, context)  # type: ignore[arg-type]
+        return fitting(self._mangum(event, context))  # type: ignore[arg-type]
 
     async def _asgi(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         await self._whole(self._request(scope, receive, send))
@@ -150,10 +159,8 @@ class Process:
 
     def _hourly(self) -> dict[str, Step]:
         """What is due at this minute of the hour: a process may live for one event only."""
-                "write reports": outreach.reports.drain,
         rooms, clock = self.application.rooms, self.application.clock
         steps: dict[str, Step] = {}
-                "push": outreach.push.courier.drain,
         if clock.now().minute % PRUNE_MINUTES == 0:
             steps["forget old events"] = rooms.feed.prune
         if clock.now().minute == SWEEP_MINUTE:
@@ -161,6 +168,31 @@ class Process:
             steps["forget what is old"] = rooms.retention.sweep
             steps["sweep the storage"] = lambda: sweep(brooms(rooms.storage, clock))
         return steps
+
+
+def fitting(answer: Any) -> Any:
+    """*answer*, or 413 in its place: the runtime would make a failure of one that is too large."""
+    body = answer["body"]
+    if len(body) <= MAX_ANSWER_BYTES // 6 or len(orjson.dumps(body)) <= MAX_ANSWER_BYTES:
+        return answer
+    words = (
+        "A cloud function answers at most 6 MB. Ask for less at a time: limit and skip of a list, "
+        "a Range of a file."
+    )
+    error = {"code": "too_large", "detail": words, "retriable": False}
+    told = orjson.dumps({"detail": words, "error": error}).decode()
+    headers = {"content-type": "application/json"}
+    return {"statusCode": 413, "headers": headers, "body": told, "isBase64Encoded": False}
+
+
+def usable(settings: Settings) -> Settings:
+    """*settings*, if functions can live by them. Raises `SettingError` with all that is wrong."""
+    found = lacks_of_functions(settings)
+    if settings.production:
+        found += insecurities(settings, os.environ)
+    if found:
+        raise SettingError("not as functions:\n" + "\n".join(dict.fromkeys(found)))
+    return settings
 
 
 @functools.cache
@@ -194,5 +226,6 @@ if os.environ.get("AWS_LAMBDA_FUNCTION_NAME"):
     log_json()
     # Made while the runtime is starting, which is faster than the first event and says at once
     # when a setting is wrong.
+    usable(load())
     _this()
 cold_start.over()

@@ -1,6 +1,8 @@
 """What must not be so when people depend on it: checked at the start with `GANTRY_PRODUCTION=yes`.
 
-Each finding is one line that names the setting. Secrets are never repeated.
+And what functions cannot do without, whoever depends on them: nothing stays on their disks, and
+each of their processes must know what the others do. Each finding is one line that names the
+setting. Secrets are never repeated.
 """
 
 from collections.abc import Mapping
@@ -16,6 +18,12 @@ WELL_KNOWN = frozenset(
     }
 )
 MIN_TOKEN = 16
+_SAID_TO_FUNCTIONS = (
+    ("secret_key", "all processes need the same one; say it"),
+    ("setup_token", "all processes need the same one; say it"),
+    ("gateway_url", "without it no room can be linked"),
+    ("link_url", "without it no room can be linked"),
+)
 
 
 def insecurities(settings: Settings, environ: Mapping[str, str]) -> list[str]:
@@ -25,6 +33,29 @@ def insecurities(settings: Settings, environ: Mapping[str, str]) -> list[str]:
         *_secrets(settings, environ),
         *_readable_files(settings, environ),
     ]
+
+
+def lacks_of_functions(settings: Settings) -> list[str]:
+    """Why these settings cannot be those of cloud functions; empty: they can."""
+    found = []
+    if not settings.uses_postgres:
+        found.append("GANTRY_DATABASE_URL: functions need PostgreSQL; their disks go with them")
+    if not _is_direct_store(settings.storage_url):
+        found.append(
+            "GANTRY_STORAGE_URL: functions need s3://bucket/prefix, with direct=yes where the URL "
+            "has an endpoint: large files go to the store and come from it without them"
+        )
+    missing = [(name, why) for name, why in _SAID_TO_FUNCTIONS if not getattr(settings, name)]
+    return [*found, *(f"GANTRY_{name.upper()}: {why}" for name, why in missing)]
+
+
+def _is_direct_store(url: str) -> bool:
+    from api.storage.s3_place import place_of
+
+    try:
+        return urlsplit(url).scheme == "s3" and place_of(url).is_direct
+    except ValueError:  # opening the storage says what is wrong with it
+        return True
 
 
 def _address(settings: Settings) -> list[str]:

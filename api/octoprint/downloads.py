@@ -14,10 +14,11 @@ from api.octoprint.wire import plain
 
 
 class Downloads:
-    """Files on their way out."""
+    """Files on their way out. *max_bytes*: more at once come from the object store itself."""
 
     def __init__(self, files: Files) -> None:
         self._files = files
+        self.max_bytes: int | None = None
 
     def routes(self) -> tuple[Route, ...]:
         """Rows of the table."""
@@ -39,6 +40,8 @@ class Downloads:
             answered = plain("The range is not in the file.", 416)
             answered.headers["Content-Range"] = f"bytes */{blob.size_bytes}"
             return answered
+        if (link := await self._elsewhere(blob, length)) is not None:
+            return Response(b"", 307, {"Location": link, "Cache-Control": "no-store"})
         partial = length != blob.size_bytes
         if partial:
             last = start + length - 1
@@ -46,6 +49,12 @@ class Downloads:
         headers["Content-Length"] = str(length)
         body = self._files.read(blob, start, 0 if request.method == "HEAD" else length)
         return Response(body, 206 if partial else 200, headers, content_type="text/plain")
+
+    async def _elsewhere(self, blob: Blob, length: int) -> str | None:
+        """Where *length* bytes are to be had; None: here. A signed link is for GET alone."""
+        if self.max_bytes is None or length <= self.max_bytes or request.method != "GET":
+            return None
+        return await self._files.link(blob)
 
 
 def _range_of(asked: Range | None, size: int) -> tuple[int, int]:

@@ -155,6 +155,7 @@ class OctoPrintFace:
         upload = Upload(
             rooms.files, self._visitors, files, jobs, hot=hot, max_bytes=settings.max_upload_bytes
         )
+        self._downloads = Downloads(rooms.files)
         connection = Connection(rooms.printers, rooms.jobs, orders, pools=pools, profiles=profiles)
         self.routes: tuple[Route, ...] = (
             *sign_in.routes(),
@@ -165,7 +166,7 @@ class OctoPrintFace:
             *upload.routes(),
             *FileCommands(rooms.files, rooms.analyst, files, jobs, hot=hot, card=card).routes(),
             *Thumbnails(rooms.files).routes(),
-            *Downloads(rooms.files).routes(),
+            *self._downloads.routes(),
             *Control(machine, orders, hot, pools, store).routes(),
             *card.routes(),
             *PromptFace(machine, orders).routes(),
@@ -210,6 +211,12 @@ class OctoPrintFace:
     def without_sockets(self) -> None:
         """Nothing is kept between requests here: push says that it is not there."""
         self._push_routes.has_sockets = False
+
+    def send_to_the_store_above(self, max_bytes: int) -> None:
+        """From now on whoever downloads more at once is sent to the object store, if there is one
+        that they can reach.
+        """
+        self._downloads.max_bytes = max_bytes
 
     def register(self, quart: Quart) -> None:
         """Add every route under both roots, and what a browser asks before another site's page."""

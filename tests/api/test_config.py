@@ -24,6 +24,7 @@ WRONG = {
     "GANTRY_DATABASE_URL": (
         *("nonsense", "mysql://u:secret@h/x", "sqlite://", "postgres://u:secret@h:p/x"),
         *("postgres://[secret", "postgres:///x", "postgres://u:secret@h"),
+        "postgres://u:secret@h/x?ssl=require",
     ),
 }
 
@@ -76,6 +77,38 @@ def test_a_mail_server_that_cannot_be_used_is_refused(name: str, other: dict[str
     with pytest.raises(SettingError, match=name) as refused:
         load(MAIL | other)
     assert "secret" not in str(refused.value)
+
+
+POSTGRES = {"GANTRY_DATABASE_URL": "postgresql://u:secret@db/farm"}
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"GANTRY_DATABASE_URL": "sqlite:////srv/farm.sqlite3"},
+        {**POSTGRES, "GANTRY_BUS_URL": "local"},
+    ],
+)
+def test_several_processes_that_cannot_hear_each_other_are_refused(environ: dict[str, str]) -> None:
+    """SQLite, or a bus that ends at the process: what one decides the others would not know."""
+    assert load(environ | {"GANTRY_WORKERS": "1"}).workers == 1
+    with pytest.raises(SettingError, match=r"GANTRY_WORKERS.*DATABASE_URL.*GANTRY_BUS_URL"):
+        load(environ | {"GANTRY_WORKERS": "2"})
+
+
+@pytest.mark.parametrize("bus", ["", "postgres", "redis://:secret@bus:6379/0"])
+def test_several_processes_that_share_a_bus_are_taken(bus: str) -> None:
+    """PostgreSQL's own, or Redis."""
+    settings = load(POSTGRES | {"GANTRY_WORKERS": "3", "GANTRY_BUS_URL": bus})
+    assert (settings.workers, settings.bus_url) == (3, bus)
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "65", "two"])
+def test_a_number_of_processes_that_is_none_is_refused(number: str) -> None:
+    """Whatever else is right."""
+    with pytest.raises(SettingError, match="GANTRY_WORKERS"):
+        load(POSTGRES | {"GANTRY_WORKERS": number})
 
 
 def test_a_secret_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

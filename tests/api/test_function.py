@@ -1,9 +1,14 @@
-"""The tick of cloud functions: what nobody asks for is done once a minute, by whichever process."""
+"""Cloud functions: what their tick does by itself, how they start, and what they cannot do."""
 
 import asyncio
+import inspect
+import json
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,12 +19,20 @@ from api.alerts.kinds import AlertType
 from api.alerts.preference_models import HeldAlert
 from api.alerts.preferences import Wish
 from api.app import Application
-from api.config import Settings
+from api.config import SettingError, Settings
 from api.events.models import Event
 from api.events.service import Happened
-from api.function import PRUNE_MINUTES, SWEEP_MINUTE, Process
+from api.function import (
+    MAX_ANSWER_BYTES,
+    PRUNE_MINUTES,
+    SWEEP_MINUTE,
+    Process,
+    fitting,
+    usable,
+)
 from api.mail.models import Letter
 from api.migrate import migrate
+from api.outreach import Outreach
 from api.webhooks.models import Delivery
 from api.webhooks.service import ALL, NewWebhook
 from tests.api.conftest import FakeClock
@@ -149,6 +162,118 @@ def test_one_step_that_fails_keeps_nobody_else_from_being_done(
     at_minute(process, clock, 1)
     assert process.run(process.tick()) == {"failed": ["expire commands and run the queue"]}
     assert done == ["samples"]
+
+
+ABROAD = Settings(
+    database_url="postgresql://gantry:kd83hf0s83hfks@db/gantry",
+    storage_url="s3://bucket/files",
+    secret_key="k83hf0s83hfks9f8h3kfh38fh38fh3kf8",
+    setup_token="0123456789abcdef-random",
+    gateway_url="https://rooms.example/farm",
+    link_url="wss://rooms.example/farm",
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("database_url", ""),
+        ("database_url", "sqlite:///tmp/farm.sqlite3"),
+        ("storage_url", ""),
+        ("storage_url", "file:///tmp/files"),
+        ("storage_url", "s3://bucket/files?direct=no"),
+        ("storage_url", "s3://bucket/files?endpoint=http://store.example"),
+        ("secret_key", ""),
+        ("setup_token", ""),
+        ("gateway_url", ""),
+        ("link_url", ""),
+    ],
+)
+def test_settings_that_functions_cannot_live_by_are_named(name: str, value: Any) -> None:
+    """Before the first event: otherwise rows, files or sessions would be lost with a process."""
+    assert usable(ABROAD) == ABROAD
+    with pytest.raises(SettingError, match=rf"\nGANTRY_{name.upper()}: [^\n]*$"):
+        usable(replace(ABROAD, **{name: value}))
+
+
+def test_production_is_the_same_for_functions() -> None:
+    """What a container refuses there, they refuse too, all of it at once."""
+    with pytest.raises(SettingError) as refused:
+        usable(replace(ABROAD, production=True, setup_token="changeme"))
+    said = str(refused.value)
+    assert "GANTRY_PUBLIC_URL" in said and "GANTRY_SETUP_TOKEN" in said and "changeme" not in said
+
+
+def test_a_cold_start_with_wrong_settings_ends_with_their_names(tmp_path: Path) -> None:
+    """In the log of the cloud, where people look, and not at the first request."""
+    cloud = {"AWS_LAMBDA_FUNCTION_NAME": "gantry", "GANTRY_DATA_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", "import api.function"],
+        env={**os.environ, **cloud},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "GANTRY_DATABASE_URL: functions need PostgreSQL" in done.stderr
+    assert "GANTRY_STORAGE_URL" in done.stderr
+
+
+def test_an_answer_that_no_function_may_give_says_what_to_ask_for() -> None:
+    """413 and a way out, where the runtime would make a failure of it; what fits passes."""
+    answer = {"statusCode": 200, "headers": {}, "isBase64Encoded": False}
+    for body in ("", "x" * (MAX_ANSWER_BYTES - 2)):
+        fits = {**answer, "body": body}
+        assert fitting(fits) is fits
+    for body in ("x" * MAX_ANSWER_BYTES, '"' * (MAX_ANSWER_BYTES // 2)):
+        told = fitting({**answer, "body": body})
+        assert told["statusCode"] == 413
+        error = json.loads(told["body"])["error"]
+        assert error["code"] == "too_large" and "Range" in error["detail"]
+
+
+#: What a container does by itself, and the step of the tick that does it in its place. Without
+#: one: sockets and replicas are rows here, and whoever wakes somebody also runs the errand.
+STEPS = {
+    "rooms.scheduler": "expire commands and run the queue",
+    "rooms.telemetry": "write samples",
+    "rooms.feed": "forget old events",
+    "rooms.analyst": "analyse a file",
+    "rooms.accounts.post": "send mail",
+    "rooms.maintenance.overdue": "look for overdue maintenance",
+    "self.digests": "write mails about alerts",
+    "self.reports": "write reports",
+    "self.webhooks.courier": "tell webhooks",
+    "self.push.courier": "push",
+    "self.outreach": None,
+    "rooms.sockets": None,
+    "rooms.bridges.replicas": None,
+}
+
+
+def _running(*methods: Any) -> set[str]:
+    """Whose `run` is called in *methods*."""
+    sources = "".join(inspect.getsource(method) for method in methods)
+    return set(re.findall(r"\b((?:rooms|self)[\w.]*)\.run\(", sources))
+
+
+def test_whatever_runs_by_itself_in_a_container_is_a_step_of_the_tick(
+    process: Process, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new thing that runs needs its step, or a word here why it needs none."""
+    asked: set[str] = set()
+
+    async def collect(steps: dict[str, Any]) -> list[str]:
+        asked.update(steps)
+        return []
+
+    monkeypatch.setattr("api.function.all_of", collect)
+    for minute in (PRUNE_MINUTES, SWEEP_MINUTE):
+        at_minute(process, clock, minute)
+        assert process.run(process.tick()) == {"failed": []}
+    assert _running(Application._begin, Outreach.run) == STEPS.keys()
+    assert asked >= {step for step in STEPS.values() if step is not None}
+    assert asked >= {"forget what is old", "sweep the storage"}
 
 
 _READS_NO_SOURCE = """

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.flow
 
 PASSWORD = "A-long-enough-passphrase-7"
 SETUP_TOKEN = "what-only-the-owner-of-the-functions-knows"
+SECRET_KEY = "what-all-processes-of-the-functions-sign-with"
 
 
 class CloudFarm:
@@ -42,6 +43,7 @@ class CloudFarm:
         self.http = httpx.Client(base_url=f"{cloud.url}/api/v1", timeout=40.0, trust_env=False)
         self.agent: subprocess.Popen[bytes] | None = None
         self.secrets = {"password": PASSWORD, "set-up token": SETUP_TOKEN}
+        self.secrets["secret key"] = SECRET_KEY
 
     def call(self, method: str, path: str, **given: Any) -> Any:
         answer = self.http.request(method, path, **given)
@@ -184,6 +186,7 @@ def farm(
         "GANTRY_DATABASE_URL": server.url(asyncio.run(server.migrated_database())),
         "GANTRY_DATA_DIR": str(directory / "data"),
         "GANTRY_SETUP_TOKEN": SETUP_TOKEN,
+        "GANTRY_SECRET_KEY": SECRET_KEY,
         "GANTRY_STORAGE_URL": store,
         "GANTRY_LIVE_INTERVAL_S": "1",
         "GANTRY_BEAT_S": "5",
@@ -293,6 +296,25 @@ def test_a_file_that_never_came_or_is_another_prints_nothing(farm: CloudFarm) ->
     if other.is_success:  # a store that does not check the signed checksum itself
         assert farm.http.post(done, json=body).status_code == 400
     assert farm.http.post(done, json=body).status_code == 404
+
+
+def test_what_functions_cannot_do_they_say(farm: CloudFarm) -> None:
+    """Push has no sockets (clients poll), a large body is the gateway's 413, and the way around it
+    works: straight to the store.
+    """
+    root = farm.cloud.url
+    info = httpx.get(f"{root}/octoprint/{farm.printer['slug']}/sockjs/info", trust_env=False)
+    assert (info.status_code, info.json()["websocket"]) == (200, False)
+    large = b"G28\n" + b"; a long comment to make it large\n" * 160_000
+    files = {"file": ("large.gcode", large)}
+    assert farm.http.post("/print-files/upload", files=files).status_code == 413
+    announced = {"size_bytes": len(large), "sha256": sha256(large).hexdigest()}
+    offer = farm.call("POST", "/print-files/uploads", json=announced)
+    sent = httpx.request(offer["method"], offer["url"], headers=offer["headers"], content=large)
+    assert sent.is_success, sent.text
+    done = f"/print-files/uploads/{offer['upload_id']}/complete"
+    body = {"size_bytes": len(large), "filename": "large.gcode"}
+    assert farm.call("POST", done, json=body)["id"] > 0
 
 
 def test_functions_log_lines_of_json_and_no_secret(farm: CloudFarm) -> None:

@@ -5,9 +5,11 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,11 +18,16 @@ from typing import Any
 import pytest
 import yaml
 
+from api.config import load
+from api.function import usable
+from api.storage.s3_place import place_of
+from infra.farm.started import free_port
+
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "infra" / "docker"
 TEMPLATE = ROOT / "infra" / "aws" / "template.yaml"
 UNIT = ROOT / "infra" / "systemd" / "gantry-bridge.service"
-IMAGES = {"api": "api.container", "bridge": "bridge"}
+IMAGES = ("api", "bridge")
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
@@ -66,21 +73,126 @@ def test_every_function_of_the_template_is_a_handler() -> None:
     assert all(f"\ndef {handler.rpartition('.')[2]}(" in code for handler in handlers)
 
 
+def test_the_settings_of_the_template_are_those_that_functions_live_by() -> None:
+    """Read as a process would read them at its cold start, production's rules included."""
+    template: Any = yaml.load(TEMPLATE.read_text(), Loader=_Loader)
+    given = template["Globals"]["Function"]["Environment"]["Variables"]
+    environ = {name: _filled_in(value) for name, value in given.items()}
+    environ["GANTRY_PUBLIC_URL"] = "https://farm.example"  # chosen by a condition
+    settings = usable(load(environ))
+    assert settings.production
+    assert settings.database_url.endswith("/gantry?sslmode=require")
+    assert place_of(settings.storage_url).prefix == "files/"
+
+
+def _filled_in(value: Any) -> str:
+    """What the cloud puts in place of names and secrets: something plain and long."""
+    text = value[1] if isinstance(value, list) else value
+    if isinstance(value, list) and value[0] == "Ref":
+        return "" if text.startswith("Mail") else "k83hf0s83hfks9f8h3kfh38fh38fh3kf8"
+    if not isinstance(text, str):
+        return ""
+    text = re.sub(r"\{\{resolve:.*?\}\}", "k83hf0s83hfks9f8h3kfh38fh38fh3kf8", text)
+    return re.sub(r"\$\{[\w:.]+\}", lambda found: "5432" if "Port" in found[0] else "x1y", text)
+
+
+def test_the_roles_of_the_template_have_no_wild_rights() -> None:
+    """Every action is named; everything as a resource only where AWS takes nothing else."""
+    text = TEMPLATE.read_text()
+    template: Any = yaml.load(text, Loader=_Loader)
+    statements = [
+        statement
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::IAM::ManagedPolicy"
+        for statement in resource["Properties"]["PolicyDocument"]["Statement"]
+    ]
+    assert len(statements) >= 6
+    for statement in statements:
+        actions = statement["Action"]
+        actions = actions if isinstance(actions, list) else [actions]
+        assert not [action for action in actions if "*" in action]
+        if statement["Resource"] == "*":
+            assert all(action.startswith(("ec2:", "xray:")) for action in actions), actions
+    assert "AdministratorAccess" not in text and "iam:PassRole" not in text
+
+
+def unpacked(image: str, to: Path) -> None:
+    """What the Dockerfile copies from here, where it copies it to."""
+    for name, rest in final_stage(image):
+        *sources, target = shlex.split(rest)
+        for source in sources:
+            is_ours = name == "COPY" and source != ".venv" and (ROOT / source).is_dir()
+            if is_ours and not source.startswith("--"):
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(ROOT / source, to / target, ignore=ignored)
+
+
+def surroundings(image: str, root: Path) -> dict[str, str]:
+    """The image's own environment, with its folders below *root* and our Python."""
+    [said] = [rest for name, rest in final_stage(image) if name == "ENV"]
+    environ = dict(pair.split("=", 1) for pair in shlex.split(said))
+    for name, value in environ.items():
+        if name != "PATH" and value.startswith("/"):
+            environ[name] = str(root / value.strip("/"))
+    python = str(Path(sys.executable).parent)
+    return {**environ, "PATH": environ["PATH"].replace("/opt/gantry/.venv/bin", python)}
+
+
+def words_of(image: str, instruction: str) -> list[str]:
+    [said] = [rest for name, rest in final_stage(image) if name == instruction]
+    words: list[str] = json.loads(said.partition("CMD ")[2] or said)
+    return words
+
+
 @pytest.mark.flow
 @pytest.mark.parametrize("image", IMAGES)
 def test_an_image_holds_what_its_process_needs_and_nothing_else(image: str, tmp_path: Path) -> None:
     """What the Dockerfile copies is enough to start; the other half is not in it."""
-    copied = [shlex.split(rest) for name, rest in final_stage(image) if name == "COPY"]
-    for *sources, target in copied:
-        for source in sources:
-            if not source.startswith("--") and (ROOT / source).is_dir() and source != ".venv":
-                ignored = shutil.ignore_patterns("__pycache__")
-                shutil.copytree(ROOT / source, tmp_path / target, ignore=ignored)
+    unpacked(image, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([image, "schemas"])
-    command = [sys.executable, "-m", IMAGES[image], "--help"]
-    clean = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}
-    done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, check=False)
+    command = [*words_of(image, "ENTRYPOINT"), *words_of(image, "CMD"), "--help"]
+    environ = surroundings(image, tmp_path)
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.mark.flow
+def test_the_image_of_the_api_starts_becomes_healthy_and_stops(tmp_path: Path) -> None:
+    """Entry point, command, environment, health check and stop signal are the image's own."""
+    unpacked("api", tmp_path)
+    environ = {**surroundings("api", tmp_path), "GANTRY_PORT": str(free_port())}
+    entry = words_of("api", "ENTRYPOINT")
+    given: dict[str, Any] = {"cwd": tmp_path, "env": environ, "stderr": subprocess.PIPE}
+    subprocess.run([*entry, "api.migrate"], stdout=subprocess.PIPE, check=True, **given)
+    check = words_of("api", "HEALTHCHECK")
+    assert subprocess.run(check, check=False, **given).returncode != 0
+    with subprocess.Popen([*entry, *words_of("api", "CMD")], **given) as process:
+        try:
+            ends = time.monotonic() + 60
+            while subprocess.run(check, check=False, **given).returncode:
+                assert process.poll() is None and time.monotonic() < ends
+            [stop] = [rest for name, rest in final_stage("api") if name == "STOPSIGNAL"]
+            process.send_signal(signal.Signals[stop])
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+    assert {path.name for path in tmp_path.iterdir()} == {"api", "schemas", "data"}
+
+
+@pytest.mark.flow
+def test_the_health_check_of_the_bridge_is_red_without_an_agent(tmp_path: Path) -> None:
+    """Its command runs in what the image holds, and says so without a trace."""
+    unpacked("bridge", tmp_path)
+    done = subprocess.run(
+        words_of("bridge", "HEALTHCHECK"),
+        cwd=tmp_path,
+        env=surroundings("bridge", tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr and "No module" not in done.stderr
 
 
 @pytest.mark.parametrize("image", IMAGES)
@@ -180,15 +292,33 @@ def test_the_composed_farm_is_whole() -> None:
     assert environment["GANTRY_STORAGE_URL"].startswith("s3://")
     proxy = (DOCKER / "Caddyfile").read_text()
     assert all(f"{name}:8000" in proxy for name in apis)
+    [uid] = re.findall(r"--uid (\d+)", (DOCKER / "api.Dockerfile").read_text())
+    assert f"/data:mode=0700,uid={uid}" in services[apis[0]]["tmpfs"]
     variables = set(re.findall(r"\$\{(\w+)", (DOCKER / "compose.yaml").read_text()))
     named = re.findall(r"^(\w+)=", (DOCKER / "example.env").read_text(), re.MULTILINE)
     assert variables == set(named)
 
 
+def test_the_settings_of_the_composed_farm_are_taken() -> None:
+    """With what example.env says, and something chosen for each secret."""
+    composed = yaml.safe_load((DOCKER / "compose.yaml").read_text())
+
+    def filled_in(found: re.Match[str]) -> str:
+        return found[3] or "" if found[2] == "-" else "k83hf0s83hfks9f8h3kfh38fh38fh3kf8"
+
+    pattern = re.compile(r"\$\{(\w+):([-?])([^}]*)\}")
+    said = composed["services"]["migrate"]["environment"]
+    assert said == composed["services"]["api-1"]["environment"]
+    settings = load({name: pattern.sub(filled_in, value) for name, value in said.items()})
+    assert settings.uses_postgres and settings.secret_key and settings.setup_token
+    assert not place_of(settings.storage_url).is_direct
+    assert settings.drain_s > 2  # Caddy looks that often
+
+
 def test_what_deploys_names_only_settings_that_exist() -> None:
     """GANTRY_ variables of the template, the images and the composed farm are documented."""
     documented = set(re.findall(r"GANTRY_[A-Z0-9_]+", (ROOT / "README.md").read_text()))
-    used = set()
+    used: set[str] = set()
     for path in (TEMPLATE, *DOCKER.iterdir()):
         used |= set(re.findall(r"GANTRY_[A-Z0-9_]+", path.read_text()))
     assert used <= documented | {"GANTRY_STATE_DIR"}

@@ -192,6 +192,31 @@ async def test_download(farm: Farm) -> None:
         assert refused.headers["content-type"].startswith("text/html")
 
 
+async def test_what_a_function_cannot_answer_comes_from_the_store(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Much at once is 307 to a signed link; a small part, and what has no link, comes from here."""
+    await farm.upload("part.gcode")
+    path = "/downloads/files/local/part.gcode"
+    link = "https://store.example/part?X-Amz-Signature=abc"
+    files = farm.application.rooms.files
+    monkeypatch.setattr(files, "link", lambda blob: asyncio.sleep(0, link))
+    farm.application.octoprint.send_to_the_store_above(10)
+    try:
+        sent = await farm.get(path)
+        assert (sent.status_code, sent.headers["location"], sent.content) == (307, link, b"")
+        assert sent.headers["cache-control"] == "no-store"
+        part = {"X-Api-Key": farm.key, "Range": "bytes=2-11"}
+        assert (await farm.http.get(path, headers=part)).content == GCODE[2:12]
+        head = await farm.http.head(path, headers={"X-Api-Key": farm.key})
+        assert (head.status_code, head.headers["content-length"]) == (200, str(len(GCODE)))
+        assert (await farm.get(path, key="x" * 43)).status_code == 403
+        monkeypatch.undo()
+        assert (await farm.get(path)).content == GCODE
+    finally:
+        farm.application.octoprint._downloads.max_bytes = None
+
+
 async def test_a_name_can_be_tried(farm: Farm) -> None:
     """POST /api/files/test: sanitize and exists."""
     await farm.upload("a.gcode")
