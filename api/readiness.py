@@ -22,10 +22,11 @@ from api.db import has_other_writers
 ANSWER_S = 2.0  # whoever takes longer for nothing is of no use
 BUS_S = 5.0  # from the start: so long the bus may take to be reached
 FULL_S = 15.0  # nothing but a write shows a full disk: so long after one failed it counts as full
+READ_ONLY_S = 15.0  # and the same of a file of SQLite that takes no writes any more
 _DISK_FULL = "53100"  # SQLSTATE
 
 DATABASE = "the database does not answer (GANTRY_DATABASE_URL)"
-READ_ONLY = "the database takes no changes (GANTRY_DATABASE_URL)"
+READ_ONLY = "the database takes no changes (GANTRY_DATABASE_URL, GANTRY_DATA_DIR)"
 FULL = "the disk of the database is full (GANTRY_DATABASE_URL, GANTRY_DATA_DIR)"
 STORAGE = "the file storage does not answer (GANTRY_STORAGE_URL)"
 STOPPING = "this process is about to stop"
@@ -56,6 +57,7 @@ class Readiness:
         self._storage = storage
         self._bus = bus
         self._full_until = 0.0
+        self._read_only_until = 0.0
         self._began = time.monotonic()
         self.is_stopping = False
 
@@ -63,6 +65,8 @@ class Readiness:
         """A request could not be served because of the database."""
         if _is_full(error):
             self._full_until = time.monotonic() + FULL_S
+        if _says(error, "readonly database"):
+            self._read_only_until = time.monotonic() + READ_ONLY_S
 
     async def problems(self) -> list[str]:
         """Why requests should go elsewhere; empty: they can be served here."""
@@ -91,13 +95,24 @@ class Readiness:
             return DATABASE
         if has_other_writers() and not await _works(_ask_for_changes, "database"):
             return READ_ONLY
+        if time.monotonic() < self._read_only_until:
+            return READ_ONLY
         return FULL if time.monotonic() < self._full_until else None
 
 
 def _is_full(error: BaseException) -> bool:
     cause: BaseException | None = error
     while cause is not None:
-        if getattr(cause, "sqlstate", "") == _DISK_FULL or "disk is full" in str(cause):
+        if getattr(cause, "sqlstate", "") == _DISK_FULL:
+            return True
+        cause = cause.__cause__
+    return _says(error, "disk is full")
+
+
+def _says(error: BaseException, words: str) -> bool:
+    cause: BaseException | None = error
+    while cause is not None:
+        if words in str(cause):
             return True
         cause = cause.__cause__
     return False

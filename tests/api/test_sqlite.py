@@ -14,6 +14,7 @@ from tortoise.transactions import in_transaction
 
 from api.accounts.models import Organization
 from api.db import Busy, Transaction, tortoise_config
+from api.readiness import READ_ONLY, Readiness
 from tests.api.conftest import FakeClock
 
 
@@ -75,6 +76,30 @@ async def test_a_full_disk_is_busy_and_a_mistake_is_not(file: Path, clock: FakeC
     assert not isinstance(wrong.value, Busy)
     with pytest.raises(IntegrityError):
         await Organization.create(id=1, name="Test farm", created_at=clock.now())
+
+
+async def test_a_file_that_became_read_only_makes_readiness_red(
+    file: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reads go on, the change fails whole, the setting is named; and all is well when it is (R25)."""
+    readiness = Readiness()
+    connection = get_connection("default")
+    await connection.execute_script("PRAGMA query_only = ON")  # as a disk that was remounted so
+    with pytest.raises(OperationalError) as refused:
+        async with Transaction():
+            await Organization.create(id=2, name="Lost", created_at=clock.now())
+    assert await readiness.problems() == []
+    readiness.failed(refused.value)
+    assert await readiness.problems() == [READ_ONLY]
+    assert "GANTRY_DATABASE_URL" in READ_ONLY and "GANTRY_DATA_DIR" in READ_ONLY
+    await connection.execute_script("PRAGMA query_only = OFF")
+    async with Transaction():
+        await Organization.create(id=3, name="Kept", created_at=clock.now())
+    assert [row.name for row in await Organization.all().order_by("id")] == ["Test farm", "Kept"]
+    monkeypatch.setattr("api.readiness.READ_ONLY_S", 0.0)
+    readiness.failed(refused.value)
+    assert await readiness.problems() == []
+    assert file.exists()
 
 
 async def test_who_waits_for_the_lock_gets_it(locked: sqlite3.Connection) -> None:
