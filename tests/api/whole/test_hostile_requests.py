@@ -27,6 +27,7 @@ PUBLIC = {
     *("/auth/capabilities", "/permissions", "/api/currentuser", "/api/languages", "/sockjs/info"),
     *("/api/access/permissions", "/plugin/appkeys/probe", "/license", "/branding"),
     *("/auth/oidc/config", "/settings/language", "/settings/education-mode", "/reset-password"),
+    "/push/vapid-key",
 }
 SECRET_SHAPES = (
     *(
