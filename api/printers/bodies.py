@@ -327,6 +327,14 @@ class BulkUpdateBody(Body):
     tag: Annotated[str, StringConstraints(min_length=1, max_length=50)] | None = None
 
 
+class HoldBody(Body):
+    """``POST /printers/{id}/queue/hold``."""
+
+    reason: Annotated[str, StringConstraints(max_length=200, strip_whitespace=True)] = Field(
+        "", description="Why it waits, for people; default: who holds it"
+    )
+
+
 class PromptBody(Body):
     """``POST /printers/{id}/prompt``: the number of a button, from 0."""
 

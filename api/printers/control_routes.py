@@ -8,7 +8,7 @@ from quart import Response
 from api.http import json_answer, json_body
 from api.principal import Principal
 from api.printers import docs, forms
-from api.printers.bodies import CardBody, FanBody, PromptBody, SpeedBody
+from api.printers.bodies import CardBody, FanBody, HoldBody, PromptBody, SpeedBody
 from api.printers.next_actions import after_printer
 from api.printers.service import Printer, Printers
 from api.printers.view import Picture, answered_state, card_fields, care_fields
@@ -183,7 +183,9 @@ class ControlRoutes:
 
     async def hold(self, printer_id: int) -> Response:
         """Its queue waits."""
-        return told(await self._printers.hold_queue(caller(), printer_id), "Queue held")
+        await self._printers.get(caller(), printer_id)  # 404 comes before 422
+        reason = (await json_body(HoldBody)).reason
+        return told(await self._printers.hold_queue(caller(), printer_id, reason), "Queue held")
 
     async def release(self, printer_id: int) -> Response:
         """Its queue runs again."""

@@ -155,7 +155,13 @@ PLATE_CLEARED = Doc(
     problems=("printer_busy",),
     dry_run=True,
 )
-HOLD = Doc(summary="Its queue waits", answer=Told, right="printers.control", dry_run=True)
+HOLD = Doc(
+    summary="Its queue waits until somebody releases it",
+    answer=Told,
+    right="printers.control",
+    body=bodies.HoldBody,
+    dry_run=True,
+)
 RELEASE = Doc(summary="Its queue runs again", answer=Told, right="printers.control", dry_run=True)
 CLEAR_ERRORS = Doc(
     summary="Forget the last error that is shown",

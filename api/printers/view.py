@@ -11,8 +11,7 @@ from typing import Any, Protocol
 
 from api.clock import iso
 from api.printers.forms import API_KEY_HASH
-from api.printers.models import Printer
-from api.printers.models import LIGHTS_ON
+from api.printers.models import LIGHTS_ON, Printer
 from api.printers.slots import slot_fields
 from api.printers.upkeep import SERVICED
 from schemas.printer import ACTIVE, CONNECTED, Live, PrinterState, Progress, Temperature

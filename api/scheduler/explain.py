@@ -89,7 +89,9 @@ def _verdict(
 
 
 def unblockers(verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What would help, each once, the nearest first."""
+    """What would help, each once, the nearest first; nothing where some printer may have the job."""
+    if any(each["rule"] is None for each in verdicts):
+        return []
     found = dict.fromkeys(each["unblock"] for each in verdicts if each["unblock"])
     return list(found)[:MAX_UNBLOCK]
 

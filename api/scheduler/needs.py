@@ -95,7 +95,7 @@ def material_name(text: str | None) -> str:
 def _kind(job: Waiting) -> tuple[str, str] | None:
     if job.target_type not in ("model", "protocol") or not job.target_filter:
         return None
-    return job.target_type, job.target_filter.casefold()
+    return job.target_type, job.target_filter.strip()
 
 
 def _size_mm(analysis: Mapping[str, Any]) -> tuple[float, float, float] | None:

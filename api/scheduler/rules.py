@@ -81,10 +81,11 @@ def _plain(text: str) -> str:
 
 
 def _is_kind(kind: tuple[str, str], spot: Spot) -> bool:
+    wanted = kind[1].casefold()
     if kind[0] == "protocol":
-        return spot.api_type.casefold() == kind[1]
+        return spot.api_type.casefold() == wanted
     machine = str((spot.row.details or {}).get("machine_type") or "")
-    return kind[1] in (spot.model.casefold(), machine.casefold())
+    return wanted in (spot.model.casefold(), machine.casefold())
 
 
 def _in_pool(pool_id: int, spot: Spot, scene: Scene) -> bool:
@@ -127,6 +128,17 @@ def _heat_why(heat_c: tuple[tuple[str, float], ...], spot: Spot, _: Scene) -> st
     return f"allows {allowed_c:g} °C at the {heater}, the file asks for {asked_c:g} °C"
 
 
+def _heat_unblock(heat_c: tuple[tuple[str, float], ...], spot: Spot, _: Scene) -> str:
+    found = _too_hot(heat_c, spot)
+    assert found is not None, "asked of a printer that allows it"
+    return f"a printer that allows {found[1]:g} °C at the {found[0]}"
+
+
+def _held(spot: Spot) -> str:
+    """Why its queue waits, as a part of a sentence."""
+    return spot.held.rstrip(". ") or "nobody said why"
+
+
 def _power_why(_: object, spot: Spot, scene: Scene) -> str:
     found = scene.power.shortage(spot.id)
     assert found is not None, "asked of a printer that has its power"
@@ -147,7 +159,7 @@ RULES: tuple[Rule, ...] = (
         asks=lambda need: need.printer_id,
         fits=lambda printer_id, spot, _: spot.id == printer_id,
         why_not=lambda *_: "is not the printer that the job is for",
-        unblock=lambda _, spot, __: f"leave to print on {spot.name}: it is for another printer",
+        unblock=lambda _, spot, __: f"somebody to move it to {spot.name}",
         lasting=True,
     ),
     Rule(
@@ -210,7 +222,7 @@ RULES: tuple[Rule, ...] = (
         asks=lambda need: need.heat_c or None,
         fits=lambda heat_c, spot, _: _too_hot(heat_c, spot) is None,
         why_not=_heat_why,
-        unblock=lambda *_: "a printer that may become so hot",
+        unblock=_heat_unblock,
         lasting=True,
     ),
     Rule(
@@ -308,8 +320,8 @@ RULES: tuple[Rule, ...] = (
         name="held",
         asks=_always,
         fits=lambda _, spot, __: not spot.held,
-        why_not=lambda _, spot, __: f"holds its queue: {spot.held}",
-        unblock=lambda _, spot, __: f"somebody to release the queue of {spot.name}: {spot.held}",
+        why_not=lambda _, spot, __: f"holds its queue: {_held(spot)}",
+        unblock=lambda _, spot, __: f"somebody to release the queue of {spot.name}: {_held(spot)}",
     ),
     Rule(
         name="state",

@@ -226,6 +226,10 @@ async def test_plate_and_queue_are_released_by_people(app: FarmApp, farm: Farm) 
     printer = await farm.printer("One", "usb:1")
     held = await app.ask("POST", f"/printers/{printer.id}/queue/hold")
     assert held["queue_hold"] == "Held by admin."
+    hold = f"/printers/{printer.id}/queue/hold"
+    said = await app.ask("POST", hold, {"reason": " The belt is worn "})
+    assert said["queue_hold"] == "The belt is worn"
+    await app.ask("POST", hold, {"reason": "x" * 201}, 422)
     assert (await app.ask("POST", f"/printers/{printer.id}/queue/release"))["queue_hold"] is None
     assert (await app.ask("POST", f"/printers/{printer.id}/plate-cleared"))["success"]
     assert (await app.ask("GET", f"/printers/{printer.id}"))["plate_state"] == "clear"

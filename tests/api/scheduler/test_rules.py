@@ -30,7 +30,7 @@ CASES: tuple[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any], str], ..
         {"target_type": "model", "target_filter": "MK3"},
         {"model": "Ender"},
         {"model": "mk3"},
-        "is Ender, the job asks for the model mk3",
+        "is Ender, the job asks for the model MK3",
     ),
     (
         "kind",
@@ -133,7 +133,8 @@ def test_a_rule_refuses_one_printer_and_not_the_other(
     assert (no["printer_id"], no["rule"]) == (1, rule)
     assert words in no["why_not"]
     assert no["why_not"].startswith("P1 ")
-    assert no["unblock"]
+    assert ".." not in no["why_not"]
+    assert no["unblock"] and not no["unblock"].endswith(".")
 
 
 def test_every_rule_has_a_case() -> None:
