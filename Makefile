@@ -34,7 +34,7 @@ architecture: $(VENV)/.dev ## budgets, names, and documents that must be true
 
 unit: $(VENV)/.dev ## the fast tests: no database, no process
 	$(PYTEST) -n 2 -p no:schemathesis -p no:anyio -m "not flow and not soak and not seeded" \
-	  --ignore tests/api --ignore tests/architecture $(ARGS)
+	  --ignore tests/api --ignore tests/architecture --ignore tests/flows $(ARGS)
 
 seeded: $(VENV)/.dev ## seeded kills, cuts and whole simulated days, in memory
 	$(PYTEST) -n 2 -m seeded tests/bridge tests/simulation $(ARGS)
