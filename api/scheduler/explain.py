@@ -89,7 +89,7 @@ def _verdict(
 
 
 def unblockers(verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What would help, each once, the nearest first; nothing where some printer may have the job."""
+    """What would help, each once, the nearest first; nothing where a printer may have the job."""
     if any(each["rule"] is None for each in verdicts):
         return []
     found = dict.fromkeys(each["unblock"] for each in verdicts if each["unblock"])
