@@ -2,8 +2,8 @@
 
 Text in Latin-1 is set in a font that every reader of PDF has. Any other takes a font of our own,
 embedded as far as it is used; letters that it has no shape for are shown as `UNKNOWN`, and the
-document says that there are some. Slow enough (tens of milliseconds, half a second with the font)
-to be made in a thread.
+document says that there are some. Slow enough (tens of milliseconds, half a second with the font,
+seconds for the longest order) to be made in a thread.
 """
 
 from collections.abc import Iterator, Sequence
@@ -50,8 +50,12 @@ def _typeset(pdf: "FPDF", invoice: Invoice) -> tuple[str, Invoice, list[str]]:
     letters = {letter for text in _texts(invoice) for letter in text}
     if all(ord(letter) < 256 for letter in letters):
         return "helvetica", invoice, []
+    from fpdf.fonts import TTFFont
+
     pdf.add_font("dejavu", fname=_FONT)
-    missing = {letter for letter in letters if ord(letter) not in pdf.fonts["dejavu"].cmap}
+    font = pdf.fonts["dejavu"]
+    assert isinstance(font, TTFFont), "it was added from such a file"
+    missing = {letter for letter in letters if ord(letter) not in font.cmap}
     if not missing:
         return "dejavu", invoice, []
     return "dejavu", _without(invoice, missing), [_NOT_SHOWN]
@@ -94,7 +98,7 @@ def _lines(pdf: "FPDF", invoice: Invoice) -> None:
     from fpdf.fonts import FontFace
 
     with pdf.table(
-        col_widths=(44, 18, 10, 14, 14),
+        col_widths=(42, 16, 14, 14, 14),
         text_align=("LEFT", "LEFT", "RIGHT", "RIGHT", "RIGHT"),
         borders_layout="HORIZONTAL_LINES",
         headings_style=FontFace(color=(90, 90, 90)),
