@@ -164,10 +164,14 @@ class StartArgs(msgspec.Struct, frozen=True, kw_only=True):
     last_alone: str | None = None
 
 
-class GcodeArgs(msgspec.Struct, frozen=True):
-    """Lines for the terminal; each is checked by the same gate as a file's."""
+class GcodeArgs(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Lines for the terminal; each is checked by the same gate as a file's.
+
+    *jog*: the axes that somebody moves by hand with them, "" for anything else.
+    """
 
     lines: list[str]
+    jog: str = ""
 
 
 class TemperatureArgs(msgspec.Struct, frozen=True):
@@ -203,6 +207,27 @@ ARGS: dict[Verb, type[Args]] = {
     Verb.CARD: CardArgs,
     Verb.PLUG: PlugArgs,
 }
+
+#: The code of what came too late for whom it was for.
+EXPIRED = "expired"
+#: A move by hand is meant now: somebody looks at the head while it moves.
+JOG_TTL_MS = 2_000
+
+
+def ttl_ms_of(verb: Verb, args: Args) -> int | None:
+    """How long a command lives, in milliseconds; None: it never expires."""
+    if isinstance(args, GcodeArgs) and args.jog:
+        return JOG_TTL_MS
+    return VERBS[verb].ttl_ms
+
+
+def replaces(verb: Verb, newer: Args, older: Args) -> bool:
+    """Whether *newer* stands for an unsent *older* of the same verb: as its rule says, and one jog
+    for another of the same axes.
+    """
+    if isinstance(newer, GcodeArgs) and isinstance(older, GcodeArgs):
+        return bool(newer.jog) and newer.jog == older.jog
+    return VERBS[verb].coalesces
 
 
 class Expect(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,8 @@ import msgspec
 
 #: What an agent says in its hello when it takes leases.
 CAPABILITY = "leases"
+#: What one says that keeps to the hours of a lease; an older one would not know of them.
+HOURS_CAPABILITY = "lease_hours"
 #: The code of the fact `started` of a command that the room has begun by itself.
 ALONE = "alone"
 #: Why a room refuses a start: it has gone on alone, and who asked did not know that yet.
@@ -20,7 +22,8 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
 
     *left_s*: it ends so many seconds after it came, by the clock of the room and within one life of
     its host. *silence_s*: only once the link has been gone for so long. *clears_itself*: the
-    printer needs nobody to clear its plate.
+    printer needs nobody to clear its plate. *opens_s*: it may be started in these spans, (from, to)
+    in seconds after it came; None: at any time.
     """
 
     grant: str
@@ -33,6 +36,7 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     clears_itself: bool
     left_s: float
     silence_s: float
+    opens_s: list[tuple[float, float]] | None = None
 
 
 class Lent(msgspec.Struct, frozen=True, kw_only=True):

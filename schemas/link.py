@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
-from schemas.commands import CommandState, Expect, Verb
+from schemas.commands import CommandState, Expect
 from schemas.jobs import AttemptEvent, AttemptState
 from schemas.leases import Lease
 from schemas.printer import CardFile, Live, PrinterConfig, PrinterState, Progress, Quality
@@ -137,12 +137,15 @@ class Reported(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cmd(msgspec.Struct, frozen=True, kw_only=True):
-    """A command; *seq* rises by bridge, *ttl_left_ms* None never expires."""
+    """A command; *seq* rises by bridge, *ttl_left_ms* None never expires.
+
+    *verb*: one of `Verb`, or of a newer API: then it is answered as unsupported.
+    """
 
     seq: int
     id: str
     printer: int
-    verb: Verb
+    verb: str
     args: msgspec.Raw
     expect: Expect = Expect()
     ttl_left_ms: int | None

@@ -1,6 +1,6 @@
 """What a room says of itself when it greets, as columns; and which rooms can do what."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -17,6 +17,7 @@ def columns(hello: Hello) -> Mapping[str, Any]:
         "os": hello.os[:100],
         "ports": msgspec.to_builtins(hello.ports),
         "takes_leases": leases.CAPABILITY in hello.capabilities,
+        "keeps_hours": leases.HOURS_CAPABILITY in hello.capabilities,
         "reaches_plugs": plugs.CAPABILITY in hello.capabilities,
     }
 
@@ -25,6 +26,11 @@ async def borrowers() -> Mapping[int, str]:
     """The rooms that take leases, and the journals with which they answer for them."""
     rows = Bridge.filter(takes_leases=True, revoked_at=None).exclude(fact_journal="")
     return dict(await rows.values_list("id", "fact_journal"))
+
+
+async def timekeepers() -> Collection[int]:
+    """The rooms whose agents keep to the hours of a lease."""
+    return {row.id for row in await Bridge.filter(keeps_hours=True).only("id")}
 
 
 async def reaches_plugs(bridge_id: int) -> bool:

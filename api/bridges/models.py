@@ -14,7 +14,8 @@ class Bridge(Model):
     given to a command of this room. *held_by* is the API process that holds its link (`Replica`;
     empty: whoever looks), *shown_online* what people were told last. *former_boots* and
     *quarantined_boot* tell a copied identity (`api.bridges.clones`). *takes_leases*: it can go on
-    alone (`schemas.leases`). *reaches_plugs*: it speaks to plugs (`schemas.plugs`).
+    alone, *keeps_hours*: within hours, too (`schemas.leases`). *reaches_plugs*: it speaks to plugs
+    (`schemas.plugs`).
     """
 
     id = fields.IntField(primary_key=True)
@@ -43,6 +44,7 @@ class Bridge(Model):
     desired_version = fields.IntField(default=1)
     reported_version = fields.IntField(default=0)
     takes_leases = fields.BooleanField(default=False, db_default=False)
+    keeps_hours = fields.BooleanField(default=False, db_default=False)
     reaches_plugs = fields.BooleanField(default=False, db_default=False)
     bulk_sha256 = fields.CharField(max_length=64, default="")
     bulk_expires_at = fields.DatetimeField(null=True)

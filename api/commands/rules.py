@@ -7,7 +7,16 @@ from typing import Any
 import msgspec
 
 from api.errors import Conflict, Invalid
-from schemas.commands import ARGS, CARD_PRINT, VERBS, Args, NoArgs, TemperatureArgs, Verb
+from schemas.commands import (
+    ARGS,
+    CARD_PRINT,
+    VERBS,
+    Args,
+    NoArgs,
+    TemperatureArgs,
+    Verb,
+    ttl_ms_of,
+)
 from schemas.gcode.limits import ceiling_c
 from schemas.printer import ACTIVE, Profile
 
@@ -38,6 +47,12 @@ def check_args(verb: Verb, args: Args) -> dict[str, Any]:
     return data
 
 
+def args_of(verb: Verb, data: Any) -> Args:
+    """Arguments as they are kept in a row."""
+    args: Args = msgspec.convert(data, ARGS.get(verb, NoArgs))
+    return args
+
+
 def merged(verb: Verb, older: dict[str, Any], newer: Args) -> Args:
     """*newer* with what it does not say itself from the unsent *older* one that it replaces."""
     if verb is Verb.TEMPERATURE and isinstance(newer, TemperatureArgs):
@@ -59,18 +74,20 @@ def check_targets(targets_c: Mapping[str, float], profile: Profile) -> None:
             )
 
 
-def deadline(verb: Verb, now: datetime) -> datetime | None:
+def deadline(verb: Verb, args: Args, now: datetime) -> datetime | None:
     """When an undelivered command dies; None: never."""
-    ttl_ms = VERBS[verb].ttl_ms
+    ttl_ms = ttl_ms_of(verb, args)
     return None if ttl_ms is None else now + timedelta(milliseconds=ttl_ms)
 
 
-def ttl_left_ms(verb: Verb, deadline_at: datetime | None, now: datetime) -> int | None:
+def ttl_left_ms(verb: Verb, args: Any, deadline_at: datetime | None, now: datetime) -> int | None:
     """What is left of a command's life, 0 when it has passed; None: it never expires.
 
     Never more than the whole of it: a wall clock that was set back makes nothing live longer.
     """
     whole_ms = VERBS[verb].ttl_ms
+    if verb is Verb.GCODE:
+        whole_ms = ttl_ms_of(verb, args_of(verb, args))
     if deadline_at is None or whole_ms is None:
         return None
     return min(whole_ms, max(0, int((deadline_at - now).total_seconds() * 1000)))

@@ -29,6 +29,7 @@ from schemas.commands import (
     CommandState,
     NoArgs,
     Verb,
+    replaces,
 )
 from schemas.link import CommandFact
 from schemas.printer import PrinterState
@@ -111,7 +112,7 @@ class Commands:
             grant = grant or printer.active_grant or rules.card_print(printer.state)
             rules.check_grant(verb, grant, printer.name)
         await self._check_latch(printer, verb)
-        if VERBS[verb].coalesces:
+        if replaces(verb, args, args):
             args = await self._supersede(change, printer, verb, args)
         await self._check_room(printer, verb)
         if verb is Verb.REMOTE_STOP:
@@ -129,7 +130,7 @@ class Commands:
             grant=grant,
             actor=by.username[:120],
             created_at=now,
-            deadline_at=rules.deadline(verb, now),
+            deadline_at=rules.deadline(verb, args, now),
         )
         _log.info("%s for printer %d", verb, printer.id, extra={"command": command.id})
         change.record(_event(command, "command.issued", user_id=by.user_id))
@@ -266,7 +267,8 @@ class Commands:
 
     def ttl_left_ms(self, command: Command) -> int | None:
         """What is left of its life, 0 when it has passed; None: it never expires."""
-        return rules.ttl_left_ms(Verb(command.verb), command.deadline_at, self._clock.now())
+        verb, now = Verb(command.verb), self._clock.now()
+        return rules.ttl_left_ms(verb, command.args, command.deadline_at, now)
 
     async def mark_sent(self, commands: Sequence[Command], epoch: int) -> Collection[str]:
         """The link of *epoch* is about to carry *commands*; committed before the first byte.
@@ -357,6 +359,8 @@ class Commands:
     async def _supersede(self, change: Change, printer: Printer, verb: Verb, args: Args) -> Args:
         older = Command.filter(printer_id=printer.id, verb=verb, state__in=_UNSENT)
         for command in await older.order_by("-seq"):
+            if not replaces(verb, args, rules.args_of(verb, command.args)):
+                continue
             args = rules.merged(verb, command.args, args)
             await self._step(change, command, CommandEvent.SUPERSEDED, "superseded", "")
         return args

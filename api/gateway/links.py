@@ -182,6 +182,8 @@ class LinkSockets:
         if _code_in(answers, GAP):
             return False
         if _code_in(answers, FOREIGN):
+            if not socket.foreign_reports:
+                _log.warning("bridge %s: a frame is not taken: %s", socket.bridge_id, FOREIGN)
             socket.foreign_reports += 1
             await GatewaySocket.filter(connection_id=socket.connection_id).update(
                 foreign_reports=socket.foreign_reports

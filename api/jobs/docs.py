@@ -176,6 +176,7 @@ DISPATCH = Doc(
         *_UNFIT,
         *_START,
         _STATE,
+        "job_lent",
     ),
     dry_run=True,
 )

@@ -31,7 +31,8 @@ from api.events.rehearsal import is_rehearsed
 from api.events.service import Change, Ledger, with_commit
 from api.jobs.attempts import Attempts, Checked
 from api.jobs.file_wait import FileWait
-from api.jobs.lent import LeaseState, away, out
+from api.jobs.lent import FOLLOWED, LeaseState, OpenHours, away, kept_hours, opens_s, out
+from api.jobs.line import Waiting, asks_the_same, waiting_of
 from api.jobs.models import Attempt, Job, Lease
 from api.jobs.moves import happened, move_job, note
 from api.principal import Principal, system
@@ -68,12 +69,15 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """*job_id* should be with the room of *printer*, as its *place*-th one."""
+    """*job* should be with the room of *printer*, as its *place*-th one, to be started alone in
+    *hours* (None: at any time).
+    """
 
     printer: Printer
-    job_id: int
+    job: Waiting
     place: int
     clears_itself: bool
+    hours: OpenHours | None = None
 
 
 class Leases:
@@ -106,7 +110,7 @@ class Leases:
         whose rooms answer, and these rooms). *journals*: by room. Whether anything is lent then.
         """
         leases = {row.job_id: row for row in await Lease.filter(state=LeaseState.OUT)}
-        wished = {wish.job_id: wish for wish in wishes}
+        wished = {wish.job.id: wish for wish in wishes}
         stale = [
             row
             for row in leases.values()
@@ -121,7 +125,7 @@ class Leases:
         fresh = [
             (wish, checked)
             for wish in wishes
-            if wish.job_id not in leases and (checked := await self._check(wish)) is not None
+            if wish.job.id not in leases and (checked := await self._check(wish)) is not None
         ]
         if not (stale or worn or fresh or moved):
             return bool(leases)
@@ -140,11 +144,12 @@ class Leases:
         if wish is None or row.recalled_at is not None:
             return False
         half = timedelta(hours=self.terms.hours / 2)
+        hours = (row.hours or {}).get("key"), wish.hours and wish.hours.key
         moved = (row.place, row.clears_itself) != (wish.place, wish.clears_itself)
-        return moved or row.expires_at - self._clock.now() < half
+        return moved or hours[0] != hours[1] or row.expires_at - self._clock.now() < half
 
     async def _check(self, wish: Wish) -> Checked | None:
-        job = await Job.filter(id=wish.job_id).first()
+        job = await Job.filter(id=wish.job.id).first()
         if job is None:
             return None
         try:
@@ -155,15 +160,16 @@ class Leases:
             return None
 
     async def _lend(self, wish: Wish, checked: Checked, journals: Mapping[int, str]) -> set[int]:
-        job = await Job.filter(id=wish.job_id, deleted_at=None).first()
+        job = await Job.filter(id=wish.job.id, deleted_at=None).first()
         printer = wish.printer
-        is_its = job is not None and job.pinned and job.printer_id == printer.id
-        if job is None or not is_its or job.hold or JobState(job.state) not in JOB_WAITING:
+        if job is None or job.hold or JobState(job.state) not in JOB_WAITING:
             return set()
+        if not asks_the_same(waiting_of(job), wish.job):
+            return set()  # it was changed since the queue looked
         if await out([job.id]):
             return set()  # another process was quicker
         now = self._clock.now()
-        bridge_id = printer.bridge_id or 0
+        bridge_id, expires_at = printer.bridge_id or 0, now + timedelta(hours=self.terms.hours)
         await Lease.create(
             grant=str(ULID.from_datetime(now)),
             command_id=str(ULID.from_datetime(now)),
@@ -177,16 +183,19 @@ class Leases:
             size_bytes=checked.size_bytes,
             journal=journals[bridge_id],
             created_at=now,
-            expires_at=now + timedelta(hours=self.terms.hours),
+            expires_at=expires_at,
+            hours=kept_hours(wish.hours, now, expires_at),
         )
         return {printer.id}
 
     async def _renew(self, row: Lease, wish: Wish) -> set[int]:
-        row.place, row.clears_itself = wish.place, wish.clears_itself
-        row.expires_at = self._clock.now() + timedelta(hours=self.terms.hours)
-        still = Lease.filter(grant=row.grant, state=LeaseState.OUT)
-        changed = await still.update(
-            place=row.place, clears_itself=row.clears_itself, expires_at=row.expires_at
+        now = self._clock.now()
+        expires_at = now + timedelta(hours=self.terms.hours)
+        changed = await Lease.filter(grant=row.grant, state=LeaseState.OUT).update(
+            place=wish.place,
+            clears_itself=wish.clears_itself,
+            expires_at=expires_at,
+            hours=kept_hours(wish.hours, now, expires_at),
         )
         return {row.printer_id} if changed else set()
 
@@ -247,6 +256,7 @@ class Leases:
             clears_itself=row.clears_itself,
             left_s=min(max(left_s, 0.0), self.terms.hours * 3600),
             silence_s=self.terms.silence_s,
+            opens_s=opens_s(row, self._clock.now()),
         )
 
     async def went_on(self, change: Change, bridge_id: int, fact: CommandFact) -> None:
@@ -259,6 +269,7 @@ class Leases:
         rows = Lease.filter(printer_id=row.printer_id, alone_turn__isnull=False)
         newest = await rows.order_by("-alone_turn").first()
         row.alone_turn = 1 if newest is None else (newest.alone_turn or 0) + 1
+        await rows.update(alone_turn=FOLLOWED)
         if row.state != LeaseState.USED:
             await self._take_over(change, row)
             row.state, row.ended_at = LeaseState.USED, self._clock.now()

@@ -51,6 +51,17 @@ def waiting_of(job: Job) -> Waiting:
     return _waiting([getattr(job, name) for name in _COLUMNS[:-1]], job.details or {})
 
 
+def asks_the_same(one: Waiting, other: Waiting) -> bool:
+    """Whether both ask for the same of the same printers."""
+    return _asked(one) == _asked(other)
+
+
+def _asked(job: Waiting) -> tuple[Any, ...]:
+    place = job.printer_id if job.pinned else None, job.pinned, job.pool_id
+    kind = job.required_tags, job.target_type, job.target_filter
+    return (*place, *kind, job.blob_id, job.quantity, job.filament_type, job.colors_required)
+
+
 def due(now: datetime) -> Q:
     """Which jobs the queue may start at *now*."""
     in_time = Q(scheduled_start=None) | Q(scheduled_start__lte=now)

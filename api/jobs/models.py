@@ -146,7 +146,8 @@ class Lease(Model):
     *grant* and *command_id* are those of its next start, whoever starts it. *state*: out, used,
     returned (the room never starts it) or abandoned (nobody waits for the room's word any more).
     *journal*: the one of the room's that answers for it. *alone_turn* numbers, by printer, the
-    starts that rooms made by themselves. *expires_at*: until then the room may.
+    starts that rooms made by themselves; 0: another one has followed. *expires_at*: until then the
+    room may; *hours* None: at any time, else ``{"key", "open": [[from, to]]}`` (ISO 8601).
     """
 
     grant = fields.CharField(max_length=26, primary_key=True)
@@ -164,6 +165,7 @@ class Lease(Model):
     alone_turn = fields.IntField(null=True)
     created_at = fields.DatetimeField()
     expires_at = fields.DatetimeField()
+    hours: Any = fields.JSONField(null=True)
     recalled_at = fields.DatetimeField(null=True)
     cancel_asked_at = fields.DatetimeField(null=True)
     ended_at = fields.DatetimeField(null=True)

@@ -26,6 +26,7 @@ from api.jobs.file_wait import FileWait
 from api.jobs.forms import BulkAction, JobFilter, NewJob
 from api.jobs.intake import Intake, LibraryRoom
 from api.jobs.leases import Leases
+from api.jobs.lent import elsewhere
 from api.jobs.line import WaitingLine
 from api.jobs.models import Attempt, Job, Print
 from api.jobs.moves import job_row, job_to_start, missing
@@ -282,6 +283,8 @@ class Jobs:
         if target is None:
             raise Invalid(f"Job {job.id} has no printer. Name one, or leave it to the queue.")
         printer = await self._printers.get(by, target)
+        if await elsewhere(job, printer):
+            await self.leases.bring_home([job.id])
         checked = await self.attempts.check(job, Printers.profile(printer))
         await self.file_wait.check(job)
         return await self.start(by, job.id, printer.id, checked, explicit=True)

@@ -230,7 +230,10 @@ class Connection:
         code = answer.code if isinstance(answer, Nak) else ""
         if code == GAP:
             self._out.end(CLOSE_POLICY, "facts are missing: greet again")
-        elif code == FOREIGN and self._clock.monotonic() - self._desired_at >= FORGIVEN_S:
+        if code == FOREIGN:
+            self._session.refused[FOREIGN] += 1
+            self._note_refused()
+        if code == FOREIGN and self._clock.monotonic() - self._desired_at >= FORGIVEN_S:
             self._foreign += 1
             if self._foreign >= MAX_FOREIGN:
                 self._out.end(CLOSE_FOREIGN, "reports about printers that are not this bridge's")

@@ -170,7 +170,6 @@ class FactRecorder:
         printer_id = getattr(body, "printer", None)
         if printer_id is not None and printer_id not in work.own:
             work.foreign += 1
-            _log.warning("bridge %d reports about printer %d", work.bridge.id, printer_id)
             _tell(work, "bridge.foreign_report", printer=printer_id, fact=type(body).__name__)
             return
         match body:

@@ -168,7 +168,8 @@ class Control:
         state = self._operational(visit)
         if body["command"] != "feedrate" and "printing" in LOOKS[state].true:
             raise Conflict("Printer is printing", code="printer_busy")
-        await self._orders.lines(visit, lines, self._profile(visit))
+        axes = moves.jogged(body) if body["command"] == "jog" else ""
+        await self._orders.lines(visit, lines, self._profile(visit), jog=axes)
         return done()
 
     async def tool(self, visit: Visit) -> Response:

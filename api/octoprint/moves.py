@@ -74,6 +74,11 @@ def jog(body: Mapping[str, Any], profile: Profile) -> list[str]:
     return ["G90", move] if body.get("absolute") in _YES else ["G91", move, "G90"]
 
 
+def jogged(body: Mapping[str, Any]) -> str:
+    """The axes that a jog moves."""
+    return "".join(axis for axis in _AXES if axis in body)
+
+
 def home(body: Mapping[str, Any], profile: Profile) -> list[str]:
     """Home the given axes: a list of them, or a text as `xy`; none is nothing to do."""
     del profile

@@ -70,15 +70,20 @@ class Orders:
         if CommandState(command.state) in (CommandState.REJECTED, CommandState.FAILED):
             check_outcome(command, visit.printer.name)
 
-    async def lines(self, visit: Visit, lines: list[str], profile: Profile) -> None:
-        """Send *lines* as from a terminal. Raises `Invalid` for what the gate refuses."""
+    async def lines(
+        self, visit: Visit, lines: list[str], profile: Profile, *, jog: str = ""
+    ) -> None:
+        """Send *lines* as from a terminal; *jog*: the axes that they move by hand.
+
+        Raises `Invalid` for what the gate refuses.
+        """
         if not lines:
             return
         for finding in scan_lines("\n".join(lines).encode(), profile, origin=Origin.TERMINAL):
             if finding.treatment is Treatment.REFUSE:
                 code = "limit_exceeded" if finding.violation is not None else "bad_request"
                 raise Invalid(str(finding), code=code, line=finding.line)
-        await self._tell(visit, Verb.GCODE, GcodeArgs(lines=lines))
+        await self._tell(visit, Verb.GCODE, GcodeArgs(lines=lines, jog=jog))
 
     async def targets(self, visit: Visit, targets: dict[str, float], profile: Profile) -> None:
         """Set targets in °C by heater. Raises `Invalid` (limit_exceeded) above a ceiling."""

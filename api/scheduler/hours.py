@@ -4,9 +4,10 @@ Like the contract's blackout (v1 4.3): nothing *starts* outside; what runs goes 
 a job themselves are not held back.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -37,6 +38,37 @@ class Hours:
             if moment > now and self._is_open(moment):
                 return moment
         return now + timedelta(days=_LOOK_AHEAD_DAYS)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether there are hours in which nothing may start."""
+        return bool(self.working) or self.blackout is not None
+
+    @property
+    def key(self) -> str:
+        """The same for hours that say the same."""
+        days = [f"{day} {_said(self.working.get(day, ()))}" for day in DAYS] if self.working else []
+        dark = () if self.blackout is None else (self.blackout,)
+        return f"{self.zone.key}; {', '.join(days)}; not {_said(dark)}"
+
+    def spans(self, begin: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+        """When something may start from *begin* to *end*, in UTC and in order."""
+        edges = sorted({begin, end, *(at for at in self._bounds_near(begin, end) if at < end)})
+        found: list[tuple[datetime, datetime]] = []
+        for since, until in pairwise(edge for edge in edges if edge >= begin):
+            if not self._is_open(since):
+                continue
+            goes_on = bool(found) and found[-1][1] == since
+            found.append((found.pop()[0] if goes_on else since, until))
+        return found
+
+    def _bounds_near(self, begin: datetime, end: datetime) -> Iterator[datetime]:
+        day = begin.astimezone(self.zone).date() - timedelta(days=1)
+        while day <= end.astimezone(self.zone).date():
+            dark = () if self.blackout is None else (self.blackout,)
+            for span in (*self._spans(day), *dark):
+                yield from self._bounds(day, span)
+            day += timedelta(days=1)
 
     def _is_open(self, moment: datetime) -> bool:
         local = moment.astimezone(self.zone)
@@ -73,3 +105,7 @@ class Hours:
             if self.blackout is not None:
                 found.append(self._bounds(day, self.blackout)[1])
         return sorted(found)
+
+
+def _said(spans: Sequence[Span]) -> str:
+    return " ".join(f"{begin.isoformat()}-{end.isoformat()}" for begin, end in spans)

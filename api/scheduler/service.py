@@ -93,6 +93,7 @@ class Scheduler:
         self._jobs = jobs
         self._commands = commands
         self._bus = bus
+        self._lent: Mapping[int, int | None] = {}  # as of this step
 
     async def run(self) -> None:
         """Step on every wake-up and every 2 s, until cancelled; what goes wrong is logged."""
@@ -114,6 +115,7 @@ class Scheduler:
         if not line and self._lending.is_idle:
             return 0
         spots = await self.sight.spots()
+        self._lent = await self._lending.places()
         granted = await self._give_all(line, spots)
         await self._lending.step(line, spots)
         return granted
@@ -144,10 +146,17 @@ class Scheduler:
         for job, need in queued:
             if not turn.left:
                 break
-            able = turn.board.fitting(need) & turn.left
+            able = turn.board.fitting(need) & turn.left & self._lenders(job, turn.board)
             if able:
                 await self._place(job, need, able, turn)
         return turn.granted
+
+    def _lenders(self, job: Waiting, board: Board) -> int:
+        """The printers whose room does not keep *job* from them."""
+        if job.id not in self._lent:
+            return board.everybody
+        number = self._lent[job.id]
+        return sum(1 << place for place, spot in enumerate(board.spots) if spot.id == number)
 
     async def _mark(self, jobs: Sequence[Waiting], waiting: set[int]) -> None:
         """Tell which jobs wait for nothing but a plate, and which do not any more."""

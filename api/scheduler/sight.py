@@ -1,7 +1,7 @@
 """Everything that the queue looks at in one moment, gathered for the pure parts."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -22,10 +22,15 @@ _log = logging.getLogger("gantry.scheduler")
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The printers of one organization, and those that are free, plate or not."""
+    """The printers of one organization, and those that are free, plate or not.
+
+    *hours* in which the queue may start something; *loaded*: printers whose circuits are counted.
+    """
 
     whole: Board
     free: Board
+    hours: Hours
+    loaded: Collection[int]
 
 
 class Sight:
@@ -71,7 +76,8 @@ class Sight:
             opens_at=hours.opens_at(now),
             preflight=self._preflight,
         )
-        return View(Board(mine, scene), Board([each for each in mine if each.free], scene))
+        free = [each for each in mine if each.free]
+        return View(Board(mine, scene), Board(free, scene), hours, loads.keys())
 
     async def hours(self, organization_id: int) -> Hours:
         """When the queue of an organization may start something."""

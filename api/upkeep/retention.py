@@ -73,17 +73,16 @@ class Retention:
         return sum(cleaned.deleted.values())
 
     def _days(self, kept: Mapping[str, Any]) -> dict[str, int]:
-        days = {one.setting: one.default_days for one in self._shelves} | ELSEWHERE
+        days = {one.setting: one.default_days for one in self._shelves if one.setting} | ELSEWHERE
         return {setting: int(kept.get(setting, default)) for setting, default in days.items()}
 
     async def _due(self) -> list[tuple[Shelf, Any]]:
         """The shelves that are not kept for ever, with their rows that are too old."""
         now, days = self._clock.now(), self._days(await self._policies.kept(RETENTION))
-        return [
-            (shelf, shelf.older(now - timedelta(days=days[shelf.setting])))
-            for shelf in self._shelves
-            if days[shelf.setting]
+        kept = [
+            (one, days[one.setting] if one.setting else one.default_days) for one in self._shelves
         ]
+        return [(one, one.older(now - timedelta(days=number))) for one, number in kept if number]
 
     async def _rehearse(self, by: Principal) -> None:
         """Raises `Rehearsed` with what a run would remove."""
@@ -110,7 +109,8 @@ class Retention:
         gone = 0
         for _ in range(MOST_BATCHES):
             async with self._ledger.change():
-                ids = [row["id"] for row in await rows.limit(BATCH_ROWS).values("id")]
+                found = await rows.limit(BATCH_ROWS).values(shelf.key)
+                ids = [row[shelf.key] for row in found]
                 if ids:
                     await shelf.clear(ids)
             gone += len(ids)

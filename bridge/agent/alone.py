@@ -44,6 +44,7 @@ def _is_operational(now: Standing, held: Held) -> bool:
 #: What must hold, in the order in which a person is told, and what it then waits for.
 _CONDITIONS: tuple[tuple[Callable[[Standing, Held], bool], str], ...] = (
     (lambda now, held: held.left_s > 0, "the farm: it may not be started alone any more"),
+    (lambda now, held: held.is_open, "the hours in which prints start"),
     (lambda now, held: now.file_there, "its file"),
     (_is_operational, "its printer"),
     (lambda now, held: not now.open_commands, "the commands before it"),

@@ -15,6 +15,7 @@ import msgspec
 from bridge.control.messages import Verdict
 from schemas.commands import (
     CARD_PRINT,
+    EXPIRED,
     VERBS,
     Args,
     CommandState,
@@ -22,6 +23,7 @@ from schemas.commands import (
     StartArgs,
     TemperatureArgs,
     Verb,
+    replaces,
 )
 from schemas.jobs import AttemptEvent
 
@@ -158,10 +160,13 @@ class CommandBook:
         row = self._rows.get(command_id)
         if row is None or row.state is _S.DELIVERED:
             return None
+        state = _OF_VERDICT[verdict]
         if row.state is _S.UNKNOWN and verdict is Verdict.REJECTED:
-            verdict = Verdict.FAILED  # `unknown` may only be resolved to done or failed
+            state = _S.FAILED  # `unknown` may only be resolved to done or failed
+        elif verdict is Verdict.REJECTED and code == EXPIRED:
+            state = _S.EXPIRED
         self._drop(row)
-        return finish(row, _OF_VERDICT[verdict], code, reason)
+        return finish(row, state, code, reason)
 
     def forget(self, row: CommandRow) -> None:
         """The caller ends *row* by itself."""
@@ -256,7 +261,7 @@ class CommandBook:
         if row.deadline_ms is not None and now_ms >= row.deadline_ms:
             if row.verb is Verb.REMOTE_STOP:
                 return finish(row, _S.FAILED, "no_sender", "the printer's sender is not running")
-            return finish(row, _S.EXPIRED, "expired", "its deadline passed before it could start")
+            return finish(row, _S.EXPIRED, EXPIRED, "its deadline passed before it could start")
         if row.verb is Verb.CANCEL and row.means is not None:
             start = self._start_of(row.means)
             if start is not None:
@@ -310,7 +315,7 @@ class CommandBook:
 
 def _replaces(new: CommandRow, old: CommandRow) -> bool:
     """Whether *new* makes the unsent *old* pointless: same verb, and nothing of old is lost."""
-    if old.verb is not new.verb or not VERBS[new.verb].coalesces:
+    if old.verb is not new.verb or not replaces(new.verb, new.args, old.args):
         return False
     if old.sender_boot is not None:
         return False  # it was handed to a sender that died: it may have had its effect
@@ -331,7 +336,7 @@ def _resolve(
         if row.grant in reported or row.grant == view.grant:
             return finish(row, _S.DONE, "", "the sender had taken it")
         if same_life:
-            return finish(row, _S.EXPIRED, "expired", "it never reached the sender")
+            return finish(row, _S.EXPIRED, EXPIRED, "it never reached the sender")
     if VERBS[row.verb].repeatable and not late and not same_life:
         return None
     code = "agent_restarted" if same_life else "sender_died"

@@ -119,12 +119,17 @@ class Fleet:
         problems: dict[str, str] = {}
         rows = []
         for command in commands:
+            if command.verb not in VERBS:
+                continue
             row, problem = row_of(command, now_ms)
             rows.append(row)
             if problem is not None:
                 problems[row.id] = problem
         for row in await self._journal.run(Journal.accept, rows, self._journal.now()):
             await self._dispatch(row, problems.get(row.id))
+        for command in commands:
+            if command.verb not in VERBS:
+                await self._journal.run(Journal.refuse, command, self._journal.now())
         self._on_fact()
         return await self._journal.run(Journal.command_seq)
 

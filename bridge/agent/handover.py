@@ -19,6 +19,7 @@ from bridge.control.messages import (
     Resume,
     SetTargets,
     Start,
+    Timed,
     ToSender,
 )
 from schemas import link
@@ -79,19 +80,21 @@ def unpack(data: bytes) -> CommandRow:
 def row_of(command: link.Cmd, now_ms: int) -> tuple[CommandRow, str | None]:
     """The journal row of *command*, and what is wrong with its arguments (None: nothing).
 
-    The deadline runs on the agent's clock from receipt, *now_ms*.
+    The deadline runs on the agent's clock from receipt, *now_ms*. Raises `ValueError` for a verb
+    that this version does not know.
     """
+    verb = Verb(command.verb)
     args: Args
     try:
-        args, problem = _decoders[command.verb].decode(command.args), None
+        args, problem = _decoders[verb].decode(command.args), None
     except msgspec.DecodeError as error:
-        args, problem = NoArgs(), f"{command.verb}: {error}"
+        args, problem = NoArgs(), f"{verb}: {error}"
     ttl_ms = command.ttl_left_ms
     row = CommandRow(
         id=command.id,
         seq=command.seq,
         printer=command.printer,
-        verb=command.verb,
+        verb=verb,
         args=args,
         expect=command.expect,
         deadline_ms=None if ttl_ms is None else now_ms + ttl_ms,
@@ -149,7 +152,10 @@ def message_of(row: CommandRow, file_of: Callable[[str], Path]) -> ToSender:
     """What the sender is told; *file_of* gives the path of a sha256 in the spool."""
     args = row.args
     if not isinstance(args, StartArgs):
-        return _MESSAGE[row.verb](row)
+        message = _MESSAGE[row.verb](row)
+        if isinstance(message, Timed):
+            return msgspec.structs.replace(message, before_ms=row.deadline_ms)
+        return message
     job = JobSpec(
         grant=args.grant,
         job=args.job,
@@ -158,4 +164,4 @@ def message_of(row: CommandRow, file_of: Callable[[str], Path]) -> ToSender:
         sha256=args.sha256,
         size_bytes=args.size_bytes,
     )
-    return Start(id=row.id, job=job)
+    return Start(id=row.id, job=job, before_ms=row.deadline_ms)

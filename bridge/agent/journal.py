@@ -31,7 +31,7 @@ from schemas.commands import (
 )
 from schemas.jobs import ATTEMPT_OVER, ATTEMPT_TRANSITIONS, AttemptEvent, AttemptState
 from schemas.leases import ALONE, Lease
-from schemas.link import AttemptFact, CommandFact, Desired, PlateFact, PrinterFact
+from schemas.link import AttemptFact, Cmd, CommandFact, Desired, PlateFact, PrinterFact
 from schemas.printer import ACTIVE, PrinterConfig
 from schemas.transitions import advance, can
 
@@ -78,10 +78,11 @@ class Journal(JournalFile):
         return self._leases.held(clock)
 
     def next_lease(self, printer: int, clock: Clock) -> Held | None:
-        """What this printer may start alone next; None: nothing, or its last print is not over."""
+        """What this printer may start alone now; None: nothing, or its last print is not over."""
         first = self._leases.first(printer, clock)
-        waits = first is None or first.left_s == 0 or self.open_grants(printer, None)
-        return None if waits else first
+        if first is None or first.left_s == 0 or not first.is_open:
+            return None
+        return None if self.open_grants(printer, None) else first
 
     def plate_is_clear(self, printer: int) -> bool:
         """Whether a person at the machine has said so, after all that happened on the plate."""
@@ -122,6 +123,15 @@ class Journal(JournalFile):
                     self._insert_command(row, clock)
                     fresh.append(row)
         return fresh
+
+    def refuse(self, command: Cmd, clock: Clock) -> None:
+        """Answer a command that this version does not know how to do."""
+        reason = f"this bridge does not know how to {command.verb[:40]}; install a newer one"
+        with self._transaction():
+            self._set_meta("command_seq", str(max(self.command_seq(), command.seq)))
+            state = CommandState.REJECTED
+            told = CommandFact(id=command.id, state=state, code="unsupported", reason=reason)
+            self._add(told, clock)
 
     def command_seq(self) -> int:
         """The highest command number that was ever journalled."""

@@ -19,10 +19,14 @@ _decoder = msgspec.json.Decoder(Lease)
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """A lease that nobody has used. *left_s*: what is left of it; 0: nothing, or it is void."""
+    """A lease that nobody has used. *left_s*: what is left of it; 0: nothing, or it is void.
+
+    *is_open*: the hours in which prints start let it begin now.
+    """
 
     lease: Lease
     left_s: float
+    is_open: bool = True
 
 
 class Leases:
@@ -118,4 +122,11 @@ def _held(row: tuple[bytes, int, str, int], clock: Clock) -> Held:
     data, ends_ms, boot, void = row
     worth = boot == clock.boot and not void
     left_s = max(0.0, (ends_ms - clock.mono_ms) / 1000) if worth else 0.0
-    return Held(lease=_decoder.decode(data), left_s=left_s)
+    lease = _decoder.decode(data)
+    return Held(lease=lease, left_s=left_s, is_open=_is_open(lease, lease.left_s - left_s))
+
+
+def _is_open(lease: Lease, age_s: float) -> bool:
+    if lease.opens_s is None:
+        return True
+    return any(begin <= age_s < end for begin, end in lease.opens_s)

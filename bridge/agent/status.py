@@ -27,7 +27,8 @@ class LinkStatus(msgspec.Struct, kw_only=True):
     """The link; ages in seconds, None: never. *clock_offset_s*: the API's wall clock less ours.
 
     *age_s*: since when it stands. *last_ack_s*: the API confirmed facts, *last_got_s*: we confirmed
-    commands. *refused*: frames of the API that were not taken since this agent began.
+    commands. *refused*: frames of the API that were not taken since this agent began. *inbox*: what
+    it said and the journal has not got yet.
     """
 
     state: str
@@ -38,6 +39,7 @@ class LinkStatus(msgspec.Struct, kw_only=True):
     last_got_s: float | None = None
     age_s: float | None = None
     refused: int = 0
+    inbox: int = 0
     last_error: str | None = None
     clock_offset_s: int | None = None
 
@@ -142,12 +144,15 @@ def lines(status: Status, running: bool) -> list[str]:
         f"agent      {agent}, version {status.agent.version}, since {status.agent.started_at}",
         f"link       {link.state}{age} to {link.url}, heard {heard}",
         f"           facts acknowledged {acked}, commands confirmed {got}",
+        f"inbox      {link.inbox} from the API wait for the journal",
         f"outbox     {status.outbox.facts} facts, {status.outbox.bytes} bytes",
         f"spool      {status.spool.files} files, {status.spool.bytes} bytes",
     ]
     if link.last_error:
         text.insert(3, f"           last error: {link.last_error}")
-    if link.clock_offset_s:
+    if link.refused:
+        text.append(f"refused    {link.refused} frames of the API; the log says which")
+    if link.clock_offset_s is not None:
         text.append(f"clock      {_offset(link.clock_offset_s)} the API's")
     text += [_sender_line(sender) for sender in status.senders]
     names = {sender.printer: sender.slug for sender in status.senders}
@@ -161,6 +166,8 @@ def _ago(age_s: float | None) -> str:
 
 
 def _offset(offset_s: int) -> str:
+    if offset_s == 0:
+        return "that of"
     return f"{abs(offset_s)} s {'behind' if offset_s > 0 else 'ahead of'}"
 
 

@@ -57,67 +57,65 @@ class Configure(msgspec.Struct, frozen=True, kw_only=True, tag="configure"):
     autoconnect: bool = True
 
 
-class Connect(msgspec.Struct, frozen=True, kw_only=True, tag="connect"):
+class Timed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person wants now. *before_ms*: it is refused (``expired``) by whoever reads it later,
+    on the host's monotonic clock; None: never.
+    """
+
+    id: str
+    before_ms: int | None = None
+
+
+class Connect(Timed, frozen=True, kw_only=True, tag="connect"):
     """Open the port and greet the firmware; done when it is operational."""
 
-    id: str
 
-
-class Disconnect(msgspec.Struct, frozen=True, kw_only=True, tag="disconnect"):
+class Disconnect(Timed, frozen=True, kw_only=True, tag="disconnect"):
     """Close the port; refused while a job is bound."""
 
-    id: str
 
-
-class Start(msgspec.Struct, frozen=True, kw_only=True, tag="start"):
+class Start(Timed, frozen=True, kw_only=True, tag="start"):
     """Print a file. A grant that this sender has already seen is never started again."""
 
-    id: str
     job: JobSpec
 
 
-class Pause(msgspec.Struct, frozen=True, kw_only=True, tag="pause"):
+class Pause(Timed, frozen=True, kw_only=True, tag="pause"):
     """Pause the attempt *grant* (`CARD_PRINT`: that from its card); if it does not run: refused."""
 
-    id: str
     grant: str
 
 
-class Resume(msgspec.Struct, frozen=True, kw_only=True, tag="resume"):
+class Resume(Timed, frozen=True, kw_only=True, tag="resume"):
     """Resume the attempt *grant*; refused unless it is paused."""
 
-    id: str
     grant: str
 
 
-class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag="cancel"):
+class Cancel(Timed, frozen=True, kw_only=True, tag="cancel"):
     """End the attempt *grant* with the cancel script."""
 
-    id: str
     grant: str
 
 
-class Gcode(msgspec.Struct, frozen=True, kw_only=True, tag="gcode"):
+class Gcode(Timed, frozen=True, kw_only=True, tag="gcode"):
     """Lines for the printer, through the same gate as a file's; done when all are acknowledged."""
 
-    id: str
     lines: list[str]
 
 
-class SetTargets(msgspec.Struct, frozen=True, kw_only=True, tag="targets"):
+class SetTargets(Timed, frozen=True, kw_only=True, tag="targets"):
     """Target temperatures in degrees Celsius, keyed tool0…n, bed, chamber."""
 
-    id: str
     targets_c: dict[str, float]
 
 
-class Card(msgspec.Struct, frozen=True, kw_only=True, tag="card"):
+class Card(Timed, frozen=True, kw_only=True, tag="card"):
     """Something about the printer's own card; *name* is a file's, "" where none is meant.
 
     Done when the printer has taken it; a start or select fails when it does not find the file.
     """
 
-    id: str
     action: CardAction
     name: str = ""
 
@@ -128,10 +126,8 @@ class RemoteStop(msgspec.Struct, frozen=True, kw_only=True, tag="remote_stop"):
     id: str
 
 
-class ResetStop(msgspec.Struct, frozen=True, kw_only=True, tag="reset_stop"):
+class ResetStop(Timed, frozen=True, kw_only=True, tag="reset_stop"):
     """Release the latch; the printer is offline until it is connected again."""
-
-    id: str
 
 
 class EventAck(msgspec.Struct, frozen=True, kw_only=True, tag="event_ack"):

@@ -26,7 +26,7 @@ from bridge.gcode.run import JobFacts
 from bridge.sender.device import Device
 from bridge.sender.jobfile import JobFile
 from bridge.sender.lifecycle import Lifecycle
-from schemas.commands import CARD_PRINT
+from schemas.commands import CARD_PRINT, EXPIRED
 from schemas.gcode import scripts
 from schemas.printer import ACTIVE, CONNECTED, PrinterConfig, PrinterState, Profile
 
@@ -34,6 +34,7 @@ _S = PrinterState
 
 #: Answers that are kept for repeated ids, and grants that are never started again.
 _MAX_KEPT = 512
+_TOO_LATE = "its deadline passed before its sender could read it"
 _IN_TURN = "if the machine does not stop now, use its power switch"
 _NOT_SENT = (
     "M112 was not sent, the printer's port is not open: use its power switch; nothing is sent to "
@@ -137,6 +138,8 @@ class Commands:
     def _do(self, command: Command, now: float) -> bool:
         if isinstance(command, Configure | Quit | RemoteStop | ResetStop):
             return self._do_always(command, now)
+        if command.before_ms is not None and now * 1000 >= command.before_ms:
+            raise Rejected(EXPIRED, _TOO_LATE)
         if self._device.printer.state is _S.HALTED:
             raise Rejected("stopped", "the printer is stopped; reset the stop first")
         if isinstance(command, Start):
@@ -147,6 +150,8 @@ class Commands:
 
     def _do_always(self, command: Configure | Quit | RemoteStop | ResetStop, now: float) -> bool:
         match command:
+            case ResetStop(before_ms=int(before_ms)) if now * 1000 >= before_ms:
+                raise Rejected(EXPIRED, _TOO_LATE)
             case Configure(config=config, device=port, autoconnect=autoconnect):
                 _check_scripts(config)
                 self._device.printer.configure(config)

@@ -162,6 +162,11 @@ def test_status_of_a_running_agent(state: Path, capsys: pytest.CaptureFixture[st
             last_heard_s=2.0,
             last_error="before",
             clock_offset_s=-90,
+            age_s=61.0,
+            last_ack_s=None,
+            last_got_s=3.4,
+            refused=2,
+            inbox=5,
         ),
         outbox=status.OutboxStatus(facts=4, bytes=99, oldest=1),
         spool=status.SpoolStatus(files=1, bytes=10),
@@ -186,9 +191,12 @@ def test_status_of_a_running_agent(state: Path, capsys: pytest.CaptureFixture[st
     lock.release()
     text = capsys.readouterr().out
     for part in (
-        "open to https://farm",
+        "open for 61 s to https://farm",
         "heard 2 s ago",
-        "acknowledged never",
+        "acknowledged never, commands confirmed 3 s ago",
+        "5 from the API wait for the journal",
+        "2 frames of the API; the log says which",
+        "1 files, 10 bytes",
         "before",
         "4 facts",
         "one: error; sender running, process 8 (adopted)",

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.commands import COMMAND_TRANSITIONS, VERBS, CommandState, Verb
+from schemas.commands import COMMAND_TRANSITIONS, JOG_TTL_MS, VERBS, CommandState, Verb
 from schemas.jobs import (
     ATTEMPT_OVER,
     ATTEMPT_TRANSITIONS,
@@ -19,7 +19,7 @@ from schemas.jobs import (
     JobState,
 )
 from tests.simulation.history import Entry, History
-from tests.simulation.lone_rules import LONE_RULES
+from tests.simulation.lone_rules import LONE_RULES, in_hours
 
 Rule = Callable[[History], Iterator[str]]
 #: What a machine does because of a command, by the verb that asked for it.
@@ -41,6 +41,7 @@ def check(history: History, longest_frame_s: float) -> list[str]:
     """Everything that must not have happened; *longest_frame_s*: how long frames were under way."""
     found = [f"{rule.__name__}: {text}" for rule in RULES for text in rule(history)]
     found += [f"nothing_late: {text}" for text in nothing_late(history, longest_frame_s)]
+    found += [f"in_hours: {text}" for text in in_hours(history, longest_frame_s + MARGIN_S)]
     return found
 
 
@@ -124,6 +125,8 @@ def nothing_late(history: History, longest_frame_s: float) -> Iterator[str]:
             jumps.append(entry.at)
         elif entry.who == "machine" and entry.what in EFFECTS:
             ttl_ms = VERBS[EFFECTS[entry.what]].ttl_ms
+            if entry.data.get("jog"):
+                ttl_ms = JOG_TTL_MS
             begins = issued.get(entry.id, 0.0)
             if any(begins <= at <= entry.at for at in jumps):
                 begins = sent.get(entry.id, begins)  # a room that is cut off starts by itself

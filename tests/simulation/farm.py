@@ -32,6 +32,7 @@ from api.principal import Principal, Role
 from api.printers.models import Printer
 from api.printers.service import Printers
 from api.scheduler.demands import Demands
+from api.scheduler.models import Timetable
 from api.scheduler.service import Scheduler
 from api.scheduler.sight import Sight
 from api.telemetry.service import Telemetry
@@ -83,6 +84,11 @@ class OrderedBus(LocalBus):
         self.made = getattr(self, "made", 0) + 1
         listener.number = self.made  # type: ignore[attr-defined]
         return listener
+
+
+def tag_of(printer: int) -> str:
+    """What only this printer has."""
+    return f"printer-{printer}"
 
 
 def _number(listener: Any) -> int:
@@ -182,9 +188,21 @@ class Farm:
                 bridge_id=1,
                 port_id=f"usb:{number}",
                 plate_policy=policy,
+                tags=[tag_of(number)],
                 created_at=now,
                 updated_at=now,
             )
+
+    async def close_at(self, begin_minute: int, end_minute: int) -> None:
+        """By itself nothing starts in these minutes of the day."""
+        times = [f"12:{minute:02}" for minute in (begin_minute, end_minute)]
+        await Timetable.create(
+            organization_id=1,
+            blackout_start=times[0],
+            blackout_end=times[1],
+            updated_at=self.clock.now(),
+        )
+        self.history.add("farm", "closed", begin=begin_minute * 60.0, end=end_minute * 60.0)
 
     # Lives.
 

@@ -39,6 +39,7 @@ class Faults:
             self.kill_agent_at_a_step,
             self.kill_sender,
             self.hang_up_on_sender,
+            self.freeze_sender,
             self.power_cut,
             self.room_disk_fails,
             self.farm_disk_fails,
@@ -65,6 +66,8 @@ class Faults:
         """Everything works from now on; what is dead is started again by its supervisor."""
         self.history.add("fault", "heal")
         self.weather.down, self.weather.delay_s, self.weather.twice = False, 0.0, 0.0
+        for machine in self.machines.values():
+            machine.thaws_at = 0.0
         self.room.disk.failing = self.farm.rows.failing = self.room.fetch_fails = 0.0
         for life in (self.farm.life, self.room.life):
             if life is not None:
@@ -134,6 +137,12 @@ class Faults:
         if machine.owner is not None:
             machine.owner.end("its socket broke")
             machine.owner = None
+
+    async def freeze_sender(self) -> None:
+        """SIGSTOP, and SIGCONT: what it was told meanwhile waits in its socket."""
+        machine = self.rng.choice(list(self.machines.values()))
+        now = asyncio.get_running_loop().time()
+        machine.thaws_at = now + self.rng.choice((2.0, 20.0, 100.0))
 
     async def power_cut(self) -> None:
         self.room.power_cut()

@@ -57,6 +57,20 @@ def person_after_a_bad_end(history: History) -> Iterator[str]:
                 yield f"printer {entry.b} went on with {entry.a} after {end.grant} {end.event}"
 
 
+def in_hours(history: History, tolerance_s: float) -> Iterator[str]:
+    """Nothing goes on alone in the minutes in which nothing starts by itself.
+
+    A room knows them by the time at which it was told, so *tolerance_s* later than the farm; when
+    the farm's wall clock jumps they are others.
+    """
+    if history.of("fault", "api_wall_jumps"):
+        return
+    for closed in history.of("farm", "closed"):
+        for entry in history.of("disk", "alone"):
+            if closed.begin + tolerance_s <= entry.at < closed.end:
+                yield f"printer {entry.b} went on with {entry.a} at {entry.at:.1f}, out of hours"
+
+
 LONE_RULES = (
     one_start_per_job,
     histories_merge,

@@ -8,6 +8,7 @@ history gets what *happened at the machine*, whatever anybody reports.
 
 import asyncio
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,10 @@ from bridge.control.messages import (
     Start,
     StateChanged,
     Status,
+    Timed,
     ToSender,
     Verdict,
+    WatchTerminal,
 )
 from bridge.sender.eventlog import EventLog
 from schemas.jobs import ATTEMPT_OVER, ATTEMPT_TRANSITIONS, AttemptEvent, AttemptState
@@ -47,6 +50,8 @@ from tests.simulation.history import History
 from tests.simulation.time import check_alive
 
 _S, _E, _AE = PrinterState, PrinterEvent, AttemptEvent
+#: How the moves by hand of these tests begin.
+JOG = "G91"
 _MOVES = {Pause: "pause", Resume: "resume", Cancel: "cancel"}
 
 
@@ -98,6 +103,9 @@ class Machine:
         self.autoconnect = False
         self.version_told = ""
         self._timers: list[asyncio.TimerHandle] = []
+        # Its host.
+        self.clock: Callable[[], float] = lambda: 0.0
+        self.thaws_at = 0.0  # it reads nothing before
 
     # Lives.
 
@@ -174,8 +182,8 @@ class Machine:
         if isinstance(message, EventAck):
             self.log.acknowledge(message.boot, message.seq)
             return
-        if isinstance(message, Adopt):
-            return
+        if isinstance(message, Adopt | WatchTerminal):
+            return  # its owner is known, and nobody types here
         known = self.outcomes.get(message.id)
         if known is not None:
             self._tell(known)
@@ -192,6 +200,9 @@ class Machine:
         self._tell(answer)
 
     def _do(self, message: Any) -> Outcome | None:
+        before_ms = message.before_ms if isinstance(message, Timed) else None
+        if before_ms is not None and self.clock() * 1000 >= before_ms:
+            raise Refusal("expired")
         done = Outcome(id=message.id, verdict=Verdict.DONE)
         if isinstance(message, Configure):
             self.history.add("machine", "configured", printer=self.number, name=message.config.name)
@@ -240,7 +251,10 @@ class Machine:
         elif isinstance(message, Gcode | SetTargets):
             if self.state not in CONNECTED:
                 raise Refusal("printer_not_operational")
-            self._effect("gcode" if isinstance(message, Gcode) else "temperature", message.id)
+            if isinstance(message, Gcode):
+                self._effect("gcode", message.id, jog=message.lines[0] == JOG)
+            else:
+                self._effect("temperature", message.id)
             if self.rng.random() < 0.03:
                 self.die()  # it has happened, and nobody will ever say so
             else:
@@ -434,6 +448,11 @@ class Line:
         loop.call_at(at, self._arrive, message)
 
     def _arrive(self, message: ToSender) -> None:
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._machine.thaws_at:
+            self._last_at = at = max(self._last_at + 1e-6, self._machine.thaws_at)
+            loop.call_at(at, self._arrive, message)
+            return
         if self._machine.owner is self and self._machine.alive:
             self._machine.hear(message)
 

@@ -18,7 +18,7 @@ from api.commands.service import Commands
 from api.jobs.leases import Leases as LentJobs
 from api.link.connection import Connection as ApiConnection
 from api.printers import plate
-from bridge.agent import fleet, handover
+from bridge.agent import fleet, handover, leases, work
 from bridge.agent.commands import CommandBook
 from bridge.agent.fleet import Fleet
 from bridge.agent.grants import Grants
@@ -27,6 +27,7 @@ from bridge.agent.leases import Leases
 from bridge.agent.link.uplink import DesiredParts, Uplink
 from bridge.agent.outbox import Outbox
 from bridge.agent.work import PrinterWork
+from bridge.control.messages import Timed
 from schemas.commands import CommandEvent
 from schemas.link import Cmd, CmdGot, FactAck, FactBatch
 from tests.simulation.machines import Machine
@@ -89,6 +90,18 @@ def _no_deadline() -> AbstractContextManager[Any]:
         return row, problem
 
     return mock.patch.object(fleet, "row_of", patient)
+
+
+def _sender_has_no_deadline() -> AbstractContextManager[Any]:
+    tell = handover.message_of
+
+    def patient(row: Any, file_of: Any) -> Any:
+        message = tell(row, file_of)
+        if isinstance(message, Timed):
+            return msgspec.structs.replace(message, before_ms=None)
+        return message
+
+    return mock.patch.object(work, "message_of", patient)
 
 
 @contextmanager
@@ -230,6 +243,10 @@ def _goes_on_after_a_bad_end() -> AbstractContextManager[Any]:
     return mock.patch.object(Leases, "void", lambda self, printer: None)
 
 
+def _hours_are_forgotten() -> AbstractContextManager[Any]:
+    return mock.patch.object(leases, "_is_open", lambda lease, age_s: True)
+
+
 _CUT_OFF = ("long_partition",)
 _LENT = ("queue_more", "queue_more", "clear_in_the_room", "release")
 
@@ -247,11 +264,21 @@ MUTANTS: dict[str, Mutant] = {
         ("person_after_a_bad_end",),
         Bias((*_CUT_OFF, "kill_sender"), _LENT),
     ),
+    "hours forgotten": Mutant(
+        _hours_are_forgotten,
+        ("in_hours",),
+        Bias(_CUT_OFF, ("queue_more", "queue_anywhere", "clear_in_the_room", "release"), True),
+    ),
     "ack before commit": Mutant(_ack_before_commit, ("ack_after_commit",)),
     "effect before journal": Mutant(_effect_before_journal, ("journal_before_effect",)),
     "delivered before journal": Mutant(_got_before_journal, ("got_after_journal",)),
     "deadline ignored": Mutant(
         _no_deadline, ("nothing_late",), Bias(("half_open", "partition"), ("gcode", "temperature"))
+    ),
+    "deadline ends at the sender's socket": Mutant(
+        _sender_has_no_deadline,
+        ("nothing_late",),
+        Bias(("freeze_sender", "freeze_sender"), ("gcode", "temperature", "resume")),
     ),
     "grant consumed twice": Mutant(
         _grant_used_twice,

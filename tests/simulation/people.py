@@ -17,9 +17,9 @@ from api.printers.models import Printer
 from schemas.commands import GcodeArgs, TemperatureArgs, Verb
 from schemas.jobs import JOB_RUNNING, JOB_WAITING, JobState
 from schemas.printer import PrinterState
-from tests.simulation.farm import ADMIN, Farm
+from tests.simulation.farm import ADMIN, Farm, tag_of
 from tests.simulation.history import History
-from tests.simulation.machines import Machine
+from tests.simulation.machines import JOG, Machine
 from tests.simulation.room import Room
 
 Act = Callable[[int], Coroutine[Any, Any, object]]
@@ -50,6 +50,7 @@ class People:
             (2, self.stale_clear),
             (3, self.clear_in_the_room),
             (2, self.queue_more),
+            (2, self.queue_anywhere),
             (2, self.cancel_waiting),
             (2, self.release),
             (2, self.rename),
@@ -86,6 +87,17 @@ class People:
         for _ in range(2):
             await self.queue(printer)
         return await self.queue(printer)
+
+    async def queue_anywhere(self, printer: int) -> str:
+        """For any printer with what only this one has: it may be with the room, too."""
+        for _ in range(2):
+            await self._ask("queue_anywhere", printer, self._new_anywhere(printer))
+        return await self._ask("queue_anywhere", printer, self._new_anywhere(printer))
+
+    async def _new_anywhere(self, printer: int) -> Job:
+        details = {"required_tags": [tag_of(printer)]}
+        new = NewJob(item_name="Ring", details=details, blob_id=1, file_name="ring.gcode")
+        return await self.farm.rooms.jobs.create(ADMIN, new)
 
     async def start_now(self, printer: int) -> str:
         async def work() -> None:
@@ -127,7 +139,10 @@ class People:
         return await self._tell("resume", printer, Verb.RESUME)
 
     async def gcode(self, printer: int) -> str:
-        return await self._tell("gcode", printer, Verb.GCODE, GcodeArgs(["M117 hello"]))
+        args = GcodeArgs(["M117 hello"])
+        if self.rng.random() < 0.5:
+            args = GcodeArgs([JOG, "G1 X1", "G90"], jog=self.rng.choice("xy"))
+        return await self._tell("gcode", printer, Verb.GCODE, args)
 
     async def temperature(self, printer: int) -> str:
         target_c = float(self.rng.randrange(20, 200))

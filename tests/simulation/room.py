@@ -50,6 +50,8 @@ class Room:
         self.fleet: Fleet | None = None  # of the present life
         self._dead: list[Life] = []
         self._runs = count(1)
+        for machine in machines.machines.values():
+            machine.clock = self.clock
 
     def clock(self) -> float:
         """Monotonic seconds of this boot of the host."""

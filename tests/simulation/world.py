@@ -22,6 +22,8 @@ from tests.simulation.rows import Rows
 from tests.simulation.time import VirtualLoop
 
 POLICIES = ("self_clearing", "start_confirms", "confirm")
+#: Share of the days with minutes in which nothing starts by itself.
+CLOSES = 0.25
 #: Processes that die are started again after so long.
 RESTART_S = 1.0
 #: After the last fault everything is in order again within this time.
@@ -40,10 +42,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Bias:
-    """A day on which only these faults happen and people do only this; empty: everything."""
+    """A day on which only these faults happen and people do only this; empty: everything.
+
+    *closes*: there are minutes in which nothing starts by itself.
+    """
 
     faults: tuple[str, ...] = ()
     acts: tuple[str, ...] = ()
+    closes: bool = False
 
 
 class World:
@@ -73,6 +79,11 @@ class World:
         self.room = Room(self.farm, self.machines, self.history, seed)
         self.people = People(self.farm, self.room, self.history, seed)
         self.faults = Faults(self.farm, self.room, self.machines, self.history, seed)
+        hours = random.Random(f"{seed} hours")
+        self.closed: tuple[int, int] | None = None
+        if bias.closes or hours.random() < CLOSES:
+            begins = hours.randrange(0, 3)
+            self.closed = begins, begins + hours.randrange(1, 4)
         if bias.faults:
             self.faults.only(bias.faults)
         if bias.acts:
@@ -81,6 +92,8 @@ class World:
     async def run(self) -> None:
         """The whole day."""
         await self.farm.found(self.policies)
+        if self.closed is not None:
+            await self.farm.close_at(*self.closed)
         await self.farm.start()
         self.room.start()
         supervisor = asyncio.create_task(self._supervise())

@@ -40,7 +40,8 @@ class LinkStatus:
     """How the link is, for `bridge status`. Times are monotonic seconds, None before the first.
 
     *opened_at*: since when it stands; *got_at*: when a command was last confirmed to the API,
-    *acked_at*: when the API last confirmed facts. *refused*: frames that were not taken, in all.
+    *acked_at*: when the API last confirmed facts. *refused*: frames that were not taken on links
+    that are over.
     """
 
     state: str = "connecting"
@@ -144,7 +145,7 @@ class LinkClient:
             if self.status.opened_at is not None:
                 self._gone_at = self._clock()
             self.status.heard_at, self.status.opened_at = connection.heard_at, None
-            self.status.refused += sum(uplink.refused.values())
+            self.status.refused += connection.refused()
             self._connection = None
             await socket.close(GOING_AWAY if self._is_ending else NORMAL)
 
@@ -188,7 +189,7 @@ class LinkClient:
                 oldest_fact=oldest,
                 newest_fact=newest,
             ),
-            capabilities=[leases.CAPABILITY, plugs.CAPABILITY],
+            capabilities=[leases.CAPABILITY, leases.HOURS_CAPABILITY, plugs.CAPABILITY],
         )
 
     def away_s(self) -> float | None:
@@ -200,6 +201,15 @@ class LinkClient:
     def heard_at(self) -> float | None:
         """When the API was last heard, monotonic seconds; None: never."""
         return self._connection.heard_at if self._connection else self.status.heard_at
+
+    def refused(self) -> int:
+        """Frames of the API that were not taken, in all."""
+        now = self._connection.refused() if self._connection else 0
+        return self.status.refused + now
+
+    def waiting(self) -> int:
+        """What the API has said and the journal has not got yet."""
+        return self._connection.waiting() if self._connection else 0
 
     def _note(self, error: LinkError) -> None:
         if str(error) != self.status.last_error:

@@ -81,6 +81,14 @@ class Connection:
             self._uplink.facts_wait()
         self._wake.set()
 
+    def refused(self) -> int:
+        """How many frames were not taken."""
+        return sum(self._uplink.refused.values())
+
+    def waiting(self) -> int:
+        """What waits for the journal."""
+        return len(self._inbox)
+
     async def run(self) -> None:
         """Serve the socket. Ends only by an exception: `LinkError` and its children."""
         jobs = [

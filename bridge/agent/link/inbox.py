@@ -49,6 +49,9 @@ class Inbox:
         self._bodies: deque[tuple[Body, float]] = deque()  # and when each came
         self._filled = asyncio.Event()
 
+    def __len__(self) -> int:
+        return len(self._bodies)
+
     def put(self, body: Body) -> None:
         """Take *body*. Raises `LinkError` when the journal is too far behind."""
         if len(self._bodies) >= MAX_WAITING:

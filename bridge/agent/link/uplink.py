@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from bridge.agent.live import LiveSlots
 from bridge.agent.outbox import SendWindow
 from schemas.codec import encoded_size
+from schemas.leases import Lease
 from schemas.link import (
     Body,
     Cmd,
@@ -177,8 +178,14 @@ def aged(command: Cmd, waited_ms: int) -> Cmd:
 def worn(desired: Desired, waited_ms: int) -> Desired:
     """*desired* after it has waited somewhere: its leases have run on meanwhile."""
     late_s = max(0, waited_ms) / 1000
-    leases = [replace(each, left_s=max(0.0, each.left_s - late_s)) for each in desired.leases]
-    return replace(desired, leases=leases)
+    return replace(desired, leases=[_run_on(lease, late_s) for lease in desired.leases])
+
+
+def _run_on(lease: Lease, late_s: float) -> Lease:
+    opens_s = lease.opens_s
+    if opens_s is not None:
+        opens_s = [(begin - late_s, end - late_s) for begin, end in opens_s]
+    return replace(lease, left_s=max(0.0, lease.left_s - late_s), opens_s=opens_s)
 
 
 class DesiredParts:

@@ -79,6 +79,26 @@ async def test_newer_temperature_replaces_the_unsent_older_without_losing_heater
     assert await states([newer]) == ["sent"]
 
 
+async def jog(farm: Farm, printer: Printer, axes: str) -> Command:
+    args = GcodeArgs(lines=["G91", "G1 X1", "G90"], jog=axes)
+    return await farm.commands.issue(farm.admin, printer, Verb.GCODE, args)
+
+
+async def test_move_by_hand_lives_two_seconds_and_gives_way_to_the_next(farm: Farm) -> None:
+    """Link contract, "Command life" 3 and 4; other axes and lines of a terminal stay."""
+    printer = await farm.printer()
+    lines = await farm.commands.issue(farm.admin, printer, Verb.GCODE, GcodeArgs(["M117"]))
+    moved = [await jog(farm, printer, axes) for axes in ("x", "y", "x")]
+    assert await states([lines, *moved]) == ["queued", "superseded", "queued", "queued"]
+    lives = [farm.commands.ttl_left_ms(each) for each in (lines, moved[-1])]
+    assert lives == [30_000, 2_000]
+    farm.clock.advance(-3600)
+    assert farm.commands.ttl_left_ms(moved[-1]) == 2_000
+    farm.clock.advance(3602)
+    assert await farm.commands.expire_due() == 2
+    assert await states([lines, *moved]) == ["queued", "superseded", "expired", "expired"]
+
+
 async def test_after_a_stop_only_the_reset_passes(farm: Farm) -> None:
     """M10: from the moment the stop is asked for, not only from its report on."""
     printer = await farm.printer()

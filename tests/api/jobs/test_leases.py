@@ -1,11 +1,14 @@
 """Jobs that are with a room: one grant whoever starts, the room's word, cancels told honestly."""
 
+from datetime import timedelta
+
 import pytest
 from tortoise.exceptions import DoesNotExist
 
 from api.commands.models import Command
 from api.errors import Conflict, Unavailable
 from api.jobs.leases import Terms, Wish
+from api.jobs.line import waiting_of
 from api.jobs.models import Attempt, Job, Lease
 from api.link.facts import age_of
 from api.link.handler import desired_parts
@@ -15,6 +18,7 @@ from schemas.commands import CommandState, Verb
 from schemas.jobs import AttemptEvent, AttemptState
 from schemas.leases import ALONE
 from schemas.link import AttemptFact, CommandFact, Fact, FactBatch, PlateFact
+from schemas.printer import PrinterState
 from tests.fakes.farm import BRIDGE, Farm
 
 JOURNAL = "j"
@@ -220,8 +224,95 @@ async def test_lease_is_renewed_before_it_ends(lender: Farm) -> None:
     lender.clock.advance(13 * 3600)
     await lender.scheduler.step()
     assert (await lease_of(job)).expires_at > before
-    wish = Wish(printer=await lender.row(printer), job_id=job.id, place=0, clears_itself=False)
+    wanted = waiting_of(await lender.job_now(job))
+    wish = Wish(printer=await lender.row(printer), job=wanted, place=0, clears_itself=False)
     assert await lender.jobs.leases.arrange([wish], {BRIDGE: JOURNAL}, {printer.id: BRIDGE})
+
+
+async def test_job_that_one_printer_alone_can_have_is_lent(lender: Farm) -> None:
+    """It names none; where two can have it, nobody should wait for a room that is cut off."""
+    one, two = await lender.printer(port_id="usb:1"), await lender.printer("Two", "usb:2")
+    await lender.printers.update(lender.admin, one.id, {"tags": ["steel"]})
+    job = await lender.job(details={"required_tags": ["steel"]})
+    free = await lender.job()
+    for printer in (one, two):
+        await lender.report(printer.id, PrinterState.PRINTING)
+    await lender.scheduler.step()
+    lease = await lease_of(job)
+    assert lease.printer_id == one.id
+    assert await Lease.filter(job_id=free.id).count() == 0
+    await went_on(lender, lease, AttemptEvent.STARTED)
+    assert (await lender.job_now(job)).printer_id == one.id
+
+
+async def test_other_printers_pass_over_what_a_room_has(
+    lender: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A printer that can have it now, too, prints what is behind it, until the room's word."""
+    monkeypatch.setattr("api.jobs.leases.RECALL_S", 0.0)
+    one, two = await lender.printer(port_id="usb:1"), await lender.printer("Two", "virtual:two")
+    await lender.printers.update(lender.admin, one.id, {"tags": ["steel"]})
+    job = await lender.job(details={"required_tags": ["steel"]})
+    await lender.scheduler.step()
+    lease = await lease_of(job)
+    behind = await lender.job()
+    await lender.printers.update(lender.admin, two.id, {"tags": ["steel"]})
+    await lender.scheduler.step()
+    states = [(await lender.job_now(each)).state for each in (job, behind)]
+    assert states == ["pending", "scheduled"]
+    assert (await lease_of(job)).recalled_at is not None
+    with pytest.raises(Unavailable, match="may start the job by itself"):
+        await lender.jobs.start_explicit(lender.admin, job, two.id)
+    assert await gives_back(lender, lease)
+    await lender.run(two, AttemptEvent.STARTED, AttemptEvent.COMPLETED)
+    await lender.scheduler.step()
+    assert (await lender.job_now(job)).printer_id == two.id
+
+
+async def test_job_that_was_changed_meanwhile_is_not_lent(lender: Farm) -> None:
+    """The queue has looked at it as it was."""
+    printer = await lender.printer(port_id="usb:1")
+    job = await lender.job(printer)
+    wanted = waiting_of(await lender.job_now(job))
+    await lender.jobs.update(lender.admin, job.id, {"quantity": 2})
+    wish = Wish(printer=printer, job=wanted, place=0, clears_itself=False)
+    await lender.jobs.leases.arrange([wish], {BRIDGE: JOURNAL}, {printer.id: BRIDGE})
+    assert await Lease.filter(job_id=job.id).count() == 0
+
+
+async def test_lease_keeps_the_hours_in_which_prints_start(
+    lender: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """safety M26: told in seconds from now on, told again when they change; an agent that does not
+    know of hours gets nothing.
+    """
+    printer, (job,) = await with_jobs(lender)
+    await lender.jobs.leases.arrange([], {}, {printer.id: BRIDGE})
+    assert await gives_back(lender, await lease_of(job))
+    now = lender.clock.now()
+    blackout = [(now + timedelta(hours=hours)).strftime("%H:%M") for hours in (-1, 1)]
+    hours = {"blackout_start": blackout[0], "blackout_end": blackout[1]}
+    await lender.scheduler.sight.arrangements.set_timetable(lender.admin, hours)
+    await lender.scheduler.step()
+    assert (await lender.jobs.leases.of_room(BRIDGE)).leases == []
+
+    async def timekeepers() -> set[int]:
+        return {BRIDGE}
+
+    monkeypatch.setattr(lending, "timekeepers", timekeepers)
+    await lender.scheduler.step()
+    [told] = (await lender.jobs.leases.of_room(BRIDGE)).leases
+    opens_at = (now + timedelta(hours=1)).replace(second=0, microsecond=0)
+    assert told.opens_s is not None
+    assert told.opens_s[0][0] == (opens_at - now).total_seconds()
+    before = lender.bridges.desired
+    await lender.scheduler.step()
+    assert lender.bridges.desired == before
+    nothing = {"blackout_start": None, "blackout_end": None}
+    await lender.scheduler.sight.arrangements.set_timetable(lender.admin, nothing)
+    await lender.scheduler.step()
+    [told] = (await lender.jobs.leases.of_room(BRIDGE)).leases
+    assert (told.opens_s, lender.bridges.desired) == (None, before + 1)
 
 
 @pytest.mark.parametrize("moved", [False, True])

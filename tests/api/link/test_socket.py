@@ -164,16 +164,24 @@ async def test_what_cannot_be_read_is_refused_and_the_link_stays(
     assert "{'unsupported': 1, 'bad_frame': 5}" in caplog.text
 
 
-async def test_frames_of_another_epoch_are_dropped(farm: Farm, endpoint: LinkEndpoint) -> None:
-    """A frame from yesterday's capture has no effect and no answer (safety R14)."""
+async def test_frames_of_another_epoch_are_dropped(
+    farm: Farm, endpoint: LinkEndpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A frame from yesterday's capture has no effect and no answer (safety R14); it is counted,
+    and logged once.
+    """
+    caplog.set_level(logging.INFO, "gantry.link")
     async with FakeSocket(endpoint, await farm.credentials()) as socket:
         await greeted(farm, socket)
         fact = batch(PrinterFact(printer=farm.printer.id, state=PrinterState.ERROR))
         socket.epoch -= 1
         socket.say(fact)
+        socket.say(fact)
         socket.epoch += 1
         socket.say(batch())
         assert await socket.hear() == FactAck(journal_id="J1", seq=0)
+    assert caplog.text.count("is not taken: old_epoch") == 1
+    assert "{'old_epoch': 2}" in caplog.text
 
 
 async def test_the_newest_link_wins(farm: Farm, endpoint: LinkEndpoint) -> None:
@@ -200,12 +208,14 @@ async def test_revoking_closes_the_socket_at_once(farm: Farm, endpoint: LinkEndp
 
 
 async def test_a_bridge_that_speaks_for_others_is_let_go(
-    farm: Farm, endpoint: LinkEndpoint
+    farm: Farm, endpoint: LinkEndpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The third report about a foreign printer closes with 4403 (safety S59).
 
-    Just after a change of the configuration such reports are natural and forgiven.
+    Just after a change of the configuration such reports are natural and forgiven. They are
+    counted, and logged once.
     """
+    caplog.set_level(logging.INFO, "gantry.link")
     foreign = LiveSnap(printers=[Live(printer=99, state=PrinterState.PRINTING)])
     async with FakeSocket(endpoint, await farm.credentials()) as socket:
         await greeted(farm, socket)
@@ -216,6 +226,9 @@ async def test_a_bridge_that_speaks_for_others_is_let_go(
         for _ in range(3):
             socket.say(foreign)
         assert await socket.close_code() == 4403
+        await socket.task
+    assert caplog.text.count("is not taken: foreign_printer") == 1
+    assert "{'foreign_printer': 7}" in caplog.text
 
 
 async def test_facts_that_do_not_follow_begin_the_link_anew(

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from api.alerts.models import Alert
+from api.commands.models import Command
 from api.events.models import AuditEntry
 from api.events.rehearsal import Rehearsed, rehearsing
 from api.events.service import Ledger
-from api.jobs.models import Attempt, Job, Print
+from api.jobs.lent import FOLLOWED, LeaseState, last_alone
+from api.jobs.models import Attempt, Job, Lease, Print
 from api.orders.models import OrderJob
 from api.policies.service import Policies
 from api.principal import Denied, Principal, Role
@@ -17,9 +19,12 @@ from api.scheduler.models import Decision
 from api.telemetry.models import Sample
 from api.upkeep import retention as rules
 from api.upkeep.retention import Retention
+from schemas.commands import COMMAND_OVER, CommandState, Verb
 from tests.api.conftest import FakeClock
 
 OLD_DAYS = 40
+#: What is kept for a time of its own, which nobody sets; nothing of it in most tests.
+OWN_TIME = {"commands": 0, "leases": 0}
 
 
 @pytest.fixture
@@ -87,7 +92,7 @@ async def test_nothing_that_is_kept_for_ever_goes(
     await job(clock, "completed", age_days=3000)
     await entry(clock, 3000)
     cleaned = await retention.clean(admin)
-    assert set(cleaned.deleted) == {"alerts", "telemetry"}
+    assert set(cleaned.deleted) == {"alerts", "telemetry", *OWN_TIME}
     assert (await Job.all().count(), await AuditEntry.filter(action="old.thing").count()) == (1, 1)
 
 
@@ -103,12 +108,98 @@ async def test_each_kind_has_its_time(
     wish = {"alert_history_days": 10, "audit_logs_days": 100, "telemetry_days": 1}
     await retention.set_days(admin, wish)
     cleaned = await retention.clean(admin)
-    assert cleaned.deleted == {"alerts": 2, "audit_logs": 1, "telemetry": 3}
+    assert cleaned.deleted == {"alerts": 2, "audit_logs": 1, "telemetry": 3, **OWN_TIME}
     assert not cleaned.more
     told = await AuditEntry.filter(action="retention.cleaned").get()
     assert told.details["deleted"] == cleaned.deleted
-    assert (await retention.clean(admin)).deleted == {"alerts": 0, "audit_logs": 0, "telemetry": 0}
+    nothing = {"alerts": 0, "audit_logs": 0, "telemetry": 0, **OWN_TIME}
+    assert (await retention.clean(admin)).deleted == nothing
     assert await AuditEntry.filter(action="retention.cleaned").count() == 1
+
+
+async def command(clock: FakeClock, verb: Verb, state: CommandState, age_days: float) -> str:
+    """One that ended then, or that still has no outcome."""
+    number = await Command.all().count() + 1
+    at = clock.now() - timedelta(days=age_days)
+    name = f"c{number}"
+    await Command.create(
+        id=name,
+        organization_id=1,
+        printer_id=1,
+        bridge_id=1,
+        seq=number,
+        verb=verb,
+        state=state,
+        created_at=at,
+        ended_at=at if state in COMMAND_OVER else None,
+    )
+    return name
+
+
+async def lease(clock: FakeClock, state: LeaseState, age_days: float, **more: Any) -> str:
+    """One that ended then, unless it is out."""
+    number = await Lease.all().count() + 1
+    at = clock.now() - timedelta(days=age_days)
+    row = await Lease.create(
+        grant=f"g{number}",
+        command_id=f"c{number}",
+        organization_id=1,
+        bridge_id=1,
+        printer_id=1,
+        job_id=number,
+        state=state,
+        place=0,
+        clears_itself=False,
+        sha256="0" * 64,
+        size_bytes=1,
+        journal="j",
+        created_at=at,
+        expires_at=at,
+        ended_at=None if state is LeaseState.OUT else at,
+        **more,
+    )
+    return row.grant
+
+
+async def test_commands_go_a_month_after_their_end(
+    retention: Retention, clock: FakeClock, admin: Principal
+) -> None:
+    """What has no outcome stays, and a start as long as its job."""
+    kept = [
+        await command(clock, Verb.GCODE, CommandState.DONE, 29),
+        await command(clock, Verb.GCODE, CommandState.DELIVERED, 300),
+        await command(clock, Verb.START, CommandState.DONE, 300),
+    ]
+    for state in sorted(COMMAND_OVER):
+        await command(clock, Verb.TEMPERATURE, state, 31)
+    assert (await retention.clean(admin)).deleted["commands"] == len(COMMAND_OVER)
+    left: list[Any] = await Command.all().order_by("id").values_list("id", flat=True)
+    assert left == kept
+    start = await command(clock, Verb.START, CommandState.DONE, 50)
+    old = await job(clock, "completed")
+    await Attempt.filter(job_id=old.id).update(command_id=start)
+    await retention.set_days(admin, {"completed_jobs_days": 30})
+    await retention.clean(admin)
+    assert not await Command.filter(id=start).exists()
+    assert await Command.filter(id=kept[-1]).exists()
+
+
+async def test_leases_go_when_no_room_can_speak_of_them(
+    retention: Retention, clock: FakeClock, admin: Principal
+) -> None:
+    """What is out stays however old, and so does the newest start that a room made alone."""
+    kept = [
+        await lease(clock, LeaseState.OUT, 300),
+        await lease(clock, LeaseState.RETURNED, 89),
+        await lease(clock, LeaseState.USED, 300, alone_turn=2),
+    ]
+    for state in (LeaseState.USED, LeaseState.RETURNED, LeaseState.ABANDONED):
+        await lease(clock, state, 91)
+    await lease(clock, LeaseState.USED, 91, alone_turn=FOLLOWED)
+    assert (await retention.clean(admin)).deleted["leases"] == 4
+    left: list[Any] = await Lease.all().order_by("grant").values_list("grant", flat=True)
+    assert left == kept
+    assert await last_alone(1) == kept[-1]
 
 
 async def test_a_run_is_bounded_and_the_next_goes_on(

@@ -56,6 +56,7 @@ READY = Standing(
 WAITS: list[tuple[dict[str, object], str]] = [
     ({"held": None}, "print before"),
     ({"held": Held(lease=lease(), left_s=0.0)}, "may not be started alone"),
+    ({"held": Held(lease=lease(), left_s=9.0, is_open=False)}, "hours in which prints start"),
     ({"file_there": False}, "its file"),
     ({"picture": None}, "its printer"),
     ({"picture": Live(printer=1, state=PrinterState.HALTED)}, "its printer"),
@@ -88,6 +89,12 @@ def test_lease_that_came_late_ends_no_later() -> None:
     late = worn(Desired(version=1, printers=[], leases=[lease(left_s=60.0)]), 59_500)
     assert [each.left_s for each in late.leases] == [0.5]
     assert worn(late, 10_000).leases[0].left_s == 0.0
+
+
+def test_hours_of_a_lease_that_came_late_are_no_later() -> None:
+    """They were told from the moment at which it left."""
+    late = worn(Desired(version=1, printers=[], leases=[lease(opens_s=[(10, 20)])]), 4_000)
+    assert late.leases[0].opens_s == [(6.0, 16.0)]
 
 
 # The journal.
@@ -125,6 +132,22 @@ def test_leases_are_used_in_order_and_once(journal: Journal, now: Clock) -> None
     assert go_on(journal, now, two)
     told = [f.body for f in journal.facts_after(0) if isinstance(f.body, CommandFact)]
     assert [(fact.id, fact.code) for fact in told] == [("c1", ALONE), ("c2", ALONE)]
+
+
+@pytest.mark.parametrize(
+    ("after_s", "is_open"), [(0, True), (599, True), (600, False), (1799, False), (1800, True)]
+)
+def test_lease_is_used_in_its_hours_only(
+    journal: Journal, now: Clock, after_s: int, is_open: bool
+) -> None:
+    """safety M26: by the clock of this life of the host, whatever the wall says."""
+    one = lease(opens_s=[(0, 600), (1800, 3600)])
+    lend(journal, now, one)
+    mono_ms, wall_s = now.mono_ms + 1000 * after_s, now.wall_s - 100_000
+    then = msgspec.structs.replace(now, mono_ms=mono_ms, wall_s=wall_s)
+    assert [held.is_open for held in journal.leases(then)] == [is_open]
+    assert (journal.next_lease(1, then) is not None) == is_open
+    assert go_on(journal, then, one) == is_open
 
 
 def test_start_of_the_api_under_the_same_grant_changes_nothing(

@@ -4,7 +4,7 @@ import pytest
 
 from bridge.agent.commands import CommandBook, CommandRow, Fetch, Finish, Hand, SenderView
 from bridge.control.messages import Verdict
-from schemas.commands import CARD_PRINT, CommandState, TemperatureArgs, Verb
+from schemas.commands import CARD_PRINT, CommandState, GcodeArgs, TemperatureArgs, Verb
 from schemas.jobs import AttemptEvent
 from tests.fakes.rows import row, start_args
 
@@ -164,6 +164,35 @@ def test_newer_temperature_replaces_an_unsent_older_one() -> None:
     assert book.add(bed) == []
     assert book.next(0, READY) == Hand(other)
     assert book.next(0, READY) == Hand(bed)
+
+
+def test_newer_jog_replaces_an_unsent_older_one_of_its_axes() -> None:
+    """Coalescing: a move by hand that nobody has seen begin; lines from a terminal all count."""
+    book = CommandBook()
+    old, new = (row(Verb.GCODE, seq=seq, args=GcodeArgs(["G1"], jog="x")) for seq in (1, 2))
+    other = row(Verb.GCODE, seq=3, args=GcodeArgs(["G1"], jog="y"))
+    lines = [row(Verb.GCODE, seq=seq, args=GcodeArgs(["M117"])) for seq in (4, 5)]
+    book.add(old)
+    ends = book.add(new)
+    assert [(end.row, end.state) for end in ends] == [(old, S.SUPERSEDED)]
+    for each in (other, *lines):
+        assert book.add(each) == []
+    handed_over = [book.next(0, READY) for _ in range(4)]
+    assert handed_over == [Hand(each) for each in (new, other, *lines)]
+
+
+def test_sender_that_read_a_command_too_late_did_nothing() -> None:
+    """It was frozen over the deadline: expired, and a start has not begun."""
+    for verb, attempt in ((Verb.GCODE, None), (Verb.START, AttemptEvent.NOT_STARTED)):
+        book = CommandBook()
+        command = row(verb)
+        book.add(command)
+        if verb is Verb.START:
+            assert book.next(0, READY) == Fetch(command)
+            book.file_ready(command.id)
+        assert book.next(0, READY) == Hand(command)
+        end = book.outcome(command.id, Verdict.REJECTED, "expired", "late")
+        assert end == Finish(command, S.EXPIRED, "expired", "late", attempt)
 
 
 def test_temperature_that_was_handed_over_is_not_replaced() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bridge.agent import printers
@@ -73,7 +74,10 @@ async def test_command_runs_once_and_is_answered(quick_dir: Path) -> None:
         await hall.told(command_id, "started", "done")
         await hall.fleet.commands([hall.api.commands[0]])
         assert await hall.states(command_id) == ["started", "done", "done"]
-        assert hall.sender.executed == [Gcode(id=command_id, lines=["G28"])]
+        [handed] = hall.sender.executed
+        assert isinstance(handed, Gcode)
+        assert (handed.id, handed.lines) == (command_id, ["G28"])
+        assert handed.before_ms is not None  # a sender that reads it later does not run it
 
 
 async def test_start_brings_its_file_and_the_attempt_is_told(quick_dir: Path) -> None:
@@ -234,6 +238,17 @@ async def test_commands_that_cannot_be_are_rejected(quick_dir: Path) -> None:
         assert await hall.states(bad) == ["rejected"]
         assert await hall.states(strange.id) == ["rejected"]
         assert hall.sender.executed == []
+
+
+async def test_command_of_a_newer_api_is_answered(quick_dir: Path) -> None:
+    """R50: nobody waits for its outcome for ever, and nothing of it reaches the printer."""
+    async with hall_of(quick_dir, FakeSender()) as hall:
+        known = hall.api.command(1, Verb.GCODE, {"lines": ["G28"]})
+        strange = msgspec.structs.replace(known, id="strange", seq=known.seq + 1, verb="fly")
+        assert await hall.fleet.commands([known, strange]) == strange.seq
+        await hall.told("strange", "rejected")
+        await hall.told(known.id, "started", "done")
+        assert len(hall.sender.executed) == 1
 
 
 async def test_printer_that_is_no_longer_wanted_finishes_and_goes(quick_dir: Path) -> None:

@@ -99,6 +99,8 @@ def test_commands_that_do_not_fit_are_rejected(processes: Processes) -> None:
         (SetTargets(id=owner.id(), targets_c={"chamber": 9.0}), "unknown_heater"),
         (Configure(id=owner.id(), config=HOT_SCRIPT, device=None), "limit_exceeded"),
         (ResetStop(id=owner.id()), "not_stopped"),
+        (Gcode(id=owner.id(), lines=["M106 S9"], before_ms=1), "expired"),
+        (ResetStop(id=owner.id(), before_ms=1), "expired"),
     ]
     for message, code in wrong:
         outcome = owner.ask(message)

@@ -1,0 +1,79 @@
+"""What the API must not say: refused by type, counted, logged once, and never on a printer."""
+
+import logging
+import random
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bridge.agent.database import Clock
+from schemas.codec import MAX_FRAME_BYTES, encode
+from schemas.commands import Verb
+from schemas.link import Cmd, Frame, Hello
+from schemas.session import Lane
+from tests.bridge.agent.test_link import Bench, MemoryDialler
+from tests.fakes.api_link import FakeApi
+
+
+def command(name: str, seq: int) -> dict[str, object]:
+    """A command as it stands in a frame."""
+    return {
+        **{"seq": seq, "id": name, "printer": 1, "verb": "gcode"},
+        **{"args": {"lines": ["G28"]}, "ttl_left_ms": 30_000},
+    }
+
+
+def frame(name: str, body: object, epoch: int) -> str:
+    """A frame that is built by hand."""
+    return msgspec.json.encode({"t": name, "e": epoch, "d": body}).decode()
+
+
+def wrong_frames(epoch: int) -> list[tuple[str, str]]:
+    """(frame, the code under which it is counted)."""
+    foreign = msgspec.json.decode(msgspec.json.encode(command("yesterday", 7)), type=Cmd)
+    greeting = Hello(
+        protocols=(1, 1), bridge_id="b", boot_id="b", boot_count=1, agent_version="9"
+    )
+    deep = '{"t":"cmd","d":' + "[" * 40 + "]" * 40 + "}"
+    return [
+        ("{", "bad_frame"),
+        ("x" * (MAX_FRAME_BYTES + 1), "bad_frame"),
+        (deep, "bad_frame"),
+        (frame("cmd", {"id": "half"}, epoch), "bad_frame"),
+        (frame("start_now", command("of another kind", 6), epoch), "unsupported"),
+        (encode(Frame(body=foreign, epoch=epoch - 1)), "old_epoch"),
+        (encode(Frame(body=greeting, epoch=epoch)), "out_of_place"),
+    ]
+
+
+async def test_what_is_no_command_reaches_no_printer(
+    tmp_path: Path, now: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Malformed, oversize, replayed, out of place, of a future version: the link stands, and the
+    next command is carried out; `bridge status` counts them while it does.
+    """
+    caplog.set_level(logging.INFO, "bridge.agent.link")
+    api = FakeApi()
+    bench = Bench(tmp_path, api, MemoryDialler(api, random.Random(1)), now)
+    counted: list[int] = []
+
+    async def say() -> None:
+        await api.until(lambda: bool(api.connections))
+        connection = api.connections[0]
+        for text, _ in wrong_frames(connection.session.epoch) * 2:
+            connection.session._lanes[Lane.CONTROL].append(text)
+        api.command(1, Verb.GCODE, {"lines": ["G28"]}, id="good")
+        await api.until(lambda: api.got == 1)
+        counted.append(bench.client.refused())
+
+    try:
+        await bench.run_until(lambda: bench.room.executed == ["good"], say())
+    finally:
+        bench.journal.close()
+    codes = {code for _, code in wrong_frames(1)}
+    assert counted == [2 * len(wrong_frames(1))]
+    assert bench.client.refused() == counted[0]
+    for code in codes:
+        assert caplog.text.count(f"a frame of the API is not taken: {code}") == 1
+    assert len(api.hellos) == 1
