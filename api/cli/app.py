@@ -68,7 +68,7 @@ def create_admin(
     as_json: AsJson = False,
 ) -> None:
     """Make an admin who may do everything; on an empty farm this is the set-up."""
-    settings = load(data_dir=data, database_url=database_url)
+    settings = _farm_at(data, database_url)
     password = _password(from_stdin=password_stdin)
     user_id = _console(settings, lambda it: it.create_admin(username, email, password))
     facts = {"user_id": user_id, "username": username}
@@ -91,7 +91,7 @@ def reset_password(
     as_json: AsJson = False,
 ) -> None:
     """Give somebody another password; all their sessions end."""
-    settings = load(data_dir=data, database_url=database_url)
+    settings = _farm_at(data, database_url)
     password = _password(from_stdin=password_stdin)
     user_id = _console(
         settings,
@@ -104,7 +104,7 @@ def reset_password(
 @app.command("allow-all", epilog="Example: python -m api allow-all --data /var/lib/gantry")
 def allow_all(data: Data = None, database_url: Database = None, as_json: AsJson = False) -> None:
     """Switch the list of allowed addresses off, for who is locked out by it."""
-    settings = load(data_dir=data, database_url=database_url)
+    settings = _farm_at(data, database_url)
     asyncio.run(open_the_door(settings))
     result("Everybody may come in again.", {"enabled": False}, as_json=as_json)
 
@@ -185,7 +185,7 @@ def check(
     """Look whether database and files are whole and belong together; nothing is changed."""
     from api.cli.checking import check as look
 
-    settings = load(data_dir=data, database_url=database_url)
+    settings = _farm_at(data, database_url)
     with stages(quiet=as_json) as stage:
         report = asyncio.run(look(settings, contents=contents, stage=stage))
     facts = {
@@ -227,6 +227,21 @@ _EXITS: tuple[tuple[type[Exception], int], ...] = (
     (sqlite3.Error, EXIT_DATABASE),
     (OSError, EXIT_DATABASE),
 )
+
+
+def _farm_at(data: Path | None, database_url: str | None) -> Settings:
+    """The settings of a farm that is there: a name that was mistyped makes no empty one.
+
+    Raises `Unfit`, and what `load` raises.
+    """
+    settings = load(data_dir=data, database_url=database_url)
+    path = Path(settings.database.removeprefix("sqlite://").partition("?")[0])
+    if not settings.uses_postgres and not path.exists() and not settings.data_dir.is_file():
+        raise archive.Unfit(
+            f"there is no farm in {settings.data_dir}: {path} does not exist. "
+            "`python -m api migrate` makes an empty one there."
+        )
+    return settings
 
 
 def _console(settings: Settings, work: Callable[[Console], Awaitable[int]]) -> int:

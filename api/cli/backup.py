@@ -46,7 +46,10 @@ def make(settings: Settings, target: Path, version: str, stage: Stage) -> Manife
     draft = target.with_name(f".{target.name}.partial")
     if target.exists() or draft.exists():
         raise Occupied(f"{target} (or {draft.name} beside it) exists; name a new folder")
-    draft.mkdir(parents=True)
+    try:
+        draft.mkdir(parents=True)
+    except OSError as error:
+        raise OSError(f"cannot make {target}: {error.strerror}") from None
     try:
         found = _fill(draft, settings, version, stage)
         (draft / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(found)))
@@ -82,8 +85,12 @@ def _fill(draft: Path, settings: Settings, version: str, stage: Stage) -> Manife
         name = f"{KEYS}/{key.name}"
         items.append(Item(name, key.stat().st_size, manifest.copied(key, draft / name, _nothing)))
     with closing(sqlite3.connect(copy)) as rows:
-        migrations = _migrations(rows)
-        named = rows.execute(_ROWS).fetchall()
+        try:
+            migrations, named = _migrations(rows), rows.execute(_ROWS).fetchall()
+        except sqlite3.OperationalError as error:
+            raise Unfit(
+                f"{database} is no farm's: {error}. `python -m api check` says what is wrong."
+            ) from None
     progress = stage("files", sum(size_bytes for _, _, size_bytes in named))
     copied, missing = _copy_files(files, draft / FILES, named, progress)
     return Manifest(

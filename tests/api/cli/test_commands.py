@@ -230,6 +230,35 @@ def test_wrong_settings_and_places_have_their_status(
 
 
 @pytest.mark.parametrize(
+    "command", [["check"], ["allow-all"], ["create-admin", "ada"], ["reset-password", "ada"]]
+)
+def test_a_mistyped_folder_stays_what_it_was(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No empty farm is made by who only wanted to look, and the way to make one is named."""
+    nowhere = tmp_path / "gantri"
+    assert run(*command, "--data", nowhere) == EXIT_USAGE
+    said = capsys.readouterr().err
+    assert "there is no farm in" in said
+    assert "python -m api migrate" in said
+    assert not nowhere.exists()
+
+
+def test_a_backup_says_what_it_cannot_hold_or_write(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A database without tables is no farm; a folder that cannot be made is named."""
+    (tmp_path / "bare").mkdir()
+    sqlite3.connect(tmp_path / "bare" / "gantry.sqlite3").close()
+    (tmp_path / "bare" / "gantry.sqlite3").touch()
+    assert run("backup", tmp_path / "b", "--data", tmp_path / "bare") == EXIT_USAGE
+    assert "is no farm's" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
+    assert run("backup", "/proc/backup", "--data", data) == EXIT_DATABASE
+    assert "cannot make /proc/backup" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     "command",
     ["create-admin", "reset-password", "allow-all", "migrate", "backup", "restore", "check"],
 )
