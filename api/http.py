@@ -1,5 +1,6 @@
 """Furniture of every HTTP face: answers, bodies, pages. No decisions live here."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -60,7 +61,20 @@ async def json_body(model: type[B]) -> B:
     if request.mimetype.startswith("multipart/"):  # its bytes come only to who reads them as such
         wanted = "This takes JSON: Content-Type: application/json"
         raise Unprocessable([_odd("content_type", "header", wanted, request.mimetype)])
-    return parse_body(model, await request.get_data())
+    return parse_body(model, as_utf8(await request.get_data()))
+
+
+def as_utf8(raw: bytes | str) -> bytes | str:
+    """*raw* JSON in the one encoding that readers of it take, without a byte order mark:
+    PowerShell and .NET send one, or UTF-16.
+    """
+    encoding = json.detect_encoding(raw) if isinstance(raw, bytes) else "utf-8"
+    if isinstance(raw, str) or encoding == "utf-8":
+        return raw
+    try:
+        return raw.decode(encoding).encode()
+    except UnicodeDecodeError:
+        return raw  # whoever reads it says so
 
 
 def parse_body(model: type[B], raw: bytes | str) -> B:

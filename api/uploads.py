@@ -283,7 +283,7 @@ def _too_large(max_bytes: int) -> Invalid:
 # --- heads of parts --------------------------------------------------------------------------
 
 _PARAMETER = re.compile(
-    rb';[ \t]*([!#$%&\'*+\-.^_`|~0-9A-Za-z]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^;"\s]*))[ \t]*'
+    rb';[ \t]*([!#$%&\'*+\-.^_`|~0-9A-Za-z]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^;"]*))[ \t]*'
 )
 _ESCAPED = re.compile(rb'\\(["\\])')
 _EXTENDED = re.compile(rb"(utf-8|iso-8859-1)'[^']*'([^']*)", re.IGNORECASE)
@@ -311,7 +311,7 @@ def _disposition(value: bytes) -> dict[bytes, bytes]:
     kind, semicolon, rest = value.partition(b";")
     if kind.strip().lower() != b"form-data":
         raise Invalid("A part of the form has no Content-Disposition: form-data.")
-    rest = semicolon + rest
+    rest = (semicolon + rest).rstrip(b"; \t")  # some end it as they end every parameter
     found: dict[bytes, bytes] = {}
     at = 0
     while at < len(rest):
@@ -319,7 +319,7 @@ def _disposition(value: bytes) -> dict[bytes, bytes]:
         if match is None or match[1].lower() in found:
             raise Invalid("The Content-Disposition of a part is malformed.")
         quoted, plain = match[2], match[3]
-        found[match[1].lower()] = plain if quoted is None else _ESCAPED.sub(rb"\1", quoted)
+        found[match[1].lower()] = plain.rstrip() if quoted is None else _ESCAPED.sub(rb"\1", quoted)
         at = match.end()
     return found
 

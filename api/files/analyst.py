@@ -3,6 +3,7 @@
 The rows are the queue: a blob without an analysis waits, the newest goes first, and whoever takes
 one says until when (`analysing_until`), so that of several processes one does it and a restart only
 costs time. One worker a process; it is stopped when it takes longer than a file of its size may.
+What is small is read in a thread, as soon as it came: who asks about it next finds it.
 The slicer's own word counts first: the duration is simulated only for files that do not say it.
 """
 
@@ -14,10 +15,11 @@ from typing import Any
 import msgspec
 from tortoise.expressions import Q
 
-from api.bus.local import Bus
+from api.bus.local import Bus, Listener
 from api.clock import Clock
 from api.errors import Unavailable
 from api.events.service import Change, Happened, Ledger
+from api.files.analysis.at_once import AT_ONCE_BYTES, is_short_work, read_at_once
 from api.files.analysis.child import Stopped, Unreadable, read_file
 from api.files.models import Blob, TreeName
 from api.files.surveys import WAITED_FOR_BYTES, Surveys
@@ -30,7 +32,7 @@ WAITING = "files.analysis"  # rung when a file waits
 LOOK_EVERY_S = 60.0  # for what other processes left behind
 BASE_S = 60.0  # that any file may take
 BYTES_PER_S = 500_000  # that the slowest machine should manage
-SETTLE_S = 1.0  # after an upload: a print that it asks for begins first
+SETTLE_S = 1.0  # after an upload that is not small: a print that it asks for begins first
 REST_S = 5.0  # after a failure
 MAX_NAMES = 200  # that are told of one file
 
@@ -54,9 +56,10 @@ class Analyst:
         with self._bus.listen(WAITING) as waiting:
             wait_s: float | None = 0.0
             while True:
-                if wait_s and await waiting.wait(wait_s):
-                    await asyncio.sleep(SETTLE_S)
+                woken = bool(wait_s) and await waiting.wait(wait_s)
                 try:
+                    if woken:
+                        await self._settle(waiting)
                     while await self.step():
                         pass
                     wait_s = LOOK_EVERY_S
@@ -64,9 +67,18 @@ class Analyst:
                     _log.exception("the analysis of files stumbled")
                     wait_s = REST_S
 
-    async def step(self) -> bool:
-        """Analyse the newest file that waits; False when none does."""
-        blob = await self._take()
+    async def _settle(self, waiting: Listener) -> None:
+        """A moment in which only what is small is analysed."""
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + SETTLE_S
+        while (left_s := ends - loop.time()) > 0:
+            while await self.step(AT_ONCE_BYTES):
+                pass
+            await waiting.wait(left_s)
+
+    async def step(self, largest_bytes: int | None = None) -> bool:
+        """Analyse the newest file that waits, of at most *largest_bytes*; False when none does."""
+        blob = await self._take(largest_bytes)
         if blob is None:
             return False
         if blob.size_bytes > WAITED_FOR_BYTES and await self._surveys.known(blob) is None:
@@ -89,10 +101,12 @@ class Analyst:
             await Blob.filter(id=blob.id).update(analysis=None, analysing_until=None)
             change.wake(WAITING)
 
-    async def _take(self) -> Blob | None:
+    async def _take(self, largest_bytes: int | None) -> Blob | None:
         now = self._clock.now()
         free = Q(analysing_until__isnull=True) | Q(analysing_until__lt=now)
         waiting = Blob.filter(Q(analysis__isnull=True) & free).order_by("-id")
+        if largest_bytes is not None:
+            waiting = waiting.filter(size_bytes__lte=largest_bytes)
         if not await waiting.exists():
             return None
         async with self._ledger.change() as change:
@@ -106,15 +120,22 @@ class Analyst:
     async def _analysed(self, blob: Blob) -> dict[str, Any]:
         """What the worker found; with *failed*, why there is nothing."""
         work = "timed" if blob.facts.get("estimated_s") is None else "analyse"
-        path = self._storage.local_path(blob.storage_key)
-        source = path or self._storage.read(blob.storage_key)
         try:
-            said = await read_file(work, source, _limit_s(blob))
+            said = await self._said(blob, work)
         except (Unreadable, Stopped, Unavailable, OSError) as error:
             _log.warning("blob %d could not be analysed: %s", blob.id, error)
             return {"failed": str(error)[:300]}
         found: dict[str, Any] = msgspec.json.decode(said)
         return found
+
+    async def _said(self, blob: Blob, work: str) -> bytes:
+        """What *work* says of the file, here or by the worker. Raises what both raise."""
+        if blob.size_bytes <= AT_ONCE_BYTES:
+            data = b"".join([each async for each in self._storage.read(blob.storage_key)])
+            if is_short_work(data):
+                return await asyncio.to_thread(read_at_once, work, data)
+        path = self._storage.local_path(blob.storage_key)
+        return await read_file(work, path or self._storage.read(blob.storage_key), _limit_s(blob))
 
     async def _tell(self, change: Change, blob: Blob, kind: str) -> None:
         """The owners of its names hear of it, and what shows the file is built again."""

@@ -203,7 +203,8 @@ class Files:
         *,
         userdata: Any = None,
     ) -> TreeName:
-        """Name *blob* in *tree*, in place of what had the name; folders are made.
+        """Name *blob* in *tree*, in place of what had the name, whose *userdata* stay unless others
+        are given; folders are made.
 
         The caller has checked that the tree is theirs. Raises `Invalid` for a bad path,
         `Conflict` where a folder has the name, or a file stands for a folder.
@@ -217,7 +218,8 @@ class Files:
                 row = self._new_row(by, tree, path)
             elif row.is_folder:
                 raise Conflict(f"{path!r} is a folder.")
-            row.display, row.blob_id, row.userdata = display[:300], blob.id, userdata
+            row.display, row.blob_id = display[:300], blob.id
+            row.userdata = row.userdata if userdata is None else userdata
             row.user_id, row.uploaded_at = by.user_id, self._clock.now()
             await row.save()
             _record(change, by, "file.added", row)

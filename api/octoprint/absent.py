@@ -13,18 +13,20 @@ from typing import Any
 from quart import Response, request
 
 from api.errors import Invalid, NotFound
-from api.http import truthy
+from api.http import remote_address, truthy
 from api.octoprint.body import Body, json_object, json_or_form
 from api.octoprint.pages import redirect
+from api.octoprint.probes import probe
 from api.octoprint.route import Route
-from api.octoprint.settings_document import web_address
 from api.octoprint.sign_in import VERSION_DOCUMENT
 from api.octoprint.visitor import Visit
-from api.octoprint.wire import Validators, answer, plain
+from api.octoprint.wire import Validators, answer, done, plain
 
 _SOURCES = ("core", "plugin", "custom")
 _NUMBER = re.compile(r"\d{1,6}")
 _ADMIN, _SYSTEM = "ADMIN", "SYSTEM"
+_UNRENDERED = "TIMELAPSE_MANAGE_UNRENDERED"
+_CHANGES = ("PUT", "PATCH", "DELETE")
 #: What OctoPrint names folders by; here all of it lies on one disk.
 _FOLDERS = ("data", "logs", "timelapse", "uploads", "watched")
 _NO_MOVIES = {"config": {"type": "off"}, "enabled": False, "files": []}
@@ -47,19 +49,30 @@ class Absent:
         return (
             Route("GET", "/api/slicing", self.slicers, see),
             Route("GET", "/api/slicing/<slicer>/profiles", self.slicer, see),
-            Route("GET", "/api/slicing/<slicer>/profiles/<name>", self.slicer, see),
+            *(
+                Route(method, "/api/slicing/<slicer>/profiles/<name>", self.slicer, needed)
+                for method, needed in (("GET", see), *((one, "SETTINGS") for one in _CHANGES))
+            ),
             Route("GET", "/api/timelapse", self.timelapse, "TIMELAPSE_LIST"),
             Route("POST", "/api/timelapse", self.set_timelapse, "TIMELAPSE_ADMIN"),
             Route("GET", "/api/timelapse/<name>", self.movie, "TIMELAPSE_DOWNLOAD"),
             Route("DELETE", "/api/timelapse/<name>", self.no_movie, "TIMELAPSE_DELETE"),
+            Route("POST", "/api/timelapse/unrendered/<name>", self.render, _UNRENDERED),
+            Route("DELETE", "/api/timelapse/unrendered/<name>", self.unrendered_gone, _UNRENDERED),
             *self._system_routes(),
             Route("GET", "/api/languages", self.languages, "SETTINGS_READ"),
+            Route("POST", "/api/languages", self.no_pack, "SETTINGS"),
+            Route("DELETE", "/api/languages/<locale>/<pack>", self.pack_gone, "SETTINGS"),
             Route("POST", "/api/util/test", self.tested, _ADMIN),
             Route("GET", "/api/setup/wizard", self.wizard, _ADMIN),
             Route("POST", "/api/setup/wizard", self.wizard_done, _ADMIN),
             Route("GET", "/api/plugin/<plugin>", self.plugin, see),
             Route("POST", "/api/plugin/<plugin>", self.plugin_command, see),
             Route("GET", "/plugin/logging/logs", self.logs, _ADMIN),
+            Route("GET", "/plugin/logging/logs/<path:name>", self.no_log, _ADMIN),
+            Route("DELETE", "/plugin/logging/logs/<path:name>", self.no_log, _ADMIN),
+            Route("GET", "/plugin/logging/setup", self.loggers, _ADMIN),
+            Route("GET", "/plugin/logging/setup/levels", self.levels, _ADMIN),
             Route("GET", "/api/logs", self.old_logs, _ADMIN),
             Route("GET", "/online.txt", self.online, visits=False),
             Route("GET", "/online.gif", self.online_picture, visits=False),
@@ -112,6 +125,18 @@ class Absent:
         """Deleting what is not there succeeds, as there."""
         del visit, name
         return answer(_NO_MOVIES)
+
+    async def render(self, visit: Visit, name: str) -> Response:
+        """There is nothing to make a movie of, which is no error, as there."""
+        del visit, name
+        if (await json_object()).get("command") != "render":
+            raise Invalid("command takes render")
+        return done()
+
+    async def unrendered_gone(self, visit: Visit, name: str) -> Response:
+        """So it is gone."""
+        del visit, name
+        return done()
 
     # The machine.
 
@@ -178,19 +203,20 @@ class Absent:
         del visit
         return answer({"language_packs": {}})
 
-    async def tested(self, visit: Visit) -> Response:
-        """Whether a URL could be used; nothing is fetched, so nobody tests the farm's network."""
+    async def no_pack(self, visit: Visit) -> Response:
+        """Nor can one be added."""
         del visit
-        body = await json_object()
-        if body.get("command") not in ("path", "url", "server", "resolution", "address"):
-            raise Invalid("command takes path, url, server, resolution or address")
-        if body["command"] != "url":
-            return answer({"result": False})
-        try:
-            web_address("url", body.get("url"))
-        except Invalid as refused:
-            return answer({"result": False, "error": refused.detail})
-        return answer({"result": True, "url": body["url"]})
+        raise Invalid("Language packs are not taken here: Gantry's pages have one language.")
+
+    async def pack_gone(self, visit: Visit, locale: str, pack: str) -> Response:
+        """What is not there is gone; the list, as there."""
+        del locale, pack
+        return await self.languages(visit)
+
+    async def tested(self, visit: Visit) -> Response:
+        """Whether something could be used; nothing is fetched."""
+        del visit
+        return answer(probe(await json_object(), remote_address()))
 
     async def wizard(self, visit: Visit) -> Response:
         """No wizard waits."""
@@ -200,7 +226,8 @@ class Absent:
     async def wizard_done(self, visit: Visit) -> Response:
         """Nothing to end."""
         del visit
-        await json_object()
+        if "handled" not in await json_object():
+            raise Invalid("handled is missing")
         return plain("", 204)
 
     async def plugin(self, visit: Visit, plugin: str) -> Response:
@@ -218,6 +245,21 @@ class Absent:
         del visit
         disk = shutil.disk_usage(self._data_dir)
         return answer({"files": [], "free": disk.free, "total": disk.total})
+
+    async def no_log(self, visit: Visit, name: str) -> Response:
+        """So none can be had or removed."""
+        del visit
+        raise NotFound(f"There is no log {name[:100]!r}")
+
+    async def loggers(self, visit: Visit) -> Response:
+        """None whose level could be set from here."""
+        del visit
+        return answer({"loggers": [], "levels": {}})
+
+    async def levels(self, visit: Visit) -> Response:
+        """Of no logger."""
+        del visit
+        return answer({})
 
     async def old_logs(self, visit: Visit) -> Response:
         """They have moved."""

@@ -6,7 +6,7 @@ import orjson
 from quart import request
 
 from api.errors import Invalid
-from api.http import truthy
+from api.http import as_utf8, truthy
 from api.uploads import multipart
 
 FORM_TYPE = "application/x-www-form-urlencoded"
@@ -41,7 +41,7 @@ async def json_object() -> dict[str, Any]:
             code="unsupported_media_type",
         )
     try:
-        body = orjson.loads(await request.get_data())
+        body = orjson.loads(as_utf8(await request.get_data()))
     except orjson.JSONDecodeError:
         raise Invalid("Malformed JSON body in request") from None
     if not isinstance(body, dict):

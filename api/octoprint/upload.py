@@ -58,6 +58,16 @@ class _Form:
     aside: IO[bytes] | None = None
     elsewhere: str = ""  # the field of a file part that is not `file`
 
+    def place(self) -> tuple[str, str]:
+        """Its path in the tree, and its name as it was sent; the name of the file itself may begin
+        with folders. Raises `Invalid`.
+        """
+        folder, _, name = (self.filename or "").strip().rpartition("/")
+        if given := self.fields.get("filename"):
+            folder, name = "", given
+        folder = f"{self.fields.get('path', '')}/{folder}"
+        return join(clean_path(folder), _clean(name)), name
+
 
 class Upload:
     """Files on their way in."""
@@ -159,7 +169,7 @@ class Upload:
         if form.filename is not None:
             raise Invalid("One file at a time.")
         form.filename = part.filename or ""
-        _clean(form.fields.get("filename") or form.filename)  # before a byte is stored
+        form.place()  # refused before a byte is stored
         if visit is not None:
             form.blob = await self._ingest(visit, part, form.filename)
         else:
@@ -190,8 +200,7 @@ class Upload:
 
     async def _finish(self, visit: Visit, form: _Form, blob: Blob) -> Response:
         fields = form.fields
-        display = fields.get("filename") or form.filename or ""
-        path = join(clean_path(fields.get("path", "")), _clean(display))
+        path, display = form.place()
         userdata = _userdata(fields.get("userdata"))
         await self._check_overwrite(visit, path, truthy(fields.get("noOverwrite")))
         wants_print = truthy(fields.get("print"))

@@ -275,5 +275,8 @@ def _sweep(folder: Path) -> None:
 
 
 def _unavailable(error: OSError) -> Unavailable:
-    what = "is full" if error.errno in _FULL else f"cannot be used: {error.strerror}"
-    return Unavailable(f"The file storage {what}.", code="storage_unavailable")
+    if error.errno in _FULL:
+        text = "The file storage is full. Delete files that nobody needs, then send this one again."
+    else:
+        text = f"The file storage cannot be used: {error.strerror}."
+    return Unavailable(text, code="storage_unavailable")

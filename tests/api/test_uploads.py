@@ -55,6 +55,23 @@ PRINT = form(
 )
 
 
+@pytest.mark.parametrize(
+    ("disposition", "filename"),
+    [
+        (b'name="file"; filename="a.gcode";', "a.gcode"),
+        (b'name="file"; filename="a.gcode" ; ', "a.gcode"),
+        (b"name=file; filename=my part.gcode", "my part.gcode"),
+        (b"name=file; filename=my part.gcode ;", "my part.gcode"),
+        (b'name = "file" ;filename = "a.gcode"', "a.gcode"),
+    ],
+)
+async def test_heads_that_microcontrollers_put_together_are_read(
+    disposition: bytes, filename: str
+) -> None:
+    """A semicolon behind the last one, a name without its quotes: OctoPrint reads them, too."""
+    assert await read_all(form(part(disposition, b"G28"))) == [("file", filename, b"G28")]
+
+
 @pytest.mark.parametrize("size", [1, 2, 7, 64, 65536])
 async def test_every_chunking_gives_the_same_parts(size: int) -> None:
     """Where the network cuts the body does not change what is read."""

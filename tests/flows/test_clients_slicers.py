@@ -1,126 +1,23 @@
 """What slicers' print hosts send, byte for byte over a socket, to a running farm.
 
-Each request stands here as the program writes it: its headers, their order, its boundary, the parts
-of its form. Versions: PrusaSlicer 2.9.2, SuperSlicer 2.5.59, OrcaSlicer 2.3.0 (all libcurl), Cura
-5.9 with its OctoPrint plug-in 3.7 and Simplify3D 5.1 (both Qt), curl 8.
+Each request is as the program writes it: its headers, their order, its boundary, the parts of its
+form (`tests.fakes.slicers`).
 """
 
 import json
 import socket
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.flows.conftest import DATA, ROOT, Faces
+from tests.fakes.slicers import CURL_BOUNDARY, SLICERS, Slicer, form, upload
+from tests.flows.conftest import ROOT, Faces
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(120)]
 
-CUBE = (DATA / "cube_small.gcode").read_bytes()
-BGCODE = (DATA / "vase_head.bgcode").read_bytes()
-
 PAGE = ROOT / "docs" / "clients.md"
 ON_THE_PAGE = ("PrusaSlicer", "SuperSlicer", "OrcaSlicer", "Cura", "Simplify3D")
-
-Part = tuple[bytes, bytes]
-
-
-def field(name: str, value: bytes, media: bytes = b"") -> Part:
-    """A field of a form as libcurl (without a type) or Qt (with one) writes its head."""
-    head = b'Content-Disposition: form-data; name="%b"' % name.encode()
-    return head + (b"\r\nContent-Type: " + media if media else b""), value
-
-
-def upload(name: str, content: bytes) -> Part:
-    head = f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n'
-    return head.encode() + b"Content-Type: application/octet-stream", content
-
-
-@dataclass(frozen=True)
-class Slicer:
-    """How one program asks: *lines* of its requests, and the *boundary* of its forms."""
-
-    name: str
-    lines: tuple[str, ...]
-    boundary: str
-    parts: tuple[Part, ...]
-    filename: str
-    is_boundary_quoted: bool = False
-    expects_continue: bool = False
-
-
-CURL_BOUNDARY = "------------------------8e7d0bd4b6a3f1c2"
-QT_BOUNDARY = "boundary_.oOo._NDI4NzE5MzY0MTc2MjM5"
-PRUSA_FORM = (field("print", b"false"), field("path", b"slicers"))
-
-SLICERS = (
-    Slicer(
-        "PrusaSlicer",
-        ("User-Agent: PrusaSlicer/2.9.2", "Accept: */*", "X-Api-Key: {key}"),
-        CURL_BOUNDARY,
-        (*PRUSA_FORM, upload("Shape-Box_0.2mm_PLA_MK3S_5m.gcode", CUBE)),
-        "slicers/Shape-Box_0.2mm_PLA_MK3S_5m.gcode",
-    ),
-    Slicer(
-        "PrusaSlicer, binary G-code",
-        ("User-Agent: PrusaSlicer/2.9.2", "Accept: */*", "X-Api-Key: {key}"),
-        CURL_BOUNDARY,
-        (*PRUSA_FORM, upload("vase_0.2mm_PLA.bgcode", BGCODE)),
-        "slicers/vase_0.2mm_PLA.gcode",
-    ),
-    Slicer(
-        "SuperSlicer",
-        ("User-Agent: SuperSlicer/2.5.59", "Accept: */*", "X-Api-Key: {key}"),
-        CURL_BOUNDARY,
-        (*PRUSA_FORM, upload("part één.gcode", CUBE)),
-        "slicers/part één.gcode",
-        expects_continue=True,
-    ),
-    Slicer(
-        "OrcaSlicer",
-        ("User-Agent: OrcaSlicer/2.3.0", "Accept: */*", "X-Api-Key: {key}"),
-        CURL_BOUNDARY,
-        (*PRUSA_FORM, upload("Cube_PLA_5m52s.gcode", CUBE)),
-        "slicers/Cube_PLA_5m52s.gcode",
-    ),
-    Slicer(
-        "Cura",
-        (
-            "X-Api-Key: {key}",
-            "User-Agent: Cura/5.9.0 OctoPrintPlugin/3.7.3",
-            "Connection: Keep-Alive",
-            "Accept-Encoding: gzip, deflate",
-            "Accept-Language: en,*",
-        ),
-        QT_BOUNDARY,
-        (field("path", b"slicers", b"text/plain"), upload("CFFFP_cube.gcode", CUBE)),
-        "slicers/CFFFP_cube.gcode",
-        is_boundary_quoted=True,
-    ),
-    Slicer(
-        "Simplify3D",
-        (
-            "X-Api-Key: {key}",
-            "Connection: Keep-Alive",
-            "Accept-Encoding: gzip, deflate",
-            "Accept-Language: en-US,*",
-            "User-Agent: Mozilla/5.0",
-        ),
-        QT_BOUNDARY,
-        (upload("cube.gcode", CUBE), field("select", b"false"), field("print", b"false")),
-        "cube.gcode",
-        is_boundary_quoted=True,
-    ),
-    Slicer(
-        "curl -F",
-        ("User-Agent: curl/8.5.0", "Accept: */*", "X-Api-Key: {key}"),
-        CURL_BOUNDARY,
-        (upload("by curl.gcode", CUBE), field("print", b"false")),
-        "by curl.gcode",
-        expects_continue=True,
-    ),
-)
 
 
 def transcript(slicer: Slicer, status: int, body: Any) -> str:
@@ -190,12 +87,6 @@ def request(wire: Wire, slicer: Slicer, method: str, path: str, key: str, *more:
         *more,
     ]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
-
-
-def form(slicer: Slicer) -> bytes:
-    mark = b"--" + slicer.boundary.encode()
-    parts = (mark + b"\r\n" + head + b"\r\n\r\n" + body + b"\r\n" for head, body in slicer.parts)
-    return b"".join(parts) + mark + b"--\r\n"
 
 
 def send(faces: Faces, slicer: Slicer, key: str, root: str = "") -> tuple[int, dict[str, str], Any]:

@@ -1,5 +1,7 @@
 """Files are analysed after their upload, each once, by a process that may die."""
 
+import asyncio
+import hashlib
 import struct
 from dataclasses import replace
 from datetime import timedelta
@@ -13,6 +15,7 @@ from api.errors import Invalid
 from api.events.models import Event
 from api.events.service import Ledger
 from api.files import analyst as analyst_module
+from api.files.analysis.at_once import AT_ONCE_BYTES, is_short_work
 from api.files.analysis.child import Stopped, Unreadable, png_of, read_file
 from api.files.analyst import Analyst
 from api.files.incoming import text_name
@@ -80,7 +83,7 @@ async def test_a_file_that_cannot_be_read_is_not_tried_again(
     files: Files, analyst: Analyst, admin: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Why is kept; `again` has it tried once more."""
-    blob = await files.ingest(admin, chunks(BY_HAND), "hand.gcode")
+    blob = await files.ingest(admin, chunks(BY_HAND * 4000), "hand.gcode")
     monkeypatch.setattr(analyst_module, "_limit_s", lambda row: 0.0)
     await analyst.step()
     assert "longer than 0 s" in (await Blob.get(id=blob.id)).analysis["failed"]
@@ -89,6 +92,45 @@ async def test_a_file_that_cannot_be_read_is_not_tried_again(
     await analyst.again(admin, blob)
     await analyst.step()
     assert "failed" not in (await Blob.get(id=blob.id)).analysis
+
+
+async def test_who_asks_right_after_a_small_upload_finds_its_facts(
+    files: Files, analyst: Analyst, admin: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Time, dimensions and sha1 of a small file wait for no process; of a large one they do."""
+    by_worker = []
+
+    async def worker(work: str, source: object, limit_s: float) -> bytes:
+        by_worker.append(work)
+        return b'{"heights": 0}'
+
+    monkeypatch.setattr(analyst_module, "read_file", worker)
+    monkeypatch.setattr(analyst_module, "SETTLE_S", 60.0)
+    running = asyncio.create_task(analyst.run())
+    try:
+        for name, content in (("first", b"G28\n"), ("small", BY_HAND), ("cube", CUBE)):
+            await files.ingest(admin, chunks(content), f"{name}.gcode")
+            async with asyncio.timeout(30):
+                while await Blob.exists(analysis__isnull=True):
+                    await asyncio.sleep(0.01)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    _, small, cube = await Blob.all().order_by("id")
+    assert small.facts["estimated_s"] > 0
+    assert small.analysis["printing"]["size"] == [20.0, 0.0, 1.0]
+    assert cube.sha1 == hashlib.sha1(CUBE, usedforsecurity=False).hexdigest()
+    await files.ingest(admin, chunks(BY_HAND * 4000), "large.gcode")
+    assert (await analyst.step(AT_ONCE_BYTES), by_worker) == (False, [])
+    assert (await analyst.step(), by_worker) == (True, ["timed"])
+
+
+def test_only_what_is_surely_short_is_read_in_a_thread() -> None:
+    """An arc stands for many moves, and nothing stops a thread."""
+    assert is_short_work(BY_HAND)
+    assert is_short_work(b"G28\nG29\nG30\n" * 1000)
+    assert not is_short_work(b"g02 I1\nG3J1\n" * 101)
+    assert not is_short_work(b"\n" * (AT_ONCE_BYTES + 1))
 
 
 async def test_bytes_from_elsewhere_are_read_the_same() -> None:

@@ -160,3 +160,58 @@ async def test_newer_clients_find_the_camera_in_the_list(farm: Farm) -> None:
     assert (camera["flipH"], camera["canSnapshot"]) == (True, True)
     assert camera["compat"]["snapshot"] == webcam["snapshotUrl"]
     assert webcam["defaultWebcam"] == camera["name"] == "classic"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+async def test_scripts_of_windows_write_json_in_encodings_of_their_own(
+    farm: Farm, encoding: str
+) -> None:
+    """PowerShell and .NET: a byte order mark, UTF-16; OctoPrint reads every one of them."""
+    content = '{"command": "M117 für dich"}'.encode(encoding)
+    answer = await farm.http.post(
+        "/octoprint/alpha/api/printer/command",
+        content=content,
+        headers={"X-Api-Key": farm.key, "Content-Type": "application/json; charset=utf-8"},
+    )
+    assert answer.status_code == 204, answer.text
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe{", b"\x00\x01\xff", b"\xef\xbb\xbf"])
+async def test_what_is_json_in_no_encoding_is_refused(farm: Farm, content: bytes) -> None:
+    """Nor is half a character of one."""
+    answer = await farm.http.post(
+        "/octoprint/alpha/api/printer/command",
+        content=content,
+        headers={"X-Api-Key": farm.key, "Content-Type": "application/json"},
+    )
+    assert (answer.status_code, answer.json()["error"]) == (400, "Malformed JSON body in request")
+
+
+@pytest.mark.parametrize(
+    ("filename", "path", "lands"),
+    [
+        ("parts/a.gcode", "", "parts/a.gcode"),
+        ("/home/me/a.gcode", "", "home/me/a.gcode"),
+        ("sub/a.gcode", "parts", "parts/sub/a.gcode"),
+    ],
+)
+async def test_scripts_send_the_name_of_a_file_with_its_folders(
+    farm: Farm, filename: str, path: str, lands: str
+) -> None:
+    """OctoRest's and curl's users: as OctoPrint 1.11.8, they are folders below `path`."""
+    answer = await farm.upload(filename, path=path)
+    assert answer.status_code == 201, answer.text
+    local = answer.json()["files"]["local"]
+    assert (local["name"], local["path"]) == ("a.gcode", lands)
+    entry = (await farm.get(f"/api/files/local/{lands}")).json()
+    assert entry["display"] == "a.gcode"
+
+
+async def test_a_file_sent_again_keeps_what_a_client_noted_of_it(farm: Farm) -> None:
+    """`userdata` of one client outlives the upload of another, that knows nothing of it."""
+    await farm.upload("a.gcode", userdata='{"layer": 0.2}')
+    await farm.upload("a.gcode", b"G28\nG1 X1\n")
+    entry = (await farm.get("/api/files/local/a.gcode")).json()
+    assert (entry["userdata"], entry["size"]) == ({"layer": 0.2}, 10)
+    await farm.upload("a.gcode", userdata='{"layer": 0.3}')
+    assert (await farm.get("/api/files/local/a.gcode")).json()["userdata"] == {"layer": 0.3}

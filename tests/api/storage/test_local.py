@@ -98,11 +98,11 @@ async def test_draft_that_is_not_kept_leaves_nothing(storage: LocalStorage, tmp_
 async def test_full_disk_is_said_and_leaves_nothing(
     storage: LocalStorage, tmp_path: Path, small_disk: None
 ) -> None:
-    """The reader of the answer learns that the storage is full; the draft is gone."""
+    """The slicer's user learns that the storage is full, and what helps; the draft is gone."""
     with pytest.raises(Unavailable) as caught:
         await store(storage, CONTENT * 2)
     assert caught.value.code == "storage_unavailable"
-    assert "full" in caught.value.detail
+    assert "full. Delete files" in caught.value.detail
     assert leftovers(tmp_path) == []
 
 

@@ -133,3 +133,18 @@ async def test_every_problem_has_its_form_in_both_dialects(whole: Whole, code: s
         assert await octoprint.get_json() == {"error": "what happened"}
         for answer in (v1, octoprint):
             assert ("Retry-After" in answer.headers) == PROBLEMS[code].retriable
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+async def test_v1_reads_json_as_windows_scripts_write_it(whole: Whole, encoding: str) -> None:
+    """PowerShell and .NET put a byte order mark in front, or write UTF-16."""
+    headers = {"Content-Type": "application/json; charset=utf-8"}
+    body = '{"name": "Bär"}'.encode(encoding)
+    answer = await whole.ask("admin", "POST", "/api/v1/products", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["name"]) == (200, "Bär")
+
+
+async def test_v1_says_that_half_a_character_is_no_json(whole: Whole) -> None:
+    """And keeps what it was sent out of its own troubles."""
+    answer = await whole.ask("admin", "POST", "/api/v1/products", content=b"\xff\xfe{")
+    assert (answer.status_code, answer.json()["detail"][0]["type"]) == (422, "json_invalid")
