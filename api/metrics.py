@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMappi
 from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from quart import Response
 
 from api.clock import Clock
@@ -81,6 +81,13 @@ class TelemetryRoom(Protocol):
         """What can be shown of a printer now; nobody watches it by that."""
 
 
+class AlertsRoom(Protocol):
+    """What the metrics need of the alerts."""
+
+    async def unread_in(self, organization_id: int) -> int:
+        """How many alerts nobody has read yet, of everybody."""
+
+
 class RequestMetrics:
     """What this process has answered."""
 
@@ -118,10 +125,15 @@ class MetricsRoutes:
     """The route over everything."""
 
     def __init__(
-        self, reports: ReportsRoom, telemetry: TelemetryRoom, requests: RequestMetrics
+        self,
+        reports: ReportsRoom,
+        telemetry: TelemetryRoom,
+        alerts: AlertsRoom,
+        requests: RequestMetrics,
     ) -> None:
         self._reports = reports
         self._telemetry = telemetry
+        self._alerts = alerts
         self._requests = requests
 
     def register(self, v1: V1) -> None:
@@ -133,7 +145,8 @@ class MetricsRoutes:
         counts = await self._reports.counts(caller())
         pictures = [self._telemetry.peek(row) for row in counts.printers]
         farm = CollectorRegistry()
-        farm.register(_Farm(counts, pictures))
+        unread = await self._alerts.unread_in(caller().organization_id)
+        farm.register(_Farm(counts, pictures, unread))
         text = generate_latest(farm) + generate_latest(self._requests.registry)
         return Response(text, 200, content_type=CONTENT_TYPE)
 
@@ -141,8 +154,9 @@ class MetricsRoutes:
 class _Farm:
     """The farm's numbers as a collector."""
 
-    def __init__(self, counts: FarmCounts, pictures: Sequence[Picture]) -> None:
+    def __init__(self, counts: FarmCounts, pictures: Sequence[Picture], unread: int) -> None:
         self._counts = counts
+        self._unread = unread
         self._printers = counts.printers
         self._pictures = pictures
         self._jobs = counts.jobs
@@ -176,16 +190,17 @@ class _Farm:
         yield GaugeMetricFamily("odin_spools_total", "Spools not archived", value=spools.total)
         low = "Spools with less left than their threshold"
         yield GaugeMetricFamily("odin_spools_low", low, value=spools.low)
+        yield GaugeMetricFamily("odin_alerts_unread", "Of everybody", value=self._unread)
 
     def _of_printers(self) -> Iterator[Metric]:
-        labels = ("printer_id", "name")
+        labels = ("printer_id", "printer")
         nozzle = GaugeMetricFamily(
             "odin_printer_nozzle_temp_celsius", "Of the first nozzle", labels=labels
         )
         bed = GaugeMetricFamily("odin_printer_bed_temp_celsius", "Of the bed", labels=labels)
         progress = GaugeMetricFamily("odin_printer_progress", "Percent", labels=labels)
-        hours = GaugeMetricFamily("odin_printer_print_hours_total", "Hours", labels=labels)
-        prints = GaugeMetricFamily("odin_printer_print_count_total", "Prints", labels=labels)
+        hours = CounterMetricFamily("odin_printer_print_hours", "Hours", labels=labels)
+        prints = CounterMetricFamily("odin_printer_print_count", "Prints", labels=labels)
         for row, picture in zip(self._printers, self._pictures, strict=True):
             who = (str(row.id), row.name)
             hours.add_metric(who, row.print_seconds / 3600)

@@ -34,6 +34,9 @@ SCOPES = (
     "write:spools",
     "read:models",
     "write:models",
+    "read:orders",
+    "write:orders",
+    "read:users",
     "read:analytics",
     "agent:read",
     "agent:write",
@@ -123,6 +126,7 @@ RIGHTS: dict[str, Right] = {
     # The second factor, also of who may not do anything else before it is there.
     "factor.enrol": Right(Role.VIEWER, frozenset({"write", "admin", ENROLMENT}), farm=True),
     "users.admin": _admin(),
+    "users.read": Right(Role.ADMIN, frozenset({"admin", "read:users"}), farm=True),
     "groups.read": Right(Role.OPERATOR, frozenset({"read", "write", "admin"}), farm=True),
     "organizations.admin": _admin(),
     "organizations.all": _admin(superadmin=True),
@@ -169,13 +173,13 @@ RIGHTS: dict[str, Right] = {
     "timelapses.admin": _admin(),
     "reports.read": _report(Role.VIEWER),
     "reports.export": _report(Role.OPERATOR),
+    "reports.people": _report(Role.OPERATOR),  # what each person had made
+    "reports.charge": _admin(),
+    "reports.schedule": _admin(superadmin=True),
     "files.read": _read("models"),
     "files.write": _write("models"),
     "app_keys.grant": Right(Role.OPERATOR, frozenset({"write", "admin"}), farm=True),
     "bridges.read": _read("printers", Role.OPERATOR),
-    "reports.people": _report(Role.OPERATOR),  # what each person had made
-    "reports.charge": _admin(),
-    "reports.schedule": _admin(superadmin=True),
     "bridges.admin": _admin(),
 }
 

@@ -51,7 +51,7 @@ class Directory(Sessions):
         """People of the caller's organization (a superadmin: of *organization_id*, None: of all),
         oldest first, and how many there are.
         """
-        by.require("users.admin")
+        by.require("users.read")
         rows = User.all()
         if not by.is_superadmin:
             rows = rows.filter(organization_id=by.organization_id)

@@ -50,7 +50,7 @@ _ORG = Query(
 _USERS = Doc(
     summary="The people of the organization; a superadmin sees all",
     answer=list[UserAnswer],
-    right="users.admin",
+    right="users.read",
     query=(_ORG,),
     paged=True,
 )

@@ -170,6 +170,11 @@ class Alerts:
         found = await rows.group_by("alert_type").values("alert_type", "many")
         return {AlertType(row["alert_type"]): int(row["many"]) for row in found}
 
+    async def unread_in(self, organization_id: int) -> int:
+        """How many alerts in an organization are unread, of everybody. For the farm itself."""
+        rows = Alert.filter(organization_id=organization_id, is_read=False, is_dismissed=False)
+        return await rows.count()
+
     async def mark_read(self, by: Principal, alert_id: int) -> Alert:
         """The caller has read it. Raises `NotFound`."""
         by.require("alerts.write")

@@ -161,10 +161,10 @@ def principal(role: Role, *scopes: str, superadmin: bool = False) -> Principal:
 
 #: What a token with one scope of an admin may, as v1 1.3 says; a scope opens nothing else.
 OPENS = {
-    "agent:read": {"self.read", "printers.read", "jobs.read"},
+    "agent:read": {"self.read", "printers.read", "jobs.read", "orders.read"},
     "agent:write": {
         *("self.read", "printers.read", "jobs.read", "jobs.submit", "jobs.write"),
-        *("prints.control", "printers.stop"),
+        *("prints.control", "printers.stop", "orders.read"),
     },
     "read:printers": {"self.read", "printers.read", "bridges.read"},
     "write:printers": {
@@ -175,6 +175,8 @@ OPENS = {
     "write:jobs": {"self.read", "jobs.read", "jobs.submit", "jobs.write"},
     "read:models": {"self.read", "files.read"},
     "write:models": {"self.read", "files.read", "files.write"},
+    "read:orders": {"self.read", "orders.read"},
+    "write:orders": {"self.read", "orders.read", "orders.write"},
 }
 
 

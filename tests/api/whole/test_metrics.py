@@ -24,11 +24,17 @@ async def test_metrics_are_prometheus_text_of_the_callers_farm(whole: Whole) -> 
     families = {family.name: family for family in text_string_to_metric_families(answer.text)}
     totals = {name: families[name].samples[0].value for name in families if "printers_" in name}
     assert totals["odin_printers_total"] >= totals["odin_printers_online"] >= 0
-    assert totals["odin_printers_total"] == len(families["odin_printer_print_count_total"].samples)
+    assert totals["odin_printers_total"] == len(families["odin_printer_print_count"].samples)
     assert {"odin_queue_depth", "odin_jobs_by_status", "odin_printer_progress"} <= set(families)
     assert families["gantry_http_requests"].samples
     assert (families["odin_spools_total"].samples[0].value) >= 1
     assert families["odin_spools_low"].samples[0].value >= 0
+    assert families["odin_alerts_unread"].samples[0].value >= 0
+    [sample, *_] = families["odin_printer_print_hours"].samples
+    assert (families["odin_printer_print_hours"].type, sample.name) == (
+        *("counter", "odin_printer_print_hours_total"),
+    )
+    assert set(sample.labels) == {"printer", "printer_id"}  # what published dashboards group by
     orders = {
         each.labels["status"]: each.value for each in families["odin_orders_by_status"].samples
     }

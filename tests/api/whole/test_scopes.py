@@ -101,7 +101,7 @@ def scopes_of(route: tuple[str, str]) -> set[str] | None:
     """The scopes that open *route*, by the contract and the table above; None: needs none."""
     method, path = route
     if V1[route] in ("admin", "superadmin"):
-        return {"admin"}
+        return {"admin", "read:users"} if route == ("GET", "/users") else {"admin"}
     area = AREAS[max((one for one in AREAS if path.startswith(one)), key=len)]
     if area == _ANYBODY:
         return None
