@@ -8,6 +8,7 @@ decides is what the firmware executed (safety I1, I2, I6, I10; R01-R04, R18; M03
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import httpx
 import pytest
 
 from bridge.control.paths import runtime_dir, socket_path
+from schemas.commands import JOG_TTL_MS
 from tests.fakes.fault_proxy import FaultProxy
 from tests.fakes.hand_farm import HandFarm, Process
 from tests.fakes.talks import ControlTalk, HttpTalk, LinkTalk, Trap, Traps
@@ -240,6 +242,47 @@ def test_who_is_frozen_at_this_point_wakes_up_to_the_same_print(
     eventually(lambda: at.farm.status()["link"]["epoch"] > epoch, 30.0, "the link's next epoch")
     lines = commands_of(FILE)
     assert at.ran_since(before, len(lines)) == lines
+
+
+@pytest.mark.parametrize("word", ["start", "outcome of start", "event started", "event_ack"])
+def test_sender_that_was_frozen_at_this_point_goes_on_with_the_same_print(
+    at: Bench, word: str
+) -> None:
+    """SIGSTOP for two beats of the link (safety R18): nobody replaces it or tells it anything
+    twice, and the print stands still as long.
+    """
+    before = len(at.executed())
+    sender = at.farm.sender_pid
+    trap = at.trap("control", word, "sender", signal.SIGSTOP)
+    job = at.job()
+    trap.wait()
+    time.sleep(2 * BEAT_S)
+    assert at.faces.job_of(job)["status"] not in ("completed", "failed", "cancelled")
+    signal_to(at.farm, "sender", signal.SIGCONT)
+    shown = at.until_over(job)
+    assert at.farm.sender_pid == sender
+    assert (shown["status"], shown["attempt"]) == ("completed", 1), str(shown)
+    lines = commands_of(FILE)
+    assert at.ran_since(before, len(lines)) == lines
+
+
+def test_sender_that_was_frozen_moves_nothing_late(at: Bench) -> None:
+    """A move by hand that stood in front of a frozen sender is not made when it wakes up."""
+
+    def jog(mm: int) -> str:
+        moved = {"command": "jog", "x": mm}
+        at.faces.octoprint.post("/api/printer/printhead", json=moved)
+        return f"G1 X{mm} F6000"
+
+    in_time = jog(7)
+    eventually(lambda: in_time in at.faces.executed(), 30.0, "a move by hand")
+    trap = at.trap("control", "gcode", "sender", signal.SIGSTOP)
+    late = jog(9)
+    trap.wait()
+    time.sleep(JOG_TTL_MS / 1000)
+    signal_to(at.farm, "sender", signal.SIGCONT)
+    at.until_over(at.job())
+    assert late not in at.faces.executed()
 
 
 @pytest.fixture
