@@ -159,6 +159,14 @@ async def test_models_are_listed_with_their_prices(desk: Desk) -> None:
     assert rows[model_id]["variant_count"] == 2
     assert rows[model_id]["suggested_price"] > rows[model_id]["estimated_cost"] > 0
     assert rows[model_id]["margin_percent"] == 50  # the rates', where nobody said another
+    assert rows[model_id]["markup_percent"] is None  # and what is shown is what counts
+    assert rows[unknown]["markup_percent"] == rows[unknown]["margin_percent"] == 300
+    await desk.ask("PATCH", f"/models/{unknown}", json={"markup_percent": None})
+    await desk.ask("PUT", "/pricing-config", json={"default_margin": 20})
+    margins = [
+        row["margin_percent"] for row in (await desk.ask("GET", "/models-with-pricing")).json()
+    ]
+    assert margins == [20, 20]
     assert {"bed_x_mm", "bed_y_mm", "required_colors"} <= rows[model_id].keys()
     assert (await desk.ask("GET", "/models-with-pricing?category=none")).json() == []
     assert (await desk.ask("GET", "/models?org_id=2")).json() == []

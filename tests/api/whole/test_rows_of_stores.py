@@ -18,6 +18,7 @@ from tests.api.whole.rows import (
     Page,
     Row,
 )
+from tests.fakes.browser_push import PushBrowser
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -321,6 +322,129 @@ ALERTS = (
     Row(promise="DELETE /webhooks/{id}", call="DELETE /webhooks/{webhook}", fields="success"),
     Row(promise="mark-all-read: {status}", call="POST /alerts/mark-all-read", fields="status"),
 )
+PUSH = (
+    Row(
+        promise="GET /push/vapid-key: to everybody",
+        call="GET /push/vapid-key",
+        who="nobody",
+        fields="public_key",
+        holds=lambda answer: len(answer["public_key"]) == 87,
+    ),
+    Row(
+        promise="POST /push/subscribe JSON PushSubscriptionCreate, any user",
+        call="POST /push/subscribe",
+        body={"endpoint": "http://127.0.0.1:9/push", "keys": PushBrowser().keys},
+        who="viewer",
+        fields="status device_id",
+        holds=lambda answer: answer["device_id"].startswith("web-"),
+    ),
+    Row(
+        promise="POST /push/subscribe: private targets are refused",
+        call="POST /push/subscribe",
+        body={"endpoint": "https://169.254.169.254/latest", "keys": PushBrowser().keys},
+        who="viewer",
+        status=422,
+        holds=lambda answer: answer["error"]["field"] == "endpoint",
+    ),
+    Row(
+        promise="POST /push/subscribe: keys of no browser are refused",
+        call="POST /push/subscribe",
+        body={"endpoint": "http://127.0.0.1:9/x", "keys": {"p256dh": "AAAA", "auth": "AAAA"}},
+        status=422,
+        holds=lambda answer: answer["error"]["field"] == "keys",
+    ),
+    Row(
+        promise="POST /push/register JSON DeviceRegisterRequest: 201, and no sender for it",
+        call="POST /push/register",
+        body={"device_id": "row-phone", "device_token": "ab" * 32},
+        who="viewer",
+        status=201,
+        fields="device_id platform registered_at deliverable message",
+        holds=lambda answer: answer["deliverable"] is False,
+    ),
+    Row(
+        promise="a device_id is one word",
+        call="POST /push/register",
+        body={"device_id": "../x y", "device_token": "ab" * 32},
+        status=422,
+        holds=lambda answer: named(answer) == "device_id",
+    ),
+    Row(
+        promise="GET /push/preferences?device_id=",
+        call="GET /push/preferences?device_id=row-phone",
+        who="viewer",
+        holds=lambda answer: (
+            answer == {"device_id": "row-phone", "enabled": True, "alert_types": None}
+        ),
+    ),
+    Row(
+        promise="PUT /push/preferences?device_id= JSON PushPreferences",
+        call="PUT /push/preferences?device_id=row-phone",
+        body={"enabled": False, "alert_types": ["spool_low"]},
+        who="viewer",
+        holds=lambda answer: (answer["enabled"], answer["alert_types"]) == (False, ["spool_low"]),
+    ),
+    Row(
+        promise="alert types of a device have words",
+        call="PUT /push/preferences?device_id=row-phone",
+        body={"alert_types": ["flood"]},
+        who="viewer",
+        status=422,
+        holds=lambda answer: answer["error"]["field"] == "alert_types",
+    ),
+    Row(
+        promise="device_id is needed",
+        call="GET /push/preferences",
+        status=422,
+        holds=lambda answer: answer["error"]["field"] == "device_id",
+    ),
+    Row(
+        promise="another person's device is not there",
+        call="GET /push/preferences?device_id=row-phone",
+        who="operator",
+        status=404,
+        holds=lambda answer: code(answer) == "device_not_found",
+    ),
+    Row(
+        promise="POST /push/live-activity JSON LiveActivityRequest",
+        call="POST /push/live-activity",
+        body={
+            "device_id": "row-phone",
+            "printer_id": "<printer>",
+            "activity_token": "cd" * 32,
+        },
+        who="viewer",
+        fields="status device_id printer_id deliverable message",
+        holds=lambda answer: (answer["status"], answer["deliverable"]) == ("kept", False),
+    ),
+    Row(
+        promise="POST /push/live-activity: of a printer that there is",
+        call="POST /push/live-activity",
+        body={"device_id": "row-phone", "printer_id": 987654},
+        who="viewer",
+        status=404,
+        holds=lambda answer: code(answer) == "printer_not_found",
+    ),
+    Row(
+        promise="POST /push/test: 200 in any case",
+        call="POST /push/test",
+        who="viewer",
+        fields="success sent failed removed message",
+        holds=lambda answer: (answer["success"], answer["failed"]) == (False, 1),
+    ),
+    Row(
+        promise="DELETE /push/register/{device_id} 204",
+        call="DELETE /push/register/row-phone",
+        who="viewer",
+        status=204,
+    ),
+    Row(
+        promise="DELETE /push/subscribe",
+        call="DELETE /push/subscribe",
+        who="viewer",
+        holds=lambda answer: answer == {"status": "unsubscribed", "removed": 1},
+    ),
+)
 MAINTENANCE = (
     Row(
         promise="POST tasks: {id, name, message}",
@@ -567,7 +691,7 @@ async def ids(farm_with_all: Whole) -> dict[str, Any]:
     }
 
 
-PAGE = Page(*SPOOLS, *ALERTS, *MAINTENANCE, *ORDERS)
+PAGE = Page(*SPOOLS, *ALERTS, *PUSH, *MAINTENANCE, *ORDERS)
 
 
 @pytest.mark.parametrize("row", PAGE.rows, ids=str)
