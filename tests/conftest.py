@@ -3,9 +3,15 @@
 make soak ARGS="--seed 4711"     one seed again, the one that a failure has named
 make soak ARGS="--seeds 100000"  more of them than usual
 make soak ARGS="--first-seed 1002500 --seeds 2500"  a part: to share a run out, or to go on with it
+
+A long test says every minute how far it is, and how to go on from there.
 """
 
+from collections.abc import Callable
+
 import pytest
+
+from tests.fakes.seeds import Seeds
 
 #: Seeds of a long test unless somebody says otherwise; the quick tests have those below.
 FIRST_SEED, SEEDS = 1_000_000, 5_000
@@ -21,10 +27,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture
-def seeds(request: pytest.FixtureRequest) -> range:
+def seeds(request: pytest.FixtureRequest) -> Seeds:
     """The seeds of a long test; a failure names the one it came from."""
+    say = _aloud(request.config)
     one = request.config.getoption("--seed")
     if one is not None:
-        return range(one, one + 1)
+        return Seeds(range(one, one + 1), say)
     first = request.config.getoption("--first-seed")
-    return range(first, first + request.config.getoption("--seeds"))
+    return Seeds(range(first, first + request.config.getoption("--seeds")), say)
+
+
+def _aloud(config: pytest.Config) -> Callable[[str], None]:
+    """Writes to the terminal in the middle of a test."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+
+    def say(text: str) -> None:
+        if capture is not None and reporter is not None:  # a worker has no terminal
+            with capture.global_and_fixture_disabled():
+                reporter.write_line(f"\n{text}")
+
+    return say

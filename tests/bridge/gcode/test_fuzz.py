@@ -3,6 +3,7 @@
 import gc
 import mmap
 import random
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -114,7 +115,7 @@ def test_a_printer_survives_whatever_it_hears() -> None:
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
-def test_printers_survive_ten_million_damaged_words(seeds: range) -> None:
+def test_printers_survive_ten_million_damaged_words(seeds: Sequence[int]) -> None:
     """10^7 inputs in bounded memory: four printers a seed, each with some 500 words."""
     live(seeds[0])
     gc.collect()

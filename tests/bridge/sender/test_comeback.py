@@ -1,5 +1,6 @@
 """A print goes on exactly where its host died, or honestly not at all (serial 11, 12/#62)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,7 +125,7 @@ def test_kills_on_a_bad_cable_end_exactly_or_honestly(short_file: Path) -> None:
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
-def test_kills_in_longer_prints(file: Path, seeds: range) -> None:
+def test_kills_in_longer_prints(file: Path, seeds: Sequence[int]) -> None:
     """Three kills at most in each of many prints: the executed list is the file."""
     kills = sum(check_killed(seed, file, within=ACTIONS) for seed in seeds)
     assert kills >= len(seeds) // 2
@@ -132,7 +133,7 @@ def test_kills_in_longer_prints(file: Path, seeds: range) -> None:
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
-def test_kills_on_many_bad_cables(file: Path, seeds: range) -> None:
+def test_kills_on_many_bad_cables(file: Path, seeds: Sequence[int]) -> None:
     """The same behind cables that flip and lose: exact, or an honest failure."""
     completed = sum(check_noisy(seed, file, within=ACTIONS) for seed in seeds)
     assert completed >= len(seeds) // 2
