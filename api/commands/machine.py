@@ -20,6 +20,7 @@ from api.events.rehearsal import is_rehearsed, would
 from api.events.service import Ledger
 from api.principal import Principal
 from api.printers.checks import check_startable
+from api.printers.power import plug_of
 from api.printers.service import Printer, Printers
 from api.printers.view import Picture
 from schemas.commands import (
@@ -47,6 +48,14 @@ _NOTHING_KNOWN = (
 _NOT_REACHED = "Stopped while it could not be reached."
 
 _log = logging.getLogger("gantry.commands")
+
+
+def _advice(printer: Printer, text: str) -> str:
+    """*text*, and what a stop does beside M112."""
+    plug = plug_of(printer)
+    if plug is None or not plug.off_on_stop:
+        return text
+    return f"{text.rstrip('.')}. Its bridge cuts the power at its plug, too: see that it goes off."
 
 
 class TelemetryRoom(Protocol):
@@ -131,7 +140,8 @@ class Machine:
         done = command.state == CommandState.DONE
         known = _OBEYS.get(command.code) if done else None
         over = done or command.state == CommandState.FAILED
-        return Stopped(printer, known, (over and command.reason) or _NOTHING_KNOWN, is_sent=done)
+        advice = _advice(printer, (over and command.reason) or _NOTHING_KNOWN)
+        return Stopped(printer, known, advice, is_sent=done)
 
     async def _keep_from_starting(self, by: Principal, printer: Printer) -> None:
         """Nobody can stop *printer* now: what is not there yet does not start when it can."""

@@ -93,7 +93,14 @@ async def test_a_stop_says_whether_it_is_obeyed_at_once(
     await farm.answer(stop, CommandState.DONE, code)
     stopped = await machine(farm).remote_stop(farm.admin, printer.id)
     assert stopped.obeys_at_once is obeys
-    assert stopped.advice
+    assert stopped.advice and "plug" not in stopped.advice
+    plug = {"type": "tasmota", "host": "192.168.1.30", "off_on_stop": True, "is_on": True}
+    async with farm.ledger.change() as change:
+        row = await farm.printers.locked(change, printer.id)
+        row.details = {"plug": plug}
+        await farm.printers.save(change, row, "details")
+    stopped = await machine(farm).remote_stop(farm.admin, printer.id)
+    assert "cuts the power at its plug" in stopped.advice
 
 
 async def test_a_question_is_answered_by_the_number_of_a_button(farm: Farm) -> None:
