@@ -56,7 +56,7 @@ class TagRoutes:
         """Declare the routes."""
         v1.add("GET", "/tags", self.list, _LIST)
         v1.add("POST", "/tags/rename", self.rename, _RENAME)
-        v1.add("DELETE", "/tags/<path:tag>", self.delete, _DELETE)
+        v1.add("DELETE", "/tags/<tag>", self.delete, _DELETE)
 
     async def list(self) -> Response:
         """By name; all of them when no `limit` is named."""
@@ -106,7 +106,8 @@ _RENAME = Doc(
 )
 _DELETE = Doc(
     summary="Take a tag from everything that has it",
-    description="Refused while a pool, a job that is not over, or a preset asks for it.",
+    description="Refused while a pool, a job that is not over, or a preset asks for it. One with a "
+    "slash in it has no address: rename it first.",
     answer=TagsUpdated,
     right="tags.admin",
     problems=("conflict",),

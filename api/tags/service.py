@@ -6,7 +6,7 @@ else prints would go to printers that nobody prepared for them.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -120,13 +120,15 @@ class Tags:
     async def _check_unasked(self, by: Principal, name: str) -> None:
         pools = [row.id for row in await self._pools.list(by) if name in row.tags]
         jobs, presets = await self._required.asking(by.organization_id, name)
-        asking: Mapping[str, Sequence[int]] = {"pools": pools, "jobs": jobs, "presets": presets}
+        asking = {"pools": pools, "jobs": [*jobs], "presets": [*presets]}
         told = [f"{len(ids)} {kind}" for kind, ids in asking.items() if ids]
         if told:
             raise Conflict(
                 f"The tag {name!r} is asked for by {', '.join(told)}: their prints would go to "
                 "printers that were not prepared. Change these first, or rename the tag.",
-                **{kind: [*ids[:_NAMED]] for kind, ids in asking.items()},
+                pools=pools[:_NAMED],
+                jobs=asking["jobs"][:_NAMED],
+                presets=asking["presets"][:_NAMED],
             )
 
 

@@ -78,7 +78,7 @@ async def database(clock: FakeClock, engine: databases.Server | None) -> AsyncIt
         context = await databases.opened(engine.url(await databases.postgres_with_tables(engine)))
     with context:
         if engine is None:
-            await context.generate_schemas()
+            await databases.make_tables(context)
         await Organization.create(id=1, name="Test farm", created_at=clock.now())
         if engine is not None:
             await databases.count_on()

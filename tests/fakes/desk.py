@@ -42,7 +42,7 @@ async def open_desk(tmp_path: Path, engine: databases.Server | None) -> AsyncIte
     application = Application(Settings(data_dir=directory, database_url=url))
     context = await open_database(application.settings)
     with context:
-        await context.generate_schemas()
+        await databases.make_tables(context)
     await context.close_connections()
     await application.startup(background=False)
     application.database.__enter__()

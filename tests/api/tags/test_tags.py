@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from api.archives.models import ArchiveTag
 from api.events.trail import AuditEntry
 from tests.fakes.desk import Desk
@@ -102,24 +100,25 @@ async def test_a_tag_that_something_asks_for_stays(desk: Desk) -> None:
 
 
 async def test_a_tag_may_have_any_letters(desk: Desk) -> None:
-    """A slash and a blank are part of it; what can be no tag is not there."""
+    """A blank is part of it; one with a slash is renamed first; what can be no tag is not there."""
     number = await printed(desk)
     await desk.ask("PATCH", f"/archives/{number}/tags", json={"tags": ["a/b c", "é"]})
-    assert (await desk.ask("DELETE", "/tags/a%2Fb%20c")).json() == {"updated": 1}
+    assert (await desk.ask("DELETE", "/tags/a%2Fb%20c")).status_code == 404
+    body = {"old": "a/b c", "new": "b c"}
+    assert (await desk.ask("POST", "/tags/rename", json=body)).json() == {"updated": 1}
+    assert (await desk.ask("DELETE", "/tags/b%20c")).json() == {"updated": 1}
     assert (await desk.ask("DELETE", "/tags/%C3%A9")).json() == {"updated": 1}
     for odd in ("%20", "%0A", "x" * 51, "%00"):
         answer = await desk.ask("DELETE", f"/tags/{odd}")
         assert answer.status_code in (404, 405), odd
 
 
-@pytest.mark.parametrize(
-    ("field", "value"), [("old", ""), ("old", "x" * 51), ("new", " "), ("new", "x" * 51)]
-)
-async def test_a_rename_out_of_limits_names_the_field(desk: Desk, field: str, value: str) -> None:
+async def test_a_rename_out_of_limits_names_the_field(desk: Desk) -> None:
     """422; a tag that nothing has is not there."""
-    body = {"old": "a", "new": "b", field: value}
-    answer = await desk.ask("POST", "/tags/rename", json=body)
-    assert answer.status_code == 422 and field in answer.text
+    for field, value in (("old", ""), ("old", "x" * 51), ("new", " "), ("new", "x" * 51)):
+        body = {"old": "a", "new": "b", field: value}
+        answer = await desk.ask("POST", "/tags/rename", json=body)
+        assert answer.status_code == 422 and field in answer.text, (field, value)
     answer = await desk.ask("POST", "/tags/rename", json={"old": "a", "new": "b"})
     await refused(answer, 404, "not_found")
 

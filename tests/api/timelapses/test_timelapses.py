@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from tests.fakes.desk import Desk
 from tests.fakes.past import refused, somebody
 
@@ -21,28 +19,27 @@ async def test_the_list_is_empty(desk: Desk) -> None:
         assert (await desk.ask("GET", f"/timelapses?{query}")).status_code == 422
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body"),
-    [
+async def test_none_is_there(desk: Desk) -> None:
+    """404 with a word on why and where the picture is; without credentials 401, no `?token=`."""
+    asked: tuple[tuple[str, str, Any], ...] = (
         ("GET", ONE, None),
         ("DELETE", ONE, None),
         *(("GET", f"{ONE}/{name}", None) for name in ("video", "stream", "download")),
         ("POST", f"{ONE}/trim", TRIM),
         ("POST", f"{ONE}/speed", SPEED),
-    ],
-)
-async def test_none_is_there(desk: Desk, method: str, path: str, body: Any) -> None:
-    """404 with a word on why and where the picture is; without credentials 401, no `?token=`."""
-    error = await refused(await desk.ask(method, path, json=body), 404, "not_found")
-    assert "camera_url" in error["detail"]
+    )
+    for method, path, body in asked:
+        error = await refused(await desk.ask(method, path, json=body), 404, "not_found")
+        assert "camera_url" in error["detail"]
     token = desk.http.headers.pop("Authorization").removeprefix("Bearer ")
-    answer = await desk.ask(method, f"{path}?token={token}", json=body)
-    await refused(answer, 401, "not_authenticated")
+    for method, path, body in asked:
+        answer = await desk.ask(method, f"{path}?token={token}", json=body)
+        await refused(answer, 401, "not_authenticated")
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "field"),
-    [
+async def test_a_wish_out_of_limits_names_the_field(desk: Desk) -> None:
+    """422 before it is looked for."""
+    wishes: tuple[tuple[str, Any, str], ...] = (
         ("trim", {}, "end_seconds"),
         ("trim", {"start_seconds": -1, "end_seconds": 1}, "start_seconds"),
         ("trim", {"start_seconds": 5, "end_seconds": 5}, "end_seconds"),
@@ -50,14 +47,10 @@ async def test_none_is_there(desk: Desk, method: str, path: str, body: Any) -> N
         ("speed", {}, "multiplier"),
         ("speed", {"multiplier": 3}, "multiplier"),
         ("speed", {"multiplier": 16}, "multiplier"),
-    ],
-)
-async def test_a_wish_out_of_limits_names_the_field(
-    desk: Desk, path: str, body: Any, field: str
-) -> None:
-    """422 before it is looked for."""
-    answer = await desk.ask("POST", f"{ONE}/{path}", json=body)
-    assert answer.status_code == 422 and field in answer.text
+    )
+    for path, body, field in wishes:
+        answer = await desk.ask("POST", f"{ONE}/{path}", json=body)
+        assert answer.status_code == 422 and field in answer.text, body
 
 
 async def test_roles(desk: Desk) -> None:

@@ -294,7 +294,7 @@ V1: dict[tuple[str, str], str] = {
     ("GET", "/projects/<int:project_id>/export"): "operator",
     ("GET", "/tags"): "viewer",
     ("POST", "/tags/rename"): "admin",
-    ("DELETE", "/tags/<path:tag>"): "admin",
+    ("DELETE", "/tags/<tag>"): "admin",
     ("GET", "/timelapses"): "viewer",
     ("GET", "/timelapses/<int:timelapse_id>"): "viewer",
     ("DELETE", "/timelapses/<int:timelapse_id>"): "admin",
