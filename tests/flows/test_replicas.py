@@ -12,9 +12,11 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from schemas.codec import decode
 from schemas.commands import CommandState
 from schemas.link import Cmd, CmdGot, CommandFact, Desired, LiveSnap, PrinterFact, Reported
 from schemas.printer import Live, PrinterState, Temperature
+from schemas.watching import Interest, TerminalLines, TerminalText
 from tests.fakes import databases
 from tests.fakes.calling import PORT, Agent
 from tests.fakes.replicas import SETUP_TOKEN, Balancer, Replicas, balanced, running_replicas
@@ -151,6 +153,34 @@ async def test_pictures_reach_every_process(clients: list[httpx.Client], room: R
         path = f"/printers/{room.printer_id}"
         await until(lambda: "187.5" in client.get(path).text, 10)  # noqa: B023
         assert client.get(path).json()["nozzle_target_temp"] == 190.0
+
+
+async def test_a_terminal_is_read_through_another_process(
+    replicas: Replicas, clients: list[httpx.Client], room: Room
+) -> None:
+    """The room's link is with one process, the app with another: asked for there, heard here."""
+    path = f"/printers/{room.printer_id}"
+    slug = clients[1].get(path).raise_for_status().json()["slug"]
+    made = clients[1].post(f"{path}/octoprint-key", json={"name": "tab"}).raise_for_status()
+    face, key = f"{replicas.apis[1].url}/octoprint/{slug}", {"X-Api-Key": made.json()["api_key"]}
+    login = httpx.post(f"{face}/api/login", json={"passive": True}, headers=key).json()
+    lines = ["Send: N1 M115*39", "Recv: FIRMWARE_NAME:Marlin", "Recv: ok"]
+    said = TerminalText(printer=room.printer_id, lines=lines, cursor="c:1")
+    heard: list[str] = []
+    async with (
+        asyncio.timeout(30),
+        connect(f"{face.replace('http', 'ws', 1)}/sockjs/websocket") as socket,
+    ):
+        await socket.send(json.dumps({"auth": f"{login['name']}:{login['session']}"}))
+        watched: list[int] = []
+        while room.printer_id not in watched:
+            body = decode(await room.agent.socket.recv()).body
+            if isinstance(body, Interest):
+                watched = [each.printer for each in body.terminals]
+        await room.agent.say(TerminalLines(number=1, texts=[said]))
+        while len(heard) < len(lines):
+            heard += json.loads(await socket.recv()).get("current", {}).get("logs", ())
+    assert heard == lines
 
 
 async def test_a_revoked_token_dies_everywhere_within_five_seconds(

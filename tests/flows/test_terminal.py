@@ -84,6 +84,7 @@ def test_what_is_typed_is_seen_with_its_answer(faces: Faces, tab: TerminalTab) -
 
 def test_a_filter_keeps_the_rest_away(faces: Faces, tab: TerminalTab) -> None:
     """octoprint 8: subscribe with an expression; lines go on while the printer prints nothing."""
+    tab.until(lambda: tab.histories == 1, "history")
     tab.say(subscribe={"state": {"logs": "M117 (only|too)", "messages": False}})
     tab.until(lambda: tab.histories == 2, "history by the new wish")
     tab.logs, tab.messages = [], []

@@ -21,6 +21,7 @@ from schemas.link import (
     CommandFact,
     Desired,
     FactAck,
+    Nak,
     PlateFact,
     PrinterFact,
     Refuse,
@@ -28,7 +29,14 @@ from schemas.link import (
     Welcome,
 )
 from schemas.printer import PrinterState
-from schemas.watching import Interest, InterestLevel
+from schemas.watching import (
+    Interest,
+    InterestLevel,
+    TerminalGot,
+    TerminalLines,
+    TerminalText,
+    TerminalWatch,
+)
 from tests.api.link.conftest import Farm, batch
 from tests.fakes.agents import hello_of
 from tests.fakes.sockets import FakeSocket
@@ -81,6 +89,39 @@ async def test_room_that_nobody_looks_at_is_left_alone(farm: Farm, endpoint: Lin
         await greeted(farm, socket)
         socket.say(batch())
         assert await socket.hear() == FactAck(journal_id="J1", seq=0)
+
+
+async def test_a_reader_makes_the_room_say_its_terminal(farm: Farm, endpoint: LinkEndpoint) -> None:
+    """Link, "Live": asked for with what was heard last, confirmed frame by frame; on a new link
+    again; lines of a printer that is not the bridge's are not taken (safety S59).
+    """
+    number = farm.printer.id
+    terminals = farm.rooms.telemetry.terminals
+    async with FakeSocket(endpoint, await farm.credentials()) as socket:
+        await greeted(farm, socket)
+        farm.rooms.telemetry.view(farm.printer)
+        assert isinstance(await socket.hear(), Interest)
+        farm.rooms.telemetry.read_terminal(number)
+        asked = await socket.hear()
+        assert isinstance(asked, Interest) and asked.level is InterestLevel.DETAIL
+        assert asked.terminals == [TerminalWatch(printer=number, lease_s=15.0)]
+        own = TerminalText(printer=number, lines=["Recv: ok"], cursor="c:1")
+        foreign = TerminalText(printer=99, lines=["Recv: forged"], cursor="c:2")
+        socket.say(TerminalLines(number=1, texts=[own]))
+        assert await socket.hear() == TerminalGot(number=1)
+        socket.say(TerminalLines(number=2, texts=[foreign]))
+        assert await socket.hear() == TerminalGot(number=2)
+        refusal = await socket.hear()
+        assert isinstance(refusal, Nak) and refusal.type == "terminal"
+        with terminals.followed_by(number, lambda: None) as lines:
+            assert lines.since(0) == ["Recv: ok"]
+    async with FakeSocket(endpoint, await farm.credentials()) as again:
+        await again.accepted()
+        again.say(hello_of(farm.bridge.uid))
+        assert isinstance(await again.hear(), Welcome)
+        asked = await again.hear()
+        assert isinstance(asked, Interest)
+        assert asked.terminals == [TerminalWatch(printer=number, lease_s=15.0, after="c:1")]
 
 
 async def test_copied_identity_is_turned_away_with_what_to_do(
