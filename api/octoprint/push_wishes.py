@@ -17,8 +17,9 @@ from typing import Any
 Wish = bool | str
 Lines = Sequence[str]
 
-MAX_EXPRESSION = 1000
-_MEMORY_BYTES = 1 << 20
+MAX_EXPRESSION = 500
+#: Of one expression. OctoPrint's own filters need less; what needs more would take long for a line.
+_MEMORY_BYTES = 16 * 1024
 
 #: How a line of the terminal begins that the printer has said.
 RECEIVED = "Recv: "

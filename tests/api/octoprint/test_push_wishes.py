@@ -42,6 +42,7 @@ def test_what_is_not_listed_is_off(wanted: dict[str, Any], meant: Subscription) 
         {"state": {"logs": r"(a)\1"}},
         {"state": {"logs": "x" * (MAX_EXPRESSION + 1)}},
         {"state": {"logs": "(?:" * 50 + "a" + "{1,500})" * 50}},
+        {"state": {"logs": "(a{0,100}){9}b"}},
         {"events": "Upload"},
         {"plugins": {}},
     ],
@@ -55,7 +56,9 @@ def test_lines_are_chosen_by_expression() -> None:
     """Found anywhere in a line; messages are what the printer said, without the mark."""
     assert logs_of(LINES, True) == LINES
     assert logs_of(LINES, False) == messages_of(LINES, False) == []
-    assert logs_of(LINES, r"(Send: (N\d+\s+)?M105)|T:\d+") == LINES[:2]
+    temperatures = r"(Send: (N\d+\s+)?M105)|(Recv:\s+(ok\s+([PBN]\d+\s+)*)?([BCLPR]|T\d*):-?\d+)"
+    assert logs_of(LINES, temperatures) == LINES[:2]
+    assert logs_of(LINES, "(?i)(error|BUSY|resend|M117 .*)") == [LINES[2]]
     assert messages_of(LINES, True) == ["ok T:21.3 /0.0", "echo:busy"]
     assert messages_of(LINES, "^echo:") == ["echo:busy"]
 
@@ -66,4 +69,5 @@ def test_no_expression_keeps_the_server_busy() -> None:
     before_s = time.process_time()
     assert logs_of(lines, r"(a+)+$") == []
     assert logs_of(lines, "(.*)*" * 20 + "x") == []
+    assert logs_of(lines, "(a{0,100}){3}b") == []
     assert time.process_time() - before_s < 1.0
