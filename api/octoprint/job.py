@@ -32,6 +32,7 @@ _LOOK_EVERY_S = 0.05
 
 _S = PrinterState
 _RESUMED = frozenset({_S.PRINTING, _S.FINISHING})
+_NOT_STARTED = JOB_WAITING | JOB_OVER | {JobState.SUBMITTED}
 _PAUSED = frozenset({_S.PAUSED, _S.PAUSING})
 _NO_LONGER_PRINTING = frozenset(PrinterState) - (ACTIVE - {_S.CANCELLING})
 
@@ -199,13 +200,19 @@ class JobFace:
     async def _queue_file(self, visit: Visit, row: TreeName) -> bool:
         """Print the file *row* now or, if that cannot be, later; True when it starts now.
 
-        Raises `Unavailable` when the room is offline, `Invalid` when the file is refused.
+        Whoever asks next finds the printer printing, as after OctoPrint's own answer: clients take
+        an idle one for a print that is over. Raises `Unavailable` when the room is offline,
+        `Conflict` when it refuses, `Invalid` when the file is refused.
         """
         job = await self._jobs.print_file_on(
             visit.printing_by, visit.printer, _new_job(visit.printer.id, row.path, row.blob_id)
         )
-        waits = JOB_WAITING | {JobState.SUBMITTED}
-        return JobState(job.state) not in waits | JOB_OVER
+        if JobState(job.state) in _NOT_STARTED:
+            return False
+        running = await self._jobs.running_on(visit.printer.id)
+        if running is not None:
+            await self._orders.started(visit, running[1].command_id)
+        return True
 
 
 def _new_job(printer_id: int, path: str, blob_id: int | None) -> NewJob:

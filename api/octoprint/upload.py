@@ -273,7 +273,7 @@ async def _read_back(kept: IO[bytes]) -> AsyncIterator[bytes]:
 
 def _clean(filename: str) -> str:
     """*filename* as it is kept. Raises `Invalid`: no machine code (415), or no name at all."""
-    if extension(filename.strip()) not in _ACCEPTED:
+    if extension(filename.strip(". ")) not in _ACCEPTED:
         raise Invalid(
             f"{filename!r} cannot be printed here. This takes {', '.join(_ACCEPTED)}.",
             code="unsupported_media_type",

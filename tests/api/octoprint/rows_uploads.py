@@ -120,6 +120,7 @@ UPLOADS = [
         has={"files.local.name": "naïve bär.gcode"},
         pool=201,
     ),
+    sent(415, "dots and an extension are no name", "..gcode", pool=415),
     sent(201, "leading dot stripped", ".hidden.gcode", has={"files.local.name": "hidden.gcode"}),
     sent(201, "empty file", parts={"file": ("e.gcode", b"")}, pool=201),
     sent(400, "traversal in filename", "../a.gcode", pool=400),

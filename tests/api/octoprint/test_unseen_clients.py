@@ -215,3 +215,23 @@ async def test_a_file_sent_again_keeps_what_a_client_noted_of_it(farm: Farm) -> 
     assert (entry["userdata"], entry["size"]) == ({"layer": 0.2}, 10)
     await farm.upload("a.gcode", userdata='{"layer": 0.3}')
     assert (await farm.get("/api/files/local/a.gcode")).json()["userdata"] == {"layer": 0.3}
+
+
+@pytest.mark.parametrize("look", ["/api/job", "/api/printer"])
+async def test_whoever_looks_right_after_an_upload_that_prints_finds_it_printing(
+    farm: Farm, look: str
+) -> None:
+    """FDM Monster, OctoFarm and scripts with OctoRest take an idle printer for a print that is
+    over; OctoPrint answers the upload when the print has begun.
+    """
+    root = "/octoprint/alpha"
+    answer = await farm.post(
+        f"{root}/api/files/local", files={"file": ("a.gcode", GCODE)}, data={"print": "true"}
+    )
+    assert answer.json()["effectivePrint"] is True
+    seen = (await farm.get(f"{root}{look}")).json()
+    if look == "/api/job":
+        assert (seen["state"], seen["job"]["file"]["path"]) == ("Printing", "a.gcode")
+    else:
+        flags = seen["state"]["flags"]
+        assert (flags["printing"], flags["operational"], flags["ready"]) == (True, True, False)
