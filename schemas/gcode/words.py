@@ -16,6 +16,7 @@ TEXT_CODES = frozenset(
 _LINE_NUMBER = re.compile(rb"[ \t]*[Nn][ \t]*-?\d+[ \t]*")
 _COMMAND = re.compile(rb"([GMT])[ \t]*([-+]?\d{1,400})?(?:\.(\d{1,400}))?")
 _NEXT_COMMAND = re.compile(rb"[GM][ \t]*\d")
+_HEAT = re.compile(rb"M[ \t]*0*(?:104|109|140|190|141|191)(?!\d)")
 _NUMBER = re.compile(rb"([A-Z])[ \t]*([-+]?(?:\d+\.?\d*|\.\d+))?")
 _UNPRINTABLE = bytes(code if 32 <= code < 127 else 32 for code in range(256))
 _CHECKSUM = re.compile(rb"\*[ \t]*\d*[ \t]*$")
@@ -72,7 +73,7 @@ def parse(line: bytes) -> list[Command]:
     """Every command of *line*, in order; empty for a comment or blank line.
 
     A host command `@word` and whatever is no G, M or T code is one command named by its first word
-    in upper case.
+    in upper case; behind it what heats, since old firmwares look for an M wherever it stands.
     """
     text = bare(line)
     if not text:
@@ -80,7 +81,9 @@ def parse(line: bytes) -> list[Command]:
     match = _COMMAND.match(text.upper())
     if match is None or (match[2] is None and match[1] != b"T"):
         name, _, rest = text.partition(b" ")
-        return [Command(name.upper().decode(), None, rest.strip())]
+        inside = _HEAT.search(text.upper())
+        hidden = _commands(text[inside.start() :]) if inside is not None else []
+        return [Command(name.upper().decode(), None, rest.strip()), *hidden]
     return _commands(text)
 
 
