@@ -63,6 +63,16 @@ def _finished(before: datetime) -> QuerySet[Any]:
     return rows.filter(id__not_in=Subquery(OrderJob.all().values("job_id"))).order_by("id")
 
 
+def _seen(before: datetime) -> QuerySet[Any]:
+    """Prints of a printer's own files that ended since then."""
+    return Print.filter(job_id__isnull=True, ended_at__lt=before).order_by("id")
+
+
+async def _clear_prints(ids: list[Any]) -> None:
+    await forget_prints(ids)
+    await Print.filter(id__in=ids).delete()
+
+
 def _told(before: datetime) -> QuerySet[Any]:
     """Commands that are over since then; a start is part of its job's history."""
     rows = Command.filter(state__in=tuple(COMMAND_OVER), ended_at__lt=before)
@@ -93,6 +103,7 @@ async def _clear_jobs(ids: list[Any]) -> None:
 
 SHELVES = (
     Shelf("completed_jobs", "completed_jobs_days", 0, _finished, _clear_jobs),
+    Shelf("prints_without_jobs", "completed_jobs_days", 0, _seen, _clear_prints),
     Shelf("audit_logs", "audit_logs_days", 0, _rows(AuditEntry, "at"), _removing(AuditEntry)),
     Shelf("alerts", "alert_history_days", 90, _rows(Alert, "created_at"), _removing(Alert)),
     Shelf("telemetry", "telemetry_days", 365, _rows(Sample, "at"), _removing(Sample)),

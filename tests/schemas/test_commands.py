@@ -7,10 +7,15 @@ from schemas.commands import (
     COMMAND_OVER,
     COMMAND_TRANSITIONS,
     VERBS,
+    Args,
     CommandEvent,
     CommandState,
+    GcodeArgs,
+    NoArgs,
     StartArgs,
+    TemperatureArgs,
     Verb,
+    ttl_ms_of,
 )
 from schemas.transitions import advance, can
 
@@ -23,6 +28,25 @@ def test_table_and_rules_are_whole() -> None:
     assert {event for steps in COMMAND_TRANSITIONS.values() for event in steps} == set(E)
     assert set(VERBS) == set(Verb)
     assert ARGS[Verb.START] is StartArgs
+
+
+@pytest.mark.parametrize(
+    ("verb", "args", "ttl_s"),
+    [
+        (Verb.GCODE, GcodeArgs(["G91", "G1 X1", "G90"], jog="x"), 2),
+        (Verb.GCODE, GcodeArgs(["M117"]), 30),
+        (Verb.TEMPERATURE, TemperatureArgs({"bed": 60.0}), 30),
+        (Verb.PAUSE, NoArgs(), 60),
+        (Verb.CANCEL, NoArgs(), 60),
+        (Verb.START, NoArgs(), 120),
+        (Verb.REMOTE_STOP, NoArgs(), None),
+    ],
+)
+def test_each_kind_lives_as_long_as_the_contract_says(
+    verb: Verb, args: Args, ttl_s: int | None
+) -> None:
+    """Link contract, "Command life" 3."""
+    assert ttl_ms_of(verb, args) == (None if ttl_s is None else ttl_s * 1000)
 
 
 def test_good_command_goes_its_way() -> None:

@@ -202,6 +202,20 @@ async def test_leases_go_when_no_room_can_speak_of_them(
     assert await last_alone(1) == kept[-1]
 
 
+async def test_prints_without_a_job_go_like_jobs(
+    retention: Retention, clock: FakeClock, admin: Principal
+) -> None:
+    """What a printer printed from its own card, with the same days; what runs stays."""
+    made: dict[str, Any] = {"organization_id": 1, "printer_id": 1, "created_at": clock.now()}
+    old = clock.now() - timedelta(days=OLD_DAYS)
+    await Print.create(**made, ended_at=old)
+    kept = [await Print.create(**made, ended_at=clock.now()), await Print.create(**made)]
+    await retention.set_days(admin, {"completed_jobs_days": 30})
+    assert (await retention.clean(admin)).deleted["prints_without_jobs"] == 1
+    left: list[Any] = await Print.all().order_by("id").values_list("id", flat=True)
+    assert left == [row.id for row in kept]
+
+
 async def test_a_run_is_bounded_and_the_next_goes_on(
     retention: Retention, clock: FakeClock, admin: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
