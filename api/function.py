@@ -150,8 +150,10 @@ class Process:
                 "write samples": rooms.telemetry.step,
                 **self._hourly(),
                 "write mails about alerts": outreach.digests.drain,
+                "write reports": outreach.reports.drain,
                 "send mail": rooms.accounts.post.drain,
                 "tell webhooks": outreach.webhooks.courier.drain,
+                "push": outreach.push.courier.drain,
                 "analyse a file": rooms.analyst.step,
             }
         )
