@@ -8,8 +8,8 @@ not here: there both dialects answer together. Contract: OctoPrint, sections 0 t
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from quart import Quart, Response, request
-from werkzeug.exceptions import HTTPException
+from quart import Quart, Response, current_app, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from api.accounts.service import Accounts
 from api.audit.denials import Denials
@@ -268,7 +268,10 @@ class OctoPrintFace:
 
     async def _preflight(self, slug: str = "", **parameters: Any) -> Response:
         del parameters
-        return await self._cors.preflight(SLUG_ROOT + slug if slug else "")
+        response = await self._cors.preflight(SLUG_ROOT + slug if slug else "")
+        plain = await current_app.make_default_options_response()
+        response.headers["Allow"] = plain.headers["Allow"]
+        return response
 
     async def _visit(self, route: Route, root: str) -> Visit:
         form = await form_fields() if request.method in _WITH_FORM else {}
@@ -294,7 +297,10 @@ class OctoPrintFace:
         status = error.code or 500
         detail = error.name
         if self.owns(path):
-            return refuse(detail, status)
+            refused = refuse(detail, status)
+            if isinstance(error, MethodNotAllowed) and error.valid_methods:
+                refused.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+            return refused
         if path.startswith("/api/") and not path.startswith("/api/v1/") and status == 404:
             return answer({"detail": detail, "error": detail}, status)
         return None

@@ -235,3 +235,14 @@ async def test_whoever_looks_right_after_an_upload_that_prints_finds_it_printing
     else:
         flags = seen["state"]["flags"]
         assert (flags["printing"], flags["operational"], flags["ready"]) == (True, True, False)
+
+
+@pytest.mark.parametrize("root", ["", "/octoprint/alpha"])
+@pytest.mark.parametrize(("method", "status"), [("OPTIONS", 200), ("PATCH", 405)])
+async def test_a_generic_client_learns_which_methods_there_are(
+    farm: Farm, root: str, method: str, status: int
+) -> None:
+    """RFC 9110: `Allow`, as OctoPrint's OPTIONS has it; for what asks before it sends."""
+    answer = await farm.http.request(method, f"{root}/api/job", headers={"X-Api-Key": farm.key})
+    assert answer.status_code == status
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
