@@ -8,7 +8,7 @@ import pytest
 from api.accounts.models import Credential, User
 from api.accounts.people import NewUser, UserChange
 from api.accounts.service import Accounts
-from api.errors import Invalid, NotAuthenticated, NotFound
+from api.errors import Conflict, Invalid, NotAuthenticated, NotFound
 from api.events.models import AuditEntry
 from api.principal import Principal, Role
 from tests.api.accounts.conftest import PASSWORD
@@ -342,3 +342,26 @@ async def test_a_password_that_is_the_farms_name_is_refused(accounts: Accounts) 
         "bad_request"
     )
     assert (await accounts.create_user(admin, new)).organization_id == 1
+
+
+async def test_other_rooms_forget_who_is_gone(accounts: Accounts, admin: Principal) -> None:
+    """In the same transaction: when they cannot, nobody is deleted or erased."""
+    olga = await add_user(accounts, admin, "olga", Role.VIEWER)
+    ivan = await add_user(accounts, admin, "ivan", Role.VIEWER)
+    forgotten: list[int] = []
+
+    async def forget(user_id: int) -> None:
+        if user_id in forgotten:
+            raise Conflict("no")
+        forgotten.append(user_id)
+
+    accounts.when_gone(forget)
+    await accounts.delete_user(admin, olga.user_id)
+    await accounts.erase_user(admin, ivan.user_id)
+    assert forgotten == [olga.user_id, ivan.user_id]
+    nina = await add_user(accounts, admin, "nina", Role.VIEWER)
+    forgotten.append(nina.user_id)
+    for gone in (accounts.delete_user, accounts.erase_user):
+        with pytest.raises(Conflict):
+            await gone(admin, nina.user_id)
+    assert await User.filter(username="nina", is_active=True).count() == 1
