@@ -6,7 +6,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
 INVARIANTS = {f"I{number}" for number in range(1, 13)}
-MACHINES = {f"M{number:02}" for number in (*range(1, 19), *range(21, 26))}
+MACHINES = {f"M{number:02}" for number in range(1, 28)}
 FAULTS = {f"R{number:02}" for number in range(1, 57)}
 #: What names a case or a range of them: `R01-R14`. Only what stands in a docstring counts, and
 #: G-code has an M21 too: machine cases are named after the word safety, or first of all.
