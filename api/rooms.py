@@ -90,7 +90,7 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
     pools = Pools(printers, ledger, clock)
     library = Library(files, ledger, clock)
     commands = Commands(bridges, ledger, clock, bus)
-    telemetry = Telemetry(bridges, printers, ledger, clock, bus)
+    telemetry = Telemetry(bridges, printers, clock, bus)
     jobs = Jobs(printers, commands, files, library, pools=pools, ledger=ledger, clock=clock)
     jobs.leases.terms = Terms(settings.lease_hours, settings.alone_after_s)
     jobs.ask_for_approval(Approval(accounts))

@@ -2,7 +2,8 @@
 
 A room that is away for less than the grace still counts as there, so that a short break of the
 line or a restart of the API is not shown as a farm that went dark (safety R06). A room whose link
-ended because nothing was heard has been away since its last word.
+ended because nothing was heard has been away since its last word. A thousand rooms that lost this
+process need longer to come back than one that lost its line.
 """
 
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 class _Seen:
     epoch: int
     gone_at: float | None = None  # None: connected
+    grace_s: float = 0.0
     told: bool = False  # its absence was reported
 
 
@@ -33,19 +35,19 @@ class Presence:
         if known is None or known.epoch <= epoch:
             self._seen[bridge_id] = _Seen(epoch)
 
-    def left(self, bridge_id: int, epoch: int, now: float) -> bool:
+    def left(self, bridge_id: int, epoch: int, now: float, more_grace_s: float = 0.0) -> bool:
         """The link of *epoch* ended. False when a newer one already stands: nothing changes."""
         seen = self._seen.get(bridge_id)
         if seen is not None and seen.epoch > epoch:
             return False
-        self._seen[bridge_id] = _Seen(epoch, now)
+        self._seen[bridge_id] = _Seen(epoch, now, self._grace_s + more_grace_s)
         return True
 
     def lost(self, bridge_id: int, epoch: int, now: float) -> None:
         """Another process has told that the room is gone: no grace is left, nothing to be told."""
         seen = self._seen.get(bridge_id)
         if seen is None or seen.epoch <= epoch:
-            self._seen[bridge_id] = _Seen(epoch, now - self._grace_s, told=True)
+            self._seen[bridge_id] = _Seen(epoch, now, told=True)
 
     def forget(self, bridge_id: int) -> None:
         """The room is no longer ours."""
@@ -56,7 +58,7 @@ class Presence:
         seen = self._seen.get(bridge_id)
         if seen is None:
             return False
-        return seen.gone_at is None or now - seen.gone_at < self._grace_s
+        return seen.gone_at is None or now - seen.gone_at < seen.grace_s
 
     def connected(self, bridge_id: int) -> bool:
         """A link stands right now."""
@@ -80,7 +82,7 @@ class Presence:
         return [
             bridge_id
             for bridge_id, seen in self._seen.items()
-            if not (seen.gone_at is None or seen.told or now - seen.gone_at < self._grace_s)
+            if not (seen.gone_at is None or seen.told or now - seen.gone_at < seen.grace_s)
         ]
 
     def told(self, bridge_ids: Iterable[int]) -> None:

@@ -90,10 +90,9 @@ class Replicas:
         beats = dict(await Replica.all().values_list("id", "beat"))
         alive = self._pulse.alive(beats, now)
         rows = Bridge.filter(revoked_at__isnull=True, connected_at__isnull=False)
+        rows = rows.exclude(held_by=self._bus.origin)
         columns = ("id", "epoch", "held_by", "disconnected_at", "shown_online")
         for bridge_id, epoch, holder, ended, is_shown in await rows.values_list(*columns):
-            if holder == self._bus.origin:
-                continue
             if ended is None and (holder == "" or holder in alive):
                 self._presence.seen(bridge_id, epoch)
             elif not is_shown and self._presence.online(bridge_id, now):

@@ -17,23 +17,24 @@ from ulid import ULID
 
 from api.bridges import bulk_tokens, clones, greetings, sightings
 from api.bridges.bulk_tokens import BulkTokens, by_uid
-from api.bridges.keys import canonical_key, digest, proves
-from api.bridges.models import Bridge, Nonce
+from api.bridges.keys import canonical_key, proves
+from api.bridges.models import Bridge
+from api.bridges.nonces import Nonces
 from api.bridges.positions import fact_position
 from api.bridges.presence import Presence
 from api.bridges.replicas import PRESENCE, Replicas
 from api.bus.local import Bus
 from api.clock import Clock
 from api.config import Settings
-from api.errors import Conflict, Forbidden, Invalid, NotAuthenticated, NotFound, TooMany
+from api.errors import Conflict, Forbidden, Invalid, NotAuthenticated, NotFound
 from api.events.service import Change, Happened, Ledger
 from api.principal import Principal
 from schemas.link import AUTH_SCHEME, BulkToken, FactAck, Hello, Port, signed_text
 
 __all__ = ["Bridge", "Bridges", "Cloned", "OpenedLink", "Standing"]
 
-NONCE_S = 60
-MAX_NONCES = 100  # outstanding for one bridge; more is a loop or an attack
+COMING_BACK_S = 15.0  # more grace after a start: a thousand rooms dial at once
+LAPSED_AT_ONCE = 20  # told in one change: a farm that loses its line keeps no writer waiting
 SEEN_EVERY_S = 60.0  # how often "last seen" is written for a room that is connected
 
 _CREDENTIALS = re.compile(
@@ -79,6 +80,7 @@ class Bridges:
         self._presence = Presence(settings.bridge_grace_s)
         self.replicas = Replicas(self._presence, clock, bus)
         self.tokens = BulkTokens(ledger, clock)
+        self._nonces = Nonces(clock)
         self._seen_written: dict[int, float] = {}
 
     async def load(self) -> None:
@@ -88,7 +90,7 @@ class Bridges:
             revoked_at__isnull=True, connected_at__isnull=False, disconnected_at__isnull=True
         )
         for bridge_id, epoch in await left.values_list("id", "epoch"):
-            self._presence.left(bridge_id, epoch, now)
+            self._presence.left(bridge_id, epoch, now, COMING_BACK_S)
 
     async def refresh(self, silent_s: float) -> None:
         """Who is there, from rows: for a process that holds no links (`api.bridges.sightings`)."""
@@ -217,18 +219,9 @@ class Bridges:
 
         Raises `TooMany` when the bridge has too many outstanding.
         """
-        nonce = secrets.token_urlsafe(32)
-        if await by_uid(uid) is None:
-            return nonce
-        now = self._clock.now()
-        async with self._ledger.change():
-            await Nonce.filter(expires_at__lt=now).delete()
-            if await Nonce.filter(bridge_uid=uid).count() >= MAX_NONCES:
-                raise TooMany("Too many connection attempts; wait a minute.")
-            await Nonce.create(
-                bridge_uid=uid, sha256=digest(nonce), expires_at=now + timedelta(seconds=NONCE_S)
-            )
-        return nonce
+        if len(uid) > bulk_tokens.UID_LENGTH or not await Bridge.filter(uid=uid).exists():
+            return secrets.token_urlsafe(32)
+        return await self._nonces.make(uid)
 
     async def verify(self, authorization: str) -> Bridge:
         """The bridge that signed its nonce. Raises `NotAuthenticated`; `Forbidden` if revoked."""
@@ -241,11 +234,7 @@ class Bridges:
             raise NotAuthenticated("This bridge is not known here; pair it.")
         if not proves(bridge.public_key, signature, signed_text(uid, nonce)):
             raise NotAuthenticated("The bridge's signature is wrong.")
-        async with self._ledger.change():
-            used = await Nonce.filter(
-                bridge_uid=uid, sha256=digest(nonce), expires_at__gte=self._clock.now()
-            ).delete()
-        if not used:
+        if not await self._nonces.use(uid, nonce):
             raise NotAuthenticated("The nonce is used or expired; ask for a new one.")
         if bridge.revoked_at is not None:
             raise Forbidden("This bridge was removed from the farm; pair it again.", code="revoked")
@@ -260,7 +249,7 @@ class Bridges:
         """
         now = self._clock.now()
         session, token = str(ULID()), bulk_tokens.fresh(bridge)
-        async with self._ledger.change() as change:
+        async with self._ledger.change(bridge.organization_id) as change:
             row = await Bridge.get(id=bridge.id)
             known = _machines(row)
             machines = clones.greeted(known, hello.boot_id[:64])
@@ -317,8 +306,8 @@ class Bridges:
         if now - self._seen_written.get(bridge_id, float("-inf")) < SEEN_EVERY_S:
             return
         self._seen_written[bridge_id] = now
-        async with self._ledger.change():
-            await Bridge.filter(id=bridge_id).update(last_seen_at=self._clock.now())
+        # One statement, which stands or falls alone: no transaction, so nobody waits for it.
+        await Bridge.filter(id=bridge_id).update(last_seen_at=self._clock.now())
 
     async def close_session(self, bridge_id: int, epoch: int, silent_s: float = 0.0) -> None:
         """The link of *epoch* ended, *silent_s* after its last word; old links change nothing."""
@@ -340,15 +329,16 @@ class Bridges:
 
     async def report_lapsed(self) -> None:
         """Tell of rooms whose grace ran out; call it every second or so."""
-        lapsed = self._presence.lapsed(self._clock.monotonic())
-        if not lapsed:
-            return
-        async with self._ledger.change() as change:
-            for bridge in await Bridge.filter(id__in=lapsed, revoked_at=None, shown_online=True):
-                await Bridge.filter(id=bridge.id).update(shown_online=False)
-                change.record(_happened(bridge, "bridge.offline"))
-            change.wake(PRESENCE)
-        self._presence.told(lapsed)
+        lapsed = sorted(self._presence.lapsed(self._clock.monotonic()))
+        for start in range(0, len(lapsed), LAPSED_AT_ONCE):
+            some = lapsed[start : start + LAPSED_AT_ONCE]
+            async with self._ledger.change() as change:
+                gone = Bridge.filter(id__in=some, revoked_at=None, shown_online=True)
+                for bridge in await gone:
+                    await Bridge.filter(id=bridge.id).update(shown_online=False)
+                    change.record(_happened(bridge, "bridge.offline"))
+                change.wake(PRESENCE)
+            self._presence.told(some)
 
     # Positions. All take part in somebody's transaction.
 
@@ -365,11 +355,10 @@ class Bridges:
         await Bridge.filter(id=bridge_id).update(desired_version=F("desired_version") + 1)
         change.wake(f"bridge:{bridge_id}")
 
-    async def reported(self, change: Change, bridge_id: int, version: int) -> None:
-        """The agent works by *version* of its configuration."""
-        bridge = await Bridge.get(id=bridge_id)
+    async def reported(self, change: Change, bridge: Bridge, version: int) -> None:
+        """The agent of *bridge*, a row of this transaction, works by *version*."""
         if bridge.reported_version < version <= bridge.desired_version:
-            await Bridge.filter(id=bridge_id).update(reported_version=version)
+            await Bridge.filter(id=bridge.id).update(reported_version=version)
             change.record(_happened(bridge, "bridge.configured", data={"version": version}))
 
     async def ack_facts(self, change: Change, bridge_id: int, journal: str, seq: int) -> None:

@@ -39,7 +39,9 @@ class Dashboard:
 
     closed: str | None = None
 
-    def __init__(self, hub: Hub, by: Principal, clock: Clock, send: Send) -> None:
+    def __init__(
+        self, hub: Hub, by: Principal, clock: Clock, send: Send, *, batches: bool = False
+    ) -> None:
         self.number = hub.last  # of the last event that was sent or need not be
         self._hub = hub
         self._by = by
@@ -50,7 +52,9 @@ class Dashboard:
         self._ping_at = clock.monotonic() + PING_AFTER_S
         right, path = PICTURES
         self._sees_printers = by.may_at(right, "GET", path)
-        self.out = BoundedSender(self, send, clock, max_waiting=PAGE * 2, patience_s=PATIENCE_S)
+        self.out = BoundedSender(
+            self, send, clock, max_waiting=PAGE * 2, patience_s=PATIENCE_S, batches=batches
+        )
 
     # As a follower.
 

@@ -4,10 +4,9 @@ from api.clock import Clock
 from api.errors import Forbidden, Problem
 from api.feed.dashboard import Dashboard, serve
 from api.feed.door import Authenticator, Door, Knock, knock_of, refuse
-from api.feed.sender import Receive, Scope, Send
+from api.feed.sender import Receive, Scope, Send, batched
 from api.feed.service import Feed
 from api.feed.sockets import Open, Sockets
-from api.principal import Principal
 
 PATHS = frozenset({"/ws", "/api/ws", "/api/v1/ws"})
 _MAX_DIGITS = 18
@@ -35,14 +34,9 @@ class FeedEndpoint:
         except Problem as problem:
             await refuse(send, problem, _status(problem))
             return
-        await self._serve(knock.address, by, since, receive, send)
-
-    async def _serve(
-        self, address: str, by: Principal, since: int | None, receive: Receive, send: Send
-    ) -> None:
         async with self._feed.hub(by.organization_id) as hub:
-            dashboard = Dashboard(hub, by, self._clock, send)
-            opened = Open(address, dashboard.revoked, dashboard.restart, by)
+            dashboard = Dashboard(hub, by, self._clock, send, batches=batched(scope))
+            opened = Open(knock.address, dashboard.revoked, dashboard.restart, by)
             try:
                 with self._sockets.opened(opened), hub.followed_by(dashboard):
                     await send({"type": "websocket.accept"})

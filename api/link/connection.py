@@ -14,11 +14,13 @@ from functools import partial
 from api.bridges.service import Bridge, Standing
 from api.bus.local import Listener
 from api.clock import Clock
+from api.errors import Unavailable
 from api.feed.sender import (
     CLOSE_BROKEN,
     CLOSE_POLICY,
     CLOSE_RESTART,
     CLOSE_REVOKED,
+    CLOSE_SLOW,
     BoundedSender,
     Over,
     Receive,
@@ -28,6 +30,7 @@ from api.feed.sender import (
 from api.link.facts import FOREIGN, GAP
 from api.link.handler import LinkHandler
 from api.link.patience import FAREWELL_PATIENCE_S, HELLO_PATIENCE_S, PATIENCE_S, patiently
+from api.link.turns import Turns
 from api.telemetry.interest import LEASE_S
 from schemas.codec import BadFrame
 from schemas.link import (
@@ -39,6 +42,7 @@ from schemas.link import (
     Refuse,
     RemoteStop,
     Sender,
+    Welcome,
 )
 from schemas.session import GREETING_S, LinkSession, LinkState
 from schemas.watching import Interest, InterestLevel
@@ -72,7 +76,10 @@ class Connection:
         clock: Clock,
         receive: Receive,
         send: Send,
+        *,
+        turns: Turns,
     ) -> None:
+        self._turns = turns
         self._handler = handler
         self._bridge = bridge
         self._clock = clock
@@ -165,14 +172,21 @@ class Connection:
             raise Over(CLOSE_POLICY, f"no hello within {GREETING_S:.0f} s") from None
         if not isinstance(body, Hello):
             raise Over(CLOSE_POLICY, self._session.closed or "the first frame is a hello")
-        hello = partial(self._handler.hello, self._bridge, body)
-        answer = await patiently(hello, self._clock, self._bridge.id, HELLO_PATIENCE_S)
+        answer = await self._answer(body)
         self._say(answer)
         if isinstance(answer, Refuse):
             await self._out.flush()
             raise Over(CLOSE_POLICY, answer.reason[:100])
         for body in self._handler.interest(self._bridge.id):
             self._say(body)
+
+    async def _answer(self, hello: Hello) -> Welcome | Refuse:
+        take = partial(self._handler.hello, self._bridge, hello)
+        try:
+            async with self._turns.turn():
+                return await patiently(take, self._clock, self._bridge.id, HELLO_PATIENCE_S)
+        except Unavailable as problem:
+            raise Over(CLOSE_SLOW, problem.detail) from None
 
     # What comes in.
 

@@ -235,13 +235,13 @@ class LinkHandler:
 
     async def _position(self, bridge: Bridge, epoch: int, body: CmdGot | Reported) -> None:
         async with self._rooms.ledger.change(bridge.organization_id) as change:
-            standing, _ = await self._rooms.bridges.standing(bridge.id, epoch)
+            standing, row = await self._rooms.bridges.standing(bridge.id, epoch)
             if standing is not Standing.CURRENT:
                 return
             if isinstance(body, CmdGot):
                 await self._rooms.commands.delivered(change, bridge.id, body.seq)
             else:
-                await self._rooms.bridges.reported(change, bridge.id, body.version)
+                await self._rooms.bridges.reported(change, row, body.version)
 
     async def closed(self, bridge: Bridge, epoch: int, silent_s: float = 0.0) -> None:
         """The link of *epoch* ended, *silent_s* seconds after the last word of the bridge."""

@@ -7,11 +7,13 @@ from pydantic import Field
 from quart import Quart, Response, request
 
 from api.bridges.face import serve
-from api.bridges.service import NONCE_S, Bridges
+from api.bridges.nonces import NONCE_S
+from api.bridges.service import Bridges
 from api.errors import NotAuthenticated, NotFound
 from api.http import Body, json_answer, json_body
 from api.link.ranges import Unsatisfiable, byte_range
 from api.link.rooms import FilesRoom
+from api.link.turns import Turns
 from schemas.link import FILES_PATH, NONCE_PATH
 
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -31,6 +33,7 @@ class LinkRoutes:
         self._bridges = bridges
         self._files = files
         self._link_url = link_url
+        self._turns = Turns()
 
     def register(self, quart: Quart) -> None:
         """Declare the routes."""
@@ -40,7 +43,8 @@ class LinkRoutes:
     async def nonce(self) -> Response:
         """A challenge; the answer is the same for bridges that do not exist."""
         body = await json_body(NonceBody)
-        nonce = await self._bridges.make_nonce(body.bridge_id)
+        async with self._turns.turn():
+            nonce = await self._bridges.make_nonce(body.bridge_id)
         answer = {"nonce": nonce, "expires_in": NONCE_S}
         if self._link_url:
             answer["link_url"] = self._link_url

@@ -27,6 +27,7 @@ from api.feed.sender import (
     Receive,
     Scope,
     Send,
+    batched,
     outcome,
 )
 from api.feed.service import Feed
@@ -129,8 +130,8 @@ class PushEndpoint:
                 raise NotFound("There is no websocket here.")
             knock = knock_of(scope)
             await self._push.check_origin(knock, match[1])
-            socket = _Socket(self._push, match[1], receive, send, is_raw=match[2] == "websocket")
-            await socket.serve(knock.address)
+            kind = {"is_raw": match[2] == "websocket", "batches": batched(scope)}
+            await _Socket(self._push, match[1], receive, send, **kind).serve(knock.address)
         except Problem as problem:
             await refuse(send, problem, problem.kind.octoprint_status)
 
@@ -139,7 +140,14 @@ class _Socket:
     """One client on a websocket."""
 
     def __init__(
-        self, push: Push, root: str, receive: Receive, send: Send, *, is_raw: bool
+        self,
+        push: Push,
+        root: str,
+        receive: Receive,
+        send: Send,
+        *,
+        is_raw: bool,
+        batches: bool,
     ) -> None:
         self._push = push
         self._root = root
@@ -150,7 +158,12 @@ class _Socket:
         self._client = PushClient(clock)
         source = self._client if is_raw else sockjs.SockJs(self._client, clock)
         self._out = BoundedSender(
-            source, send, clock, max_waiting=MAX_DIRECT, patience_s=PATIENCE_S
+            source,
+            send,
+            clock,
+            max_waiting=MAX_DIRECT,
+            patience_s=PATIENCE_S,
+            batches=batches,
         )
         self._client.transport = self._out
 

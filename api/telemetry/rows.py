@@ -1,5 +1,6 @@
 """The rows of telemetry: last pictures and samples, written in batches and read again."""
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from datetime import timedelta
@@ -7,12 +8,12 @@ from datetime import timedelta
 import msgspec
 
 from api.clock import Clock
-from api.events.service import Ledger
 from api.telemetry.models import LastLive, Sample
 from api.telemetry.slots import Slot
 from schemas.printer import Live
 
-BATCH_ROWS = 200
+BATCH_ROWS = 25  # to build more at once would keep a command waiting
+BREATH_S = 0.005  # between two batches
 
 _log = logging.getLogger("gantry.telemetry")
 
@@ -33,15 +34,15 @@ async def save(slots: list[Slot], clock: Clock) -> None:
         ]
         for slot in batch:
             slot.unsaved, slot.saved_at = False, now
-        # One statement, which stands or falls alone: no transaction, so nobody waits for it.
         await LastLive.bulk_create(
             rows,
             on_conflict=["printer_id"],
             update_fields=["organization_id", "live", "at"],
         )
+        await asyncio.sleep(BREATH_S)
 
 
-async def sample(slots: list[Slot], ledger: Ledger, clock: Clock) -> None:
+async def sample(slots: list[Slot], clock: Clock) -> None:
     """Write the temperatures of *slots*."""
     now = clock.monotonic()
     for batch in _batches(slots):
@@ -58,8 +59,8 @@ async def sample(slots: list[Slot], ledger: Ledger, clock: Clock) -> None:
         ]
         for slot in batch:
             slot.sampled_at = now
-        async with ledger.change():
-            await Sample.bulk_create(rows)
+        await Sample.bulk_create(rows)
+        await asyncio.sleep(BREATH_S)
 
 
 def live_of(row: LastLive) -> Live | None:
@@ -72,6 +73,10 @@ def live_of(row: LastLive) -> Live | None:
 
 
 def _batches(slots: list[Slot]) -> Iterator[list[Slot]]:
-    """So few at a time that the event loop serves others in between."""
+    """So few at a time that the event loop serves others in between.
+
+    What is written of them is one statement, which stands or falls alone: no transaction, so nobody
+    waits for it.
+    """
     for start in range(0, len(slots), BATCH_ROWS):
         yield slots[start : start + BATCH_ROWS]

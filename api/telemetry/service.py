@@ -17,7 +17,6 @@ import msgspec
 from api.bridges.service import Bridge, Bridges
 from api.bus.local import Bus
 from api.clock import Clock
-from api.events.service import Ledger
 from api.principal import Principal
 from api.telemetry import relay, rows
 from api.telemetry.history import KEEP_S, Reading
@@ -88,14 +87,11 @@ class LiveView:
 class Telemetry:
     """The farm's current state, and its thinned past."""
 
-    def __init__(
-        self, bridges: Bridges, printers: PrintersRoom, ledger: Ledger, clock: Clock, bus: Bus
-    ) -> None:
+    def __init__(self, bridges: Bridges, printers: PrintersRoom, clock: Clock, bus: Bus) -> None:
         self._bridges = bridges
         self._printers = printers
         self._clock = clock
         self._bus = bus
-        self._ledger = ledger
         self._slots = Slots()
         self.interests = Interests(clock, bus)
         self.terminals = Terminals(clock, bus)
@@ -339,7 +335,7 @@ class Telemetry:
         slots = self._slots.all()
         await rows.save([slot for slot in slots if slot.wants_saving(now)], self._clock)
         wanting = [slot for slot in slots if slot.wants_sample(now)]
-        await rows.sample(wanting, self._ledger, self._clock)
+        await rows.sample(wanting, self._clock)
         await self._bridges.report_lapsed()
         if now - self._swept_at >= SWEEP_EVERY_S:
             self._swept_at = now

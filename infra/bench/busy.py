@@ -93,9 +93,8 @@ class BusyPrinters(AbstractContextManager["BusyPrinters"]):
         raise TimeoutError(f"the ports of bridge {bridge} did not appear")
 
     async def _live(self) -> None:
-        async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
-            tasks = [asyncio.create_task(room.run(http)) for room in self._rooms]
-            await asyncio.to_thread(self._done.wait)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        tasks = [asyncio.create_task(room.run()) for room in self._rooms]
+        await asyncio.to_thread(self._done.wait)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

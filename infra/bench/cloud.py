@@ -37,20 +37,16 @@ def run(*, as_json: bool = False) -> None:
 @contextlib.asynccontextmanager
 async def connected(rooms: Sequence[Room], urls: Sequence[str]) -> AsyncIterator[None]:
     """Every room linked to one of *urls* in turn."""
-    async with httpx.AsyncClient(trust_env=False, timeout=60, limits=_MANY) as http:
-        for room, url in zip(rooms, itertools.cycle(urls)):
-            room.url = url
-        tasks = [asyncio.create_task(room.run(http)) for room in rooms]
-        await asyncio.gather(*(room.linked.wait() for room in rooms))
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-
-_MANY = httpx.Limits(max_connections=50)
+    for room, url in zip(rooms, itertools.cycle(urls)):
+        room.url = url
+    tasks = [asyncio.create_task(room.run()) for room in rooms]
+    await asyncio.gather(*(room.linked.wait() for room in rooms))
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _commands() -> list[Figure]:

@@ -92,7 +92,7 @@ async def _running(url: str, folder: Path, rooms: int, each: int) -> AsyncIterat
     limits = httpx.Limits(max_connections=64)
     async with httpx.AsyncClient(timeout=60, trust_env=False, limits=limits) as http:
         fleet = Fleet(made, api, http)
-        tasks = [asyncio.create_task(room.run(http)) for room in fleet.rooms]
+        tasks = [asyncio.create_task(room.run()) for room in fleet.rooms]
         try:
             await fleet.all_linked()
             yield fleet

@@ -21,10 +21,11 @@ from hypercorn.asyncio import serve
 
 from api.app import Application, Receive, Scope, Send
 from api.config import Settings
-from api.container import listen, server_config
+from api.container import listen
 from api.events.service import Ledger
 from api.migrate import migrate
 from api.printers.forms import PrinterCreate
+from api.server import WithoutLifespan, server_config, settle
 from schemas.link import Hello, LiveSnap, Port
 from schemas.printer import Live, PrinterState, Temperature
 
@@ -44,11 +45,7 @@ class Served:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI 3."""
-        if scope["type"] == "lifespan":
-            for moment in ("startup", "shutdown"):
-                await receive()
-                await send({"type": f"lifespan.{moment}.complete"})
-        elif scope.get("path") == "/bench/sink":
+        if scope.get("path") == "/bench/sink":
             await _sink(receive, send)
         else:
             await self.application(scope, receive, send)
@@ -133,12 +130,14 @@ async def run(
     context = application.database
     with context:
         facts = await furnish(application, count, quiet)
+    settle()
     task = facts.pop("task")
     listening = listen("127.0.0.1", 0)
     facts |= {"port": listening.getsockname()[1], "pid": os.getpid()}
     print(json.dumps(facts), flush=True)
     try:
-        await serve(make(application), server_config(listening))
+        served = WithoutLifespan(make(application))
+        await serve(served, server_config(listening))  # type: ignore[arg-type]
     finally:
         task.cancel()
         await application.shutdown()

@@ -19,7 +19,8 @@ from hypercorn.protocol import ws_stream
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from api.container import PortUnusable, listen, main, server_config
+from api.container import PortUnusable, listen, main
+from api.server import server_config
 from schemas.commands import CommandState
 from schemas.link import (
     Cmd,

@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 from hypercorn.asyncio import serve
 
-from api import container
-from api.container import listen, server_config
+from api import server as hypercorn_server
+from api.container import listen
+from api.server import server_config
 
 
 async def test_a_client_that_takes_nothing_loses_its_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The application is told, and what was meant for the client is not kept (safety R16)."""
-    monkeypatch.setattr(container, "STALLED_S", 0.2)
+    monkeypatch.setattr(hypercorn_server, "STALLED_S", 0.2)
     over, stop = asyncio.Event(), asyncio.Event()
 
     async def application(

@@ -30,7 +30,7 @@ class FarmApp:
         self.farm = farm
         self.principal = farm.admin
         bridges = cast(Bridges, farm.bridges)
-        self.telemetry = Telemetry(bridges, farm.printers, farm.ledger, farm.clock, farm.bus)
+        self.telemetry = Telemetry(bridges, farm.printers, farm.clock, farm.bus)
         self.quart = Quart("farm", static_folder=None)
         self.v1 = V1(self.quart, self)
         PrinterRoutes(farm.printers, self.telemetry, farm.jobs).register(self.v1)

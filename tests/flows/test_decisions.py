@@ -143,8 +143,8 @@ async def _all_done(hall: Hall) -> None:
 async def test_three_processes_start_every_print_once(hall: Hall) -> None:
     """Doubled starts, lost connections, a killed process (safety I5, R19, R21, R23, R48)."""
     await hall.open()
-    async with hall.http as http:
-        rooms = [asyncio.create_task(room.run(http)) for room in hall.rooms]
+    async with hall.http:
+        rooms = [asyncio.create_task(room.run()) for room in hall.rooms]
         await asyncio.gather(*(room.linked.wait() for room in hall.rooms))
         file_id = await _upload(hall)
         trouble = asyncio.create_task(_disturb(hall))

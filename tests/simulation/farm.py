@@ -27,6 +27,7 @@ from api.jobs.service import Jobs
 from api.link.connection import Connection
 from api.link.facts import FactRecorder
 from api.link.handler import LinkHandler
+from api.link.turns import Turns
 from api.pools.service import Pools
 from api.principal import Principal, Role
 from api.printers.models import Printer
@@ -244,7 +245,7 @@ class Farm:
             clock=self.clock,
         )
         jobs.leases.terms = Terms(self.settings.lease_hours, self.settings.alone_after_s)
-        telemetry = Telemetry(bridges, printers, ledger, self.clock, bus)
+        telemetry = Telemetry(bridges, printers, self.clock, bus)
         self.rooms = Rooms(ledger, bridges, printers, commands, jobs, telemetry)
         self.bus = bus
         self.scheduler = Scheduler(
@@ -299,7 +300,7 @@ class Farm:
             return
         name = f"bridge:{bridge.id}"
         args = (self.handler, bridge, self.clock, wire.api_receive, wire.api_send)
-        connection = Connection(*args)
+        connection = Connection(*args, turns=Turns())
         try:
             with self.bus.listen(name) as listener:
                 await connection.run(listener)

@@ -81,7 +81,7 @@ class Farm:
         self.settings = replace(settings, live_interval_s=0.05)
         self.bridges = Bridges(ledger, clock, settings, bus)
         self.rows = Rows()
-        self.telemetry = Telemetry(self.bridges, self.rows, ledger, clock, bus)
+        self.telemetry = Telemetry(self.bridges, self.rows, clock, bus)
         self.history = History(ledger)
         self.feed = Feed(
             self.history,

@@ -146,7 +146,7 @@ async def farm(
             ledger=ledger,
             clock=clock,
         ),
-        telemetry=Telemetry(bridges, printers, ledger, clock, bus),
+        telemetry=Telemetry(bridges, printers, clock, bus),
         files=files,
     )
     farm = Farm(rooms, clock, bus, settings, admin)

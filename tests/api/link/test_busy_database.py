@@ -10,6 +10,7 @@ from tortoise.exceptions import DBConnectionError
 
 from api.bridges.bulk_tokens import BULK_TOKEN_S
 from api.bridges.models import Bridge
+from api.bridges.nonces import Nonces
 from api.clock import SystemClock
 from api.db import Busy, Transaction, Transient, in_our_words
 from api.link.patience import PATIENCE_S
@@ -161,11 +162,15 @@ async def test_a_greeting_waits_for_a_busy_database(
 
 
 async def test_who_comes_to_a_busy_database_is_asked_to_come_again(
-    farm: Farm, endpoint: LinkEndpoint, trouble: Trouble
+    farm: Farm, endpoint: LinkEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """503 before the upgrade, and no failure of the API."""
     proof = await farm.credentials()
-    trouble.begin()
+
+    async def busy(*_: object) -> bool:
+        raise TROUBLES[0]()
+
+    monkeypatch.setattr(Nonces, "use", busy)
     async with FakeSocket(endpoint, proof) as socket:
         assert await socket.refusal() == (503, "upstream_unavailable")
 

@@ -35,7 +35,7 @@ class Farm:
         self.epoch = 0
 
     def restarted(self) -> Telemetry:
-        return Telemetry(self.bridges, self.printers, self.ledger, self.clock, self.bus)
+        return Telemetry(self.bridges, self.printers, self.clock, self.bus)
 
     async def open(self) -> None:
         async with self.ledger.change() as change:
