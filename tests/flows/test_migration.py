@@ -71,7 +71,8 @@ def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 class Farm:
     """One process of this version, and what it answered."""
 
-    def __init__(self, api: Api, token: str) -> None:
+    def __init__(self, api: Api, database: str, token: str) -> None:
+        self.database = database
         headers = {"X-API-Key": token}
         self.http = httpx.AsyncClient(
             base_url=f"{api.url}/api/v1", headers=headers, timeout=60, trust_env=False
@@ -98,11 +99,12 @@ class Farm:
 
 @pytest.fixture
 async def farm(postgres: databases.Server, tmp_path: Path) -> AsyncIterator[tuple[Farm, Settings]]:
-    url = postgres.url(await postgres.migrated_database())
+    name = await postgres.migrated_database()
+    url = postgres.url(name)
     settings = Settings(data_dir=tmp_path / "cli", database_url=url)
     made = await furnish(settings, 1, 2)
     api = await asyncio.to_thread(Api, url, tmp_path / "api")
-    farm = Farm(api, made.token)
+    farm = Farm(api, name, made.token)
     async with farm.http:
         yield farm, settings
     await asyncio.to_thread(api.stop)
@@ -123,6 +125,6 @@ async def test_no_request_fails_while_tables_grow(
         task.cancel()
     await asyncio.gather(*asking, return_exceptions=True)
     assert set(serving.answers) == {200, 201}, serving.answers
-    name = settings.database_url.rpartition("/")[2].partition("?")[0]
-    rows = await postgres.run("SELECT id FROM job WHERE mood = ''", database=name)
+    found = "SELECT id FROM job WHERE mood = ''"
+    rows = await postgres.run(found, database=serving.database)
     assert {row["id"] for row in rows} >= set(serving.made)
