@@ -65,6 +65,8 @@ class Fleet:
             self._apply(configs)
         for row in rows:
             keeper = self._keepers.get(row.printer)
+            if row.verb is Verb.REMOTE_STOP:
+                self.plugs.stopped(row.printer)  # whoever heard it may not have come to that
             if row.verb is Verb.PLUG:
                 self.plugs.add(row)
             elif keeper is not None:

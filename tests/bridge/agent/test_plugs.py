@@ -11,6 +11,7 @@ import pytest
 from bridge.agent import plugs as room
 from bridge.agent.commands import CommandRow
 from bridge.agent.database import Clock
+from bridge.agent.handover import stop_row
 from bridge.agent.journal import Journal
 from bridge.control.messages import Status
 from schemas.commands import CommandState, PlugAction, PlugArgs, Verb
@@ -205,6 +206,20 @@ async def test_a_remote_stop_cuts_the_power_where_it_is_set_so(quick_dir: Path) 
         hall.fleet.remote_stop(RemoteStop(id="s1", printer=1))  # the same stop, again
         assert (await ended(hall, await order(hall, ON))).state == CommandState.DONE
         assert len(plug.orders) == cut + 1
+
+
+async def test_a_stop_that_a_killed_agent_heard_cuts_the_power(quick_dir: Path) -> None:
+    """safety M07: it is in the journal without an outcome, so the next agent sees it through."""
+    plug = FakePlug("tasmota")
+    async with fed(quick_dir, plug, off_on_stop=True) as hall:
+        await hall.fleet.close()
+        row = stop_row(RemoteStop(id="s9", printer=1), int(hall.now_s * 1000))
+        await hall.journal.run(Journal.stop, row, hall.journal.now())
+        hall.take_up(hall.journal)
+        hall.fleet.plugs.locate = plug.address
+        await hall.fleet.open()
+        await hall.until(lambda: not plug.is_on)
+        assert plug.orders
 
 
 async def test_a_stop_that_cannot_cut_the_power_says_so(quick_dir: Path) -> None:
