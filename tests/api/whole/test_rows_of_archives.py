@@ -36,6 +36,43 @@ ROWS = (
         ),
     ),
     Row(promise="every filter of it", call=f"GET /archives?{FILTERS}", holds=empty),
+    Row(
+        promise="another organization has none of it",
+        call="GET /archives",
+        who="foreigner",
+        holds=empty,
+    ),
+    Row(
+        promise="nor of the log",
+        call="GET /archives/log/export",
+        who="foreigner",
+        holds=lambda text: len(text.strip().split("\r\n")) == 1,
+    ),
+    Row(
+        promise="nor of tags",
+        call="GET /tags",
+        who="foreigner",
+        holds=lambda found: found == {"tags": []},
+    ),
+    Row(
+        promise="nor of projects",
+        call="GET /projects",
+        who="foreigner",
+        holds=lambda found: found == [],
+    ),
+    Row(
+        promise="nobody else's print comes into a project",
+        call="POST /projects/{project_id}/archives",
+        body={"archive_ids": ["<archive>"]},
+        who="foreigner",
+        status=404,
+    ),
+    Row(
+        promise="nor is it compared",
+        call="GET /archives/compare?a={archive_id}&b={archive_id}",
+        who="foreigner",
+        status=404,
+    ),
     Row(promise="per_page {<=200}", call="GET /archives?per_page=201", status=422),
     Row(promise="page {>=1}", call="GET /archives?page=0", status=422),
     Row(
