@@ -8,6 +8,7 @@ A long test says every minute how far it is, and how to go on from there.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--seeds", type=int, default=SEEDS, help="long tests: so many seeds")
     text = "long tests: the first of their seeds"
     group.addoption("--first-seed", type=int, default=FIRST_SEED, help=text)
+
+
+def pytest_pycollect_makemodule(module_path: Path) -> None:
+    """A busy computer is no failure: hypothesis judges what comes out and not how long it took."""
+    if b"from hypothesis import" not in module_path.read_bytes():
+        return  # it is slow to import, and few need it
+    from hypothesis import HealthCheck, settings
+
+    untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile("untimed", untimed)
+    settings.load_profile("untimed")
 
 
 @pytest.fixture
