@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from api.octoprint import push_channel, push_client
 from api.telemetry import terminals
@@ -16,10 +17,14 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 SAID = ("Send: N1 M115*39", "Recv: FIRMWARE_NAME:Marlin", "Recv: ok")
 
 
-@pytest.fixture(autouse=True)
-def _fresh(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody has read anything; half a second is long for a test."""
-    farm.application.rooms.telemetry.terminals._readings.clear()
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+async def _fresh(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody reads or has read anything; half a second is long for a test."""
+    readings = farm.application.rooms.telemetry.terminals._readings
+    async with asyncio.timeout(30):
+        while any(each.followers for each in readings.values()):  # clients without a websocket
+            await asyncio.sleep(0.01)
+    readings.clear()
     monkeypatch.setattr(push_client, "THROTTLE_S", 0.02)
 
 
@@ -116,15 +121,18 @@ async def test_nothing_is_asked_of_the_room_for_who_wants_no_lines(
     farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No interest is raised, and the last reader's ends by itself."""
-    monkeypatch.setattr(terminals, "LEASE_S", 0.3)
-    monkeypatch.setattr(terminals, "RENEW_S", 0.2)
+    monkeypatch.setattr(terminals, "LEASE_S", 1.0)
+    monkeypatch.setattr(terminals, "RENEW_S", 0.9)
     monkeypatch.setattr(push_channel, "REPEAT_S", 0.05)
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
         await app.hear("history")
         await is_read(farm, [1])
-        await asyncio.sleep(0.4)  # longer than one lease
-        assert farm.room.read() == [1]
+        reading = farm.application.rooms.telemetry.terminals._readings[1]
+        first = reading.until
+        async with asyncio.timeout(10):
+            while reading.until <= first:  # renewed as long as it is read
+                await asyncio.sleep(0.01)
         app.say(subscribe={"state": {"logs": False}, "events": True})
         assert (await app.hear("history"))["logs"] == []
         await is_read(farm, [])
