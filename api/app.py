@@ -88,7 +88,7 @@ from api.spools.slots import Slots
 from api.status import StatusRoutes
 from api.storage.sweeping import sweep_hourly
 from api.upkeep import all_routes as upkeep_routes
-from api.upload_body import UploadBody, is_upload
+from api.upload_body import UploadBody, WholeBody, has_body, is_upload
 from api.uploads import RECEIVE_KEY
 from api.v1 import V1
 
@@ -194,6 +194,9 @@ class Application:
             body = UploadBody(receive, send)
             scope[RECEIVE_KEY] = body.receive
             await serve(scope, body.withheld, body.send)
+        elif has_body(scope):
+            whole = WholeBody(receive, send)
+            await serve(scope, whole.receive, whole.send)
         else:
             await serve(scope, receive, send)
 

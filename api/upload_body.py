@@ -1,9 +1,12 @@
-"""An upload's body between the server and Quart: handed over when asked for, never left unread.
+"""A request's body between the server and Quart: never left unread.
+
+A refusal may come before the end of the body, even of one of ten bytes that a client sends behind
+its head. A server that answers and closes then resets the connection: the client reads "broken
+pipe" instead of the reason, or loses its next request, for which it keeps the connection. So what
+is left is read and thrown away before the answer ends, for a while.
 
 Quart reads a body as fast as it comes, so an upload is withheld from it and its route reads the
-bytes itself (see `uploads`). A refusal may come before the end of the body; a server that answers
-and closes then resets the connection, and the client reads "broken pipe" instead of the reason. So
-what is left is read and thrown away before the connection ends, for a while.
+bytes itself (see `uploads`).
 """
 
 import asyncio
@@ -14,7 +17,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-DRAIN_S = 30.0  # who still sends after this long is answered and cut off
+DRAIN_S = 30.0  # who still sends an upload after this long is answered and cut off
+SMALL_DRAIN_S = 5.0  # the same of any other body
 
 
 def is_upload(scope: MutableMapping[str, Any]) -> bool:
@@ -25,27 +29,40 @@ def is_upload(scope: MutableMapping[str, Any]) -> bool:
     )
 
 
-class UploadBody:
-    """One request's receive and send, as the upload's route and Quart are to see them."""
+def has_body(scope: MutableMapping[str, Any]) -> bool:
+    """Whether this HTTP request says that a body follows its head."""
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+        for name, value in scope["headers"]
+    )
+
+
+class WholeBody:
+    """One request's receive and send, as Quart is to see them."""
+
+    drain_s = SMALL_DRAIN_S
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send
         self._over = False
+        self._is_reading = False
+        self._has_read = asyncio.Event()
 
     async def receive(self) -> Message:
-        """The next message of the body, for who reads the upload."""
-        message = await self._receive()
-        self._over = message["type"] == "http.disconnect" or not message.get("more_body", False)
+        """The next message of the body, for who reads it."""
+        self._is_reading = True
+        try:
+            message = await self._receive()
+        finally:
+            self._is_reading = False
+            self._has_read.set()
+        if message["type"] == "http.disconnect" or not message.get("more_body", False):
+            self._over = True
         return message
 
-    async def withheld(self) -> Message:
-        """What Quart gets of the body: nothing, until the request is over."""
-        await asyncio.Event().wait()
-        raise AssertionError("unreachable")
-
     async def send(self, message: Message) -> None:
-        """Pass *message* on; the answer ends when the body has ended, or after `DRAIN_S`.
+        """Pass *message* on; the answer ends when the body has ended, or after a while.
 
         All of the answer leaves at once, for a client that reads while it sends or has stopped
         sending; only its end is kept back, because the server closes the connection at it.
@@ -57,12 +74,28 @@ class UploadBody:
         await self._send(message)
 
     async def _drain(self) -> None:
+        """Read what is left, unless somebody does so already."""
         try:
-            async with asyncio.timeout(DRAIN_S):
+            async with asyncio.timeout(self.drain_s):
                 while not self._over:
-                    await self.receive()
+                    if self._is_reading:
+                        self._has_read.clear()
+                        await self._has_read.wait()
+                    else:
+                        await self.receive()
         except TimeoutError:
             self._over = True
+
+
+class UploadBody(WholeBody):
+    """The same of an upload, whose route reads it."""
+
+    drain_s = DRAIN_S
+
+    async def withheld(self) -> Message:
+        """What Quart gets of the body: nothing, until the request is over."""
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
 
 
 def _ends(message: Message) -> bool:

@@ -1,11 +1,10 @@
-"""An upload's body: withheld from Quart, and read to its end before a refusal ends."""
+"""A body is read to its end before a refusal ends; that of an upload is withheld from Quart."""
 
 import asyncio
 
 import pytest
 
-from api import upload_body
-from api.upload_body import Message, UploadBody, is_upload
+from api.upload_body import Message, UploadBody, WholeBody, has_body, is_upload
 
 
 class Wire:
@@ -26,7 +25,7 @@ class Wire:
         self.sent.append((message["type"], self.left))
 
 
-async def answer(body: UploadBody) -> None:
+async def answer(body: WholeBody) -> None:
     await body.send({"type": "http.response.start"})
     await body.send({"type": "http.response.body"})
 
@@ -63,7 +62,7 @@ async def test_client_that_went_away_is_not_waited_for() -> None:
 
 async def test_client_that_never_ends_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """It has the answer; after a while the connection ends whatever else comes."""
-    monkeypatch.setattr(upload_body, "DRAIN_S", 0.01)
+    monkeypatch.setattr(UploadBody, "drain_s", 0.01)
     wire = Wire(2, ends=False)
     wire.left = 0
     await answer(UploadBody(wire.receive, wire.send))
@@ -76,3 +75,36 @@ def test_only_multipart_posts_are_uploads() -> None:
     assert is_upload({"method": "POST", "headers": kind})
     assert not is_upload({"method": "PUT", "headers": kind})
     assert not is_upload({"method": "POST", "headers": [(b"content-type", b"application/json")]})
+
+
+async def test_whoever_reads_a_small_body_already_is_waited_for() -> None:
+    """Quart's reader and the drain do not take each other's messages; the disconnect stays its."""
+    bodies = asyncio.Queue[Message]()
+    wire = Wire(0)
+    body = WholeBody(bodies.get, wire.send)
+    reader = asyncio.create_task(body.receive())
+    await asyncio.sleep(0)
+    answering = asyncio.create_task(answer(body))
+    await asyncio.sleep(0.01)
+    assert (len(wire.sent), answering.done()) == (2, False)
+    bodies.put_nowait({"type": "http.request", "body": b"x", "more_body": True})
+    assert (await reader)["body"] == b"x"
+    bodies.put_nowait({"type": "http.request", "body": b"y", "more_body": False})
+    await asyncio.wait_for(answering, 5)
+    assert (len(wire.sent), bodies.empty()) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ([], False),
+        ([(b"content-length", b"0")], False),
+        ([(b"content-length", b"12")], True),
+        ([(b"transfer-encoding", b"chunked")], True),
+    ],
+)
+def test_a_request_says_whether_a_body_follows(
+    headers: list[tuple[bytes, bytes]], expected: bool
+) -> None:
+    """Most do not; they are served as they come."""
+    assert has_body({"method": "POST", "headers": headers}) is expected

@@ -94,7 +94,7 @@ RAW = (
     b'{"name": "\\ud800", "item_name": "\\ud800", "username": "\\ud800"}',
     b'{"name": "\\u0000", "item_name": "\\u0000", "username": "\\u0000"}',
     b'{"name": "\xff"}',
-    b"\xef\xbb\xbf{}",
+    b"\xff\xfe{",
     b"null",
     b"[]",
     BIG_NUMBERS,
