@@ -151,7 +151,8 @@ def check_noisy(seed: int, file: Path, *, within: int) -> bool:
     """Hold one seed's print over a bad cable against the file; whether it completed."""
     faults = Faults(flip=0.0002, lose=0.0001, seed=seed)
     bench = run(seed, file, faults, within=within)
-    commands, printed = commands_of(file), bench.printed
+    # one in 256 merged lines passes its checksum: what is executed of it ends at the first star
+    commands, printed = commands_of(file), [line.partition(b"*")[0] for line in bench.printed]
     if bench.ending is _A.COMPLETED:
         assert printed == commands, f"seed {seed}"
         return True
