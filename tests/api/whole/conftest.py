@@ -229,6 +229,7 @@ async def _own(whole: Whole, admin: Principal) -> None:
             "org_id": "1",
             "enrolment_id": str(enrolment["id"]),
             "user_code": "ABCD-2345",
+            "device_id": "no-such-device",
             "slug": printer["slug"],
             "pool_slug": pool["slug"],
             "origin": "local",
@@ -236,7 +237,6 @@ async def _own(whole: Whole, admin: Principal) -> None:
             "profile": "_default",
             "app_token": "x" * 43,
             "user_token": "x" * 32,
-            "device_id": "no-such-device",
             "slicer": "cura",
             "name": "movie.mp4",
             "source": "core",
@@ -271,32 +271,32 @@ async def _store(make: Any, printer_id: int, model_id: int) -> dict[str, str]:
     log = {"task_id": task["id"], "printer_id": printer_id}
     product = {"name": "Vase", "components": [{"model_id": model_id}]}
     made = await make("/products", json=product)
+    consumable = await make("/consumables", json={"name": "Box", "current_stock": 100})
+    link = {"consumable_id": consumable["id"]}
+    linked = await make(f"/products/{made['id']}/consumables", json=link)
     order = await make("/orders", json={"items": [{"product_id": made["id"]}]})
     webhook = await make("/webhooks", json={"url": "http://127.0.0.1:9/nobody"})
+    schedule = await make("/report-schedules", json=REPORT)
     return {
         "filament_id": str(filament["id"]),
         "spool_id": str(spool["id"]),
         "qr_code": spool["qr_code"],
         "task_id": str(task["id"]),
-    consumable = await make("/consumables", json={"name": "Box", "current_stock": 100})
-    link = {"consumable_id": consumable["id"]}
-    linked = await make(f"/products/{made['id']}/consumables", json=link)
         "log_id": str((await make("/maintenance/logs", json=log))["id"]),
         "product_id": str(made["id"]),
-    schedule = await make("/report-schedules", json=REPORT)
         "component_id": str(made["components"][0]["id"]),
+        "consumable_id": str(consumable["id"]),
+        "consumable_link_id": str(linked["id"]),
         "order_id": str(order["id"]),
         "webhook_id": str(webhook["id"]),
+        "schedule_id": str(schedule["id"]),
         "item_id": str(order["items"][0]["id"]),
     }
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-        "consumable_id": str(consumable["id"]),
-        "consumable_link_id": str(linked["id"]),
 async def whole(farm_with_all: Whole, request: pytest.FixtureRequest) -> Whole:
     farm_with_all.application.database.__enter__()  # for this test's own look at the rows
-        "schedule_id": str(schedule["id"]),
     # Every test asks from an address of its own: what one guesses wrong does not hold up others.
     number = zlib.crc32(request.node.nodeid.encode())
     farm_with_all.transport.client = (
