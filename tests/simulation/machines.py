@@ -98,6 +98,7 @@ class Machine:
         self.run: Run | None = None
         self.log = EventLog("none")
         self.outcomes: dict[str, Outcome] = {}
+        self.open: set[str] = set()  # taken, and not answered yet
         self.connecting: list[str] = []
         self.grants: set[str] = set()
         self.autoconnect = False
@@ -115,6 +116,7 @@ class Machine:
         self.alive, self.epoch, self.owner = True, -1, None
         self.log = EventLog(f"life-{self.number}-{self.lives}")
         self.outcomes, self.connecting, self.grants = {}, [], set()
+        self.open = set()
         self.run, self.autoconnect = None, False
         self.state = _S.OFFLINE
         self.history.add("machine", "rise", printer=self.number, life=self.log.boot)
@@ -188,6 +190,9 @@ class Machine:
         if known is not None:
             self._tell(known)
             return
+        if message.id in self.open:
+            return  # it is at it, and answers once
+        self.open.add(message.id)
         try:
             answer = self._do(message)
         except Refusal as refusal:
