@@ -14,7 +14,10 @@ MAX_SAMPLE_HOURS = 168
 
 _STATE = "invalid_state_transition"
 _REFUSED = ("conflict", "stopped", _STATE, "upstream_unavailable")
-_SETTINGS = ("bad_request", "name_taken", "port_not_found", "port_in_use", "validation_failed")
+_SETTINGS = (
+    *("bad_request", "name_taken", "port_not_found", "port_in_use", "profile_not_found"),
+    "validation_failed",
+)
 
 _STATUS = Query(name="status", type=answers.StatusWord, description="Only printers that are so")
 _TAG = Query(name="tag", description="Only printers with this tag")

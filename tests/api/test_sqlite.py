@@ -81,7 +81,7 @@ async def test_a_full_disk_is_busy_and_a_mistake_is_not(file: Path, clock: FakeC
 async def test_a_file_that_became_read_only_makes_readiness_red(
     file: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Reads go on, the change fails whole, the setting is named; and all is well when it is (R25)."""
+    """Reads go on, the change fails whole, the setting is named; and all is well again (R25)."""
     readiness = Readiness()
     connection = get_connection("default")
     await connection.execute_script("PRAGMA query_only = ON")  # as a disk that was remounted so

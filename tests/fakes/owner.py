@@ -26,6 +26,7 @@ from bridge.control.messages import (
     Start,
     Status,
     ToSender,
+    WatchTerminal,
 )
 from schemas.jobs import AttemptState
 from schemas.printer import PrinterConfig, PrinterState
@@ -184,7 +185,7 @@ class Owner:
 
     def ask(self, message: ToSender) -> Outcome:
         """Send a command and wait for its answer."""
-        assert not isinstance(message, Adopt | EventAck)
+        assert not isinstance(message, Adopt | EventAck | WatchTerminal)
         self.send(message)
         return self.expect(Outcome, lambda outcome: outcome.id == message.id)
 

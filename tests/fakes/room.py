@@ -83,7 +83,7 @@ class FakeRoom:
         self._task: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()  # never cancelled within a transaction
         self.machines: dict[int, Machine] = {}
-        self.orders: list[tuple[Verb, Any]] = []
+        self.orders: list[tuple[str, Any]] = []
         self.refuses = ""
 
     async def connect(self) -> None:
@@ -230,11 +230,15 @@ class FakeRoom:
                 await self._say(done)
 
     async def _card(
-        self, machine: Machine, verb: Verb, args: dict[str, Any], done: CommandFact
+        self, machine: Machine, verb: str, args: dict[str, Any], done: CommandFact
     ) -> None:
         """The card in the slot, and what is printed from it."""
         action = args.get("action")
-        after = {Verb.PAUSE: _S.PAUSED, Verb.RESUME: _S.PRINTING, Verb.CANCEL: _S.OPERATIONAL}
+        after: dict[str, PrinterState] = {
+            Verb.PAUSE: _S.PAUSED,
+            Verb.RESUME: _S.PRINTING,
+            Verb.CANCEL: _S.OPERATIONAL,
+        }
         machine.state = after.get(verb, machine.state)
         if action == CardAction.START:
             machine.state, machine.file_name = _S.PRINTING, args["name"]

@@ -87,7 +87,7 @@ class Farm:
 async def traffic(farm: Farm) -> AsyncIterator[None]:
     """The room is there, and commands for it do not stop."""
     async with farm.http:
-        tasks = [asyncio.create_task(farm.room.run(farm.http))]
+        tasks = [asyncio.create_task(farm.room.run())]
         try:
             await farm.room.linked.wait()
             await _online(farm)

@@ -10,7 +10,7 @@ import pytest
 
 from infra.farm.started import StartedFarm
 from tests.fakes.migrated import sqlite_into
-from tests.flows.conftest import MINUTE_SPEED, Faces, commands_of, eventually
+from tests.flows.conftest import MINUTE_SPEED, Faces, Running, commands_of, eventually
 from tests.flows.test_print import executed_since
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(300)]
@@ -27,7 +27,7 @@ def slow_farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartedFarm]
         yield started
 
 
-def kill(farm: StartedFarm, name: str) -> None:
+def kill(farm: Running, name: str) -> None:
     """SIGKILL the process, and wait until the farm has started another."""
     old = farm.ready["processes"][name]
     os.kill(old, signal.SIGKILL)

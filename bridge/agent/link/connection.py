@@ -171,9 +171,7 @@ class Connection:
             if after is not None:
                 batch = await self._journal.run(Journal.facts_after, after)
                 self._uplink.facts(batch, self._clock())
-            elif not (
-                self._uplink.picture(self._clock()) or self._uplink.terminal(self._clock())
-            ):
+            elif not (self._uplink.picture(self._clock()) or self._uplink.terminal(self._clock())):
                 return
 
     async def _work(self) -> None:

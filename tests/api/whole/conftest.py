@@ -238,6 +238,8 @@ async def _own(whole: Whole, admin: Principal) -> None:
             "app_token": "x" * 43,
             "user_token": "x" * 32,
             "slicer": "cura",
+            "locale": "de",
+            "pack": "core",
             "name": "movie.mp4",
             "source": "core",
             "action": "reboot",

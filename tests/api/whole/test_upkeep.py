@@ -29,7 +29,7 @@ async def test_retention_is_read_set_and_run(farm_with_all: Whole) -> None:
     assert dry.json()["would_execute"]["action"] == "retention_cleanup"
     told = (await whole.ask("admin", "POST", path)).json()
     assert (told["status"], told["more"]) == ("ok", False)
-    assert set(told["deleted"]) == {"alerts", "telemetry"}
+    assert set(told["deleted"]) == {"alerts", "commands", "leases", "telemetry"}
 
 
 async def test_the_log_is_read(farm_with_all: Whole) -> None:

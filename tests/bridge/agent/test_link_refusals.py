@@ -32,9 +32,7 @@ def frame(name: str, body: object, epoch: int) -> str:
 def wrong_frames(epoch: int) -> list[tuple[str, str]]:
     """(frame, the code under which it is counted)."""
     foreign = msgspec.json.decode(msgspec.json.encode(command("yesterday", 7)), type=Cmd)
-    greeting = Hello(
-        protocols=(1, 1), bridge_id="b", boot_id="b", boot_count=1, agent_version="9"
-    )
+    greeting = Hello(protocols=(1, 1), bridge_id="b", boot_id="b", boot_count=1, agent_version="9")
     deep = '{"t":"cmd","d":' + "[" * 40 + "]" * 40 + "}"
     return [
         ("{", "bad_frame"),
