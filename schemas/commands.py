@@ -167,11 +167,14 @@ class StartArgs(msgspec.Struct, frozen=True, kw_only=True):
 class GcodeArgs(msgspec.Struct, frozen=True, omit_defaults=True):
     """Lines for the terminal; each is checked by the same gate as a file's.
 
-    *jog*: the axes that somebody moves by hand with them, "" for anything else.
+    *jog*: the axes that somebody moves by hand with them, "" for anything else. *admin*: they come
+    from an admin who has just given the password (`schemas.gcode.policy.Origin.ADMIN`); who does
+    not know the field refuses what it would let pass.
     """
 
     lines: list[str]
     jog: str = ""
+    admin: bool = False
 
 
 class TemperatureArgs(msgspec.Struct, frozen=True):

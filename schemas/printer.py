@@ -152,6 +152,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """What a printer is and may do: volume in mm, ceilings in degrees Celsius.
 
     *materials*: what it may print, by the names of slicers; empty: whatever its ceilings allow.
+    *allowed_codes*: what files may give here and nowhere else, of `schemas.gcode.policy`'s
+    `PROFILE_CODES`; another code changes nothing.
     """
 
     width_mm: float = 250.0
@@ -167,6 +169,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     max_bed_c: float = 120.0
     max_chamber_c: float = 60.0
     materials: tuple[str, ...] = ()
+    allowed_codes: tuple[str, ...] = ()
 
 
 #: How a printer's firmware speaks: found out from its own words, or one of the bridge's rows.

@@ -121,7 +121,7 @@ def _grant(row: CommandRow) -> str:
 
 def _gcode(row: CommandRow) -> ToSender:
     assert isinstance(row.args, GcodeArgs)
-    return Gcode(id=row.id, lines=row.args.lines)
+    return Gcode(id=row.id, lines=row.args.lines, admin=row.args.admin)
 
 
 def _targets(row: CommandRow) -> ToSender:

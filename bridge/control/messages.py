@@ -99,9 +99,13 @@ class Cancel(Timed, frozen=True, kw_only=True, tag="cancel"):
 
 
 class Gcode(Timed, frozen=True, kw_only=True, tag="gcode"):
-    """Lines for the printer, through the same gate as a file's; done when all are acknowledged."""
+    """Lines for the printer, through the same gate as a file's; done when all are acknowledged.
+
+    *admin*: from an admin who has just given the password; an older sender refuses their codes.
+    """
 
     lines: list[str]
+    admin: bool = False
 
 
 class SetTargets(Timed, frozen=True, kw_only=True, tag="targets"):

@@ -19,6 +19,7 @@ from bridge.gcode.run import JobFacts
 from bridge.gcode.standing import Standing, StopReach
 from bridge.gcode.temperatures import Temperatures
 from bridge.gcode.terminal import sendable
+from schemas.gcode.policy import Origin
 from schemas.jobs import AttemptEvent, AttemptState
 from schemas.printer import (
     ACTIVE,
@@ -154,13 +155,13 @@ class Printer(Standing):
 
     # Public: everything else that a person wants.
 
-    def order(self, lines: list[str], token: str) -> None:
-        """Send terminal lines through the gate; `OrderDone` or `OrderLost` with *token* follows.
+    def order(self, lines: list[str], token: str, origin: Origin = Origin.TERMINAL) -> None:
+        """Send typed lines through the gate; `OrderDone` or `OrderLost` with *token* follows.
 
         Raises `LocalProtocolError` when not connected, `GateRefusal` for a line the gate refuses.
         """
         self.need_connection()
-        texts, bypassing = sendable(lines, self.config.profile)
+        texts, bypassing = sendable(lines, self.config.profile, origin)
         for text in bypassing:
             self.link.status.answered(text)
             self.link.stream.bypass(text + b"\n", answered=True)

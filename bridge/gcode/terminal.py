@@ -11,7 +11,9 @@ from schemas.printer import Profile
 _BYPASS_CODES = frozenset({"M108", "M292", "M410", "M876"})
 
 
-def sendable(lines: list[str], profile: Profile) -> tuple[list[bytes], list[bytes]]:
+def sendable(
+    lines: list[str], profile: Profile, origin: Origin = Origin.TERMINAL
+) -> tuple[list[bytes], list[bytes]]:
     """The cleaned lines for the stream, and those that must bypass it.
 
     Raises `GateRefusal` for a line that is not allowed or that no printer can take.
@@ -20,7 +22,7 @@ def sendable(lines: list[str], profile: Profile) -> tuple[list[bytes], list[byte
     bypassing: list[bytes] = []
     for number, line in enumerate(lines, 1):
         raw = line.encode("utf-8", "replace")
-        finding = judge(raw, number, profile, Origin.TERMINAL, moves=True)
+        finding = judge(raw, number, profile, origin, moves=True)
         if finding is not None and finding.treatment is not Treatment.ALLOW:
             code = "limit_exceeded" if finding.violation else "not_allowed"
             raise GateRefusal(number, str(finding), code)

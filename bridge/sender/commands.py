@@ -28,6 +28,7 @@ from bridge.sender.jobfile import JobFile
 from bridge.sender.lifecycle import Lifecycle
 from schemas.commands import CARD_PRINT, EXPIRED
 from schemas.gcode import scripts
+from schemas.gcode.policy import Origin
 from schemas.printer import ACTIVE, CONNECTED, PrinterConfig, PrinterState, Profile
 
 _S = PrinterState
@@ -182,8 +183,8 @@ class Commands:
                 self.autoconnect = False
                 self._device.close(now)
                 return True
-            case Gcode(id=token, lines=lines):
-                printer.order(lines, token)
+            case Gcode(id=token, lines=lines, admin=admin):
+                printer.order(lines, token, Origin.ADMIN if admin else Origin.TERMINAL)
             case Card(id=token, action=action, name=name):
                 printer.card_print.do(action, name, token)
             case SetTargets(id=token, targets_c=targets_c):

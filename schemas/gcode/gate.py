@@ -124,16 +124,16 @@ def judge(
     """
     weakest: Finding | None = None
     for command in parse(line):
+        rule = rule_of(command)
+        treatment = rule.treatment(origin, allowed=command.code in profile.allowed_codes)
+        if treatment is Treatment.REFUSE:
+            return Finding(number, command.code, treatment, rule.why)
         violation = limits.check(command, profile)
         if violation is not None:
             return Finding(number, command.code, Treatment.REFUSE, str(violation), violation)
         outside = volume.check(command, profile) if moves else None
         if outside is not None:
             return Finding(number, command.code, Treatment.REFUSE, outside)
-        rule = rule_of(command)
-        treatment = rule.treatment(origin)
-        if treatment is Treatment.REFUSE:
-            return Finding(number, command.code, treatment, rule.why)
         if treatment is not Treatment.ALLOW and weakest is None:
             weakest = Finding(number, command.code, treatment, rule.why)
     return weakest

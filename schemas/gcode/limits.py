@@ -48,6 +48,7 @@ SETTERS: dict[str, _Setter] = {
     "M191": _Setter("chamber", "SR"),
     "G10": _Setter("nozzle", "SR", needs="P"),
     "M568": _Setter("nozzle", "SR"),
+    "M303": _Setter("nozzle", "SR"),  # or what its words name, see `_tuned`
 }
 
 #: Klipper's own words for the same.
@@ -75,15 +76,29 @@ def check(command: Command, profile: Profile) -> Violation | None:
     words = command.words()
     if setter.needs and not any(word.letter in setter.needs for word in words):
         return None
-    allowed_c = ceiling_c(profile, setter.heater)
+    heater = _tuned(words, profile) if command.code == "M303" else setter.heater
+    allowed_c = ceiling_c(profile, heater)
     for index, word in enumerate(words):
         if word.letter not in setter.letters:
             continue
         following = words[index + 1] if index + 1 < len(words) else None
         for asked_c in _readings(command.arguments, word, following):
             if asked_c is None or asked_c > allowed_c:
-                return Violation(command.code, setter.heater, asked_c, allowed_c)
+                return Violation(command.code, heater, asked_c, allowed_c)
     return None
+
+
+def _tuned(words: list[Word], profile: Profile) -> str:
+    """The heater that an M303 with *words* tunes: the bed where they name no tool for certain.
+
+    Firmwares number their heaters differently: -1 is the bed and -2 the chamber for Marlin, H0 the
+    bed for RepRapFirmware, and the number behind the last tool is the bed for Smoothie.
+    """
+    named = [word for word in words if word.letter in "EHP"]
+    tools = {str(tool) for tool in range(profile.extruders)}
+    if all(word.letter in "EP" and word.number in tools for word in named):
+        return "nozzle"
+    return "chamber" if any(word.number == "-2" for word in named) else "bed"
 
 
 def _readings(arguments: bytes, word: Word, following: Word | None) -> list[float | None]:

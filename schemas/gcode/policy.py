@@ -1,7 +1,8 @@
 """What is done with a code, by where it comes from (safety M20).
 
 One table; a code that is not in it is allowed. The API refuses a file at upload and the sender
-refuses a line at the port by the same rows.
+refuses a line at the port by the same rows. Two doors are in it: some codes pass from an admin who
+has just given the password, and some pass in files where the printer's profile allows them.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ class Origin(StrEnum):
 
     FILE = "file"
     TERMINAL = "terminal"
+    ADMIN = "admin"  # the terminal of an admin who has just given the password
 
 
 class Treatment(StrEnum):
@@ -28,15 +30,26 @@ class Treatment(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The treatment of one code in a file and from a terminal, and why."""
+    """The treatment of one code in a file and from a terminal, and why.
+
+    *for_admin*: it passes from `Origin.ADMIN`; *by_profile*: a profile may allow it in files.
+    """
 
     in_file: Treatment
     in_terminal: Treatment
     why: str
+    for_admin: bool = False
+    by_profile: bool = False
 
-    def treatment(self, origin: Origin) -> Treatment:
-        """What happens to the code when it comes from *origin*."""
-        return self.in_file if origin is Origin.FILE else self.in_terminal
+    def treatment(self, origin: Origin, *, allowed: bool = False) -> Treatment:
+        """What happens to the code when it comes from *origin*.
+
+        *allowed*: the printer's profile names the code among those that its files may give.
+        """
+        if origin is Origin.FILE:
+            return Treatment.ALLOW if allowed and self.by_profile else self.in_file
+        passes = origin is Origin.ADMIN and self.for_admin
+        return Treatment.ALLOW if passes else self.in_terminal
 
 
 _P, _H, _R, _D = Treatment.ALLOW, Treatment.HOST, Treatment.REFUSE, Treatment.DROP
@@ -71,18 +84,23 @@ POLICY: dict[str, Rule] = {
     "M113": Rule(_D, _P, _REPORTS),
     "M154": Rule(_D, _P, _REPORTS),
     "M155": Rule(_D, _P, _REPORTS),
-    "M302": Rule(_R, _R, "it allows extrusion with a cold nozzle"),
-    "M303": Rule(_R, _R, "it tunes the heaters and takes them above their targets"),
+    "M302": Rule(_R, _R, "it allows extrusion with a cold nozzle", for_admin=True, by_profile=True),
+    "M303": Rule(_R, _R, "it tunes the heaters and takes them above their targets", for_admin=True),
     "M410": Rule(_R, _P, "it stops the motors and loses the position"),
-    "M500": Rule(_R, _R, _SETTINGS),
-    "M501": Rule(_R, _R, _SETTINGS),
-    "M502": Rule(_R, _R, _SETTINGS),
+    "M500": Rule(_R, _R, _SETTINGS, for_admin=True, by_profile=True),
+    "M501": Rule(_R, _R, _SETTINGS, for_admin=True),
+    "M502": Rule(_R, _R, _SETTINGS, for_admin=True),
     "M562": Rule(_R, _R, "it clears a heater fault"),
     "M575": Rule(_R, _R, "it changes the baud rate under the sender"),
     "M997": Rule(_R, _R, "it replaces the printer's firmware"),
     "M999": Rule(_R, _R, "it releases a stopped machine; use reset"),
     "@PAUSE": Rule(_H, _R, "it is a command to a host program; use pause"),
 }
+
+#: What an admin may send who has just given the password.
+ADMIN_CODES = frozenset(code for code, rule in POLICY.items() if rule.for_admin)
+#: What a printer's profile may allow in files.
+PROFILE_CODES = frozenset(code for code, rule in POLICY.items() if rule.by_profile)
 
 _HOST_COMMAND = Rule(_D, _R, "it is a command to a host program")
 _PASS = Rule(_P, _P, "")

@@ -7,7 +7,7 @@ that only a line that is hotter than all before it is looked at.
 import msgspec
 
 from schemas.gcode.gate import Finding, judge, scan_lines
-from schemas.gcode.policy import Origin
+from schemas.gcode.policy import PROFILE_CODES, Origin
 from schemas.printer import Profile
 
 #: No target passes these ceilings, so that the first line that sets one is found.
@@ -37,28 +37,36 @@ class Targets:
         return bool(scan_lines(batch, self._seen))
 
     def feed(self, batch: bytes, first_line: int) -> list[Finding]:
-        """Look at whole lines; what is wrong with them on any printer, one finding a line.
+        """Look at whole lines; what is wrong with them on any printer, in their order.
 
+        A line has one finding, and one more for each code before it that a profile may allow.
         *first_line* is the number of the first.
         """
         rest = []
         findings = scan_lines(batch, self._seen, first_line=first_line)
         lines = batch.split(b"\n") if findings else []
         for finding in findings:
-            left = self._note(lines[finding.line - first_line], finding.line)
-            if left is not None:
-                rest.append(left)
+            rest += self._note(lines[finding.line - first_line], finding.line)
         return rest
 
-    def _note(self, line: bytes, number: int) -> Finding | None:
+    def _note(self, line: bytes, number: int) -> list[Finding]:
         """Every target that *line* sets above what was seen; then what else is wrong with it."""
-        while finding := judge(line, number, self._seen, Origin.FILE):
+        found: list[Finding] = []
+        allowed: tuple[str, ...] = ()
+        while finding := judge(line, number, self._allowing(allowed), Origin.FILE):
             violation = finding.violation
+            if violation is None and finding.code in PROFILE_CODES:
+                found.append(finding)  # what stands behind it counts where a profile allows it
+                allowed = (*allowed, finding.code)
+                continue
             if violation is None or violation.asked_c is None:
-                return finding
+                return [*found, finding]
             heater, asked_c = violation.heater, violation.asked_c
             self.hottest[heater] = Target(number, asked_c, violation.code)
             if asked_c > 0.0:
                 self.heated.setdefault(heater, number)
             self._seen = msgspec.structs.replace(self._seen, **{f"max_{heater}_c": asked_c})
-        return None
+        return found
+
+    def _allowing(self, codes: tuple[str, ...]) -> Profile:
+        return msgspec.structs.replace(self._seen, allowed_codes=codes) if codes else self._seen

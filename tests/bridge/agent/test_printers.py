@@ -80,6 +80,15 @@ async def test_command_runs_once_and_is_answered(quick_dir: Path) -> None:
         assert handed.before_ms is not None  # a sender that reads it later does not run it
 
 
+async def test_whose_lines_they_are_reaches_the_sender(quick_dir: Path) -> None:
+    """safety M20: an admin's lines are theirs at the port too; what does not say so is nobody's."""
+    async with hall_of(quick_dir, FakeSender()) as hall:
+        for args in ({"lines": ["M500"], "admin": True}, {"lines": ["M500"]}):
+            await hall.told(await hall.command(Verb.GCODE, args), "started", "done")
+        told = [one.admin for one in hall.sender.executed if isinstance(one, Gcode)]
+        assert told == [True, False]
+
+
 async def test_start_brings_its_file_and_the_attempt_is_told(quick_dir: Path) -> None:
     """The sender gets the spool's path; its own events tell the attempt."""
     async with hall_of(quick_dir, FakeSender()) as hall:

@@ -82,6 +82,17 @@ def test_a_repeated_command_is_answered_and_not_done_again(processes: Processes)
     assert (again.verdict, again.code) == (Verdict.REJECTED, "grant_used")
 
 
+def test_an_admins_codes_pass_the_gate_at_the_port(processes: Processes) -> None:
+    """safety M20: with the password behind it M500 reaches the printer, without it does not."""
+    printer, sender = processes.simulator(), processes.sender()
+    owner = processes.owner(sender, 1)
+    owner.connect(printer.link)
+    assert owner.ask(Gcode(id=owner.id(), lines=["M500"])).code == "not_allowed"
+    assert printer.printed().count(b"M500") == 0
+    assert owner.ask(Gcode(id=owner.id(), lines=["M500"], admin=True)).verdict is Verdict.DONE
+    assert printer.printed().count(b"M500") == 1
+
+
 def test_commands_that_do_not_fit_are_rejected(processes: Processes) -> None:
     """Nothing happens, and the code says why."""
     printer, sender = processes.simulator(), processes.sender()
@@ -93,6 +104,9 @@ def test_commands_that_do_not_fit_are_rejected(processes: Processes) -> None:
     wrong: list[tuple[ToSender, str]] = [
         (Pause(id=owner.id(), grant="other"), "wrong_job"),
         (Gcode(id=owner.id(), lines=["M105", "M104 S400"]), "limit_exceeded"),
+        (Gcode(id=owner.id(), lines=["M500"]), "not_allowed"),
+        (Gcode(id=owner.id(), lines=["M997"], admin=True), "not_allowed"),
+        (Gcode(id=owner.id(), lines=["M303 S999"], admin=True), "limit_exceeded"),
         (SetTargets(id=owner.id(), targets_c={"tool0": 999.0}), "limit_exceeded"),
         (SetTargets(id=owner.id(), targets_c={"heart": 9.0}), "unknown_heater"),
         (SetTargets(id=owner.id(), targets_c={"tool1": 9.0}), "unknown_heater"),
