@@ -141,7 +141,7 @@ class OctoPrintFace:
             rooms.printers, rooms.telemetry, rooms.jobs, rooms.files, rooms.accounts, store
         )
         sign_in = SignIn(rooms.accounts, self._visitors)
-        orders = Orders(rooms.commands, rooms.telemetry)
+        orders = Orders(rooms.commands, rooms.telemetry, rooms.accounts)
         pools = PoolFace(rooms.pools, rooms.jobs, rooms.files, rooms.telemetry)
         profiles = ProfileFace(rooms.printers, pools, store)
         settings_face = SettingsFace(rooms.accounts, rooms.printers, rooms.pools, store, self._cors)

@@ -2,17 +2,19 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
+from typing import Protocol
 
 from api.commands.control import check_outcome
 from api.commands.rules import check_targets
 from api.commands.service import Commands
 from api.errors import Invalid
 from api.octoprint.visitor import Visit
+from api.principal import Principal
 from api.printers.service import Printer
 from api.telemetry.history import Reading
 from api.telemetry.service import Telemetry
 from schemas.commands import Args, CommandState, GcodeArgs, TemperatureArgs, Verb
-from schemas.gcode.gate import scan_lines
+from schemas.gcode.gate import Finding, scan_lines
 from schemas.gcode.policy import Origin, Treatment
 from schemas.printer import ACTIVE, Live, PrinterState, Profile
 
@@ -33,12 +35,27 @@ def picture(telemetry: Telemetry, printer: Printer) -> Live:
     return view.live
 
 
+#: What opens the codes of `Origin.ADMIN`.
+_ASK_AN_ADMIN = (
+    "an admin may send it who is logged in and has given the password in the last ten minutes; "
+    "an API key has no password behind it"
+)
+
+
+class Confirming(Protocol):
+    """Who knows how long ago a person has shown the password."""
+
+    async def require_fresh(self, by: Principal) -> None:
+        """Raises `Forbidden` (reauth_required) for a session that has not lately."""
+
+
 class Orders:
     """The way from a route to a printer."""
 
-    def __init__(self, commands: Commands, telemetry: Telemetry) -> None:
+    def __init__(self, commands: Commands, telemetry: Telemetry, people: Confirming) -> None:
         self._commands = commands
         self._telemetry = telemetry
+        self._people = people
 
     def live(self, visit: Visit) -> Live:
         """The printer of *visit* as it can be shown now."""
@@ -75,15 +92,23 @@ class Orders:
     ) -> None:
         """Send *lines* as from a terminal; *jog*: the axes that they move by hand.
 
-        Raises `Invalid` for what the gate refuses.
+        Raises `Invalid` for what the gate refuses, `Forbidden` (reauth_required) for what an admin
+        may send who has just given the password, and this one has not.
         """
         if not lines:
             return
-        for finding in scan_lines("\n".join(lines).encode(), profile, origin=Origin.TERMINAL):
-            if finding.treatment is Treatment.REFUSE:
-                code = "limit_exceeded" if finding.violation is not None else "bad_request"
-                raise Invalid(str(finding), code=code, line=finding.line)
-        await self._tell(visit, Verb.GCODE, GcodeArgs(lines=lines, jog=jog))
+        text = "\n".join(lines).encode()
+        refused = _refused(text, profile, Origin.ADMIN)
+        if refused is not None:
+            code = "limit_exceeded" if refused.violation is not None else "bad_request"
+            raise Invalid(str(refused), code=code, line=refused.line)
+        guarded = _refused(text, profile, Origin.TERMINAL)
+        if guarded is not None:
+            if visit.asking.kind != "session" or not visit.asking.may("printers.admin"):
+                raise Invalid(f"{guarded}; {_ASK_AN_ADMIN}", code="bad_request", line=guarded.line)
+            await self._people.require_fresh(visit.asking)
+        args = GcodeArgs(lines=lines, jog=jog, admin=guarded is not None)
+        await self._tell(visit, Verb.GCODE, args)
 
     async def targets(self, visit: Visit, targets: dict[str, float], profile: Profile) -> None:
         """Set targets in °C by heater. Raises `Invalid` (limit_exceeded) above a ceiling."""
@@ -94,3 +119,9 @@ class Orders:
     async def _tell(self, visit: Visit, verb: Verb, args: Args) -> None:
         command = await self._commands.issue(visit.by, visit.printer, verb, args)
         check_outcome(await self._commands.wait(command.id, WAIT_S), visit.printer.name)
+
+
+def _refused(text: bytes, profile: Profile, origin: Origin) -> Finding | None:
+    """The first line of *text* that is refused when it comes from *origin*."""
+    findings = scan_lines(text, profile, origin=origin)
+    return next((one for one in findings if one.treatment is Treatment.REFUSE), None)
