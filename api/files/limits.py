@@ -8,6 +8,7 @@ from typing import Any
 
 from api.errors import Invalid
 from schemas.gcode.limits import ceiling_c
+from schemas.gcode.policy import ALLOWABLE, PROFILE_CODES, file_codes
 from schemas.printer import Profile
 
 HEATERS = ("nozzle", "bed", "chamber")
@@ -28,9 +29,13 @@ def check_facts(facts: dict[str, Any], profile: Profile) -> None:
                 asked_c=hottest["c"],
                 allowed_c=allowed_c,
             )
+    allowed = file_codes(profile.allowed_codes)
     for refused in facts.get("refused", ()):
+        if refused["code"] in allowed:
+            continue
+        help_there_is = f"; {ALLOWABLE}" if refused["code"] in PROFILE_CODES else ""
         raise Invalid(
-            f"This file cannot be printed: {refused['text']}.",
+            f"This file cannot be printed: {refused['text']}{help_there_is}.",
             code="limit_exceeded",
             line=refused["line"],
             gcode=refused["code"],

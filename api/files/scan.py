@@ -13,7 +13,7 @@ from typing import Any
 
 from api.files.slicers import facts_of
 from schemas.gcode.gate import MAX_CARRY_BYTES, Finding
-from schemas.gcode.policy import Treatment
+from schemas.gcode.policy import PROFILE_CODES, Treatment
 from schemas.gcode.targets import Targets
 
 COMMENT_BYTES = 256 * 1024  # of the head and of the tail; thumbnails at the head take their part
@@ -72,7 +72,8 @@ class Scan:
 
         Beside the slicer's (see `slicers`): *max_nozzle_c*, *max_bed_c*, *max_chamber_c*, each the
         hottest target `c` and the `line` that sets it first; *refused*, lines that no printer may
-        run; *lines* where all were counted; *layers*, *looks_like_gcode*, *has_thumbnail*.
+        run unless its profile allows the code; *lines* where all were counted; *layers*,
+        *looks_like_gcode*, *has_thumbnail*.
         """
         if self._carry:
             self._look(self._carry)
@@ -110,6 +111,10 @@ class Scan:
             self._counted_bytes = self._start_bytes
 
     def _refuse(self, finding: Finding) -> None:
+        if finding.code in PROFILE_CODES and any(
+            each["code"] == finding.code for each in self._refused
+        ):  # so that what some printers may run leaves room for what none may
+            return
         if finding.treatment is Treatment.REFUSE and len(self._refused) < _MAX_REFUSALS:
             self._refused.append({"line": finding.line, "code": finding.code, "text": str(finding)})
 

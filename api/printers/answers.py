@@ -50,6 +50,7 @@ class ProfileAnswer(Answer):
     max_bed_c: float
     max_chamber_c: float
     materials: list[str] = Field(description="What it may print; empty: what its ceilings allow")
+    allowed_codes: list[str] = Field(description="Guarded codes that its files may give")
 
 
 class PrinterProfileAnswer(Answer):

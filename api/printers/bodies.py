@@ -35,6 +35,14 @@ Materials = Annotated[
     list[Annotated[str, StringConstraints(min_length=1, max_length=32, strip_whitespace=True)]],
     Field(max_length=50, description="What it may print; empty: what its ceilings allow"),
 ]
+AllowedCodes = Annotated[
+    list[Literal["M302", "M500"]],
+    Field(
+        max_length=2,
+        description="Guarded codes that files may give here: M302 (cold extrusion), M500 (store "
+        "settings); empty: none. Only an admin changes this.",
+    ),
+]
 
 
 class ProfileBody(Body):
@@ -53,6 +61,7 @@ class ProfileBody(Body):
     max_bed_c: Annotated[MaxC, Field(le=forms.HIGHEST_C["max_bed_c"])] | None = None
     max_chamber_c: Annotated[MaxC, Field(le=forms.HIGHEST_C["max_chamber_c"])] | None = None
     materials: Materials | None = None
+    allowed_codes: AllowedCodes | None = None
 
     def said(self) -> dict[str, Any]:
         """The fields that were sent."""

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from api.errors import Invalid
+from schemas.gcode.policy import PROFILE_CODES, file_codes
 from schemas.gcode.scripts import ScriptError, check
 from schemas.printer import DIALECTS, PlatePolicy, Profile
 
@@ -108,12 +109,16 @@ def parse_profile(data: Mapping[str, Any], base: Profile | None = None) -> Profi
         _check_range(name, getattr(profile, name), highest, "°C")
     if not 1 <= profile.extruders <= MAX_EXTRUDERS:
         raise refuse("profile.extruders", f"from 1 to {MAX_EXTRUDERS}, not {profile.extruders}")
+    if set(profile.allowed_codes) != file_codes(profile.allowed_codes):
+        raise refuse("profile.allowed_codes", f"only of {', '.join(sorted(PROFILE_CODES))}")
     return profile
 
 
 def stored(profile: Profile) -> dict[str, Any]:
     """*profile* as a row keeps it: JSON, so that what is read back is the same."""
-    return {**msgspec.to_builtins(profile), "materials": [*profile.materials]}
+    codes = sorted(set(profile.allowed_codes))
+    lists = {"materials": [*profile.materials], "allowed_codes": codes}
+    return {**msgspec.to_builtins(profile), **lists}
 
 
 def _check_range(name: str, value: float, highest: float, unit: str) -> None:

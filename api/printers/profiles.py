@@ -89,8 +89,11 @@ class Profiles:
     # Making and changing.
 
     async def create(self, by: Principal, new: NewProfile) -> PrinterProfile:
-        """Make a profile. Raises `Invalid` (a field, ``name_taken``, too many)."""
+        """Make a profile. Raises `Invalid` (a field, ``name_taken``, too many), or `Forbidden` for
+        codes in files that only an admin allows.
+        """
         by.require("printers.write")
+        _check_codes(by, {}, new.profile)
         now = self._clock.now()
         row = PrinterProfile(
             organization_id=by.organization_id,
@@ -117,6 +120,7 @@ class Profiles:
         by.require("printers.write")
         async with self._ledger.change() as change:
             row = await self.get(by, profile_id)
+            _check_codes(by, row.profile, values.get("profile"))
             row.update_from_dict(_parsed(row, values))
             row.updated_at = self._clock.now()
             await _check_free(row)
@@ -148,8 +152,9 @@ class Profiles:
     # What printers have of them.
 
     async def followed(self, by: Principal, new: PrinterCreate) -> PrinterCreate:
-        """*new* with what its profile says. Raises `NotFound`, or `Invalid` as `wanted`."""
+        """*new* with what its profile says. Raises `NotFound`, or as `wanted`."""
         if new.profile_id is None:
+            _check_codes(by, {}, new.profile)
             return new
         for name, said in (("profile", bool(new.profile)), ("dialect", new.dialect != "auto")):
             if said:
@@ -161,8 +166,10 @@ class Profiles:
     async def wanted(self, by: Principal, row: Printer, values: dict[str, Any]) -> dict[str, Any]:
         """*values* for printer *row* with what the profile says that it is to follow.
 
-        Raises `NotFound`, or `Invalid` for a value that is not its own to have.
+        Raises `NotFound`, `Invalid` for a value that is not its own to have, or `Forbidden` for
+        codes in files that only an admin allows.
         """
+        _check_codes(by, row.profile, values.get("profile"))
         follows = values.get("profile_id", row.profile_id)
         if follows is None:
             return values
@@ -217,6 +224,13 @@ def _named(name: str) -> str:
     if not stripped:
         raise forms.refuse("name", "a profile needs a name")
     return stripped
+
+
+def _check_codes(by: Principal, had: Mapping[str, Any], said: Mapping[str, Any] | None) -> None:
+    """Which guarded codes files may give is for an admin to change. Raises `Forbidden`."""
+    codes = (said or {}).get("allowed_codes")
+    if codes is not None and {*codes} != {*had.get("allowed_codes", ())}:
+        by.require("printers.admin")
 
 
 def _not_its_own(name: str) -> Invalid:

@@ -180,7 +180,7 @@ def _settings(row: Printer) -> dict[str, Any]:
 
 def profile_fields(stored: Mapping[str, Any]) -> dict[str, Any]:
     """A stored profile with every field; one from before a field was known has its default."""
-    return {"materials": [], **stored}
+    return {"materials": [], "allowed_codes": [], **stored}
 
 
 def _said_of(slot: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,8 @@ class Need:
 
     *blob_id*: the file that a preflight looks at. *kind*: (``model`` or ``protocol``, what it must
     be). *model*: the printer that the file was sliced for. *size_mm*: of what is printed. *heat_c*:
-    hottest targets by heater. *refused*: what no printer may run.
+    hottest targets by heater. *refused*: (code, its line in words) that no printer may run, unless
+    its profile allows the code.
     """
 
     printer_id: int | None = None
@@ -38,7 +39,7 @@ class Need:
     size_mm: tuple[float, float, float] | None = None
     nozzle_mm: float | None = None
     heat_c: tuple[tuple[str, float], ...] = ()
-    refused: str | None = None
+    refused: tuple[tuple[str, str], ...] = ()
     strands: tuple[Strand, ...] = ()
     colors: tuple[str, ...] = ()
 
@@ -59,7 +60,6 @@ def need_of(job: Waiting, facts: Mapping[str, Any], analysis: Mapping[str, Any])
             strands=strands,
             colors=colors,
         )
-    refused = facts.get("refused") or ()
     return Need(
         pool_id=job.pool_id,
         blob_id=job.blob_id,
@@ -69,7 +69,7 @@ def need_of(job: Waiting, facts: Mapping[str, Any], analysis: Mapping[str, Any])
         size_mm=size_mm,
         nozzle_mm=facts.get("nozzle_mm"),
         heat_c=_heat_c(facts),
-        refused=refused[0]["text"] if refused else None,
+        refused=tuple((one["code"], one["text"]) for one in facts.get("refused") or ()),
         strands=strands,
         colors=colors,
     )

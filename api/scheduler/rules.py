@@ -25,6 +25,7 @@ from api.scheduler.needs import Need
 from api.scheduler.power import Power
 from api.scheduler.spots import Spot
 from schemas.gcode.limits import ceiling_c
+from schemas.gcode.policy import file_codes
 from schemas.printer import PrinterState
 
 #: A print may be so much larger than the volume, in mm (v1 4.4): a brim's rounding, no more.
@@ -119,6 +120,12 @@ def _too_hot(heat_c: tuple[tuple[str, float], ...], spot: Spot) -> tuple[str, fl
         if asked_c > allowed_c:
             return heater, asked_c, allowed_c
     return None
+
+
+def _forbidden(refused: tuple[tuple[str, str], ...], spot: Spot) -> str | None:
+    """The first line of the file that this printer must not run; None: there is none."""
+    allowed = file_codes(spot.profile.allowed_codes)
+    return next((text for code, text in refused if code not in allowed), None)
 
 
 def _heat_why(heat_c: tuple[tuple[str, float], ...], spot: Spot, _: Scene) -> str:
@@ -237,9 +244,9 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         name="codes",
-        asks=lambda need: need.refused,
-        fits=lambda *_: False,
-        why_not=lambda text, *_: f"must not run the file: {text}",
+        asks=lambda need: need.refused or None,
+        fits=lambda refused, spot, _: _forbidden(refused, spot) is None,
+        why_not=lambda refused, spot, _: f"must not run the file: {_forbidden(refused, spot)}",
         unblock=lambda *_: "a file without what no printer may run",
         lasting=True,
     ),

@@ -5,6 +5,7 @@ refuses a line at the port by the same rows. Two doors are in it: some codes pas
 has just given the password, and some pass in files where the printer's profile allows them.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -101,6 +102,14 @@ POLICY: dict[str, Rule] = {
 ADMIN_CODES = frozenset(code for code, rule in POLICY.items() if rule.for_admin)
 #: What a printer's profile may allow in files.
 PROFILE_CODES = frozenset(code for code, rule in POLICY.items() if rule.by_profile)
+#: What is said of such a code where the profile does not.
+ALLOWABLE = "an admin can allow it in the printer's profile (allowed_codes)"
+
+
+def file_codes(allowed_codes: Collection[str]) -> frozenset[str]:
+    """What of a profile's *allowed_codes* its files may give: nothing else can be allowed."""
+    return PROFILE_CODES.intersection(allowed_codes)
+
 
 _HOST_COMMAND = Rule(_D, _R, "it is a command to a host program")
 _PASS = Rule(_P, _P, "")

@@ -14,7 +14,7 @@ import msgspec
 
 from schemas.gcode import firmware, materials, volume
 from schemas.gcode.limits import Violation, ceiling_c
-from schemas.gcode.policy import Treatment
+from schemas.gcode.policy import ALLOWABLE, PROFILE_CODES, Treatment, file_codes
 from schemas.gcode.survey import Code, Judged, Survey
 from schemas.printer import Profile
 
@@ -139,7 +139,10 @@ def _volume(survey: Survey, machine: Machine) -> Iterator[Concern]:
 
 
 def _policy(survey: Survey, machine: Machine) -> Iterator[Concern]:
+    allowed = file_codes(machine.profile.allowed_codes)
     for code, judged in survey.judged.items():
+        if code in allowed:
+            continue
         refused = judged.treatment is Treatment.REFUSE
         if judged.treatment is Treatment.HOST:
             yield _warning(
@@ -155,13 +158,14 @@ def _policy(survey: Survey, machine: Machine) -> Iterator[Concern]:
 def _left_out(code: str, judged: Judged, *, blocks: bool) -> Concern:
     rule = "not_allowed" if blocks else "left_out"
     way = "is not allowed in a file" if blocks else "is left out on the way to the printer"
+    help_there_is = f"; {ALLOWABLE}" if code in PROFILE_CODES else ""
     diff = f"@@ -{judged.line} +{judged.line - 1},0 @@\n-{judged.text}\n"
     return Concern(
         id=f"{rule}:{code}",
         severity=Severity.FIX,
         rule=rule,
         blocks=blocks,
-        text=f"{code} {way}: {judged.why}",
+        text=f"{code} {way}: {judged.why}{help_there_is}",
         line=judged.line,
         code=code,
         fix=Fix(Edit.LEAVE_OUT, code, judged.times, diff),

@@ -193,6 +193,13 @@ def test_codes_that_no_printer_may_run_are_listed() -> None:
     assert [(one["line"], one["code"]) for one in facts["refused"]] == [(2, "M500"), (4, "M997")]
 
 
+def test_codes_that_some_printers_may_run_hide_none_that_no_printer_may() -> None:
+    """safety M20: one line of each such code is kept, and what stands behind it in its line."""
+    facts = scanned(b"G28\n" + b"M302 P1 M500\n" * 50 + b"M500\nM302 P0 M997\nM997\n")
+    found = [(one["line"], one["code"]) for one in facts["refused"]]
+    assert found == [(2, "M302"), (2, "M500"), (53, "M997"), (54, "M997")]
+
+
 @pytest.mark.parametrize(
     ("line", "hottest_c"),
     [(b"M104 S200 R300", 300), (b"M104 S215.0E1", 2150), (b"G1 X1 M104 S20 M109 S280", 280)],

@@ -141,6 +141,17 @@ async def test_refused_code_names_its_line(files: Files, admin: Principal) -> No
         files.check_against(blob, Profile())
 
 
+async def test_a_profile_may_allow_a_code_in_files(files: Files, admin: Principal) -> None:
+    """safety M20: M500 and M302 where the profile names them, and who may change that is said."""
+    blob = await files.ingest(admin, chunks(b"G28\nM302 P1\nM500\n"), "a.gcode")
+    files.check_against(blob, Profile(allowed_codes=("M302", "M500")))
+    with pytest.raises(Invalid, match=r"line 3: M500 .* an admin can allow it"):
+        files.check_against(blob, Profile(allowed_codes=("M302",)))
+    shut = await files.ingest(admin, chunks(b"G28\nM997\n"), "b.gcode")
+    with pytest.raises(Invalid, match=r"line 2: M997 [^;]*$"):
+        files.check_against(shut, Profile(allowed_codes=("M302", "M500", "M997")))
+
+
 async def test_each_printer_has_its_own_tree(files: Files, admin: Principal) -> None:
     """A name on one printer is not one on another; folders are made on the way."""
     blob = await files.ingest(admin, chunks(CUBE), "a.gcode")

@@ -1,11 +1,15 @@
 """Printer profiles: shared by printers, and a change that never interrupts a print."""
 
+from dataclasses import replace
+
 import pytest
 
-from api.errors import Conflict, Invalid, NotFound
+from api.errors import Conflict, Forbidden, Invalid, NotFound
+from api.principal import Role
 from api.printers.drafts import config
 from api.printers.models import Printer
 from api.printers.profiles import NewProfile, PrinterProfile
+from api.printers.service import PrinterCreate
 from schemas.jobs import AttemptEvent
 from schemas.printer import PrinterState
 from tests.api.pools.test_pools import foreigner
@@ -59,6 +63,7 @@ async def test_a_profile_is_made_read_changed_and_deleted(app: FarmApp, farm: Fa
         ({"profile": {"width_mm": 0}}, "width_mm"),
         ({"profile": {"extruders": 17}}, "extruders"),
         ({"profile": {"materials": ["x" * 33]}}, "materials"),
+        ({"profile": {"allowed_codes": ["M303"]}}, "allowed_codes"),
         ({"dialect": "marvin"}, "dialect"),
         ({"plate_policy": "never"}, "plate_policy"),
         ({"name": "  "}, "name"),
@@ -70,6 +75,33 @@ async def test_limits_of_a_profile_are_refused_by_name(
     """422, and the answer names the field."""
     refused = await app.ask("POST", "/printer-profiles", {"name": "X", **body}, 422)
     assert field in str(refused)
+
+
+async def test_only_an_admin_allows_codes_in_files(farm: Farm) -> None:
+    """safety M20: on a shared profile and a printer's own; an operator changes the rest of both."""
+    operator = replace(farm.admin, role=Role.OPERATOR)
+    printers, codes = farm.printers, {"allowed_codes": ["M500", "M302", "M500"]}
+    allowing = {"profile": codes}
+    printer, profile = await farm.printer("own", "virtual:one"), await kind(farm)
+    with pytest.raises(Forbidden):
+        await printers.update(operator, printer.id, allowing)
+    with pytest.raises(Forbidden):
+        await printers.profiles.update(operator, profile.id, allowing)
+    with pytest.raises(Forbidden):
+        await printers.profiles.create(operator, NewProfile(name="Other", profile=codes))
+    with pytest.raises(Forbidden):
+        await printers.create(operator, PrinterCreate(name="Other", profile=codes))
+    printer = await printers.update(farm.admin, printer.id, allowing)
+    profile = await printers.profiles.update(farm.admin, profile.id, allowing)
+    assert printer.profile["allowed_codes"] == ["M302", "M500"]
+    assert config(printer).profile.allowed_codes == ("M302", "M500")
+    same = {"profile": {"allowed_codes": ["M500", "M302"], "nozzle_mm": 0.6}}
+    assert (await printers.update(operator, printer.id, same)).profile["nozzle_mm"] == 0.6
+    assert (await printers.profiles.update(operator, profile.id, same)).profile["nozzle_mm"] == 0.6
+    with pytest.raises(Forbidden):
+        await printers.update(operator, printer.id, {"profile": {"allowed_codes": []}})
+    with pytest.raises(Invalid, match="allowed_codes"):
+        await printers.update(farm.admin, printer.id, {"profile": {"allowed_codes": ["M997"]}})
 
 
 async def test_printers_that_follow_a_profile_get_its_changes(farm: Farm) -> None:

@@ -119,6 +119,8 @@ CASES: tuple[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any], str], ..
     ),
 )
 
+LINES = ((3, "M500"), (4, "M997"))
+
 
 @pytest.mark.parametrize(("rule", "asked", "refused", "taken", "words"), CASES)
 def test_a_rule_refuses_one_printer_and_not_the_other(
@@ -185,6 +187,20 @@ def test_what_no_printer_may_run_says_so_at_once() -> None:
     says = board(spot(1), around=scene(preflight=lambda blob_id, _: f"no heat in {blob_id}"))
     [verdict] = refusals(says, need(blob_id=9))
     assert verdict["why_not"] == "P1 does not pass the preflight: no heat in 9."
+
+
+def test_a_code_is_for_the_printers_whose_profile_allows_it() -> None:
+    """safety M20: a file with M500 goes where it may, and the reason names the line elsewhere."""
+    allowing = spot(2, profile={"allowed_codes": ["M500", "M997"]})
+    of = board(spot(1), allowing)
+    lines = [{"text": f"line {at}: {code}", "line": at, "code": code} for at, code in LINES]
+    assert who(of, need({"refused": lines[:1]})) == [2]
+    assert who(of, need({"refused": lines})) == []
+    verdicts = refusals(of, need({"refused": lines}))
+    assert {each["printer_id"]: each["why_not"] for each in verdicts} == {
+        1: "P1 must not run the file: line 3: M500.",
+        2: "P2 must not run the file: line 4: M997.",
+    }
 
 
 def test_what_passes_by_itself_is_not_never() -> None:

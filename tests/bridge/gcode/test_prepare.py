@@ -125,3 +125,14 @@ def test_the_slicers_estimate_is_found(comment: bytes, seconds: float | None) ->
         estimate.feed(data[start : start + 40])
     estimate.feed(b"")
     assert estimate.print_s == seconds
+
+
+def test_a_profile_lets_its_codes_through_the_gate_at_the_port() -> None:
+    """safety M20: M302 and M500 go out where the profile names them, and only those."""
+    data = b"G28\nM302 P1\nM500\nG1 X1\n"
+    allowing = Profile(allowed_codes=("M302", "M500", "M303"))
+    assert texts(Preparer(allowing).feed(data, last=True)) == data.splitlines()
+    with pytest.raises(GateRefusal, match="line 2: M302"):
+        prepare(data)
+    with pytest.raises(GateRefusal, match="line 5: M303"):
+        Preparer(allowing).feed(data + b"M303 E0 S200\n", last=True)

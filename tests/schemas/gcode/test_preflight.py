@@ -76,6 +76,18 @@ def test_a_printer_that_prepares_itself_needs_no_home_and_no_heat_in_the_file() 
     assert concerns(b"PRINT_START\n" + bare, Machine(profile=Profile(), dialect="klipper")) == {}
 
 
+def test_a_profile_lets_its_codes_pass_and_nothing_beside_them() -> None:
+    """safety M20: what stands in one line with an allowed code is judged all the same."""
+    text = b"G28\nM302 P1 M500 M997\nM500 ; keep\n"
+    assert set(concerns(text)) == {"not_allowed:M302", "not_allowed:M500", "not_allowed:M997"}
+    assert "an admin can allow it" in concerns(text)["not_allowed:M500"].text
+    some = Machine(profile=Profile(allowed_codes=("M302",)))
+    assert set(concerns(text, some)) == {"not_allowed:M500", "not_allowed:M997"}
+    every = Machine(profile=Profile(allowed_codes=("M302", "M500", "M997")))
+    assert set(concerns(text, every)) == {"not_allowed:M997"}
+    assert concerns(b"G28\nM302 P1\nM500\n", every) == {}
+
+
 def test_a_fix_shows_its_diff_and_mends_the_file() -> None:
     """Lines that may go are left out, a missing home comes first, the rest stays byte by byte."""
     text = b";made\nG1 X5 Y5 F900\nM500\nM155 S1 ; report\nG1 X6\nM500\r\nG1 X7 M500\nend"
