@@ -11,7 +11,8 @@ from api.jobs.models import Job, Lease
 from api.printers.service import Printer
 
 __all__ = ["FOLLOWED", "Lease", "LeaseState", "OpenHours", "away", "check_home", "check_place"]
-__all__ += ["elsewhere", "kept_hours", "last_alone", "lent", "opens_s", "out", "places"]
+__all__ += ["check_not_alone", "elsewhere", "kept_hours", "last_alone", "lent", "opens_s", "out"]
+__all__ += ["places"]
 
 
 class LeaseState(StrEnum):
@@ -110,6 +111,22 @@ def away(job_id: int) -> Unavailable:
         code="job_lent",
         job_id=job_id,
     )
+
+
+async def check_not_alone(printer: Printer, is_there: bool) -> None:
+    """Raises `Unavailable` while the room of *printer* is away with a job for it.
+
+    What lies on the plate then is for the people in the room to say: it may be printing.
+    """
+    leases = Lease.filter(printer_id=printer.id, state=LeaseState.OUT).order_by("job_id")
+    if not is_there and (lease := await leases.first()) is not None:
+        raise Unavailable(
+            f"The room of {printer.name} does not answer and may be printing job {lease.job_id} by "
+            "itself: somebody there can say that the plate is clear, with `bridge plate clear`, or "
+            "anybody once the room is online.",
+            code="job_lent",
+            job_id=lease.job_id,
+        )
 
 
 async def check_home(job_ids: Collection[int]) -> None:

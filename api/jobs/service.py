@@ -26,7 +26,7 @@ from api.jobs.file_wait import FileWait
 from api.jobs.forms import BulkAction, JobFilter, NewJob
 from api.jobs.intake import Intake, LibraryRoom
 from api.jobs.leases import Leases
-from api.jobs.lent import elsewhere
+from api.jobs.lent import check_not_alone, elsewhere
 from api.jobs.line import WaitingLine
 from api.jobs.models import Attempt, Job, Print
 from api.jobs.moves import job_row, job_to_start, missing
@@ -78,6 +78,7 @@ class Jobs:
         self._queue = Queue(ledger, clock)
         self.presets = Presets(self.create, library, ledger, clock)
         library.ask_jobs(FileUse())
+        printers.clear_check = check_not_alone
         printers.when_deleted(self._queue.printer_gone)
         printers.when_deleted(self.leases.printer_gone)
         pools.when_deleted(self._queue.pool_gone)

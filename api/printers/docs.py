@@ -155,7 +155,7 @@ PLATE_CLEARED = Doc(
     summary="Say that the plate is clear, for one start",
     answer=Told,
     right="printers.control",
-    problems=("printer_busy",),
+    problems=("printer_busy", "job_lent"),
     dry_run=True,
 )
 HOLD = Doc(

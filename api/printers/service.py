@@ -36,6 +36,8 @@ __all__ = ["Printer", "PrinterCreate", "Printers"]
 MAX_REASON = 200
 
 DeleteHook = Callable[[Change, int], Awaitable[object]]
+#: Asked with the printer, and whether its room is there.
+ClearCheck = Callable[[Printer, bool], Awaitable[object]]
 #: Temperature offsets in °C by printer and heater, of those of these printers that have any.
 OffsetsOf = Callable[[Collection[int]], Awaitable[Mapping[int, Mapping[str, float]]]]
 
@@ -52,6 +54,7 @@ class Printers:
         self.profiles = Profiles(self, ledger, clock)
         self.reported = Reported(self, clock)
         self.delete_hooks: list[DeleteHook] = []
+        self.clear_check: ClearCheck | None = None  # before a plate is called clear from afar
         self._offsets_of: OffsetsOf | None = None
 
     def when_deleted(self, hook: DeleteHook) -> None:
@@ -334,7 +337,8 @@ class Printers:
     async def plate_cleared(self, by: Principal, printer_id: int) -> Printer:
         """Somebody says that the plate is clear: a claim for one start. Said twice it is one.
 
-        Raises `Conflict` ``printer_busy`` while an attempt holds the printer.
+        Raises `Conflict` ``printer_busy`` while an attempt holds the printer, and `Unavailable`
+        ``job_lent`` while its room is away and may have begun one.
         """
         by.require("printers.control")
         await self.get(by, printer_id)
@@ -342,6 +346,8 @@ class Printers:
             row = await self.locked(change, printer_id)
             if row.active_grant is not None:
                 raise busy(row)
+            if self.clear_check is not None:
+                await self.clear_check(row, self.reachable(row))
             if row.plate_state != plate.PlateState.CLEAR:
                 row.plate_state = plate.PlateState.CLEAR
                 row.plate_claim = str(ULID.from_datetime(self._clock.now()))

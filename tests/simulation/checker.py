@@ -149,8 +149,19 @@ def clear_plate(history: History) -> Iterator[str]:
         if entry.was_occupied:
             yield f"grant {entry.grant} on printer {entry.printer} began on a print"
     for entry in history.of("person", "stale_clear"):
-        if entry.answer == "ok":
+        if entry.answer == "ok" and not (entry.online and _runs_unheard(history, entry)):
             yield f"the plate of printer {entry.printer} was declared clear while it printed"
+
+
+def _runs_unheard(history: History, clear: Entry) -> bool:
+    """Whether the printer had begun alone and the farm, which took its room for there, could not
+    know. Rooms wait far longer than a farm until it shows them offline; here they do not.
+    """
+    before = [entry for entry in history.entries if entry.at <= clear.at]
+    runs = [e.grant for e in before if (e.who, e.what) == ("machine", "start")]
+    alone = {e.a for e in before if (e.who, e.what) == ("disk", "alone") and e.b == clear.printer}
+    heard = {e.a for e in before if e.who == "api" and e.what == "attempt"}
+    return any(grant in alone and grant not in heard for grant in runs)
 
 
 def latched_stop(history: History) -> Iterator[str]:

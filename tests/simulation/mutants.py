@@ -262,7 +262,7 @@ MUTANTS: dict[str, Mutant] = {
     "alone after a bad end": Mutant(
         _goes_on_after_a_bad_end,
         ("person_after_a_bad_end",),
-        Bias((*_CUT_OFF, "kill_sender"), _LENT),
+        Bias((*_CUT_OFF, "kill_sender"), ("queue_more", "clear_in_the_room", "clear_in_the_room")),
     ),
     "hours forgotten": Mutant(
         _hours_are_forgotten,

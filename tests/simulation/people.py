@@ -195,8 +195,10 @@ class People:
         """Say so from an old page, while it prints."""
         if self.machines[printer].run is None:
             return "nothing runs"
-        work = self.farm.rooms.printers.plate_cleared(ADMIN, printer)
-        return await self._ask("stale_clear", printer, work)
+        online = self.farm.rooms.bridges.online(1)
+        answer = await self.farm.ask(self.farm.rooms.printers.plate_cleared(ADMIN, printer))
+        self.history.add("person", "stale_clear", printer=printer, answer=answer, online=online)
+        return answer
 
     async def release(self, printer: int) -> str:
         work = self.farm.rooms.printers.release_queue(ADMIN, printer)

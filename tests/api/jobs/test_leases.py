@@ -158,6 +158,20 @@ async def test_cancel_is_told_when_the_room_has_answered(
     assert (await lender.job_now(job)).state == state
 
 
+async def test_plate_of_a_room_that_may_print_alone_is_not_cleared_from_afar(
+    lender: Farm,
+) -> None:
+    """Seed 1001187: nobody here can see what lies on it; without a lease, or with the room: yes."""
+    printer, (job,) = await with_jobs(lender)
+    lender.bridges.is_online = False
+    with pytest.raises(Unavailable, match="bridge plate clear") as refused:
+        await lender.printers.plate_cleared(lender.admin, printer.id)
+    assert (refused.value.code, refused.value.extra["job_id"]) == ("job_lent", job.id)
+    assert (await Printer.get(id=printer.id)).plate_state == "unknown"
+    lender.bridges.is_online = True
+    assert (await lender.printers.plate_cleared(lender.admin, printer.id)).plate_state == "clear"
+
+
 async def test_cancel_by_force_says_what_nobody_knows(lender: Farm) -> None:
     """For a room that never comes back; comes it nevertheless, its print is told to cancel."""
     _, (job,) = await with_jobs(lender)
