@@ -12,7 +12,7 @@ import api
 SECRET = re.compile(
     r"(^|_)(secret|password|password_hash|csrf|csrf_token|signature|ticket|token|mark|nonce_hash)$"
 )
-FOR_PAUSES = {"db.py", "link/patience.py"}
+FOR_PAUSES = {"db.py", "link/patience.py", "link/turns.py"}
 #: Looks at this process's own settings at its start: nobody outside can time it.
 OWN_SETTINGS = {"production.py"}
 ROOT = Path(api.__path__[0])
