@@ -70,7 +70,7 @@ class PrintingRoom(Room):
             Room._answer(self, session, body)
 
     def _obey(self, session: LinkSession, command: Cmd) -> None:
-        if command.verb is not Verb.START:
+        if command.verb != Verb.START:
             self._finish(session, command.id, CommandState.STARTED, CommandState.DONE)
             return
         start = msgspec.json.decode(command.args, type=StartArgs)

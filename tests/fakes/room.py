@@ -200,7 +200,7 @@ class FakeRoom:
             return
         machine = self.machines[command.printer]
         done = CommandFact(id=command.id, state=CommandState.DONE)
-        if command.verb is Verb.CARD or command.expect.grant == CARD_PRINT:
+        if command.verb == Verb.CARD or command.expect.grant == CARD_PRINT:
             await self._card(machine, command.verb, args, done)
             return
         match command.verb:
@@ -223,7 +223,7 @@ class FakeRoom:
                     machine.temps = {**machine.temps, heater: Temperature(21.5, target_c)}
                 await self.report(machine, done)
             case Verb.CONNECT | Verb.DISCONNECT:
-                connects = command.verb is Verb.CONNECT
+                connects = command.verb == Verb.CONNECT
                 machine.state = _S.OPERATIONAL if connects else _S.OFFLINE
                 await self.report(machine, done)
             case _:
@@ -246,7 +246,7 @@ class FakeRoom:
             machine.card = [file for file in machine.card if file.name != args["name"]]
         present = action != CardAction.RELEASE
         fact = CardFact(printer=machine.id, present=present, files=machine.card if present else [])
-        await self.report(machine, *([fact] if verb is Verb.CARD else []), done)
+        await self.report(machine, *([fact] if verb == Verb.CARD else []), done)
 
     def _step(self, machine: Machine, event: AttemptEvent, state: AttemptState) -> AttemptFact:
         assert machine.grant is not None

@@ -106,7 +106,7 @@ async def test_restart_is_the_next_attempt_of_the_same_job(farm: Farm) -> None:
     assert (await order(farm, "restart")).status_code == 409
     await order(farm, "pause")
     assert (await order(farm, "restart")).status_code == 204
-    starts = [args for verb, args in farm.room.orders if verb is Verb.START]
+    starts = [args for verb, args in farm.room.orders if verb == Verb.START]
     assert [args["attempt"] for args in starts] == [1, 2]
     assert starts[0]["job"] == starts[1]["job"]
     await asyncio.sleep(0.05)
