@@ -76,6 +76,7 @@ async def test_a_project_stays_in_its_organization(desk: Desk) -> None:
     await project(desk, org_id=1)
     answer = await desk.ask("POST", "/projects", json={"name": "n", "org_id": 2})
     await refused(answer, 404, "organization_not_found")
+    assert await Project.filter(organization_id=1).count() == await Project.all().count() == 1
 
 
 async def test_prints_are_put_into_a_project(desk: Desk) -> None:
