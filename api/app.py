@@ -149,6 +149,8 @@ class Application:
         register_errors(self.quart, self.octoprint, self.readiness)
         self.handler = LinkHandler(self.rooms, self.clock, settings)
         self.link = LinkEndpoint(self.handler, self.bus, self.clock)
+        beside = LinkRoutes(rooms.bridges, rooms.files, self.link.turns, settings.link_url)
+        beside.register(self.quart)
         self.dashboards = FeedEndpoint(
             self.rooms.feed,
             self.rooms.sockets,
@@ -299,7 +301,6 @@ def _register(
     owners = Ownership(rooms.printers, rooms.accounts, rooms.files, rooms.ledger)
     OwnershipRoutes(owners).register(v1)
     PairingRoutes(rooms.pairing, settings, rooms.policies.host_ip).register(v1, quart)
-    LinkRoutes(rooms.bridges, rooms.files, settings.link_url).register(quart)
     printer_routes.register(v1, rooms)
     machine = Machine(
         rooms.printers, rooms.commands, rooms.jobs.control, rooms.telemetry, rooms.ledger

@@ -97,6 +97,8 @@ class Replicas:
                 self._presence.seen(bridge_id, epoch)
             elif not is_shown and self._presence.online(bridge_id, now):
                 self._presence.lost(bridge_id, epoch, now)
+            elif self._presence.connected(bridge_id) and ended is None:
+                self._presence.left_before(bridge_id, epoch, now)
             elif self._presence.connected(bridge_id):
                 self._presence.left(bridge_id, epoch, now)
         if forgotten := self._pulse.forgotten(now):

@@ -33,7 +33,6 @@ from schemas.link import AUTH_SCHEME, BulkToken, FactAck, Hello, Port, signed_te
 
 __all__ = ["Bridge", "Bridges", "Cloned", "OpenedLink", "Standing"]
 
-COMING_BACK_S = 15.0  # more grace after a start: a thousand rooms dial at once
 LAPSED_AT_ONCE = 20  # told in one change: a farm that loses its line keeps no writer waiting
 SEEN_EVERY_S = 60.0  # how often "last seen" is written for a room that is connected
 
@@ -90,7 +89,7 @@ class Bridges:
             revoked_at__isnull=True, connected_at__isnull=False, disconnected_at__isnull=True
         )
         for bridge_id, epoch in await left.values_list("id", "epoch"):
-            self._presence.left(bridge_id, epoch, now, COMING_BACK_S)
+            self._presence.left_before(bridge_id, epoch, now)
 
     async def refresh(self, silent_s: float) -> None:
         """Who is there, from rows: for a process that holds no links (`api.bridges.sightings`)."""
@@ -219,7 +218,7 @@ class Bridges:
 
         Raises `TooMany` when the bridge has too many outstanding.
         """
-        if len(uid) > bulk_tokens.UID_LENGTH or not await Bridge.filter(uid=uid).exists():
+        if len(uid) > bulk_tokens.UID_LENGTH:
             return secrets.token_urlsafe(32)
         return await self._nonces.make(uid)
 
@@ -268,7 +267,6 @@ class Bridges:
                 shown_online=True,
                 fact_journal=position.journal,
                 fact_seq=position.seq,
-                reported_version=0,
                 **machines.columns(),
                 **bulk_tokens.columns(row, token, now),
             )
@@ -280,7 +278,7 @@ class Bridges:
             if not row.shown_online:
                 change.record(_happened(row, "bridge.online"))
             change.wake(f"bridge:{bridge.id}", PRESENCE)
-            self._presence.came(bridge.id, epoch)
+            self._presence.came(bridge.id, epoch, self._clock.monotonic())
         return OpenedLink(
             epoch=epoch,
             session=session,
@@ -360,6 +358,10 @@ class Bridges:
         if bridge.reported_version < version <= bridge.desired_version:
             await Bridge.filter(id=bridge.id).update(reported_version=version)
             change.record(_happened(bridge, "bridge.configured", data={"version": version}))
+
+    async def knows(self, bridge_id: int, version: int) -> bool:
+        """Whether it is written already that the room's agent works by *version*."""
+        return await Bridge.filter(id=bridge_id, reported_version=version).exists()
 
     async def ack_facts(self, change: Change, bridge_id: int, journal: str, seq: int) -> None:
         """Facts of *journal* up to *seq* are in this transaction."""

@@ -21,6 +21,6 @@ async def read(presence: Presence, clock: Clock, silent_s: float) -> None:
         if ended is None and seen_at is not None and wall - seen_at > timedelta(seconds=silent_s):
             ended = seen_at
         if ended is None:
-            presence.came(bridge_id, epoch)
+            presence.came(bridge_id, epoch, now)
         else:
             presence.left(bridge_id, epoch, now - max(0.0, (wall - ended).total_seconds()))

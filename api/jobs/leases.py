@@ -236,6 +236,8 @@ class Leases:
     async def of_room(self, bridge_id: int) -> link.Lent:
         """What its agent is told of leases."""
         rows = await Lease.filter(bridge_id=bridge_id, state=LeaseState.OUT).order_by("place")
+        if not rows:
+            return link.NOTHING_LENT
         jobs = {job.id: job for job in await Job.filter(id__in=[row.job_id for row in rows])}
         standing = [row for row in rows if row.recalled_at is None and row.job_id in jobs]
         return link.Lent(

@@ -30,7 +30,7 @@ from api.feed.sender import (
 from api.link.facts import FOREIGN, GAP
 from api.link.handler import LinkHandler
 from api.link.patience import FAREWELL_PATIENCE_S, HELLO_PATIENCE_S, PATIENCE_S, patiently
-from api.link.turns import Turns
+from api.link.turns import Step, Turns
 from api.telemetry.interest import LEASE_S
 from schemas.codec import BadFrame
 from schemas.link import (
@@ -89,6 +89,7 @@ class Connection:
             self._session, send, clock, max_waiting=MAX_WAITING, patience_s=SEND_S
         )
         self._desired_told = 0
+        self._looked = asyncio.Event()  # what its printers are is known
         self._desired_at = float("-inf")
         self._foreign = 0
         self._logged: set[str] = set()  # kinds of refused frames
@@ -183,7 +184,7 @@ class Connection:
     async def _answer(self, hello: Hello) -> Welcome | Refuse:
         take = partial(self._handler.hello, self._bridge, hello)
         try:
-            async with self._turns.turn():
+            async with self._turns.turn(Step.HELLO):
                 return await patiently(take, self._clock, self._bridge.id, HELLO_PATIENCE_S)
         except Unavailable as problem:
             raise Over(CLOSE_SLOW, problem.detail) from None
@@ -192,6 +193,7 @@ class Connection:
 
     async def _read(self) -> None:
         window_ends, frames = 0.0, 0
+        await self._looked.wait()
         while True:
             text = await self._text()
             now = self._clock.monotonic()
@@ -269,6 +271,7 @@ class Connection:
                 if isinstance(body, Desired):
                     self._desired_at = self._clock.monotonic()
                 self._say(body)
+            self._looked.set()
             self._out.notify()
             await listener.wait(LOOK_EVERY_S)
 

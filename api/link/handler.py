@@ -123,10 +123,10 @@ class LinkHandler:
         if standing is not Standing.CURRENT:
             return Outgoing(standing, [], desired_told)
         bodies: list[Body] = []
-        if max(desired_told, bridge.reported_version) < bridge.desired_version:
+        if desired_told < bridge.desired_version:
             desired_told = bridge.desired_version
-            self._rooms.telemetry.forget_room(bridge_id)
             printers = await self._rooms.printers.desired(bridge_id)
+            self._rooms.telemetry.know_room(bridge_id, [printer.id for printer in printers])
             lent = await self._rooms.jobs.leases.of_room(bridge_id)
             bodies += desired_parts(desired_told, printers, lent)
         bodies += await self._commands(bridge_id, epoch)
@@ -234,6 +234,8 @@ class LinkHandler:
         return [TerminalGot(number=said.number), *_judged(bridge, foreign, "terminal")]
 
     async def _position(self, bridge: Bridge, epoch: int, body: CmdGot | Reported) -> None:
+        if isinstance(body, Reported) and await self._rooms.bridges.knows(bridge.id, body.version):
+            return
         async with self._rooms.ledger.change(bridge.organization_id) as change:
             standing, row = await self._rooms.bridges.standing(bridge.id, epoch)
             if standing is not Standing.CURRENT:

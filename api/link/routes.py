@@ -13,7 +13,7 @@ from api.errors import NotAuthenticated, NotFound
 from api.http import Body, json_answer, json_body
 from api.link.ranges import Unsatisfiable, byte_range
 from api.link.rooms import FilesRoom
-from api.link.turns import Turns
+from api.link.turns import Step, Turns
 from schemas.link import FILES_PATH, NONCE_PATH
 
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -28,12 +28,14 @@ class NonceBody(Body):
 class LinkRoutes:
     """`POST /bridge/v1/nonce` and `GET /bridge/v1/files/{sha256}`."""
 
-    def __init__(self, bridges: Bridges, files: FilesRoom[Any], link_url: str = "") -> None:
-        """*link_url*: where the link is opened, if not beside these routes."""
+    def __init__(
+        self, bridges: Bridges, files: FilesRoom[Any], turns: Turns, link_url: str = ""
+    ) -> None:
+        """*turns*: of the link. *link_url*: where it is opened, if not beside these routes."""
         self._bridges = bridges
         self._files = files
         self._link_url = link_url
-        self._turns = Turns()
+        self._turns = turns
 
     def register(self, quart: Quart) -> None:
         """Declare the routes."""
@@ -43,7 +45,7 @@ class LinkRoutes:
     async def nonce(self) -> Response:
         """A challenge; the answer is the same for bridges that do not exist."""
         body = await json_body(NonceBody)
-        async with self._turns.turn():
+        async with self._turns.turn(Step.NONCE):
             nonce = await self._bridges.make_nonce(body.bridge_id)
         answer = {"nonce": nonce, "expires_in": NONCE_S}
         if self._link_url:

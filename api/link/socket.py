@@ -15,7 +15,7 @@ from api.feed.door import refuse
 from api.feed.sender import Receive, Scope, Send
 from api.link.connection import Connection
 from api.link.handler import LinkHandler
-from api.link.turns import Turns
+from api.link.turns import Step, Turns
 from api.telemetry import interest, terminals
 from schemas.link import LINK_PATH
 
@@ -32,7 +32,7 @@ class LinkEndpoint:
         self._connections: set[Connection] = set()
         self._empty = asyncio.Event()
         self._draining = False
-        self._turns = Turns()
+        self.turns = Turns()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one upgrade and the socket behind it."""
@@ -46,9 +46,7 @@ class LinkEndpoint:
             await refuse(send, problem, status, *ask)
             return
         await send({"type": "websocket.accept"})
-        connection = Connection(
-            self._handler, bridge, self._clock, receive, send, turns=self._turns
-        )
+        connection = Connection(self._handler, bridge, self._clock, receive, send, turns=self.turns)
         self._connections.add(connection)
         self._empty.clear()
         try:
@@ -64,7 +62,7 @@ class LinkEndpoint:
 
     async def _connect(self, authorization: str) -> Bridge:
         try:
-            async with self._turns.turn():
+            async with self.turns.turn(Step.UPGRADE):
                 return await self._handler.connect(authorization)
         except PASSING:
             raise Unavailable(

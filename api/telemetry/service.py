@@ -7,7 +7,7 @@ the bridge's configuration changes. Rows are written by `run()` in batches.
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -30,7 +30,7 @@ from schemas.watching import TerminalLines
 
 __all__ = ["LiveView", "OnBridge", "Sample", "Telemetry"]
 
-PRINTERS_KNOWN_S = 5.0  # how long "these printers are on this bridge" is believed
+PRINTERS_KNOWN_S = 30.0  # how long "these printers are on this bridge" is believed
 STEP_S = 1.0
 SEEN_STEP_S = 30  # coarse, so that answers are not made anew for it each second; v1 asks for 90
 KEEP_SAMPLES = timedelta(days=7)
@@ -192,9 +192,9 @@ class Telemetry:
         if not self._awaited:
             self._all_heard.set()
 
-    def forget_room(self, bridge_id: int) -> None:
-        """The configuration of *bridge_id* changed: ask again which printers are its own."""
-        self._rooms.pop(bridge_id, None)
+    def know_room(self, bridge_id: int, printers: Iterable[int]) -> None:
+        """These are *bridge_id*'s own printers, as the rows have just said."""
+        self._rooms[bridge_id] = (self._clock.monotonic(), frozenset(printers))
 
     def state_of(self, printer_id: int) -> Live | None:
         """The last picture, however old; None when there is none."""

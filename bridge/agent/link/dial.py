@@ -13,7 +13,8 @@ from bridge.agent.identity import Identity, Pairing
 from schemas.codec import MAX_FRAME_BYTES
 from schemas.link import AUTH_SCHEME, NONCE_PATH, signed_text
 
-OPEN_S = 10.0
+ANSWER_S = 10.0
+OPEN_S = 30.0  # an API to which a thousand rooms come back lets each wait for its turn
 CLOSE_S = 0.5
 #: Above it `send` waits, so that facts and stops never stand behind a full socket buffer.
 HIGH_WATER_BYTES = 256 * 1024
@@ -87,7 +88,7 @@ class Dialler:
         import httpx
 
         try:
-            async with httpx.AsyncClient(timeout=OPEN_S, trust_env=target.uses_proxy) as client:
+            async with httpx.AsyncClient(timeout=ANSWER_S, trust_env=target.uses_proxy) as client:
                 answer = await client.post(
                     target.at(NONCE_PATH), json={"bridge_id": self._bridge_id}
                 )

@@ -9,6 +9,7 @@ from quart import Quart
 from quart.typing import TestClientProtocol as Client
 
 from api.link.routes import LinkRoutes
+from api.link.turns import Turns
 from tests.api.link.conftest import Farm
 
 DATA = b"G28\nG1 X10\n" * 10_000
@@ -17,7 +18,7 @@ DATA = b"G28\nG1 X10\n" * 10_000
 @pytest.fixture
 def client(farm: Farm) -> Client:
     quart = Quart("test", static_folder=None)
-    LinkRoutes(farm.rooms.bridges, farm.rooms.files).register(quart)
+    LinkRoutes(farm.rooms.bridges, farm.rooms.files, Turns()).register(quart)
     return quart.test_client()
 
 

@@ -87,7 +87,7 @@ async def test_a_printer_that_moves_is_noticed(farm: Farm, clock: FakeClock) -> 
     await farm.say(farm.live())
     await Printer.filter(id=farm.printer.id).update(bridge_id=None)
     assert await farm.say(farm.live()) == []
-    farm.telemetry.forget_room(farm.bridge.id)
+    farm.telemetry.know_room(farm.bridge.id, [])
     assert await farm.say(farm.live()) == [farm.printer.id]
     await Printer.filter(id=farm.printer.id).update(bridge_id=farm.bridge.id)
     clock.advance(PRINTERS_KNOWN_S)
