@@ -7,7 +7,6 @@ whoever speaks with an older one is not listened to.
 
 import re
 import secrets
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
@@ -15,12 +14,12 @@ import msgspec
 from tortoise.expressions import F
 from ulid import ULID
 
-from api.bridges import bulk_tokens, clones, greetings, sightings
+from api.bridges import bulk_tokens, clones, sightings
 from api.bridges.bulk_tokens import BulkTokens, by_uid
 from api.bridges.keys import canonical_key, proves
 from api.bridges.models import Bridge
 from api.bridges.nonces import Nonces
-from api.bridges.positions import fact_position
+from api.bridges.opening import Cloned, OpenedLink, machines_of, opening_of
 from api.bridges.presence import Presence
 from api.bridges.replicas import PRESENCE, Replicas
 from api.bus.local import Bus
@@ -29,7 +28,7 @@ from api.config import Settings
 from api.errors import Conflict, Forbidden, Invalid, NotAuthenticated, NotFound
 from api.events.service import Change, Happened, Ledger
 from api.principal import Principal
-from schemas.link import AUTH_SCHEME, BulkToken, FactAck, Hello, Port, signed_text
+from schemas.link import AUTH_SCHEME, Hello, Port, signed_text
 
 __all__ = ["Bridge", "Bridges", "Cloned", "OpenedLink", "Standing"]
 
@@ -52,21 +51,6 @@ class Standing(Enum):
     CURRENT = "current"
     REPLACED = "replaced"
     REVOKED = "revoked"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenedLink:
-    """An accepted hello. *desired_version* is the newest configuration of the room."""
-
-    epoch: int
-    session: str
-    fact_ack: FactAck
-    bulk: BulkToken
-    desired_version: int
-
-
-class Cloned(Exception):
-    """Another machine has the same identity, and this one came later: it is turned away."""
 
 
 class Bridges:
@@ -156,7 +140,7 @@ class Bridges:
             if not bridge.quarantined_boot:
                 raise Conflict("Only one machine has the identity of this bridge.")
             if other:
-                columns = clones.other_stays(_machines(bridge)).columns()
+                columns = clones.other_stays(machines_of(bridge)).columns()
                 await Bridge.filter(id=bridge.id).update(epoch=F("epoch") + 1, **columns)
                 change.wake(f"bridge:{bridge.id}")
             data: dict[str, object] = {"other": other}
@@ -244,48 +228,40 @@ class Bridges:
     async def open_session(self, bridge: Bridge, hello: Hello) -> OpenedLink:
         """Accept *hello*: the epoch rises, an older link of this bridge is worth nothing now.
 
-        Raises `Cloned` for a machine whose identity another one has.
+        *bridge*: its row as it was a moment ago. Raises `Cloned` for a machine whose identity
+        another one has.
         """
-        now = self._clock.now()
-        session, token = str(ULID()), bulk_tokens.fresh(bridge)
+        opening = opening_of(bridge, hello, self._clock.now(), self._bus.origin)
+        if opening.tells:
+            return await self._open_and_tell(bridge, hello)
+        # Mostly nothing is worth telling: one statement then, which stands or falls alone, for a
+        # thousand rooms that come back at once. What a greeting decides by must be as it was read.
+        as_read = Bridge.filter(
+            id=bridge.id,
+            epoch=bridge.epoch,
+            boot_id=bridge.boot_id,
+            quarantined_boot=bridge.quarantined_boot,
+            fact_journal=bridge.fact_journal,
+            fact_seq=bridge.fact_seq,
+            shown_online=True,
+            revoked_at=None,
+        )
+        if not await as_read.update(**opening.columns):
+            return await self._open_and_tell(bridge, hello)
+        self._presence.came(bridge.id, opening.link.epoch, self._clock.monotonic())
+        self._bus.wake([f"bridge:{bridge.id}", PRESENCE])
+        return opening.link
+
+    async def _open_and_tell(self, bridge: Bridge, hello: Hello) -> OpenedLink:
         async with self._ledger.change(bridge.organization_id) as change:
             row = await Bridge.get(id=bridge.id)
-            known = _machines(row)
-            machines = clones.greeted(known, hello.boot_id[:64])
-            if machines is None:
-                raise Cloned
-            position = fact_position(row.fact_journal, row.fact_seq, hello.resume)
-            epoch = row.epoch + 1
-            await Bridge.filter(id=bridge.id).update(
-                epoch=epoch,
-                session=session,
-                **greetings.columns(hello),
-                connected_at=now,
-                last_seen_at=now,
-                disconnected_at=None,
-                held_by=self._bus.origin,
-                shown_online=True,
-                fact_journal=position.journal,
-                fact_seq=position.seq,
-                **machines.columns(),
-                **bulk_tokens.columns(row, token, now),
-            )
-            if machines.quarantined != known.quarantined:
-                change.record(_happened(row, "bridge.cloned"))
-            if position.lost:
-                facts = {"count": position.lost, "what": "facts"}
-                change.record(_happened(row, "bridge.facts_lost", data=facts))
-            if not row.shown_online:
-                change.record(_happened(row, "bridge.online"))
-            change.wake(f"bridge:{bridge.id}", PRESENCE)
-            self._presence.came(bridge.id, epoch, self._clock.monotonic())
-        return OpenedLink(
-            epoch=epoch,
-            session=session,
-            fact_ack=FactAck(journal_id=position.journal, seq=position.seq),
-            bulk=BulkToken(token=token, life_s=bulk_tokens.BULK_TOKEN_S),
-            desired_version=row.desired_version,
-        )
+            opening = opening_of(row, hello, self._clock.now(), self._bus.origin)
+            await Bridge.filter(id=row.id).update(**opening.columns)
+            for kind, data in opening.tells.items():
+                change.record(_happened(row, kind, data=data))
+            change.wake(f"bridge:{row.id}", PRESENCE)
+            self._presence.came(row.id, opening.link.epoch, self._clock.monotonic())
+        return opening.link
 
     async def standing(self, bridge_id: int, epoch: int) -> tuple[Standing, Bridge]:
         """What the link of *epoch* is worth, and the bridge as it is now."""
@@ -372,10 +348,6 @@ class Bridges:
         """A port of the room came or went."""
         await Bridge.filter(id=bridge.id).update(ports=msgspec.to_builtins(ports))
         change.record(_happened(bridge, "bridge.ports", data={"count": len(ports)}))
-
-
-def _machines(bridge: Bridge) -> clones.Machines:
-    return clones.Machines.of(bridge.boot_id, bridge.former_boots, bridge.quarantined_boot)
 
 
 def _happened(

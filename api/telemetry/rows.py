@@ -33,7 +33,7 @@ async def save(slots: list[Slot], clock: Clock) -> None:
             for slot in batch
         ]
         for slot in batch:
-            slot.unsaved, slot.saved_at = False, now
+            slot.was_saved(now)
         await LastLive.bulk_create(
             rows,
             on_conflict=["printer_id"],
@@ -58,7 +58,7 @@ async def sample(slots: list[Slot], clock: Clock) -> None:
             if slot.live is not None
         ]
         for slot in batch:
-            slot.sampled_at = now
+            slot.was_sampled(now)
         await Sample.bulk_create(rows)
         await asyncio.sleep(BREATH_S)
 

@@ -49,6 +49,21 @@ class Slot:
         """Changed, and either its state moved or the last time is 30 s ago."""
         return self.unsaved and now - self.saved_at >= SAVE_EVERY_S
 
+    def was_saved(self, now: float) -> None:
+        """Its picture is in a row. See `_spread`."""
+        self.unsaved = False
+        self.saved_at = self._spread(self.saved_at, now, SAVE_EVERY_S)
+
+    def was_sampled(self, now: float) -> None:
+        """Its temperatures are in a row. See `_spread`."""
+        self.sampled_at = self._spread(self.sampled_at, now, SAMPLE_EVERY_S)
+
+    def _spread(self, before: float, now: float, every_s: float) -> float:
+        """When it counts as written: after the first time a thousand printers that came together
+        go on one after the other, so that nobody waits for all their rows.
+        """
+        return now if before > float("-inf") else now - self.printer_id % every_s
+
     def wants_sample(self, now: float) -> bool:
         """It prints, and the last sample is a minute ago."""
         return (

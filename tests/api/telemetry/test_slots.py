@@ -1,5 +1,7 @@
 """The current picture of a printer, without a clock."""
 
+from collections import Counter
+
 from api.telemetry.slots import Slot, Slots
 from schemas.printer import Live, PrinterState
 
@@ -23,7 +25,7 @@ def test_a_changed_state_is_written_at_once_and_the_rest_seldom() -> None:
     slot = Slot(1, 1, 1)
     slot.put(live(), now=0, wall_s=0)
     assert slot.wants_saving(0)
-    slot.unsaved, slot.saved_at = False, 0
+    slot.unsaved, slot.saved_at = False, 0.0
     assert not slot.wants_saving(100)
     slot.put(live(resends=1), now=5, wall_s=5)
     assert not slot.wants_saving(29)
@@ -61,3 +63,23 @@ def test_a_picture_from_before_the_start_waits_for_its_bridge() -> None:
     assert slots.of(1, 1, bridge_id=7).live == live()
     slots.restore(1, 1, live(PrinterState.ERROR), heard_at=5)
     assert slots.of(1, 1, bridge_id=7).live == live()
+
+
+def test_printers_that_came_together_are_written_one_after_the_other() -> None:
+    """A thousand rows in one second would keep commands waiting twice a minute."""
+    slots = [Slot(number, 1, 1) for number in range(60)]
+    due = Counter[str]()
+    for slot in slots:
+        slot.put(live(PrinterState.PRINTING), now=0, wall_s=0)
+        slot.was_saved(0)
+        slot.was_sampled(0)
+        slot.put(live(PrinterState.PRINTING, resends=1), now=1, wall_s=1)
+    for second in range(1, 61):
+        due["saved"] = max(due["saved"], sum(slot.wants_saving(second) for slot in slots))
+        due["sampled"] = max(due["sampled"], sum(slot.wants_sample(second) for slot in slots))
+        for slot in slots:
+            if slot.wants_saving(second):
+                slot.was_saved(second)
+            if slot.wants_sample(second):
+                slot.was_sampled(second)
+    assert 0 < due["saved"] <= 4 and 0 < due["sampled"] <= 2
