@@ -5,7 +5,6 @@ is due for one person and writes one mail to the outbox (`api.mail`), in one tra
 processes one does it, once. Containers step by themselves, functions with every tick.
 """
 
-import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +14,7 @@ from api.alerts.letters import MOST_SHOWN, due_at, mail_of
 from api.alerts.models import Alert
 from api.alerts.preference_models import HeldAlert
 from api.alerts.preferences import Preferences, Wish
+from api.bus.attendance import attend
 from api.bus.local import Bus
 from api.clock import Clock, iso
 from api.errors import Forbidden, Invalid
@@ -28,13 +28,10 @@ __all__ = ["Digests", "Standing"]
 
 WAITING = "alert-mail"  # rung when an alert is to be mailed
 LOOK_EVERY_S = 30.0
-REST_S = 5.0  # after a failure of ours
 MOST_AT_ONCE = 100  # people whose mails one `drain` writes
 
 #: Kinds of mail.
 ALERTS, TEST = "alerts", "mail_test"
-
-_log = logging.getLogger("gantry.alerts")
 
 
 class Member(Protocol):
@@ -137,15 +134,11 @@ class Digests:
 
     async def run(self, bus: Bus) -> None:
         """Write the mails that are due, until cancelled."""
-        with bus.listen(WAITING) as waiting:
-            while True:
-                wait_s = LOOK_EVERY_S
-                try:
-                    await self.drain()
-                except Exception:  # noqa: BLE001 - supervisor: looked at again in a moment
-                    _log.exception("the mails about alerts stumbled")
-                    wait_s = REST_S
-                await waiting.wait(wait_s)
+        await attend(bus, WAITING, self._round, "writing mails about alerts")
+
+    async def _round(self) -> float:
+        await self.drain()
+        return LOOK_EVERY_S
 
     async def drain(self) -> None:
         """Write every mail that is due."""

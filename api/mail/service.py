@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
+from api.bus.attendance import attend
 from api.bus.local import Bus
 from api.clock import Clock
 from api.config import Settings
@@ -20,7 +21,6 @@ from api.mail.smtp import NotNow, Smtp, Transport
 
 WAITING = "mail"  # rung when a mail waits
 LOOK_EVERY_S = 30.0
-REST_S = 5.0  # after a failure of ours
 LEASE = timedelta(minutes=2)  # whoever takes a mail has so long for it
 #: How long after each try that failed the next one follows; after the last there is none.
 DELAYS_S = (60, 300, 900, 3600, 3600, 4 * 3600, 8 * 3600)
@@ -64,15 +64,12 @@ class Post:
 
     async def run(self, bus: Bus) -> None:
         """Send what comes, until cancelled."""
-        with bus.listen(WAITING) as waiting:
-            while self.is_open:
-                wait_s = LOOK_EVERY_S
-                try:
-                    await self.drain()
-                except Exception:  # noqa: BLE001 - supervisor: looked at again in a moment
-                    _log.exception("the mail stumbled")
-                    wait_s = REST_S
-                await waiting.wait(wait_s)
+        if self.is_open:
+            await attend(bus, WAITING, self._round, "sending mails")
+
+    async def _round(self) -> float:
+        await self.drain()
+        return LOOK_EVERY_S
 
     async def drain(self) -> None:
         """Send what is due, as far as there is time; the rest with the next look."""

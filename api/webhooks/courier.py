@@ -14,6 +14,7 @@ from typing import Any
 
 from ulid import ULID
 
+from api.bus.attendance import attend
 from api.bus.local import Bus
 from api.clock import Clock
 from api.events.service import Ledger
@@ -23,7 +24,6 @@ from api.webhooks.outside import Forbidden, Outside, Unreachable
 
 WAITING = "webhooks"  # rung when a delivery waits
 LOOK_EVERY_S = 30.0
-REST_S = 5.0  # after a failure of ours
 LEASE = timedelta(minutes=2)
 #: How long after each try that failed the next one follows; after the last there is none.
 DELAYS_S = (10, 60, 300, 1800, 2 * 3600, 6 * 3600)
@@ -55,16 +55,10 @@ class Courier:
 
     async def run(self, bus: Bus) -> None:
         """Carry what comes, until cancelled."""
-        with bus.listen(WAITING) as waiting:
-            while True:
-                wait_s = LOOK_EVERY_S
-                try:
-                    if await self.drain():
-                        wait_s = 0.0
-                except Exception:  # noqa: BLE001 - supervisor: looked at again in a moment
-                    _log.exception("the webhooks stumbled")
-                    wait_s = REST_S
-                await waiting.wait(wait_s)
+        await attend(bus, WAITING, self._round, "carrying webhooks")
+
+    async def _round(self) -> float:
+        return 0.0 if await self.drain() else LOOK_EVERY_S
 
     async def drain(self) -> bool:
         """Carry what is due, as far as there is time; whether some of it may be left."""
