@@ -1,7 +1,7 @@
 """What one pass over a file tells: lines, layers, temperatures, and the slicer's own words.
 
-Runs in a thread while the next bytes come, a megabyte (about a quarter of a millisecond) at a time,
-so that the event loop gets its turn. Counting lines would be three quarters of all the work, and
+Runs in a thread while the next bytes come, two megabytes (about half a millisecond) at a time, so
+that the event loop gets its turn. Counting lines would be three quarters of all the work, and
 only what is found needs its line's number, mostly near the front: so lines are counted when
 something is found, and what has passed uncounted is looked at again then.
 Temperatures and refused codes come from `schemas.gcode`, the parser of the gate at the port.

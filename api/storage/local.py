@@ -2,7 +2,8 @@
 
 A draft lies in `drafts/` of the same file system, is flushed to the disk and then renamed, so that
 no reader ever sees half a file and what was acknowledged survives a power cut. Disk work happens in
-threads, a megabyte at a time: one buffer is hashed, written and looked at while another is filled.
+threads: one buffer is written by one thread, and hashed and looked at by another, while the next is
+filled.
 """
 
 import asyncio
@@ -23,10 +24,10 @@ from api.errors import Unavailable
 from api.storage.local_file import DurableFile, buffer
 from api.storage.protocol import Offer, Watch, Written
 
-BATCH_BYTES = 1024 * 1024  # a hop to a thread costs as much as hashing 100 KB
+BATCH_BYTES = 2 * 1024 * 1024  # a hop to a thread costs as much as hashing 100 KB
 READ_BYTES = 256 * 1024
 #: So much is flushed to the disk while more comes, so that the end is near; not with direct writes.
-SETTLE_BYTES = 8 * BATCH_BYTES
+SETTLE_BYTES = 4 * BATCH_BYTES
 ABANDONED_S = 24 * 3600.0  # a draft older than this belongs to a process that died
 _KEY = re.compile(r"[a-z0-9-]+(?:/[a-z0-9-]+)*")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -206,7 +207,7 @@ class LocalDraft:
         loop = asyncio.get_running_loop()
         batch = full[: self._filled_bytes]
         self._writing = asyncio.gather(
-            *(loop.run_in_executor(None, work, batch) for work in (self._hash, self._flush))
+            *(loop.run_in_executor(None, work, batch) for work in (self._read, self._flush))
         )
         self._filled_bytes = 0
         if not self._file.is_direct and self._is_unsettled():
@@ -221,16 +222,20 @@ class LocalDraft:
         if self._error is not None:
             raise _unavailable(self._error)
 
-    def _hash(self, batch: memoryview) -> None:
-        self._sha256.update(batch)
+    def _read(self, batch: memoryview) -> None:
+        """Beside its writing; what is looked back at are earlier batches, which are written."""
+        try:
+            self._sha256.update(batch)
+            if self._watch is not None:
+                self._watch(batch)
+        except OSError as error:
+            self._error = error
 
     def _flush(self, batch: memoryview) -> None:
         with self._busy:
             try:
                 self._size_bytes += len(batch)
                 self._file.write(batch)
-                if self._watch is not None:
-                    self._watch(batch)
             except OSError as error:
                 self._error = error
 
