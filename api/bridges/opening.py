@@ -28,6 +28,10 @@ class Cloned(Exception):
     """Another machine has the same identity, and this one came later: it is turned away."""
 
 
+class Late(Exception):
+    """A greeting that was on its way while a later boot of the machine greeted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     """An accepted hello, the new columns of the row, and what is told: kinds and their data."""
@@ -79,3 +83,13 @@ def opening_of(row: Bridge, hello: Hello, now: datetime, held_by: str) -> Openin
 def machines_of(row: Bridge) -> clones.Machines:
     """The machines that have greeted as *row*."""
     return clones.Machines.of(row.boot_id, row.former_boots, row.quarantined_boot)
+
+
+def is_late(upgraded: Bridge, row: Bridge, hello: Hello) -> bool:
+    """Whether *hello* comes from a machine that has started anew since its socket was opened.
+
+    *upgraded*: the row as it was then. A slow line can bring the greeting of a machine that has
+    lost its power after that of its next boot; taken for a copied identity (`api.bridges.clones`)
+    it would turn away the one machine there is. A living copy dials again, and is seen then.
+    """
+    return row.epoch != upgraded.epoch and hello.boot_id[:64] in machines_of(row).former

@@ -19,7 +19,7 @@ from api.bridges.bulk_tokens import BulkTokens, by_uid
 from api.bridges.keys import canonical_key, proves
 from api.bridges.models import Bridge
 from api.bridges.nonces import Nonces
-from api.bridges.opening import Cloned, OpenedLink, machines_of, opening_of
+from api.bridges.opening import Cloned, Late, OpenedLink, is_late, machines_of, opening_of
 from api.bridges.presence import Presence
 from api.bridges.replicas import PRESENCE, Replicas
 from api.bus.local import Bus
@@ -30,7 +30,7 @@ from api.events.service import Change, Happened, Ledger
 from api.principal import Principal
 from schemas.link import AUTH_SCHEME, Hello, Port, signed_text
 
-__all__ = ["Bridge", "Bridges", "Cloned", "OpenedLink", "Standing"]
+__all__ = ["Bridge", "Bridges", "Cloned", "Late", "OpenedLink", "Standing"]
 
 LAPSED_AT_ONCE = 20  # told in one change: a farm that loses its line keeps no writer waiting
 SEEN_EVERY_S = 60.0  # how often "last seen" is written for a room that is connected
@@ -228,8 +228,8 @@ class Bridges:
     async def open_session(self, bridge: Bridge, hello: Hello) -> OpenedLink:
         """Accept *hello*: the epoch rises, an older link of this bridge is worth nothing now.
 
-        *bridge*: its row as it was a moment ago. Raises `Cloned` for a machine whose identity
-        another one has.
+        *bridge*: its row as it was at the upgrade. Raises `Cloned` for a machine whose identity
+        another one has, and `Late` for one that has started anew since.
         """
         opening = opening_of(bridge, hello, self._clock.now(), self._bus.origin)
         if opening.tells:
@@ -255,6 +255,8 @@ class Bridges:
     async def _open_and_tell(self, bridge: Bridge, hello: Hello) -> OpenedLink:
         async with self._ledger.change(bridge.organization_id) as change:
             row = await Bridge.get(id=bridge.id)
+            if is_late(bridge, row, hello):
+                raise Late
             opening = opening_of(row, hello, self._clock.now(), self._bus.origin)
             await Bridge.filter(id=row.id).update(**opening.columns)
             for kind, data in opening.tells.items():

@@ -13,7 +13,7 @@ from functools import partial
 
 import msgspec
 
-from api.bridges.service import Bridge, Cloned, Standing
+from api.bridges.service import Bridge, Cloned, Late, Standing
 from api.clock import Clock, iso
 from api.config import Settings
 from api.db import PASSING, persistently
@@ -47,6 +47,7 @@ PART_BYTES = 24 * 1024
 HEADER_BYTES = 200  # what a frame adds to its body, generously
 UPGRADE_RETRY_S = 300.0
 CLONE_RETRY_S = 60.0
+LATE_RETRY_S = 2.0
 IDLE_S = 30.0  # pictures of a room that nobody watches
 
 _log = logging.getLogger("gantry.link")
@@ -90,6 +91,12 @@ class LinkHandler:
             )
         try:
             opened = await persistently(partial(self._rooms.bridges.open_session, bridge, hello))
+        except Late:
+            return Refuse(
+                code="late",
+                reason="the machine has greeted anew since this link was opened",
+                retry_after_s=LATE_RETRY_S,
+            )
         except Cloned:
             return Refuse(
                 code="clone",

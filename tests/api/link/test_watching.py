@@ -267,3 +267,24 @@ async def test_full_disk_in_the_room_is_the_jobs_reason(farm: Farm) -> None:
     await farm.handler.incoming(farm.bridge, farm.epoch, batch(failed, ended))
     job = await Job.get(id=attempt.job_id)
     assert (job.state, job.reason) == ("pending", reason)
+
+
+async def test_the_greeting_of_a_machine_that_lost_its_power_is_no_copy(
+    farm: Farm, endpoint: LinkEndpoint
+) -> None:
+    """Seed 1006649: a slow line brings it after that of the next boot, which must stay welcome."""
+    async with FakeSocket(endpoint, await farm.credentials()) as slow:
+        await slow.accepted()
+        for boot in ("first", "second"):
+            async with FakeSocket(endpoint, await farm.credentials()) as socket:
+                await socket.accepted()
+                socket.say(hello_of(farm.bridge.uid, boot=boot))
+                assert isinstance(await socket.hear(), Welcome)
+        slow.say(hello_of(farm.bridge.uid, boot="first"))
+        said = await slow.hear()
+        assert isinstance(said, Refuse) and (said.code, said.action) == ("late", "")
+    async with FakeSocket(endpoint, await farm.credentials()) as socket:
+        await socket.accepted()
+        socket.say(hello_of(farm.bridge.uid, boot="second"))
+        assert isinstance(await socket.hear(), Welcome)
+    assert "bridge.cloned" not in await farm.kinds()
