@@ -254,7 +254,7 @@ class Bridges:
 
     async def _open_and_tell(self, bridge: Bridge, hello: Hello) -> OpenedLink:
         async with self._ledger.change(bridge.organization_id) as change:
-            row = await Bridge.get(id=bridge.id)
+            row = await Bridge.select_for_update().get(id=bridge.id)  # the one statement waits
             if is_late(bridge, row, hello):
                 raise Late
             opening = opening_of(row, hello, self._clock.now(), self._bus.origin)
@@ -267,10 +267,11 @@ class Bridges:
 
     async def standing(self, bridge_id: int, epoch: int) -> tuple[Standing, Bridge]:
         """What the link of *epoch* is worth, and the bridge as it is now."""
-        bridge = await Bridge.get(id=bridge_id)
-        if bridge.revoked_at is not None:
-            return Standing.REVOKED, bridge
-        return (Standing.CURRENT if bridge.epoch == epoch else Standing.REPLACED), bridge
+        return _standing(await Bridge.get(id=bridge_id), epoch)
+
+    async def held(self, bridge_id: int, epoch: int) -> tuple[Standing, Bridge]:
+        """The same in a transaction: no newer link is opened before its end."""
+        return _standing(await Bridge.select_for_update().get(id=bridge_id), epoch)
 
     def outdated(self, bridge_id: int, epoch: int) -> bool:
         """From memory: a newer link than that of *epoch* is known."""
@@ -350,6 +351,12 @@ class Bridges:
         """A port of the room came or went."""
         await Bridge.filter(id=bridge.id).update(ports=msgspec.to_builtins(ports))
         change.record(_happened(bridge, "bridge.ports", data={"count": len(ports)}))
+
+
+def _standing(bridge: Bridge, epoch: int) -> tuple[Standing, Bridge]:
+    if bridge.revoked_at is not None:
+        return Standing.REVOKED, bridge
+    return (Standing.CURRENT if bridge.epoch == epoch else Standing.REPLACED), bridge
 
 
 def _happened(

@@ -149,7 +149,7 @@ class FactRecorder:
     ) -> _Taken | None:
         """Record what is new of *batch* in one transaction, or why it is *unfit*."""
         async with self._rooms.ledger.change(bridge.organization_id) as change:
-            standing, row = await self._rooms.bridges.standing(bridge.id, epoch)
+            standing, row = await self._rooms.bridges.held(bridge.id, epoch)
             if standing is not Standing.CURRENT:
                 return None
             fresh = new_facts(row.fact_journal, row.fact_seq, batch)

@@ -244,7 +244,7 @@ class LinkHandler:
         if isinstance(body, Reported) and await self._rooms.bridges.knows(bridge.id, body.version):
             return
         async with self._rooms.ledger.change(bridge.organization_id) as change:
-            standing, row = await self._rooms.bridges.standing(bridge.id, epoch)
+            standing, row = await self._rooms.bridges.held(bridge.id, epoch)
             if standing is not Standing.CURRENT:
                 return
             if isinstance(body, CmdGot):
