@@ -275,9 +275,12 @@ class Machine:
     def _ready(self) -> None:
         if self.state is _S.CONNECTING and self.run is None:
             self._step(_E.READY)
-            for command in self.connecting:
-                self._answer(Outcome(id=command, verdict=Verdict.DONE))
-            self.connecting = []
+            self._connected(Verdict.DONE)
+
+    def _connected(self, verdict: Verdict, code: str = "") -> None:
+        waiting, self.connecting = self.connecting, []
+        for command in waiting:
+            self._answer(Outcome(id=command, verdict=verdict, code=code))
 
     # Printing.
 
@@ -393,6 +396,8 @@ class Machine:
         grant = self.run.job.grant if self.run is not None else None
         self._log(StateChanged(state=self.state, previous=before, grant=grant))
         self._tell(Status(live=self.picture()))
+        if self.state in (_S.OFFLINE, _S.ERROR, _S.HALTED):  # `bridge.sender.commands` does so
+            self._connected(Verdict.FAILED, "connect_failed")
 
     def _log(self, body: Happening) -> None:
         for event in self.log.add(body, int(self.history.now() * 1000)):
