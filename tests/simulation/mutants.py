@@ -133,7 +133,7 @@ def _old_epochs_are_heard() -> AbstractContextManager[Any]:
     async def standing(self: Any, bridge_id: int, epoch: int) -> Any:
         return Standing.CURRENT, await Bridge.get(id=bridge_id)
 
-    return mock.patch.object(Bridges, "standing", standing)
+    return mock.patch.multiple(Bridges, standing=standing, held=standing)
 
 
 def _plate_stays_clear() -> AbstractContextManager[Any]:
