@@ -5,6 +5,7 @@ what a gateway does: it may deliver a message twice, late or beside another one,
 to say that a socket closed. So
 
 * a hello counts once a socket (`greeted`), and a picture that is older than the newest is left out;
+* a late hello is measured against what the bridge was at the upgrade, which the row has kept;
 * facts that do not follow wait a moment for those before them, which another invocation may hold;
 * one invocation at a time writes to a socket, in order: it holds a short lease on the row, and who
   finds the lease taken leaves a note (`push_again`) instead of waiting;
@@ -65,6 +66,7 @@ class LinkSockets:
             kind="link",
             organization_id=bridge.organization_id,
             bridge_id=bridge.id,
+            cursor=bridge.epoch,
             opened_at=self._clock.now(),
         )
 
@@ -111,6 +113,7 @@ class LinkSockets:
         rows = GatewaySocket.filter(connection_id=socket.connection_id, greeted=False)
         if not await rows.update(greeted=True):
             return True  # the same hello once more
+        bridge.epoch = socket.cursor  # as it was at the upgrade: of another since, it knows nothing
         answer = await self._handler.hello(bridge, hello)
         session.say(answer, UNTIMED)
         if not isinstance(answer, Welcome):

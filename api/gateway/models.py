@@ -10,8 +10,9 @@ class GatewaySocket(Model):
     *greeted*: its hello was taken, which happens once. *epoch*: of its link, 0 before the welcome.
     *desired_told*: the configuration it has carried. *live_ms*: the agent's clock in the newest
     picture taken. *stuck_at*: the last recorded fact when a beat said that more wait.
-    *pushing_until* and *push_again*: who writes to it now, see `lease`. *credential_id* and
-    *cursor*: through what somebody watches, and the last event that was told.
+    *pushing_until* and *push_again*: who writes to it now, see `lease`. *credential_id*: through
+    what somebody watches. *cursor*: where it goes on from; the last event that a dashboard was told,
+    the epoch that a bridge had when its socket was opened.
     """
 
     connection_id = fields.CharField(max_length=128, primary_key=True)

@@ -55,14 +55,15 @@ class Room:
         if socket is not None:
             await self.links.message(socket, encode(frame))
 
-    async def greet(self, connection_id: str = "c1") -> None:
+    async def greet(self, connection_id: str = "c1", *, boot: str = "boot-1") -> None:
         """Connect and say hello; what the API answers is read."""
         from tests.fakes.agents import hello_of
 
         await self.connect(connection_id)
         self.farm.epoch = 0
-        await self.say(hello_of(self.farm.bridge.uid), connection_id)
-        self.farm.epoch = (await GatewaySocket.get(connection_id=connection_id)).epoch
+        await self.say(hello_of(self.farm.bridge.uid, boot=boot), connection_id)
+        row = await GatewaySocket.get_or_none(connection_id=connection_id)
+        self.farm.epoch = row.epoch if row is not None else 0
 
     def told(self, connection_id: str = "c1") -> list[Body]:
         """What came to the socket since the last look."""

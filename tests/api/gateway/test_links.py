@@ -19,6 +19,7 @@ from schemas.link import (
     FactAck,
     LiveSnap,
     PrinterFact,
+    Refuse,
     Reported,
     Welcome,
 )
@@ -154,6 +155,30 @@ async def test_a_late_end_of_an_old_socket_changes_nothing(room: Room) -> None:
     assert room.farm.rooms.bridges.online(room.farm.bridge.id)
     row = await Bridge.get(id=room.farm.bridge.id)
     assert (row.epoch, row.disconnected_at) == (2, None)
+
+
+async def test_the_greeting_of_a_machine_that_lost_its_power_is_no_copy(room: Room) -> None:
+    """It comes after that of the next boot, which must stay welcome (seed 1006649, R54)."""
+    await room.connect("slow")
+    await room.greet("first", boot="before")
+    await room.greet("second", boot="after")
+    await room.say(hello_of(room.farm.bridge.uid, boot="before"), "slow")
+    [said] = room.told("slow")
+    assert isinstance(said, Refuse) and (said.code, said.action) == ("late", "")
+    assert room.gateway.closed == ["slow"]
+    await room.greet("third", boot="after")
+    assert "Welcome" in kinds(room.told("third"))
+    assert "bridge.cloned" not in await room.farm.kinds()
+
+
+async def test_a_copy_that_dials_again_is_seen(room: Room) -> None:
+    """Its socket is opened after the other machine's hello: late is not what it is."""
+    for name, boot in (("first", "one"), ("second", "other"), ("third", "one")):
+        await room.greet(name, boot=boot)
+    assert "bridge.cloned" in await room.farm.kinds()
+    await room.greet("fourth", boot="other")
+    [said] = room.told("fourth")
+    assert isinstance(said, Refuse) and (said.code, said.action) == ("clone", "clone")
 
 
 async def test_what_an_old_socket_says_ends_it(room: Room) -> None:
