@@ -11,8 +11,8 @@ class GatewaySocket(Model):
     *desired_told*: the configuration it has carried. *live_ms*: the agent's clock in the newest
     picture taken. *stuck_at*: the last recorded fact when a beat said that more wait.
     *pushing_until* and *push_again*: who writes to it now, see `lease`. *credential_id*: through
-    what somebody watches. *cursor*: where it goes on from; the last event that a dashboard was told,
-    the epoch that a bridge had when its socket was opened.
+    what somebody watches. *cursor*: where it goes on from, the last event that a dashboard was
+    told or the epoch that a bridge had when its socket was opened.
     """
 
     connection_id = fields.CharField(max_length=128, primary_key=True)
