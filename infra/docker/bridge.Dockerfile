@@ -19,6 +19,9 @@ ENV PATH=/opt/gantry/.venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     GANTRY_STATE_DIR=/state
+# Who runs it can write nothing here, and Python's own library comes without bytecode.
+RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash \
+    "$(python -c 'import os; print(os.path.dirname(os.__file__))')" .venv/lib schemas bridge
 USER gantry
 VOLUME /state
 STOPSIGNAL SIGTERM

@@ -21,12 +21,19 @@ import yaml
 from api.config import load
 from api.storage.s3_place import place_of
 from infra.farm.started import free_port
+from tests.fakes.images import (
+    DOCKER,
+    IMAGES,
+    ROOT,
+    final_stage,
+    steps,
+    surroundings,
+    unpacked,
+    words_of,
+)
 
-ROOT = Path(__file__).parents[2]
-DOCKER = ROOT / "infra" / "docker"
 TEMPLATE = ROOT / "infra" / "aws" / "template.yaml"
 UNIT = ROOT / "infra" / "systemd" / "gantry-bridge.service"
-IMAGES = ("api", "bridge")
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
@@ -36,19 +43,6 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
 _Loader.add_multi_constructor(
     "!", lambda loader, suffix, node: [suffix, getattr(node, "value", None)]
 )
-
-
-def steps(image: str) -> list[tuple[str, str]]:
-    """(instruction, rest) of a Dockerfile, continuation lines joined."""
-    text = (DOCKER / f"{image}.Dockerfile").read_text().replace("\\\n", " ")
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    return [(line.split(" ", 1)[0], line.split(" ", 1)[1].strip()) for line in lines]
-
-
-def final_stage(image: str) -> list[tuple[str, str]]:
-    found = steps(image)
-    last = max(number for number, (name, _) in enumerate(found) if name == "FROM")
-    return found[last:]
 
 
 @pytest.mark.flow
@@ -115,34 +109,6 @@ def test_the_roles_of_the_template_have_no_wild_rights() -> None:
         if statement["Resource"] == "*":
             assert all(action.startswith(("ec2:", "xray:")) for action in actions), actions
     assert "AdministratorAccess" not in text and "iam:PassRole" not in text
-
-
-def unpacked(image: str, to: Path) -> None:
-    """What the Dockerfile copies from here, where it copies it to."""
-    for name, rest in final_stage(image):
-        *sources, target = shlex.split(rest)
-        for source in sources:
-            is_ours = name == "COPY" and source != ".venv" and (ROOT / source).is_dir()
-            if is_ours and not source.startswith("--"):
-                ignored = shutil.ignore_patterns("__pycache__")
-                shutil.copytree(ROOT / source, to / target, ignore=ignored)
-
-
-def surroundings(image: str, root: Path) -> dict[str, str]:
-    """The image's own environment, with its folders below *root* and our Python."""
-    [said] = [rest for name, rest in final_stage(image) if name == "ENV"]
-    environ = dict(pair.split("=", 1) for pair in shlex.split(said))
-    for name, value in environ.items():
-        if name != "PATH" and value.startswith("/"):
-            environ[name] = str(root / value.strip("/"))
-    python = str(Path(sys.executable).parent)
-    return {**environ, "PATH": environ["PATH"].replace("/opt/gantry/.venv/bin", python)}
-
-
-def words_of(image: str, instruction: str) -> list[str]:
-    [said] = [rest for name, rest in final_stage(image) if name == instruction]
-    words: list[str] = json.loads(said.partition("CMD ")[2] or said)
-    return words
 
 
 @pytest.mark.flow
@@ -332,8 +298,9 @@ KEYS = {
     "Service": """
         Type User WorkingDirectory ExecStart Restart RestartSec KillMode TimeoutStopSec
         StateDirectory StateDirectoryMode RuntimeDirectory RuntimeDirectoryPreserve Environment
-        UMask LimitNICE LimitRTPRIO SupplementaryGroups DevicePolicy DeviceAllow NoNewPrivileges
-        ProtectSystem ProtectHome PrivateTmp ProtectClock ProtectControlGroups ProtectHostname
+        CacheDirectory CacheDirectoryMode UMask LimitNICE LimitRTPRIO SupplementaryGroups
+        DevicePolicy DeviceAllow NoNewPrivileges ProtectSystem ProtectHome PrivateTmp ProtectClock
+        ProtectControlGroups ProtectHostname
         ProtectKernelLogs ProtectKernelModules ProtectKernelTunables ProtectProc
         RestrictAddressFamilies RestrictNamespaces RestrictRealtime RestrictSUIDSGID
         LockPersonality SystemCallArchitectures SystemCallFilter CapabilityBoundingSet
@@ -379,5 +346,7 @@ def test_the_bridge_unit_leaves_senders_alone_and_is_hardened() -> None:
     assert service["KillMode"] == "process"
     assert service["RuntimeDirectoryPreserve"] == "yes"
     assert service["User"] == "gantry-bridge"
+    cache = Path("/var/cache") / service["CacheDirectory"]
+    assert ("Environment", f"PYTHONPYCACHEPREFIX={cache}") in unit()["Service"]
     for wall in ("NoNewPrivileges", "ProtectHome", "PrivateTmp", "RestrictSUIDSGID"):
         assert service[wall] == "yes"

@@ -1,4 +1,8 @@
-"""The package of a cloud function, as `sam build` has the Makefile make it; pip is a stand-in."""
+"""What is deployed brings its bytecode: the package of a function, and the images.
+
+A package is made by the Makefile, as `sam build` has it made; pip is a stand-in. Whoever runs either
+can write nothing beside the code.
+"""
 
 import importlib.util
 import os
@@ -9,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.fakes.images import IMAGES, ROOT, final_stage, steps, surroundings, unpacked
+
 THIS = f"{sys.version_info.major}.{sys.version_info.minor}"
 UNCHECKED = (1).to_bytes(4, "little")  # the flags of bytecode that never looks at its source
 
@@ -95,3 +100,49 @@ def test_packages_are_built_for_the_python_that_runs_them() -> None:
     [built] = re.findall(r"^RUNTIME := (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     template = (ROOT / "infra" / "aws" / "template.yaml").read_text()
     assert re.findall(r"Runtime: (\S+)", template) == [f"python{built}"]
+
+
+@pytest.mark.flow
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_brings_the_bytecode_of_all_it_imports(image: str, tmp_path: Path) -> None:
+    """Ours, the packages' and the library's own, which the base image has thrown away."""
+    unpacked(image, tmp_path)
+    for other in ("library", ".venv/lib"):
+        (tmp_path / other).mkdir(parents=True)
+        (tmp_path / other / "module.py").write_text("")
+    made = [rest for name, rest in final_stage(image) if name == "RUN" and "compileall" in rest]
+    [command] = [re.sub(r'"\$\(python -c .*?\)"', "library", rest) for rest in made]
+    environ = surroundings(image, tmp_path)
+    subprocess.run(["sh", "-ec", command], cwd=tmp_path, env=environ, check=True)
+    modules = list(tmp_path.rglob("*.py"))
+    assert {module.relative_to(tmp_path).parts[0] for module in modules} == {
+        *(image, "schemas", "library", ".venv")
+    }
+    caches = [Path(importlib.util.cache_from_source(str(module))) for module in modules]
+    assert {cache.read_bytes()[4:8] for cache in caches} == {UNCHECKED}
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_compiles_as_root_and_after_its_last_copy(image: str) -> None:
+    """Before that there is nothing to compile, and afterwards nothing can be written."""
+    told = [f"{name} {rest}" for name, rest in final_stage(image)]
+    [compiled] = [number for number, step in enumerate(told) if "compileall" in step]
+    copied = [number for number, step in enumerate(told) if step.startswith("COPY ")]
+    assert max(copied) < compiled < told.index("USER gantry")
+    assert "os.path.dirname(os.__file__)" in told[compiled]
+
+
+def test_an_engine_is_given_what_images_are_made_of_and_nothing_else() -> None:
+    """Everything is kept back (data, keys, the packages of this machine) but what is copied."""
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    kept = [line for line in lines if not line.startswith("#")]
+    named = {
+        source
+        for image in IMAGES
+        for name, rest in steps(image)
+        if name == "COPY" and not rest.startswith("--")
+        for source in rest.split()[:-1]
+    }
+    assert kept[0] == "*"
+    assert {line for line in kept if line.startswith("!")} == {f"!{source}" for source in named}
+    assert kept[-1] == "**/__pycache__"
