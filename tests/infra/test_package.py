@@ -1,7 +1,7 @@
 """What is deployed brings its bytecode: the package of a function, and the images.
 
-A package is made by the Makefile, as `sam build` has it made; pip is a stand-in. Whoever runs either
-can write nothing beside the code.
+A package is made by the Makefile, as `sam build` has it made; pip is a stand-in. Whoever runs
+either can write nothing beside the code.
 """
 
 import importlib.util
