@@ -19,9 +19,11 @@ from api.octoprint.settings_document import (
     parse_settings,
     settings_document,
     with_kept,
+    without_logins,
 )
 from api.octoprint.visitor import Visit
 from api.octoprint.wire import Validators, answer
+from api.permissions import EVERYTHING
 from api.pools.service import Pool, Pools
 from api.printers.service import Printer, Printers
 
@@ -55,7 +57,7 @@ class SettingsFace:
     async def show(self, visit: Visit) -> Response:
         """The whole document."""
         document = await self._document(visit, visit.at)
-        key = f"{visit.tree.key} {visit.place.base} settings"
+        key = f"{visit.tree.key} {visit.place.base} settings {visit.may(EVERYTHING)}"
         return self._validators.answer(key, document, datetime.now(UTC))
 
     async def change(self, visit: Visit) -> Response:
@@ -113,7 +115,8 @@ class SettingsFace:
             sd_support=isinstance(at, Printer) and has_slot(at),
             unique_id=str(uuid5(NAMESPACE_URL, f"gantry:{visit.tree.key}:{at.created_at}")),
         )
-        return settings_document(shown, kept)
+        document = settings_document(shown, kept)
+        return document if visit.may(EVERYTHING) else without_logins(document)
 
 
 def _link(at: Printer | Pool) -> dict[str, Any]:

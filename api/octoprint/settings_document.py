@@ -83,6 +83,13 @@ def settings_document(shown: Shown, kept: Mapping[str, Any]) -> dict[str, Any]:
     return document
 
 
+def without_logins(document: dict[str, Any]) -> dict[str, Any]:
+    """*document* as somebody reads it who is no admin: nothing of automatic logins."""
+    access = document["accessControl"]
+    left = {key: value for key, value in access.items() if not key.startswith("autologin")}
+    return {**document, "accessControl": left}
+
+
 def parse_settings(body: Mapping[str, Any]) -> Wanted:
     """What *body* sets. Raises `Invalid` naming the key and what it takes."""
     wanted = Wanted()
