@@ -45,5 +45,7 @@ def set_cookie(
 
 
 def drop_cookie(response: Response, place: Place, name: str) -> None:
-    """Delete a cookie of this OctoPrint."""
+    """Delete a cookie of this OctoPrint; the mark of a logout under its plain name, too."""
     response.delete_cookie(name + place.cookie_suffix, path=place.cookie_path)
+    if name == ACTIVE_LOGOUT:
+        response.delete_cookie(name, path=place.cookie_path)

@@ -39,7 +39,7 @@ from api.octoprint.file_commands import FileCommands
 from api.octoprint.file_store import FileStore
 from api.octoprint.hot import HotReads
 from api.octoprint.job import JobFace
-from api.octoprint.login_page import LoginPage
+from api.octoprint.login_page import LoginPage, issue
 from api.octoprint.orders import Orders
 from api.octoprint.pool_face import PoolFace
 from api.octoprint.preferences import PreferencesStore
@@ -238,7 +238,11 @@ class OctoPrintFace:
         quart.after_request(self._share)
 
     async def _share(self, response: Response) -> Response:
-        """What v1 answers for both dialects is readable for the pages that OctoPrint's are."""
+        """What v1 answers for both dialects is readable for the pages that OctoPrint's are; the
+        server's own top brings the CSRF cookie, as every OctoPrint's.
+        """
+        if request.path == "/" and response.status_code == 200:
+            issue(response, self._visitors.place(""))
         if request.path != SHARED or "Origin" not in request.headers:
             return response
         if request.method == "OPTIONS":

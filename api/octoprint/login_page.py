@@ -45,7 +45,7 @@ class LoginPage:
                 f"{place.root}/login/?redirect={quote(place.root, safe='/')}/?"
                 f"&permissions={_NEEDED}"
             )
-            _issue(response, place)
+            issue(response, place)
             return response
         return page(
             visit.at.name,
@@ -96,6 +96,7 @@ def _target(place: Place, wanted: str | None) -> str:
     return own_path(wanted, place.cookie_path)
 
 
-def _issue(response: Response, place: Place) -> None:
+def issue(response: Response, place: Place) -> None:
+    """Bring the CSRF cookie to whoever has none yet: a login may then send the pair."""
     if not cookies.cookie(place, cookies.CSRF):
         cookies.set_cookie(response, place, cookies.CSRF, new_key())
