@@ -9,6 +9,7 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from quart import Response, request
 
@@ -117,9 +118,8 @@ class Absent:
         return answer(_NO_MOVIES)
 
     async def movie(self, visit: Visit, name: str) -> Response:
-        """There is no such movie."""
-        del visit
-        raise NotFound(f"There is no timelapse {name[:100]!r}")
+        """Movies lie among the downloads; asking for one that is not there leads on, as there."""
+        return redirect(f"{visit.place.base}/downloads/timelapse/{quote(name)}")
 
     async def no_movie(self, visit: Visit, name: str) -> Response:
         """Deleting what is not there succeeds, as there."""

@@ -156,7 +156,8 @@ class Control:
         if "error" not in LOOKS[live.state].true:
             return answer({"error": "", "reason": ""})
         text = live.error or visit.printer.state_reason or LOOKS[live.state].text
-        return answer({"error": text, "reason": live.state, "consequence": "", "logs": []})
+        more: dict[str, Any] = {"consequence": "", "faq": None, "logs": []}
+        return answer({"error": text, "reason": live.state, **more})
 
     # Moving and heating.
 

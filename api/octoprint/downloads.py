@@ -10,7 +10,7 @@ from api.errors import NotFound
 from api.files.service import Blob, Files, TreeName
 from api.octoprint.route import Route
 from api.octoprint.visitor import Visit
-from api.octoprint.wire import plain
+from api.octoprint.wire import ALWAYS, plain
 
 
 class Downloads:
@@ -71,14 +71,13 @@ def _download_headers(row: TreeName, blob: Blob) -> dict[str, str]:
     name = row.path.rpartition("/")[2]
     plain_name = name.encode("ascii", "replace").decode().replace('"', "'").replace("\\", "_")
     return {
+        **ALWAYS,
         "Content-Disposition": (
             f"attachment; filename=\"{plain_name}\"; filename*=UTF-8''{quote(name)}"
         ),
         "ETag": f'"{blob.sha256}"',
         "Last-Modified": http_date(row.uploaded_at),
         "Accept-Ranges": "bytes",
-        "X-Content-Type-Options": "nosniff",
-        "Vary": "Origin",
         "Content-Security-Policy": "sandbox; default-src 'none'",
         "Cache-Control": "max-age=0",
     }

@@ -9,7 +9,7 @@ from api.errors import Conflict, Invalid, NotFound
 from api.files.analyst import Analyst
 from api.files.names import clean_path, extension, join
 from api.files.service import Files, TreeName
-from api.octoprint.body import json_object
+from api.octoprint.body import is_true, json_object
 from api.octoprint.card_document import ORIGIN
 from api.octoprint.file_document import refs
 from api.octoprint.file_store import MACHINE_CODE, FileStore, check_local
@@ -76,7 +76,8 @@ class FileCommands:
         return await handle(visit, path, body)
 
     async def _select(self, visit: Visit, path: str, body: Body) -> Response:
-        if body.get("print") is True:
+        prints = is_true(body.get("print"))
+        if prints:
             visit.require("PRINT")
         row = await self._files.name(visit.by, visit.tree, path)
         if row.is_folder:
@@ -91,7 +92,7 @@ class FileCommands:
                 code="printer_busy",
             )
         await self._hot.select(visit.printer, row.path)
-        if body.get("print") is True:
+        if prints:
             await self._jobs.start_file(visit, row)
         return done()
 

@@ -27,7 +27,7 @@ MAX_LINE_CHARS = 255
 _TOOL = re.compile(r"tool(\d{1,2})")
 _NUMERAL = re.compile(r"\d{1,9}(\.\d{1,9})?")
 _PARAMETER = re.compile(r"%\((\w+)\)[sdf]")
-_YES = (True, "true", "True", "yes", "y", "1")
+_YES = ("true", "yes", "y", "1")
 _AXES = ("x", "y", "z")
 
 Build = Callable[[Mapping[str, Any], Profile], list[str]]
@@ -71,7 +71,8 @@ def jog(body: Mapping[str, Any], profile: Profile) -> list[str]:
         fastest = number(_numeral(speed), "speed", 1, MAX_SPEED_MM_PER_MIN)
     words = " ".join(f"{axis.upper()}{_plain(mm)}" for axis, mm in given.items())
     move = f"G1 {words} F{_plain(fastest)}"
-    return ["G90", move] if body.get("absolute") in _YES else ["G91", move, "G90"]
+    absolute = str(body.get("absolute")).lower() in _YES
+    return ["G90", move] if absolute else ["G91", move, "G90"]
 
 
 def jogged(body: Mapping[str, Any]) -> str:

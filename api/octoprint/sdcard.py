@@ -6,7 +6,7 @@ from quart import Response
 
 from api.commands.machine import Machine
 from api.errors import Conflict, Invalid, NotFound
-from api.octoprint.body import json_object
+from api.octoprint.body import is_true, json_object
 from api.octoprint.card_document import ORIGIN, card_entries, card_entry, is_ready
 from api.octoprint.hot import HotReads
 from api.octoprint.orders import Orders
@@ -86,7 +86,7 @@ class SdCard:
             raise Invalid(f"command on the card takes select or unselect, not {str(command)[:100]}")
         self.entry(visit, path)
         self._need_idle(visit)
-        starts = body.get("print") is True
+        starts = is_true(body.get("print"))
         if starts:
             visit.require("PRINT")
         if not starts:

@@ -12,15 +12,16 @@ from quart import Response, request
 _OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
-_ALWAYS = {
+#: Headers of every answer.
+ALWAYS = {
     "X-Robots-Tag": "noindex, nofollow, noimageindex",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "sameorigin",
     "Vary": "Origin",
 }
-_READ = {**_ALWAYS, "Cache-Control": "max-age=0"}
+_READ = {**ALWAYS, "Cache-Control": "max-age=0"}
 _WRITE = {
-    **_ALWAYS,
+    **ALWAYS,
     "Cache-Control": "no-store, no-cache, must-revalidate, post-check=0, pre-check=0, max-age=0",
     "Pragma": "no-cache",
     "Expires": "-1",
