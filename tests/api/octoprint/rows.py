@@ -142,6 +142,31 @@ async def _colleague(farm: Farm, root: str) -> None:
     await farm.post(f"{root}/api/access/users", json=body)
 
 
+async def _text(farm: Farm, root: str) -> None:
+    await _uploaded(farm, root)
+    body = {"command": "move", "destination": "a.txt"}
+    assert (await farm.post(f"{root}{LOCAL}/a.gcode", json=body)).status_code == 201
+
+
+async def _group(farm: Farm, root: str) -> None:
+    body = {"key": "watch", "name": "Watch", "permissions": ["STATUS"], "subgroups": []}
+    assert (await farm.post(f"{root}/api/access/groups", json=body)).status_code == 200
+
+
+async def _chamber(farm: Farm, root: str) -> None:
+    await _patched(farm, root, {"heatedChamber": True})
+
+
+async def _cold_bed(farm: Farm, root: str) -> None:
+    await _patched(farm, root, {"heatedBed": False})
+
+
+async def _patched(farm: Farm, root: str, profile: dict[str, Any]) -> None:
+    path, headers = f"{root}/api/printerprofiles/_default", {"X-Api-Key": farm.key}
+    answer = await farm.http.patch(path, json={"profile": profile}, headers=headers)
+    assert answer.status_code == 200, answer.text
+
+
 async def _profile(farm: Farm, root: str) -> None:
     body = {"profile": {"id": "fine", "name": "Fine"}}
     assert (await farm.post(f"{root}/api/printerprofiles", json=body)).status_code == 200
@@ -158,6 +183,10 @@ GIVEN: dict[str, Given] = {
     "warm": _warm,
     "colleague": _colleague,
     "profile": _profile,
+    "text": _text,
+    "group": _group,
+    "chamber": _chamber,
+    "cold bed": _cold_bed,
 }
 
 

@@ -12,6 +12,17 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 USERS = "/api/access/users"
 NEW = "Another-horse-9"
+PERMISSIONS = [
+    *("ADMIN", "STATUS", "CONNECTION", "WEBCAM", "SYSTEM", "FILES_LIST", "FILES_UPLOAD"),
+    *("FILES_DOWNLOAD", "FILES_DELETE", "FILES_SELECT", "PRINT", "GCODE_VIEWER"),
+    *("MONITOR_TERMINAL", "CONTROL", "SLICE", "TIMELAPSE_LIST", "TIMELAPSE_DOWNLOAD"),
+    *("TIMELAPSE_DELETE", "TIMELAPSE_MANAGE_UNRENDERED", "TIMELAPSE_ADMIN"),
+    *("SETTINGS_READ", "SETTINGS"),
+]
+WATCHING = {
+    *("STATUS", "WEBCAM", "FILES_LIST", "FILES_DOWNLOAD", "GCODE_VIEWER", "MONITOR_TERMINAL"),
+    *("TIMELAPSE_LIST", "TIMELAPSE_DOWNLOAD", "SETTINGS_READ"),
+}
 
 
 async def ask(farm: Farm, method: str, path: str, key: str = "", **more: Any) -> httpx.Response:
@@ -24,14 +35,21 @@ def names(answer: httpx.Response) -> list[str]:
 
 
 async def test_groups_are_the_roles(farm: Farm) -> None:
-    """octoprint 3: admins, users (default), readonly, guests; only users can be changed."""
+    """octoprint 3 groups, 3 group object: admins, users (default), readonly, guests."""
     groups = {one["key"]: one for one in (await farm.get("/api/access/groups")).json()["groups"]}
     assert set(groups) == {"admins", "users", "readonly", "guests"}
     assert groups["admins"]["permissions"] == ["ADMIN"]
     assert groups["users"]["default"] and not groups["readonly"]["default"]
-    assert "PLUGIN_APPKEYS_GRANT" in groups["users"]["permissions"]
-    assert not {"ADMIN", "SYSTEM", "SETTINGS"} & set(groups["users"]["permissions"])
-    assert "CONTROL" not in groups["readonly"]["permissions"]
+    assert groups["users"]["name"] == "Operator"
+    operators = {*PERMISSIONS, "PLUGIN_APPKEYS_GRANT"} - {"ADMIN", "SYSTEM", "SETTINGS"}
+    assert set(groups["users"]["permissions"]) == operators
+    assert set(groups["readonly"]["permissions"]) == WATCHING
+    flags = {key: (one["removable"], one["changeable"]) for key, one in groups.items()}
+    assert flags["admins"] == (False, False)
+    assert [key for key, one in groups.items() if one["toggleable"]] == [
+        *("admins", "readonly", "users")
+    ]
+    assert [key for key, one in groups.items() if one["dangerous"]] == ["admins"]
     assert groups["guests"]["permissions"] == [] and not groups["guests"]["toggleable"]
     assert set(groups["users"]) == {
         *("key", "name", "description", "permissions", "subgroups", "needs", "default"),
@@ -42,10 +60,16 @@ async def test_groups_are_the_roles(farm: Farm) -> None:
 
 
 async def test_permissions_are_told_to_anybody(farm: Farm) -> None:
-    """octoprint 0: 200 anonymously."""
+    """octoprint 0 currentuser, 3 permissions, 3 permission object: 200 anonymously."""
     told = (await farm.http.get("/api/access/permissions")).json()["permissions"]
     by_key = {one["key"]: one for one in told}
-    assert [key for key, one in by_key.items() if one["dangerous"]][:1] == ["ADMIN"]
+    assert [*by_key] == [*PERMISSIONS, "PLUGIN_APPKEYS_GRANT", "PLUGIN_APPKEYS_ADMIN"]
+    dangerous = {key for key, one in by_key.items() if one["dangerous"]}
+    assert dangerous == {"ADMIN", "SYSTEM", "SETTINGS", "PLUGIN_APPKEYS_ADMIN"}
+    keys = {"key", "name", "description", "dangerous", "default_groups", "needs"}
+    for key, one in by_key.items():
+        plugin = {"plugin"} if key.startswith("PLUGIN_") else set()
+        assert (set(one), one["needs"]) == (keys | plugin, {"role": [key.lower()]})
     assert by_key["STATUS"]["default_groups"] == ["admins", "readonly", "users"]
     assert by_key["STATUS"]["needs"] == {"role": ["status"]}
 

@@ -38,7 +38,9 @@ def said(answer: httpx.Response) -> dict[str, str]:
 
 @pytest.mark.parametrize("root", ROOTS)
 async def test_off_nothing_is_said(farm: Farm, root: str) -> None:
-    """No Access-Control-*; OPTIONS is a plain 200; caches are told that origins matter."""
+    """octoprint 2 CORS off: no Access-Control-*; OPTIONS is a plain 200; caches are told that
+    origins matter.
+    """
     for answer in (
         await preflight(farm, f"{root}/api/job"),
         await farm.http.get(f"{root}/api/job", headers={"Origin": EVIL, "X-Api-Key": farm.key}),
@@ -49,7 +51,9 @@ async def test_off_nothing_is_said(farm: Farm, root: str) -> None:
 
 @pytest.mark.parametrize("root", ROOTS)
 async def test_on_a_preflight_is_answered(open_farm: Farm, root: str) -> None:
-    """200, empty, the origin, the method asked for, 10 s, the headers asked for."""
+    """octoprint 2 CORS on: 200, empty, the origin, the method asked for, 10 s, the headers asked
+    for.
+    """
     answer = await preflight(open_farm, f"{root}/api/files/local")
     assert (answer.status_code, answer.content) == (200, b"")
     assert said(answer) == {

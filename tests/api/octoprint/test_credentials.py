@@ -25,7 +25,7 @@ KEYS: list[dict[str, str]] = [{}, {"X-Api-Key": ""}, {"X-Api-Key": "x" * 43}]
 
 
 async def test_a_missing_or_invalid_key_is_403_for_every_method(farm: Farm) -> None:
-    """octoprint 0: 403 always, never 400 or 401, with JSON in OctoPrint's form."""
+    """octoprint 0 keys: 403 always, never 400 or 401, with JSON in OctoPrint's form."""
     for route, headers in itertools.product(farm.application.octoprint.routes, KEYS):
         if (route.method, route.path) in OPEN or route.path.startswith("/sockjs"):
             continue
@@ -37,7 +37,7 @@ async def test_a_missing_or_invalid_key_is_403_for_every_method(farm: Farm) -> N
 
 
 async def test_the_first_key_that_is_present_counts(farm: Farm) -> None:
-    """octoprint 2: query, then X-Api-Key, then Bearer; the first one decides, even if invalid."""
+    """octoprint 2 key lookup: query, X-Api-Key, Bearer; the first one decides, even if invalid."""
     good, bad = farm.key, "x" * 43
     path = f"{ALPHA}/api/version"
     cases: list[tuple[str, dict[str, str], int]] = [
@@ -57,7 +57,7 @@ async def test_the_first_key_that_is_present_counts(farm: Farm) -> None:
 
 
 async def test_a_key_in_the_form_counts(farm: Farm) -> None:
-    """octoprint 2: in form fields too, and before the header."""
+    """octoprint 2 key lookup: in form fields too, and before the header."""
     made = await farm.http.post("/api/files/local", data={"foldername": "one", "apikey": farm.key})
     assert made.status_code == 201
     bad = await farm.http.post(
@@ -103,7 +103,9 @@ async def test_a_viewer_reads_but_changes_nothing(farm: Farm) -> None:
 
 
 async def test_current_user(farm: Farm) -> None:
-    """octoprint 0: 200 for nobody, the caller with a key, 403 with an invalid one."""
+    """octoprint 0 currentuser, 2 currentuser: 200 for nobody, the caller with a key, 403 with an
+    invalid one.
+    """
     nobody = (await farm.http.get(f"{ALPHA}/api/currentuser")).json()
     assert nobody == {"name": None, "permissions": [], "groups": ["guests"]}
     viewer = (await farm.get(f"{ALPHA}/api/currentuser", key=farm.viewer_key)).json()
@@ -119,7 +121,7 @@ async def log_in(farm: Farm, **more: str) -> httpx.Response:
 
 
 async def test_login_by_password_opens_a_cookie_session(farm: Farm) -> None:
-    """octoprint 2: the record, the cookies with their suffix, and CSRF for what changes things."""
+    """octoprint 2 login: the record, and the cookies with their suffix."""
     answer = await log_in(farm)
     record = answer.json()
     assert answer.status_code == 200
@@ -133,7 +135,9 @@ async def test_login_by_password_opens_a_cookie_session(farm: Farm) -> None:
 
 
 async def test_a_session_changes_nothing_without_its_csrf_pair(farm: Farm) -> None:
-    """S20: no header, a wrong one, another session's: 400; the right pair works; S23: logout."""
+    """octoprint 0 CSRF, 2 CSRF: no header, a wrong one, another session's: 400 (S20); the right
+    pair works; S23: logout.
+    """
     await log_in(farm)
     other = httpx.AsyncClient(
         transport=httpx.ASGITransport(app=farm.application), base_url=str(farm.http.base_url)
@@ -163,7 +167,7 @@ async def test_a_cookie_does_not_help_an_invalid_key(farm: Farm) -> None:
 
 
 async def test_a_wrong_password_and_an_unknown_user_read_the_same(farm: Farm) -> None:
-    """octoprint 2: 403, the same text; 400 with neither user nor passive; GET is 405."""
+    """octoprint 2 login: 403, the same text; 400 with neither user nor passive; GET is 405."""
     wrong = await farm.http.post(f"{ALPHA}/api/login", json={"user": "admin", "pass": "nope"})
     unknown = await farm.http.post(f"{ALPHA}/api/login", data={"user": "nobody", "pass": "nope"})
     assert wrong.status_code == unknown.status_code == 403
@@ -181,7 +185,7 @@ async def test_a_login_from_another_site_is_refused(farm: Farm) -> None:
 
 
 async def test_passive_login(farm: Farm) -> None:
-    """octoprint 0, 2: with a key the owner's record and a session, without one a guest's."""
+    """octoprint 0 passive login: with a key the owner's record and a session, else a guest's."""
     answer = await farm.post(f"{ALPHA}/api/login", json={"passive": True})
     assert (answer.json()["name"], answer.json()["_login_mechanism"]) == ("admin", "apikey")
     assert answer.json()["session"]
@@ -200,6 +204,6 @@ async def test_what_a_session_string_is_worth(farm: Farm) -> None:
 
 
 async def test_a_multipart_login_works(farm: Farm) -> None:
-    """octoprint 1: login takes form fields, multipart too."""
+    """octoprint 1 bodies: login takes form fields, multipart too."""
     files = {"user": (None, "admin"), "pass": (None, PASSWORD)}
     assert (await farm.http.post(f"{ALPHA}/api/login", files=files)).status_code == 200

@@ -172,7 +172,7 @@ async def test_a_thumbnail_is_where_apps_look(farm: Farm) -> None:
 
 
 async def test_a_pools_files_count_what_its_printers_did(farm: Farm) -> None:
-    """octoprint 5 at a pool: the prints of its queue."""
+    """octoprint 5, at a pool: the prints of its queue."""
     token = {"X-API-Key": farm.token}
     made = await farm.http.post(
         "/api/v1/pools", json={"name": "Row", "printer_ids": [1]}, headers=token

@@ -162,7 +162,9 @@ BODIES = [
 
 
 async def test_broken_bodies_are_refused_in_words(farm: Farm) -> None:
-    """S21 and octoprint 1: 415 for another type, 400 for what is no JSON object; never a 500."""
+    """octoprint 1 bodies, S21: 415 for another type, 400 for what is no JSON object; never a
+    500.
+    """
     for raw, kind, status in BODIES:
         headers = {"X-Api-Key": farm.key, "Content-Type": kind}
         for path in ("/api/job", "/api/printer/printhead", "/api/connection"):

@@ -27,7 +27,9 @@ def cookie(answer: httpx.Response, name: str) -> str:
 
 
 async def test_a_remembered_browser_comes_back(farm: Farm) -> None:
-    """octoprint 2: remember_token 90 days, HttpOnly; passive login with it, mechanism, rotation."""
+    """octoprint 2 cookies: remember_token 90 days, HttpOnly; passive login with it, mechanism,
+    rotation.
+    """
     answer = await log_in(farm, remember=True)
     line = cookie(answer, "remember_token")
     assert "HttpOnly" in line and f"Path={ALPHA}/" in line
@@ -48,7 +50,9 @@ async def test_a_remembered_browser_comes_back(farm: Farm) -> None:
 
 
 async def test_a_passive_login_tells_a_session_who_it_is(farm: Farm) -> None:
-    """octoprint 0 and 2: a login needs no CSRF pair, but one that comes must fit."""
+    """octoprint 0 CSRF, 0 passive login: a login needs no CSRF pair, but one that comes must
+    fit.
+    """
     await log_in(farm)
     path = f"{ALPHA}/api/login"
     record = (await farm.http.post(path, json={"passive": True})).json()
@@ -63,7 +67,7 @@ async def test_a_passive_login_tells_a_session_who_it_is(farm: Farm) -> None:
 
 
 async def test_a_remembered_session_has_not_seen_the_password(farm: Farm) -> None:
-    """octoprint 2: not fresh, so 403 on administration; it is no key either."""
+    """octoprint 2 fresh credentials: it has none, so 403 on administration; it is no key either."""
     await log_in(farm, remember=True)
     token = farm.http.cookies[f"remember_token{SUFFIX}"]
     assert (await farm.get("/api/job", token)).status_code == 403
@@ -74,7 +78,9 @@ async def test_a_remembered_session_has_not_seen_the_password(farm: Farm) -> Non
 
 
 async def test_logout_forgets_the_browser(farm: Farm) -> None:
-    """octoprint 0 and 2: 204, active_logout is set; the remember token is dead wherever it is."""
+    """octoprint 0 logout, 2 logout: 204, active_logout is set; the remember token is dead wherever
+    it is.
+    """
     await log_in(farm, remember=True)
     token = farm.http.cookies[f"remember_token{SUFFIX}"]
     headers = {"X-CSRF-Token": farm.http.cookies[f"csrf_token{SUFFIX}"]}
@@ -124,7 +130,7 @@ async def test_the_limiter_counts_failures_of_an_address(farm: Farm) -> None:
 
 
 async def test_a_csrf_pair_that_comes_must_fit(farm: Farm) -> None:
-    """octoprint 0: without a pair accepted; a mismatch is 400."""
+    """octoprint 0 CSRF: without a pair accepted; a mismatch is 400."""
     body = {"user": "admin", "pass": PASSWORD}
     headers = {"X-CSRF-Token": "x"}
     answer = await farm.http.post(f"{ALPHA}/api/login", json=body, headers=headers)
@@ -157,7 +163,7 @@ async def test_a_login_changes_the_session_and_the_csrf_token(farm: Farm) -> Non
 
 
 async def test_the_page_logs_a_browser_in(farm: Farm) -> None:
-    """octoprint 2: / sends to /login/, which brings the CSRF cookie; the form leads back."""
+    """octoprint 2 GET /: it sends to /login/, which brings the CSRF cookie; the form leads back."""
     top = await farm.http.get(f"{ALPHA}/")
     assert top.status_code == 302
     wanted = f"{ALPHA}/login/?redirect={ALPHA}/?&permissions=STATUS,SETTINGS_READ"

@@ -36,7 +36,7 @@ LINES = [
 def test_a_command_becomes_lines(
     build: moves.Build, body: dict[str, Any], lines: list[str]
 ) -> None:
-    """Relative moves restore absolute ones; numbers have no exponent."""
+    """octoprint 0 factors: relative moves restore absolute ones; numbers have no exponent."""
     assert build(body, PROFILE) == lines
 
 

@@ -56,7 +56,9 @@ async def test_version_below_a_printer_is_octoprints(farm: Farm) -> None:
 
 
 async def test_unmatched_paths_are_404_in_the_form_of_who_owns_them(farm: Farm) -> None:
-    """Nobody's: both words; OctoPrint's: error; v1's: detail. Routing comes before credentials."""
+    """octoprint 0 unknown path: nobody's has both words, OctoPrint's error, v1's detail; routing
+    comes before credentials.
+    """
     assert set((await farm.http.get("/api/nothing")).json()) == {"detail", "error"}
     for path in ("/api/job/nothing", "/octoprint/alpha/api/nothing", "/downloads/nothing"):
         answer = await farm.http.get(path)
@@ -66,7 +68,7 @@ async def test_unmatched_paths_are_404_in_the_form_of_who_owns_them(farm: Farm) 
 
 
 async def test_a_wrong_method_is_405_in_json(farm: Farm) -> None:
-    """octoprint 0: also without a key."""
+    """octoprint 0 unknown path: 405 also without a key."""
     answer = await farm.http.put("/octoprint/alpha/api/job")
     assert answer.status_code == 405
     assert set(answer.json()) == {"error"}

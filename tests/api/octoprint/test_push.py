@@ -80,11 +80,14 @@ async def printing(farm: Farm) -> None:
 
 
 async def test_who_has_not_signed_in_hears_only_connected(farm: Farm) -> None:
-    """Contract 8; safety S41: no state, no events, no names; permissions are public."""
+    """octoprint 0 push apikey: `connected` has none; safety S41: no state, no events, no names;
+    permissions are public.
+    """
     async with LiveSocket(farm.application, RAW) as socket:
         await socket.accepted()
         connected = (await socket.hear())["connected"]
         assert connected["version"] == "1.11.8"
+        assert "apikey" not in connected
         assert {"key", "name", "needs"} <= connected["permissions"][0].keys()
         assert "guest" not in str(connected)
         await farm.room.report(farm.machine)
@@ -313,7 +316,9 @@ async def test_a_revoked_key_ends_its_push(farm: Farm) -> None:
 
 
 async def test_pages_of_other_sites_get_no_socket(farm: Farm) -> None:
-    """Contract 2, CORS: 403 for a foreign Origin while it is off; own and absent ones are fine."""
+    """octoprint 2 CORS of sockets: 403 for a foreign Origin while it is off; own and absent ones
+    are fine.
+    """
     foreign = LiveSocket(farm.application, RAW, host="farm.local", origin="http://evil.example")
     async with foreign as socket:
         start = await socket.message()
@@ -324,7 +329,9 @@ async def test_pages_of_other_sites_get_no_socket(farm: Farm) -> None:
 
 
 async def test_sockjs_frames_are_those_that_were_recorded(farm: Farm) -> None:
-    """Contract 8: `o`, then `a[obj]`; the client's messages are an array of strings."""
+    """octoprint 0 SockJS objects: `o`, then `a[obj]`; the client's messages are an array of
+    strings.
+    """
     async with LiveSocket(farm.application, SOCKJS) as socket:
         await socket.accepted()
         assert await socket.text() == "o"
@@ -343,7 +350,7 @@ async def test_sockjs_frames_are_those_that_were_recorded(farm: Farm) -> None:
 
 
 async def test_sockjs_says_what_it_can(farm: Farm) -> None:
-    """Contract 8 and 2: `/sockjs/info` for any origin, `/sockjs` greets."""
+    """octoprint 2 CORS of sockets: `/sockjs/info` for any origin, `/sockjs` greets."""
     for root in ("", "/octoprint/alpha"):
         info = await farm.http.get(f"{root}/sockjs/info", headers={"Origin": "http://x.example"})
         assert info.status_code == 200

@@ -78,7 +78,7 @@ async def test_every_root_has_its_transports(farm: Farm, root: str) -> None:
 
 
 async def test_a_pool_has_them_too(farm: Farm) -> None:
-    """octoprint 8 at a pool: its queue is what the push shows."""
+    """octoprint 8, at a pool: its queue is what the push shows."""
     token = {"X-API-Key": farm.token}
     made = await farm.http.post("/api/v1/pools", json={"name": "Row"}, headers=token)
     client = Polling(farm, "pool", f"/octoprint/{made.json()['slug']}/sockjs/1")

@@ -1,5 +1,6 @@
 """Each row of the OctoPrint contract, at every address that an OctoPrint of the farm has."""
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -26,6 +27,8 @@ TABLES = (rows_machine, rows_job, rows_files, rows_uploads, rows_people, rows_ab
 ROWS = [row for table in TABLES for row in table.ROWS]
 PRINTER = "/octoprint/alpha"
 PREFIX = "/shop"
+READ = "max-age=0"
+WRITTEN = "no-store, no-cache, must-revalidate, post-check=0, pre-check=0, max-age=0"
 PROXY = {"X-Script-Name": PREFIX, "X-Forwarded-Host": "print.example"}
 
 
@@ -39,8 +42,7 @@ async def ask(farm: Farm, row: Row, root: str, headers: dict[str, str]) -> httpx
 def check(row: Row, answer: httpx.Response, status: int, base: str) -> None:
     """The answer is what the row says."""
     assert answer.status_code == status, answer.text
-    if status == 204:
-        assert answer.content == b""
+    _check_manners(row, answer)
     if row.media:
         assert answer.headers["content-type"].startswith(row.media)
     elif status >= 400 and not row.path.startswith("/downloads"):
@@ -51,6 +53,26 @@ def check(row: Row, answer: httpx.Response, status: int, base: str) -> None:
     if row.equals is not None:
         assert answer.json() == row.equals
     _check_object(row, answer)
+
+
+def _check_manners(row: Row, answer: httpx.Response) -> None:
+    """What holds for every answer, whatever was asked."""
+    kind, headers = answer.headers.get("content-type", ""), answer.headers
+    if answer.status_code == 204:
+        assert (answer.content, kind.partition(";")[0]) == (b"", "text/html")
+    if kind.startswith("application/json"):
+        assert kind == "application/json"
+        assert answer.text == json.dumps(answer.json(), indent=2, sort_keys=True) + "\n"
+    if row.section != "8":  # SockJS has its own
+        assert headers["x-robots-tag"] == "noindex, nofollow, noimageindex"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] in ("sameorigin", "DENY")  # a page is never framed
+    if row.section != "8" and (kind == "application/json" or answer.status_code == 204):
+        assert headers["cache-control"] == (READ if row.method in ("GET", "HEAD") else WRITTEN)
+        never = (headers.get("pragma"), headers.get("expires")) == ("no-cache", "-1")
+        assert never is (row.method not in ("GET", "HEAD"))
+    if row.by in (ADMIN, VIEWER) and row.path != "/api/logout":
+        assert "set-cookie" not in headers
 
 
 def _check_object(row: Row, answer: httpx.Response) -> None:
@@ -108,7 +130,9 @@ async def table(world: World) -> AsyncIterator[Table]:
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
 async def test_the_row_holds_at_every_root(table: Table, row: Row) -> None:
-    """Directly at the server's root, and below a printer's behind a proxy with a prefix."""
+    """octoprint 1 JSON, 1 errors, 1 commands, 1 headers, 1 script root, 2 guests: directly at the
+    server's root, and below a printer's behind a proxy with a prefix; no cookies with a key.
+    """
     farm = table.farm
     farm.application.database.__enter__()
     if not row.slug_only:

@@ -174,7 +174,7 @@ async def test_userdata_comes_back(farm: Farm) -> None:
 
 
 async def test_a_folder_is_made_and_made_again(farm: Farm) -> None:
-    """octoprint 0: 201 both times."""
+    """octoprint 0 foldername: 201 both times."""
     for _ in range(2):
         answer = await farm.post(
             "/api/files/local", data={"foldername": "Neuer Ordner", "path": "a"}

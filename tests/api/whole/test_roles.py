@@ -831,7 +831,9 @@ async def test_a_bound_keys_job_is_for_its_printer(whole: Whole) -> None:
 
 @pytest.mark.parametrize("root", ["", "/octoprint/<slug>", "/octoprint/<pool_slug>"])
 async def test_octoprint_face_by_everybody(whole: Whole, root: str) -> None:
-    """Without or with a wrong key 403, below the role 403, another organization 404."""
+    """octoprint 3 missing permission: 403, whatever the body; so are no key and a wrong one;
+    another organization 404.
+    """
     before = await whole.rows()
     for (method, path), least in OCTOPRINT.items():
         if (root, path) == ("", "/api/version"):

@@ -1,0 +1,145 @@
+"""The rows of the OctoPrint contract, sections 0 to 8, by short names that do not change.
+
+`NAMES` are the rows that say how something is: a docstring `octoprint 2 CSRF: …` names one, several
+go as `octoprint 0 CSRF, 2 CSRF: …`. `ENDPOINTS` are the rows that are asked: they are named by the
+rows of data in tests/api/octoprint/rows_….py, which must ask for every status that the row tells.
+"""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A row that is asked. *path*: what the paths of its requests match, queries left out;
+    *statuses*: every answer that the contract tells of, where Gantry has what it takes.
+    """
+
+    section: str
+    method: str
+    path: str
+    statuses: frozenset[int]
+
+    @property
+    def name(self) -> str:
+        """As in a docstring."""
+        return f"{self.section} {self.method} {self.path}"
+
+    def asked_by(self, section: str, method: str, path: str) -> bool:
+        """Whether a request to *path* is one of this row."""
+        fits = re.fullmatch(self.path, path.partition("?")[0]) is not None
+        return fits and (section, method) == (self.section, self.method)
+
+
+def rows(section: str, text: str) -> tuple[Endpoint, ...]:
+    """The rows of *text*, one a line: method, path, statuses."""
+    lines = (line.split() for line in text.strip().splitlines())
+    return tuple(
+        Endpoint(section, method, path, frozenset(map(int, statuses)))
+        for method, path, *statuses in lines
+    )
+
+
+#: Section -> names of its rows.
+NAMES: dict[str, tuple[str, ...]] = {
+    "0": (
+        *("keys", "currentuser", "unknown path", "logout", "CSRF", "login limiter"),
+        *("passive login", "reauthRequired removed", "push apikey", "SockJS objects"),
+        *("factors", "foldername"),
+    ),
+    "1": (
+        *("JSON", "errors", "bodies", "commands", "truthy", "headers", "revalidation"),
+        *("script root", "absolute URLs"),
+    ),
+    "2": (
+        *("key lookup", "key owner", "guests", "cookies", "CSRF cookie", "CSRF", "GET /"),
+        *("fresh credentials", "login", "logout", "currentuser"),
+        *("CORS off", "CORS on", "CORS of sockets"),
+    ),
+    "3": ("permissions", "groups", "group object", "permission object", "missing permission"),
+}
+
+_LOC = "(local|sdcard)"
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *rows(
+        "4",
+        f"""
+        GET    /api/version                              200
+        GET    /api/server                               200
+        GET    /api/connection                           200
+        POST   /api/connection                           204 400 403
+        GET    /api/files                                200 403
+        GET    /api/files/\\w+                            200 404
+        GET    /api/files/{_LOC}/.+                      200 404
+        POST   /api/files/\\w+                            404
+        POST   /api/files/{_LOC}/.+                      201 204 400 403 404 409 415
+        DELETE /api/files/{_LOC}/.+                      204 403 404 409
+        POST   /api/files/test                           200
+        GET    /downloads/files/local/.+                 200 206 403 404
+        HEAD   /downloads/files/local/.+                 200
+        GET    /api/printer                              200 409
+        GET    /api/printer/tool                         200 409
+        GET    /api/printer/bed                          200 409
+        GET    /api/printer/chamber                      200 409
+        POST   /api/printer/printhead                    204 400 403 409
+        POST   /api/printer/tool                         204 400 403 409
+        POST   /api/printer/bed                          204 400 403 409
+        POST   /api/printer/chamber                      204 400 409
+        POST   /api/printer/command                      204 400 403 404 409
+        GET    /api/printer/command/custom               200
+        GET    /api/printer/sd                           200
+        POST   /api/printer/sd                           204 400 409
+        GET    /api/printer/error                        200
+        GET    /api/job                                  200
+        POST   /api/job                                  204 400 403 409
+        GET    /api/printerprofiles                      200 403
+        GET    /api/printerprofiles/\\w+                  200 404
+        POST   /api/printerprofiles                      200 400 409
+        PATCH  /api/printerprofiles/\\w+                  200
+        DELETE /api/printerprofiles/\\w+                  204 409
+        GET    /api/settings                             200
+        POST   /api/settings                             200 403 415
+        GET    /api/settings/templates                   200
+        POST   /api/settings/apikey                      200 403
+        DELETE /api/settings/apikey                      204
+        GET    /api/slicing                              200
+        GET    /api/slicing/\\w+/profiles(/\\w+)?          404
+        GET    /api/system/commands                      200 403
+        GET    /api/system/commands/\\w+                  200 404
+        POST   /api/system/commands/\\w+/\\w+              404
+        POST   /api/system                               404
+        GET    /api/system/(usage|info|startup)          200
+        GET    /api/timelapse                            200
+        POST   /api/timelapse                            200 400
+        DELETE /api/timelapse/[\\w.]+                     200
+        GET    /api/timelapse/[\\w.%]+                    302
+        GET    /api/access/groups                        200 403
+        GET    /api/access/groups/\\w+                    200 404
+        POST   /api/access/groups                        200 400 409
+        PUT    /api/access/groups/\\w+                    200 403 404
+        DELETE /api/access/groups/\\w+                    200 403 404
+        GET    /api/access/users                         200 403
+        GET    /api/access/users/\\w+                     200 404
+        POST   /api/access/users                         200 400 409
+        PUT    /api/access/users/\\w+                     200
+        DELETE /api/access/users/\\w+                     200 400
+        PUT    /api/access/users/\\w+/password            200 400
+        GET    /api/access/users/\\w+/settings            200
+        PATCH  /api/access/users/\\w+/settings            200
+        POST   /api/access/users/\\w+/apikey              200
+        DELETE /api/access/users/\\w+/apikey              200
+        GET    /api/users(/.+)?                          307
+        GET    /api/setup/wizard                         200 403
+        POST   /api/setup/wizard                         204 403
+        GET    /api/languages                            200
+        POST   /api/util/test                            200 403
+        GET    /plugin/logging/logs                      200
+        GET    /api/logs                                 301
+        GET    /downloads/logs/[\\w.]+                    404
+        GET    /api/plugin/\\w+                           404
+        POST   /api/plugin/\\w+                           400
+        GET    /online.txt                               200
+        GET    /downloads/camera/current                 404
+        """,
+    ),
+)
