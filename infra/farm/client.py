@@ -20,11 +20,13 @@ class Refused(RuntimeError):
 
 
 class Client:
-    """v1 with one token."""
+    """v1 with one token; *transport* in place of the network."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self.url = url
-        self._http = httpx.AsyncClient(base_url=url, timeout=TIMEOUT_S, trust_env=False)
+        self._http = httpx.AsyncClient(
+            base_url=url, timeout=TIMEOUT_S, trust_env=False, transport=transport
+        )
 
     async def close(self) -> None:
         """Close the connections."""

@@ -17,6 +17,7 @@ from infra.farm import rooms
 from infra.farm.children import Child, ChildFailed, collect, inherit_orphans, run_once
 from infra.farm.client import Client, Refused
 from infra.farm.credentials import Credentials, write_private
+from infra.farm.ground import Ground, until_free
 from infra.farm.options import Options
 from infra.farm.screen import Screen
 
@@ -41,6 +42,7 @@ class Farm:
         self.logs = logs
         self.api = Child("api", self._api_arguments(), logs / "api.log", self._restarted)
         self.agent = Child("agent", self._agent_arguments(), logs / "agent.log", self._restarted)
+        self._ground: Ground | None = None
         self._senders: dict[int, int] = {}
         self._detached: set[int] = set()
         self._written = ""
@@ -49,11 +51,12 @@ class Farm:
 
     async def start(self) -> None:
         """Bring everything up. Raises `ChildFailed` or `SetupFailed` with what to do."""
-        make_data_directory(self.options.data)
+        self._ground = Ground(self.options.data)
         inherit_orphans()
         self.screen.note("Migrating the database …")
         await self._run("migration", ["api.migrate", *self._database_arguments()])
         self.screen.note(f"Starting the API on {self.options.url} …")
+        await until_free(self.options.host, self.options.port)
         await self._start_api()
         self.known = await rooms.sign_in(self.client, self.options)
         version = await self.client.call("GET", "/version")
@@ -129,7 +132,13 @@ class Farm:
     # Down.
 
     async def stop(self) -> None:
-        """End every process this farm started; prints on attached printers are cancelled first."""
+        """End every process this farm started; prints on attached printers are cancelled first.
+
+        A farm that never had the data directory to itself touches nothing: what runs there prints.
+        """
+        if self._ground is None:
+            await self.client.close()
+            return
         state = self._bridge_state()
         pids = list(self._now_detached())
         await self.agent.stop()
@@ -139,6 +148,7 @@ class Farm:
         await self.client.close()
         if self.options.ready_file is not None:
             self.options.ready_file.unlink(missing_ok=True)
+        self._ground.leave()
 
     async def _stop_printers(self, state: Path, pids: list[int]) -> None:
         arguments = ["bridge", "stop", "--all", "--state-dir", str(state)]
@@ -254,18 +264,6 @@ def lan_urls(options: Options) -> list[str]:
         except OSError:
             return []
         return [f"http://{probe.getsockname()[0]}:{options.port}"]
-
-
-def make_data_directory(path: Path) -> None:
-    """Make the data directory, for this user alone. Raises `ChildFailed` when that is refused."""
-    try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not os.access(path, os.W_OK):
-            raise PermissionError(13, "no right to write there")
-    except OSError as error:
-        raise ChildFailed(
-            f"cannot use {path} for data: {error.strerror}. Choose another place with --data."
-        ) from None
 
 
 def say_error(text: str) -> None:

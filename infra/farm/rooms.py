@@ -37,16 +37,19 @@ async def sign_in(client: Client, options: Options) -> Credentials:
     known = kept.load(options.data) or Credentials()
     if options.admin_password:
         known.password = options.admin_password
-    if (await client.call("GET", "/setup/status"))["needs_setup"]:
+    state = await client.call("GET", "/setup/status")
+    if state["needs_setup"]:
         known.password = known.password or kept.new_password()
         known.token, known.octoprint_keys = "", {}
+        kept.save(options.data, known)  # before the admin is made: only we know the password
         person = {"username": known.username, "password": known.password}
         person |= {"email": "admin@localhost", "setup_token": _setup_token(options.data)}
         await client.call("POST", "/setup/admin", person)
-        await client.call("POST", "/setup/complete", headers=await _bearer(client, known))
     if not await _token_works(client, known.token):
         known.token = await _new_token(client, known)
         client.use_token(known.token)
+    if not state["is_complete"]:
+        await client.call("POST", "/setup/complete")
     kept.save(options.data, known)
     return known
 

@@ -19,7 +19,8 @@ from infra.farm import rooms
 from infra.farm.children import run_once
 from infra.farm.client import Client
 from infra.farm.credentials import Credentials
-from infra.farm.farm import make_data_directory, octoprint_url
+from infra.farm.farm import octoprint_url
+from infra.farm.ground import make_data_directory
 from infra.farm.options import Options, parse
 from infra.farm.started import free_port
 from tests.fakes.migrated import sqlite_into
