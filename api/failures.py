@@ -42,6 +42,10 @@ def register_errors(quart: Quart, octoprint: OctoPrintFace, readiness: Readiness
         _log.warning("%s %s: what came fits no column: %s", request.method, request.path, error)
         return problem_of(Invalid("A value is too large or cannot be stored; nothing was changed."))
 
+    @quart.errorhandler(Unavailable)
+    async def not_yet(error: Unavailable) -> Response:
+        return problem_of(error)
+
     for kind in (OperationalError, DBConnectionError):
         quart.register_error_handler(kind, unavailable)
     quart.register_error_handler(Unstorable, unstorable)

@@ -24,10 +24,13 @@ from typing import Any, TypeVar
 
 import orjson
 from mangum import Mangum
+from quart import request
+from tortoise.exceptions import BaseORMException
 
 from api import migrate as migrations
 from api.app import Application
 from api.config import SettingError, Settings, load
+from api.errors import Unavailable
 from api.files.orphans import brooms
 from api.gateway.bus import FunctionBus
 from api.gateway.errands import Errands, Step, all_of
@@ -36,8 +39,9 @@ from api.gateway.links import LinkSockets
 from api.gateway.post import GatewayPoster
 from api.gateway.sockets import GatewaySockets
 from api.logs import log_json
-from api.perimeter import GuardedDoor
+from api.perimeter import HEALTH, GuardedDoor
 from api.production import insecurities, lacks_of_functions
+from api.readiness import DATABASE
 from api.storage.sweeping import sweep
 
 Event = dict[str, Any]
@@ -81,6 +85,9 @@ class Process:
         self._changed: set[tuple[int, int]] = set()  # (organization, printer) with a new picture
         rooms.telemetry.watch(lambda org, printer, moved: self._changed.add((org, printer)))
         self._bus.attend(Errands(self._links, self._feeds, rooms.scheduler).run)
+        self._fits = False  # the tables are those of this version
+        self.application.readiness.misfit = self._misfit
+        self.application.quart.before_request(self._look_first)
         self._mangum = Mangum(self._asgi, lifespan="off", text_mime_types=JSON_TYPES)
         self._open = False
 
@@ -104,8 +111,21 @@ class Process:
         self._bus.begin()
         self._changed.clear()
 
+    async def _misfit(self) -> str | None:
+        """Why nothing can be done on these tables; None: they fit, which is asked only once."""
+        if not self._fits:
+            found = await migrations.misfit()
+            self._fits = found is None
+            return found
+        return None
+
     async def _look(self) -> None:
-        """Memory says what the rows say of rooms and pictures: for whoever shows them."""
+        """Memory says what the rows say of rooms and pictures: for whoever shows them.
+
+        Raises `Unavailable` on tables of another version.
+        """
+        if (misfit := await self._misfit()) is not None:
+            raise Unavailable(misfit, code="storage_unavailable")
         await self.application.rooms.bridges.refresh(self._settings.dead_s)
         await self.application.rooms.telemetry.refresh()
 
@@ -116,11 +136,12 @@ class Process:
         return fitting(self._mangum(event, context))  # type: ignore[arg-type]
 
     async def _asgi(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-        await self._whole(self._request(scope, receive, send))
+        await self._whole(self.application(scope, receive, send))
 
-    async def _request(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-        await self._look()
-        await self.application(scope, receive, send)
+    async def _look_first(self) -> None:
+        """Before a view, whose errors are answered; health says by itself what does not work."""
+        if request.path not in HEALTH:
+            await self._look()
 
     # Websockets.
 
@@ -141,9 +162,16 @@ class Process:
     # The clock.
 
     async def tick(self) -> Event:
-        """Everything that is due once a minute; the names of what failed."""
+        """Everything that is due once a minute; the names of what failed.
+
+        Raises what the database raises when nothing can be done at all.
+        """
         rooms, outreach = self.application.rooms, self.application.outreach
-        await self._look()
+        try:
+            await self._look()
+        except (BaseORMException, OSError) as error:
+            _log.error("%s: %s", DATABASE, error)
+            raise
         failed = await all_of(
             {
                 "expire commands and run the queue": rooms.scheduler.step,

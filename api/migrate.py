@@ -26,8 +26,9 @@ from urllib.parse import urlsplit
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.connection import get_connection
-from tortoise.exceptions import BaseORMException
+from tortoise.exceptions import BaseORMException, DBConnectionError, OperationalError
 
+from api import migrations
 from api.config import SettingError, Settings, load
 from api.db import Busy, DatabaseUnusable, Pool, Transient, open_database, tortoise_config
 from api.schema_states import Executor
@@ -38,6 +39,12 @@ EXIT_DATABASE = 5
 LOCK_NUMBER = 4_702_394_157  # of PostgreSQL's advisory lock: any number, as long as it is ours
 #: As long as a migration has the database, and as short as others can wait for its tables.
 POOL = Pool(max_size=2, statement_s=0, lock_s=0.8)
+OLDER = (
+    "the tables of the database (GANTRY_DATABASE_URL) are of an earlier version: "
+    "invoke the migrate function, or run python -m api.migrate"
+)
+LATER = "the tables of the database (GANTRY_DATABASE_URL) are of a later version ({}): deploy that"
+_APPLIED = "SELECT name FROM tortoise_migrations WHERE app = 'farm'"
 AGAIN_S = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)  # pauses before a table is asked for again
 
 
@@ -64,6 +71,25 @@ async def pending(settings: Settings) -> list[str]:
     """The names of the migrations that this database lacks. Raises `DatabaseUnusable`."""
     async with _opened(settings) as connection:
         return await _missing(connection, settings)
+
+
+async def misfit() -> str | None:
+    """Why this version cannot work on the tables of the open database; None: it can.
+
+    By the names of what was applied alone: a cloud function has no time for more. Raises what a
+    database raises that does not answer.
+    """
+    try:
+        rows = await get_connection("default").execute_query_dict(_APPLIED)
+    except DBConnectionError:
+        raise
+    except OperationalError:
+        rows = []  # not even the list is there
+    applied = {row["name"] for row in rows}
+    known = {path.stem for path in Path(migrations.__file__).parent.glob("[0-9]*.py")}
+    if later := applied - known:
+        return LATER.format(max(later))
+    return OLDER if known - applied else None
 
 
 async def migrate(settings: Settings) -> list[str]:

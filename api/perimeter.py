@@ -4,6 +4,7 @@ Asked before a request is routed or a socket accepted, for both faces. Health pr
 to everybody; bridges prove themselves with keys and are asked for those instead.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -14,10 +15,14 @@ from api.errors import Forbidden, Problem, Unavailable
 from api.feed.door import Authenticator, Door, Knock
 from api.policies.service import Policies
 from api.principal import Principal
+from api.readiness import DATABASE
 from api.v1 import PREFIXES
 
-_HEALTH = {f"{root}{path}" for root in ("", *PREFIXES) for path in ("/health", "/health/ready")}
+#: Answered to everybody, whatever else works.
+HEALTH = {f"{root}{path}" for root in ("", *PREFIXES) for path in ("/health", "/health/ready")}
 _BRIDGES = "/bridge/"
+
+_log = logging.getLogger("gantry.api")
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -46,7 +51,7 @@ class Perimeter:
     async def turns_away(self, scope: Mapping[str, Any], send: Send) -> bool:
         """Whether the owner of this request was told that they may not come in."""
         path: str = scope["path"]
-        if path in _HEALTH or path.startswith(_BRIDGES):
+        if path in HEALTH or path.startswith(_BRIDGES):
             return False
         client = scope.get("client")
         try:
@@ -60,7 +65,8 @@ class Perimeter:
         """Raises `Forbidden` (ip_not_allowed), or `Unavailable` when nobody knows who is let in."""
         try:
             listed = (await self._policies.current()).allowlist
-        except (BaseORMException, OSError):
+        except (BaseORMException, OSError) as error:
+            _log.error("%s: %s", DATABASE, error)
             raise Unavailable("The database cannot be used.", code="storage_unavailable") from None
         if listed is not None and listed.guards(path) and not listed.admits(address):
             raise Forbidden("IP address not allowed", code="ip_not_allowed")

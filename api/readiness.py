@@ -36,6 +36,11 @@ BUS = "the bus between processes is away, so they hear of each other later (GANT
 _log = logging.getLogger("gantry.readiness")
 
 Check = Callable[[], Awaitable[None]]
+Question = Callable[[], Awaitable[str | None]]
+
+
+async def _nothing() -> str | None:
+    return None
 
 
 class Channel(Protocol):
@@ -51,9 +56,13 @@ class Channel(Protocol):
 
 
 class Readiness:
-    """Asks everybody whom requests need. *storage* raises when the file storage does not work."""
+    """Asks everybody whom requests need. *storage* raises when the file storage does not work.
+
+    *misfit* says what is wrong with the tables, for who has not seen to that before the start.
+    """
 
     def __init__(self, storage: Check | None = None, bus: Channel | None = None) -> None:
+        self.misfit: Question = _nothing
         self._storage = storage
         self._bus = bus
         self._full_until = 0.0
@@ -93,6 +102,8 @@ class Readiness:
         """What is wrong with the database; None: nothing."""
         if not await _works(_ask, "database"):
             return DATABASE
+        if (misfit := await self.misfit()) is not None:
+            return misfit
         if has_other_writers() and not await _works(_ask_for_changes, "database"):
             return READ_ONLY
         if time.monotonic() < self._read_only_until:

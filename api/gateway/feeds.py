@@ -126,6 +126,10 @@ class FeedSockets:
         await self._poster.close(socket.connection_id)
         await self.gone(socket)
 
+    async def drop(self, connection_id: str) -> None:
+        """Close a socket whose row cannot be read: it counts no more when it can."""
+        await self._poster.close(connection_id)
+
     async def _sockets(self, organization_id: int) -> list[str]:
         rows = GatewaySocket.filter(kind="feed", organization_id=organization_id)
         return [row.connection_id for row in await rows.only("connection_id")]

@@ -249,6 +249,10 @@ class LinkSockets:
         await self._poster.close(socket.connection_id)
         await self.gone(socket)
 
+    async def drop(self, connection_id: str) -> None:
+        """Close a socket whose row cannot be read: it counts no more when it can."""
+        await self._poster.close(connection_id)
+
 
 def _code_in(answers: Sequence[Body], code: str) -> bool:
     return any(isinstance(answer, Nak) and answer.code == code for answer in answers)

@@ -2,7 +2,8 @@
 
 Whatever goes wrong with a frame ends its socket: a room greets again and says once more what
 nobody acknowledged, a dashboard comes back with its cursor. The gateway itself only tells a client
-that something failed, and would leave the rest to luck.
+that something failed, and would leave the rest to luck. While the database is away nobody knows who
+is behind a socket, so who knocks is told to come later (503).
 """
 
 import logging
@@ -10,16 +11,23 @@ from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import orjson
+from tortoise.exceptions import BaseORMException
 
 from api.errors import Problem
 from api.feed.door import knock_of
 from api.gateway.feeds import FeedSockets
 from api.gateway.links import LinkSockets
 from api.gateway.models import GatewaySocket
+from api.readiness import DATABASE
 
 Event = dict[str, Any]
 _TAKEN: Event = {"statusCode": 200}
 _NOT_OURS: Event = {"statusCode": 400}
+_LATER: Event = {
+    "statusCode": 503,
+    "headers": {"Retry-After": "2", "Content-Type": "application/json"},
+    "body": '{"detail":"The database cannot be used.","error":{"code":"storage_unavailable"}}',
+}
 _KINDS = frozenset({"CONNECT", "MESSAGE", "DISCONNECT"})
 
 _log = logging.getLogger("gantry.gateway")
@@ -37,6 +45,9 @@ class Ending(Protocol):
     async def end(self, socket: GatewaySocket) -> None:
         """Close it."""
 
+    async def drop(self, connection_id: str) -> None:
+        """Close one whose row cannot be read."""
+
 
 class GatewaySockets:
     """Both WebSocket APIs: stage variable ``socket`` is ``feed`` for dashboards."""
@@ -52,6 +63,16 @@ class GatewaySockets:
         if not isinstance(connection_id, str) or not connection_id or kind not in _KINDS:
             _log.warning("an event that is none of a WebSocket API is left alone")
             return _NOT_OURS
+        try:
+            return await self._take(kind, connection_id, event)
+        except (BaseORMException, OSError) as error:
+            _log.error("%s: %s", DATABASE, error)
+        if kind == "MESSAGE":
+            room: Ending = self._feeds if _is_feed(event) else self._links
+            await room.drop(connection_id)
+        return _LATER
+
+    async def _take(self, kind: str, connection_id: str, event: Event) -> Event:
         if kind == "CONNECT":
             return await self._connect(connection_id, event)
         socket = await GatewaySocket.get_or_none(connection_id=connection_id)
@@ -71,7 +92,7 @@ class GatewaySockets:
     async def _connect(self, connection_id: str, event: Event) -> Event:
         try:
             knock = knock_of(_scope(event))
-            if (event.get("stageVariables") or {}).get("socket") == "feed":
+            if _is_feed(event):
                 await self._feeds.connect(connection_id, knock)
             else:
                 await self._links.connect(connection_id, knock.header("authorization") or "")
@@ -80,6 +101,10 @@ class GatewaySockets:
             body = orjson.dumps({"detail": problem.detail, "error": error}).decode()
             return {"statusCode": problem.kind.v1_status, "body": body}
         return _TAKEN
+
+
+def _is_feed(event: Event) -> bool:
+    return (event.get("stageVariables") or {}).get("socket") == "feed"
 
 
 def _scope(event: Event) -> dict[str, Any]:
