@@ -44,8 +44,11 @@ class Cors:
     async def mark(self, response: Response, root: str) -> bool:
         """Let the page that asks read *response*, if the setting is on; whether it may.
 
-        The organization is that of the address, whoever asks: an error is readable too.
+        The organization is that of the address, whoever asks: an error is readable too. A cache is
+        told in any case that the answer depends on who asks.
         """
+        if "Vary" not in response.headers:
+            response.headers["Vary"] = "Origin"
         origin = request.headers.get("Origin")
         if origin is None:
             return False

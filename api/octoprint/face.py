@@ -243,7 +243,7 @@ class OctoPrintFace:
         """
         if request.path == "/" and response.status_code == 200:
             issue(response, self._visitors.place(""))
-        if request.path != SHARED or "Origin" not in request.headers:
+        if request.path != SHARED:
             return response
         if request.method == "OPTIONS":
             return await self._cors.allow(response, "")
@@ -264,8 +264,7 @@ class OctoPrintFace:
                 if isinstance(problem, Denied) and self._denials is not None:
                     rule = str(request.url_rule)
                     await self._denials.note(problem.by, request.method, rule, problem.code)
-            if "Origin" in request.headers:
-                await self._cors.mark(response, root)
+            await self._cors.mark(response, root)
             return response
 
         return view

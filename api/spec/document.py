@@ -16,6 +16,7 @@ from api.describe import PAGING, TEXT_LENGTH, Doc, Query
 from api.http import MAX_ID
 from api.spec.errors import INVALID, PROBLEM, Refusals
 from api.spec.text import DESCRIPTION, FROM_ZERO, PATH_PARAMETERS
+from api.spec.units import say_units
 from api.v1 import SESSION_COOKIE, V1Route
 
 _PARAMETER = re.compile(r"<(?:(\w+):)?(\w+)>")
@@ -123,6 +124,7 @@ class _Types:
         for number, (_, place) in enumerate(self._wanted):
             place.update(found[(number, "validation")])
         definitions: dict[str, Any] = whole.get("$defs", {})
+        say_units(definitions)
         return definitions
 
 

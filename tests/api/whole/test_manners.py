@@ -1,7 +1,5 @@
 """What v1's clients count on in every call: refusals, summaries, a full disk told apart."""
 
-from typing import get_origin
-
 import pytest
 
 from tests.api.whole.conftest import GCODE, Whole
@@ -56,32 +54,6 @@ async def test_a_full_disk_is_503_and_reading_goes_on(whole: Whole, path: str) -
         assert await whole.rows() == before
     whole.application.readiness._full_until = 0.0  # the other tests' farm need not rest
     assert (await whole.ask("admin", "POST", f"{path}/bulk", json=body)).status_code == 201
-
-
-async def test_every_list_is_paged(whole: Whole) -> None:
-    """`skip` and `limit` on every list that is a bare array, with `X-Total-Count` (v1 0.4)."""
-    lists = [
-        route
-        for route in whole.application.v1.declared
-        if route.method == "GET" and get_origin(route.doc.answer) is list
-    ]
-    assert len(lists) > 20
-    for route in lists:
-        if route.path == "/events":  # goes by its cursor
-            continue
-        path = f"/api/v1{whole.path(route.path)}"
-        answer = await whole.ask("admin", "GET", path, params={"skip": 0, "limit": 1})
-        assert answer.status_code == 200, path
-        assert len(answer.json()) <= 1, path
-        assert int(answer.headers["X-Total-Count"]) >= len(answer.json()), path
-
-
-async def test_204_has_no_body_and_no_type_of_one(whole: Whole) -> None:
-    """v1 1.5: deletes answer an empty 204."""
-    job = (await whole.ask("admin", "POST", "/api/v1/jobs", json={"item_name": "j"})).json()
-    answer = await whole.ask("admin", "DELETE", f"/api/v1/jobs/{job['id']}")
-    assert (answer.status_code, answer.content) == (204, b"")
-    assert "Content-Type" not in answer.headers
 
 
 async def test_who_may_not_hears_so_before_what_is_wrong_with_the_body(whole: Whole) -> None:

