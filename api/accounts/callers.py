@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from api.accounts import keys
-from api.accounts.credentials import ENDS, Grant
+from api.accounts.credentials import ENDS, Ending, Grant
 from api.accounts.keys import CredentialKind
 from api.accounts.models import Credential
 from api.accounts.office import Office
@@ -55,11 +55,15 @@ class Callers(Office):
         """
         return bool(await self.ended_of([by]))
 
-    async def ended_of(self, principals: Collection[Principal]) -> set[int]:
-        """`ended` of many with a few queries: the credential ids of those that must be closed."""
+    async def ended_of(self, principals: Collection[Principal]) -> dict[int, Ending]:
+        """`ended` of many with a few queries: the credential ids of those that must be closed, each
+        with why.
+        """
         rights = self._rights()
-        outdated = {one.credential_id for one in principals if one.rights is not rights}
-        return outdated | await self._credentials.ended_of(principals)
+        outdated = [one.credential_id for one in principals if one.rights is not rights]
+        return dict.fromkeys(outdated, Ending.CHANGED) | await self._credentials.ended_of(
+            principals
+        )
 
     def push_ticket(self, by: Principal) -> str:
         """What opens the push of the OctoPrint face as *by*, and nothing else.

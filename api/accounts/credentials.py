@@ -10,6 +10,7 @@ import logging
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any
 
 from tortoise.exceptions import OperationalError
@@ -65,6 +66,13 @@ class Grant:
     user_agent: str = ""
     parent_id: int | None = None
     confirmed_at: datetime | None = None
+
+
+class Ending(Enum):
+    """Why nobody acts through a credential any more as they did."""
+
+    OVER = "over"  # it was ended or has expired, or its owner is gone
+    CHANGED = "changed"  # its owner may something else than before
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +189,8 @@ class Credentials:
             await self.spend(change, row)
         return await self.behind(row.parent_id or 0)
 
-    async def ended_of(self, principals: Collection[Principal]) -> set[int]:
-        """The ids of those credentials through which nobody acts any more as they do here.
+    async def ended_of(self, principals: Collection[Principal]) -> dict[int, Ending]:
+        """The ids of those credentials through which nobody acts any more as they do here, and why.
 
         Revoked or expired; or the person is gone, disabled, or may something else than then.
         """
@@ -190,15 +198,15 @@ class Credentials:
         people = {row.user_id for row in rows.values()}
         users = {user.id: user for user in await User.filter(id__in=people, is_active=True)}
         standing = await standing_of(users.values())
-        ended = set()
+        ended: dict[int, Ending] = {}
         for principal in principals:
             row = rows.get(principal.credential_id)
             user = users.get(row.user_id) if row is not None else None
             if row is None or user is None or self._over(row):
-                ended.add(principal.credential_id)
+                ended[principal.credential_id] = Ending.OVER
                 continue
             if _reach(principal_of(user, row, standing[user.id])) != _reach(principal):
-                ended.add(principal.credential_id)
+                ended[principal.credential_id] = Ending.CHANGED
         return ended
 
     def forget(self) -> None:

@@ -6,6 +6,7 @@ Each noun has its module; `Accounts` is all of them.
 
 from api.accounts.by_mail import ByMail
 from api.accounts.callers import WS_TICKET_LIFE
+from api.accounts.credentials import Ending
 from api.accounts.devices import Devices, DeviceToken
 from api.accounts.elsewhere import Elsewhere
 from api.accounts.first_hour import FirstHour, SetupState
@@ -30,6 +31,7 @@ __all__ = [
     "AppKey",
     "CameWith",
     "DeviceToken",
+    "Ending",
     "Imported",
     "Kept",
     "Login",

@@ -14,6 +14,11 @@ printer.state         its bridge reported another state; name, old_state, state,
                       halted are failures whose text is reason
 printer.plate_cleared, printer.queue_held, printer.queue_released
                       name, and reason where its queue is held
+printer.selected      another file is selected for OctoPrint's clients, or none; name, path
+printer.settings_updated, pool.settings_updated
+                      what only OctoPrint's clients know of it changed; name, and pool_id
+printer.profile_added, printer.profile_deleted
+                      one of the profiles that OctoPrint's clients choose from; name, identifier
 printer.slot          what is loaded in a slot changed; name, slot_number
 pool.created, pool.updated, pool.deleted
                       pool_id, name; fields
@@ -40,6 +45,12 @@ job.completed, job.failed, job.cancelled
                       (seconds from the start of this attempt to its end)
 command.issued, command.<state>
                       a printer is told something, and what became of it
+file.added, file.moved, file.removed, folder.added, folder.moved, folder.removed
+                      a name in a printer's or pool's tree; path, tree, and old of what was moved
+file.uploaded         it came in from outside; path, tree, select, print (what its sender asked
+                      for), effective_select, effective_print (what came of it)
+file.analysing, file.analysed
+                      its moves are followed; path, tree
 print_file.added, print_file.removed, model.added, model.updated, model.removed
                       print_file_id or model_id
 ====================  ============================================================================

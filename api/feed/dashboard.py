@@ -9,6 +9,7 @@ import logging
 from collections import deque
 from typing import NoReturn
 
+from api.accounts.credentials import Ending
 from api.clock import Clock
 from api.events.history import Event, History
 from api.feed.hub import Hub
@@ -148,8 +149,9 @@ class Dashboard:
     def _hears(self, event: Event) -> bool:
         return hears(self._by, event.kind, event.printer_id)
 
-    def revoked(self) -> None:
-        """The credential is over."""
+    def revoked(self, why: Ending) -> None:
+        """Nobody acts through the credential any more as they did."""
+        del why  # a dashboard signs in again in either case
         self.out.cut(CLOSE_REVOKED, "this credential is over; sign in again")
 
     def restart(self) -> None:

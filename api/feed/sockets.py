@@ -8,12 +8,12 @@ its sockets end within `LOOK_EVERY_S` (S12), whether or not the wake-up for it a
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from api.accounts.credentials import ENDS
+from api.accounts.credentials import ENDS, Ending
 from api.bus.local import Bus
 from api.errors import TooMany, Unavailable
 from api.principal import Principal
@@ -31,7 +31,7 @@ _log = logging.getLogger("gantry.feed")
 class Accounts(Protocol):
     """Who knows which credentials are over."""
 
-    async def ended_of(self, principals: Collection[Principal]) -> set[int]:
+    async def ended_of(self, principals: Collection[Principal]) -> Mapping[int, Ending]:
         """The ids of the credentials through which nobody acts any more as they do here."""
 
 
@@ -43,7 +43,7 @@ class Open:
     """
 
     address: str
-    revoked: Callable[[], None]
+    revoked: Callable[[Ending], None]
     restart: Callable[[], None]
     principal: Principal | None = None
 
@@ -130,8 +130,9 @@ class Sockets:
             return
         ended = await self._accounts.ended_of(tuple(known.values()))
         for each in tuple(self._open):
-            if each.principal is not None and each.principal.credential_id in ended:
-                each.revoked()
+            why = ended.get(each.principal.credential_id) if each.principal is not None else None
+            if why is not None:
+                each.revoked(why)
 
     async def drain(self) -> None:
         """Take no more, and close all with 1012; at most two seconds."""

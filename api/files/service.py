@@ -225,6 +225,13 @@ class Files:
             _record(change, by, "file.added", row)
         return row
 
+    async def tell_uploaded(self, by: Principal, row: TreeName, **wishes: bool) -> None:
+        """That *row* has come in from outside: whether its sender asked to `select` and to `print`
+        it, and what came of that (`effective_select`, `effective_print`).
+        """
+        async with self._ledger.change() as change:
+            change.record(_happened(by, "file.uploaded", row, **wishes))
+
     async def make_folder(self, by: Principal, tree: Tree, path: str) -> TreeName:
         """Make the folder and those above it; one that is there already is no error."""
         by.require("files.write")
@@ -349,16 +356,18 @@ def _reached(by: Principal, tree: Tree, path: str) -> str:
 
 
 def _record(change: Change, by: Principal, kind: str, row: TreeName, **more: str) -> None:
-    change.record(
-        Happened(
-            by.organization_id,
-            kind,
-            printer_id=Tree(row.tree).printer_id,
-            user_id=by.user_id,
-            data={"path": row.path, "tree": row.tree, **more},
-        )
-    )
+    change.record(_happened(by, kind, row, **more))
     change.note(by, kind, ("file", row.id or 0), path=row.path, tree=row.tree, **more)
+
+
+def _happened(by: Principal, kind: str, row: TreeName, **more: str | bool) -> Happened:
+    return Happened(
+        by.organization_id,
+        kind,
+        printer_id=Tree(row.tree).printer_id,
+        user_id=by.user_id,
+        data={"path": row.path, "tree": row.tree, **more},
+    )
 
 
 def _no_file() -> NotFound:

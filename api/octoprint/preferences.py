@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from api.events.service import Ledger
+from api.events.service import Happened, Ledger
 from api.files.service import Tree
 from api.octoprint.models import Preferences
 from api.octoprint.visitor import Visit
@@ -16,6 +16,20 @@ __all__ = ["Preferences", "PreferencesStore"]
 PROFILE_ID = "_default"
 
 Build = Callable[[Preferences], Mapping[str, Any]]
+
+
+def happened(visit: Visit, what: str, **data: Any) -> Happened:
+    """What was done to the printer or pool of *visit*, for whoever listens."""
+    kind, _, number = visit.tree.key.partition(":")
+    if visit.pool is not None:
+        data["pool_id"] = int(number)
+    return Happened(
+        visit.at.organization_id,
+        f"{kind}.{what}",
+        printer_id=None if visit.pool is not None else visit.printer.id,
+        user_id=visit.by.user_id,
+        data={"name": visit.at.name, **data},
+    )
 
 
 class PreferencesStore:
@@ -44,11 +58,13 @@ class PreferencesStore:
         rows = await Preferences.filter(tree__in=[*trees])
         return {trees[row.tree]: row.offsets_c for row in rows if row.offsets_c}
 
-    async def keep(self, visit: Visit, what: str, build: Build) -> None:
+    async def keep(
+        self, visit: Visit, what: str, build: Build, *, told: Happened | None = None
+    ) -> None:
         """Set the columns that *build* makes of the row as it is in this moment.
 
-        *what* is said to the audit. The caller has checked the right. Whoever shows this printer
-        builds its answers again.
+        *what* is said to the audit, *told* to whoever listens. The caller has checked the
+        right. Whoever shows this printer builds its answers again.
         """
         tree = visit.tree.key
         mine = {"organization_id": visit.at.organization_id}
@@ -60,6 +76,8 @@ class PreferencesStore:
             await row.save(update_fields=[*values])
             kind, _, number = tree.partition(":")
             change.note(visit.by, f"{kind}.{what}", (kind, number), fields=sorted(values))
+            if told is not None:
+                change.record(told)
             if visit.pool is None:
                 change.wake(bell(visit.printer.id))
             if "offsets_c" in values:

@@ -12,9 +12,10 @@ from typing import Any
 from quart import Response
 
 from api.errors import Conflict, Invalid, NotFound
+from api.events.service import Happened
 from api.octoprint.body import Body, json_object
 from api.octoprint.pool_face import PoolFace
-from api.octoprint.preferences import PROFILE_ID, Preferences, PreferencesStore
+from api.octoprint.preferences import PROFILE_ID, Preferences, PreferencesStore, happened
 from api.octoprint.profile_document import (
     checked_id,
     merged,
@@ -84,7 +85,8 @@ class ProfileFace:
         if isinstance(based_on, str):
             base = _one(profiles, based_on)
         profiles[identifier] = _checked(merged(base, given))
-        await self._keep(visit, profiles, given, identifier)
+        added = happened(visit, "profile_added", identifier=identifier)
+        await self._keep(visit, profiles, given, identifier, added)
         return answer({"profile": (await self._shown(visit))[identifier]})
 
     async def change(self, visit: Visit, profile: str) -> Response:
@@ -108,7 +110,9 @@ class ProfileFace:
         if profile in (kept.current, _default(profiles)):
             raise Conflict("The default profile and the current one cannot be deleted.")
         if profiles.pop(profile, None) is not None:
-            await self._store.keep(visit, _KEPT, lambda _: {"profiles": profiles})
+            gone = happened(visit, "profile_deleted", identifier=profile)
+            left = {"profiles": profiles}
+            await self._store.keep(visit, _KEPT, lambda _: left, told=gone)
         return done()
 
     async def names(self, visit: Visit) -> Sequence[dict[str, str]]:
@@ -144,11 +148,19 @@ class ProfileFace:
         now = overlaid(before, profile)
         return {PROFILE_ID: now, **kept.profiles, kept.current: now}
 
-    async def _keep(self, visit: Visit, profiles: Profiles, given: Body, identifier: str) -> None:
+    async def _keep(
+        self,
+        visit: Visit,
+        profiles: Profiles,
+        given: Body,
+        identifier: str,
+        told: Happened | None = None,
+    ) -> None:
         if given.get("default") is True:
             for key, one in profiles.items():
                 one["default"] = key == identifier
-        await self._store.keep(visit, _KEPT, lambda _: {"profiles": profiles})
+        every = {"profiles": profiles}
+        await self._store.keep(visit, _KEPT, lambda _: every, told=told)
 
     async def _shown(self, visit: Visit) -> Profiles:
         if visit.pool is not None:

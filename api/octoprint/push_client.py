@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from api.accounts.service import Ending
 from api.clock import Clock
 from api.feed.sender import CLOSE_REVOKED, CLOSE_SLOW
 from api.feed.words import hears
@@ -121,9 +122,11 @@ class PushClient:
         channel.read()
         self.transport.notify()
 
-    def revoked(self) -> None:
-        """The credential is over."""
-        self._say(document.reauth_required("modified"))
+    def revoked(self, why: Ending) -> None:
+        """Nobody acts through the credential any more as they did."""
+        is_session = self.by is not None and self.by.kind == "session"
+        has_left = is_session and why is Ending.OVER
+        self._say(document.reauth_required("logout" if has_left else "modified"))
         self.transport.end(CLOSE_REVOKED, "this credential is over; sign in again")
 
     # As a follower.
@@ -141,7 +144,7 @@ class PushClient:
 
     def gone(self) -> None:
         """The printer or pool has been deleted."""
-        self.revoked()
+        self.revoked(Ending.CHANGED)
 
     def asks(self, requests: Collection[tuple[str, Mapping[str, Any]]]) -> None:
         """The apps that ask for a key now, by their token: what is new and what is over is told."""

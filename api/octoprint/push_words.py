@@ -12,6 +12,7 @@ from typing import Any
 from api.events.history import Event
 from api.octoprint.push_document import Picture
 from api.octoprint.states import LOOKS
+from schemas.commands import Verb
 from schemas.printer import CONNECTED, PrinterState
 
 Payload = Mapping[str, Any] | None
@@ -102,7 +103,8 @@ def _counted(scene: Scene) -> list[Message]:
 
 
 def _done(event: Event, scene: Scene) -> list[Message]:
-    done = ("PrintDone", {**(scene.file or {}), "time": event.data.get("duration_s")})
+    file = {key: value for key, value in (scene.file or {}).items() if key != "user"}
+    done = ("PrintDone", {**file, "time": event.data.get("duration_s")})
     return [done, *_counted(scene)]
 
 
@@ -128,6 +130,7 @@ def _cancelled(event: Event, scene: Scene) -> list[Message]:
 # Files.
 
 _UPDATED: Message = ("UpdatedFiles", {"type": "printables"})
+_WISHES = ("select", "print", "effective_select", "effective_print")
 
 
 def _where(path: str, prefix: str = "") -> dict[str, Any]:
@@ -146,10 +149,9 @@ def _file(operation: str) -> Callable[[Event, Scene], list[Message]]:
 
 
 def _uploaded(event: Event, scene: Scene) -> list[Message]:
-    """A name that appears has been uploaded; whether it was also started is told by its job."""
-    flags = dict.fromkeys(("select", "print", "effective_select", "effective_print"), False)
-    upload = {**_where(event.data["path"]), "target": "local", **flags}
-    return [*_file("add")(event, scene), ("Upload", upload)]
+    """What its sender asked for beside, and what came of that."""
+    flags = {flag: event.data[flag] for flag in _WISHES}
+    return [("Upload", {**_where(event.data["path"]), "target": "local", **flags})]
 
 
 def _analysis(name: str) -> Callable[[Event, Scene], list[Message]]:
@@ -180,6 +182,18 @@ def _settings(event: Event, scene: Scene) -> list[Message]:
     return [("SettingsUpdated", {"config_hash": mark, "effective_hash": mark})]
 
 
+def _commanded(event: Event, scene: Scene) -> list[Message]:
+    """A line that somebody closes; one that breaks is `Disconnected` alone."""
+    return [("Disconnecting", None)] if event.data["verb"] == Verb.DISCONNECT else []
+
+
+def _profile(name: str) -> Callable[[Event, Scene], list[Message]]:
+    def messages(event: Event, scene: Scene) -> list[Message]:
+        return [(name, {"identifier": event.data["identifier"]})]
+
+    return messages
+
+
 #: kind of an event -> what it is here. Changes of state are told by `state_messages`.
 MESSAGES: dict[str, Callable[[Event, Scene], list[Message]]] = {
     "job.started": _started,
@@ -187,7 +201,8 @@ MESSAGES: dict[str, Callable[[Event, Scene], list[Message]]] = {
     "job.completed": _done,
     "job.failed": _failed,
     "job.cancelled": _cancelled,
-    "file.added": _uploaded,
+    "file.added": _file("add"),
+    "file.uploaded": _uploaded,
     "file.removed": _file("remove"),
     "file.moved": _moved("FileMoved"),
     "file.analysing": _analysis("MetadataAnalysisStarted"),
@@ -196,6 +211,12 @@ MESSAGES: dict[str, Callable[[Event, Scene], list[Message]]] = {
     "folder.removed": _folder("FolderRemoved"),
     "folder.moved": _moved("FolderMoved"),
     "printer.updated": _settings,
+    "printer.settings_updated": _settings,
+    "pool.updated": _settings,
+    "pool.settings_updated": _settings,
+    "printer.profile_added": _profile("PrinterProfileAdded"),
+    "printer.profile_deleted": _profile("PrinterProfileDeleted"),
+    "command.issued": _commanded,
 }
 
 #: event of push -> the marking that it leaves in the temperature plot

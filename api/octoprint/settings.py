@@ -11,7 +11,7 @@ from api.errors import Invalid
 from api.octoprint.body import json_object
 from api.octoprint.card_document import has_slot
 from api.octoprint.cors import SETTING, Cors
-from api.octoprint.preferences import PreferencesStore
+from api.octoprint.preferences import PreferencesStore, happened
 from api.octoprint.route import Route
 from api.octoprint.settings_document import (
     Shown,
@@ -71,6 +71,7 @@ class SettingsFace:
                 visit,
                 "settings_updated",
                 lambda row: {"settings": with_kept(row.settings, wanted.kept)},
+                told=happened(visit, "settings_updated"),
             )
         if wanted.allow_cross_origin is not None:
             await self._accounts.set_organization_setting(

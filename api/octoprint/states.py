@@ -63,5 +63,5 @@ LOOKS: dict[PrinterState, Look] = {
     _S.CANCELLING: _look("Cancelling", "operational", "printing", "cancelling"),
     _S.FINISHING: _look("Finishing", "operational", "printing", "finishing"),
     _S.ERROR: _look("Error", "closedOrError", "error"),
-    _S.HALTED: _look("Offline after error", "closedOrError", "error"),
+    _S.HALTED: _look("Offline after error", "closedOrError", "error", link_text="Closed"),
 }

@@ -203,14 +203,22 @@ class Upload:
         path, display = form.place()
         userdata = _userdata(fields.get("userdata"))
         await self._check_overwrite(visit, path, truthy(fields.get("noOverwrite")))
-        wants_print = truthy(fields.get("print"))
+        wants_print, wants_selection = (truthy(fields.get(wish)) for wish in ("print", "select"))
         if wants_print and visit.pool is None:
             self._files.check_against(blob, Printers.profile(visit.printer))
         row = await self._files.put_name(
             visit.by, visit.tree, path, display, blob, userdata=userdata
         )
-        selected = await self._select(visit, row) if truthy(fields.get("select")) else False
+        selected = await self._select(visit, row) if wants_selection else False
         printed = await self._jobs.print_upload(visit, row, blob) if wants_print else False
+        await self._files.tell_uploaded(
+            visit.by,
+            row,
+            select=wants_selection,
+            print=wants_print,
+            effective_select=selected,
+            effective_print=printed,
+        )
         links = refs(visit.place.base, row.path, is_folder=False)
         name = row.path.rpartition("/")[2]
         body = {

@@ -224,6 +224,8 @@ class Printers:
             row = await self.locked(change, printer_id)
             row.selected_file = dict(selection) if selection is not None else None
             await self.save(change, row, "selected_file")
+            path = selection.get("path") if selection is not None else None
+            change.record(event(row, "printer.selected", None, path=path))
 
     # Inside somebody's transaction.
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from api.accounts.credentials import ENDS
+from api.accounts.credentials import ENDS, Ending
 from api.accounts.models import Credential
 from api.accounts.service import Accounts, CameWith
 from api.bus.local import LocalBus
@@ -47,11 +47,12 @@ async def test_ends_of_many_are_found_together(
     row, secret = await accounts.create_token(olga, "ci", [], 1)
     token = await accounts.authenticate(secret)
     everybody = [admin, olga, token]
-    assert await accounts.ended_of(everybody) == set()
+    assert await accounts.ended_of(everybody) == {}
     await accounts.revoke_token(olga, row.id)
-    assert await accounts.ended_of(everybody) == {token.credential_id}
+    assert await accounts.ended_of(everybody) == {token.credential_id: Ending.OVER}
     await accounts.delete_user(admin, olga.user_id)
-    assert await accounts.ended_of(everybody) == {token.credential_id, olga.credential_id}
+    over = {token.credential_id, olga.credential_id}
+    assert await accounts.ended_of(everybody) == dict.fromkeys(over, Ending.OVER)
     clock.advance(25 * 3600)
     assert len(await accounts.ended_of(everybody)) == 3
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from api.accounts.credentials import Ending
 from api.bridges.service import Bridge, Bridges
 from api.bus.local import LocalBus
 from api.config import Settings
@@ -62,8 +63,9 @@ class FakeAccounts:
             raise NotAuthenticated("Not authenticated")
         return self.tickets.pop(ticket)
 
-    async def ended_of(self, principals: Collection[Principal]) -> set[int]:
-        return {each.credential_id for each in principals} & self.over
+    async def ended_of(self, principals: Collection[Principal]) -> dict[int, Ending]:
+        ended = {each.credential_id for each in principals} & self.over
+        return dict.fromkeys(ended, Ending.OVER)
 
 
 class Farm:
