@@ -71,8 +71,8 @@ class Grant:
 class Ending(Enum):
     """Why nobody acts through a credential any more as they did."""
 
-    OVER = "over"  # it was ended or has expired, or its owner is gone
-    CHANGED = "changed"  # its owner may something else than before
+    OVER = "over"  # it was ended, or has expired
+    CHANGED = "changed"  # its owner may something else than before, or nothing any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +202,14 @@ class Credentials:
         for principal in principals:
             row = rows.get(principal.credential_id)
             user = users.get(row.user_id) if row is not None else None
-            if row is None or user is None or self._over(row):
+            if row is None:
                 ended[principal.credential_id] = Ending.OVER
-                continue
-            if _reach(principal_of(user, row, standing[user.id])) != _reach(principal):
+            elif user is None or _reach(principal_of(user, row, standing[user.id])) != _reach(
+                principal
+            ):
                 ended[principal.credential_id] = Ending.CHANGED
+            elif self._over(row):
+                ended[principal.credential_id] = Ending.OVER
         return ended
 
     def forget(self) -> None:

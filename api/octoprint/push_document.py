@@ -89,8 +89,10 @@ def plugin(name: str, data: Mapping[str, Any]) -> str:
 
 
 def temps_item(temps: Mapping[str, Temperature], at_s: float) -> dict[str, Any]:
-    """One entry of `temps`; a chamber is always there, as in OctoPrint."""
-    item: dict[str, Any] = {"time": int(at_s), "chamber": {"actual": None, "target": None}}
+    """One entry of `temps`; bed and chamber are always there, as in OctoPrint."""
+    item: dict[str, Any] = {"time": int(at_s)}
+    for always in ("bed", "chamber"):
+        item[always] = {"actual": None, "target": None}
     for heater, seen in temps.items():
         item[heater] = {"actual": seen.actual_c, "target": seen.target_c}
     return item

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.printer import PrinterState, Progress, Temperature
+from schemas.printer import ACTIVE, PrinterState, Progress, Temperature
 from tests.api.octoprint.conftest import GCODE, Farm
 
 ADMIN, VIEWER, WRONG, NOBODY = "admin", "viewer", "wrong", "nobody"
@@ -23,8 +23,9 @@ class Row:
     """One row. *section* of the contract and what it *says* make its name.
 
     *given*: states that the farm is brought into first. *keys*: exactly these in the JSON object;
-    *has*: these values at these dotted paths; *equals*: the whole body. *lands*: the end of the
-    Location header. *pool*: the status at a pool's root; None: the row is not asked there.
+    *keys_at*: the same of objects at dotted paths; *has*: these values at these dotted paths;
+    *equals*: the whole body. *lands*: the end of the Location header. *pool*: the status at a
+    pool's root; None: the row is not asked there.
     """
 
     section: str
@@ -40,6 +41,7 @@ class Row:
     content: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     keys: frozenset[str] | None = None
+    keys_at: Mapping[str, frozenset[str]] = field(default_factory=dict)
     has: Mapping[str, Any] = field(default_factory=dict)
     equals: Any = None
     lands: str | None = None
@@ -100,6 +102,24 @@ async def _printing(farm: Farm, root: str) -> None:
     assert (await farm.post(f"{root}{LOCAL}/a.gcode", json=body)).status_code == 204
     await _shown(farm, root, "Printing")
     await farm.room.advance(farm.machine, 0.25)
+
+
+async def _unselected(farm: Farm, root: str) -> None:
+    await _selected(farm, root)
+    body = {"command": "unselect"}
+    assert (await farm.post(f"{root}{LOCAL}/a.gcode", json=body)).status_code == 204
+
+
+def _at_state(state: PrinterState) -> Given:
+    """The printer reports *state*: within a print of ours where it may be one."""
+
+    async def given(farm: Farm, root: str) -> None:
+        if state in ACTIVE:
+            await _printing(farm, root)
+        farm.machine.state = state
+        await farm.room.report(farm.machine)
+
+    return given
 
 
 async def _paused(farm: Farm, root: str) -> None:
@@ -187,6 +207,8 @@ GIVEN: dict[str, Given] = {
     "group": _group,
     "chamber": _chamber,
     "cold bed": _cold_bed,
+    "unselected": _unselected,
+    **{f"state {state}": _at_state(state) for state in PrinterState},
 }
 
 

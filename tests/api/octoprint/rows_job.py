@@ -1,14 +1,8 @@
-"""Rows of sections 4 and 5 about the job, the printer's profiles and the states it can be in."""
+"""Rows of sections 4 and 5 about the job and the printer's profiles."""
 
 from tests.api.octoprint.rows import VIEWER, Row, row
 
 _JOB, _PROFILES = "/api/job", "/api/printerprofiles"
-_FLAGS = frozenset(
-    {
-        *("operational", "printing", "pausing", "paused", "resuming", "cancelling", "finishing"),
-        *("ready", "closedOrError", "error", "sdReady"),
-    }
-)
 _NOTHING = dict.fromkeys(("name", "path", "origin", "size", "date"))
 JOB = [
     row(
@@ -176,23 +170,4 @@ PROFILES = [
     row("DELETE", f"{_PROFILES}/unknown", 204, "unknown too"),
     row("DELETE", f"{_PROFILES}/_default", 409, "the default or current one"),
 ]
-_STATES = [
-    Row(
-        section="5",
-        says=f"flags {text}",
-        method="GET",
-        path="/api/printer",
-        status=200,
-        given=given,
-        has={
-            "state.text": text,
-            "state.flags": {**dict.fromkeys(_FLAGS, False), **dict.fromkeys(true, True)},
-        },
-    )
-    for text, given, true in (
-        ("Operational", (), ("operational", "ready")),
-        ("Printing", ("printing",), ("operational", "printing")),
-        ("Paused", ("paused",), ("operational", "paused")),
-    )
-]
-ROWS: list[Row] = [*JOB, *PROFILES, *_STATES]
+ROWS: list[Row] = [*JOB, *PROFILES]

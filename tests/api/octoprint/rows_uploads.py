@@ -60,6 +60,13 @@ UPLOADS = [
             "effectiveSelect": False,
             "effectivePrint": False,
             "files.local.name": "a.gcode",
+            "files.local.path": "a.gcode",
+            "files.local.origin": "local",
+        },
+        keys_at={
+            "files": frozenset({"local"}),
+            "files.local": frozenset({"name", "path", "origin", "refs"}),
+            "files.local.refs": frozenset({"resource", "download"}),
         },
     ),
     sent(
@@ -89,6 +96,28 @@ UPLOADS = [
         form={"print": "true"},
         has={"effectivePrint": True, "effectiveSelect": False},
     ),
+    sent(
+        201,
+        "select and print",
+        form={"select": "true", "print": "true"},
+        has={"effectivePrint": True, "effectiveSelect": True},
+    ),
+    sent(
+        201,
+        "select while busy is ignored",
+        "b.gcode",
+        form={"select": "true"},
+        given=("printing",),
+        has={"effectivePrint": False, "effectiveSelect": False},
+    ),
+    sent(
+        201,
+        "select while paused is ignored",
+        "b.gcode",
+        form={"select": "true", "print": "true"},
+        given=("paused",),
+        has={"effectivePrint": False, "effectiveSelect": False},
+    ),
     sent(201, "print at a pool waits", form={"print": "yes"}, pool=201),
     sent(
         201,
@@ -108,6 +137,9 @@ UPLOADS = [
     ),
     sent(201, "overwrites", given=("file",), pool=201),
     sent(409, "noOverwrite", form={"noOverwrite": "true"}, given=("file",), pool=409),
+    sent(
+        201, "noOverwrite of a new name", "b.gcode", form={"noOverwrite": "true"}, given=("file",)
+    ),
     sent(409, "the file being printed", given=("printing",)),
     sent(415, "exe", "a.exe", pool=415),
     sent(415, "no extension", "agcode", pool=415),
@@ -138,6 +170,11 @@ UPLOADS = [
         form={"foldername": "New"},
         lands=f"{LOCAL}/New",
         keys=frozenset({"folder", "done"}),
+        keys_at={
+            "folder": frozenset({"name", "path", "origin", "refs"}),
+            "folder.refs": frozenset({"resource"}),
+        },
+        has={"done": True, "folder.name": "New", "folder.path": "New", "folder.origin": "local"},
         pool=201,
     ),
     sent(
@@ -149,6 +186,15 @@ UPLOADS = [
         pool=201,
     ),
     sent(201, "a folder as multipart", parts={"foldername": (None, "New")}, pool=201),
+    sent(
+        201,
+        "a folder in a folder",
+        parts=None,
+        form={"foldername": "New", "path": "sub"},
+        given=("folder",),
+        lands=f"{LOCAL}/sub/New",
+        has={"folder.path": "sub/New"},
+    ),
     sent(400, "a folder outside", parts=None, form={"foldername": "../New"}),
     row("POST", "/api/files/cloud", 404, "unknown target", parts={"file": _FILE}, pool=404),
     row("POST", _SD, 404, "no card", parts={"file": _FILE}, pool=404),

@@ -52,13 +52,20 @@ async def test_the_whole_way_to_a_key(farm: Farm) -> None:
     base = "http://farm.local:5000/octoprint/alpha/plugin/appkeys"
     assert asked.headers["location"] == f"{base}/request/{token}"
     assert asked.json()["auth_dialog"] == f"{base}/auth/{token}"
-    assert (await poll(farm, asked)).status_code == 202
-    [shown] = (await pending(farm)).values()
-    assert (shown["app_id"], shown["user_id"]) == ("Slicer", "admin")
+    assert set(asked.json()) == {"app_token", "auth_dialog"}
+    waiting = await poll(farm, asked)
+    assert (waiting.status_code, [*waiting.json()]) == (202, ["message"])
+    [(user_token, shown)] = (await pending(farm)).items()
+    assert shown == {
+        "app_id": "Slicer",
+        "user_id": "admin",
+        "user_token": user_token,
+        "remote_address": "127.0.0.1",
+    }
     assert token not in str(shown)
     assert (await decide(farm, True)).status_code == 204
     granted = await poll(farm, asked)
-    assert granted.status_code == 200
+    assert (granted.status_code, [*granted.json()]) == (200, ["api_key"])
     assert (await poll(farm, asked)).status_code == 404
     key = granted.json()["api_key"]
     assert (await farm.get(f"{ALPHA}/api/version", key)).status_code == 200
@@ -93,6 +100,30 @@ async def test_nobody_learns_from_a_request_who_is_here(farm: Farm) -> None:
         assert (asked.status_code, (await poll(farm, asked)).status_code) == (201, 202)
 
 
+async def test_a_request_may_name_its_person(farm: Farm) -> None:
+    """octoprint 7: the address of the dialog names them, too."""
+    asked = await ask(farm, user="admin")
+    token = asked.json()["app_token"]
+    path = f"{ALPHA}{KEYS}/auth/{token}?user=admin"
+    assert asked.json()["auth_dialog"] == f"http://farm.local:5000{path}"
+    [shown] = (await pending(farm)).values()
+    assert shown["user_id"] == "admin"
+
+
+async def test_asking_needs_no_csrf_pair(farm: Farm) -> None:
+    """octoprint 7: `request` is exempt, also in a browser that is logged in there; deciding is not.
+
+    The page of the dialog is the browser's, the app that asks is anywhere.
+    """
+    await log_in(farm)
+    asked = await ask(farm)
+    assert asked.status_code == 201
+    assert (await poll(farm, asked)).status_code == 202
+    row = await AppKeyRequest.get()
+    path = f"{ALPHA}{KEYS}/decision/{row.user_token}"
+    assert (await farm.http.post(path, json={"decision": True})).status_code == 400
+
+
 async def test_a_denied_request_is_404(farm: Farm) -> None:
     """octoprint 7: 404 denied or unknown; nobody decides twice."""
     asked = await ask(farm)
@@ -105,7 +136,11 @@ async def test_a_denied_request_is_404(farm: Farm) -> None:
 
 
 async def test_a_request_dies_five_seconds_after_the_last_poll(farm: Farm) -> None:
-    """octoprint 7: polling keeps it alive, at most ten minutes."""
+    """octoprint 7: or after it was made, when nobody polls; polling keeps it alive, at most ten
+    minutes."""
+    asked = await ask(farm)
+    await age(6)
+    assert (await poll(farm, asked)).status_code == 404
     asked = await ask(farm)
     await age(4)
     assert (await poll(farm, asked)).status_code == 202
@@ -202,12 +237,17 @@ async def test_a_session_decides_with_its_csrf_pair_only(farm: Farm) -> None:
 
 
 async def test_keys_are_generated_listed_and_revoked(farm: Farm) -> None:
-    """octoprint 7: generate, list, one app, revoke by app and by key; a revoked key is 403."""
+    """octoprint 7: generate, list, one app, revoke by app and by key; a revoked key is 403 at once.
+
+    DESIGN 7: a second key for the same app, however it is spelled, is another key.
+    """
     path = "/api/plugin/appkeys"
     made = await farm.post(path, json={"command": "generate", "app": "Cura"})
+    assert set(made.json()) == {"api_key", "app_id", "user_id"}
     assert (made.json()["app_id"], made.json()["user_id"]) == ("Cura", "admin")
     second = (await farm.post(path, json={"command": "generate", "app": "cura"})).json()["api_key"]
     key = made.json()["api_key"]
+    assert second != key
     assert (await farm.get("/api/version", key)).status_code == 200
     listed = await farm.get(path)
     assert {"app_id": "Cura", "user_id": "admin"} in listed.json()["keys"]
@@ -234,6 +274,10 @@ async def test_other_peoples_keys_are_an_admins(farm: Farm) -> None:
     body = {"command": "generate", "app": "x", "user": "guest"}
     made = await farm.post(path, json=body)
     assert made.json()["user_id"] == "guest"
+    theirs = {"app_id": "x", "user_id": "guest"}
+    assert theirs not in (await farm.get(path)).json()["keys"]
+    assert theirs in (await farm.get(f"{path}?all=true")).json()["keys"]
+    assert (await farm.get(f"{path}?app=X&user=guest")).json()["key"]["user_id"] == "guest"
     assert (await farm.get("/api/connection", made.json()["api_key"])).status_code == 200
     headers = {"X-Api-Key": farm.viewer_key}
     answer = await farm.http.post(path, json={**body, "user": "admin"}, headers=headers)

@@ -1,6 +1,7 @@
 """File entries whole: analysis, prints, statistics, thumbnails (octoprint 5)."""
 
 import asyncio
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,15 @@ async def test_an_entry_tells_what_the_moves_do(farm: Farm) -> None:
         "maxY": 116.625,
         "maxZ": 9.95,
     }
+    assert set(analysis) == {
+        *("estimatedPrintTime", "filament", "dimensions", "printingArea", "travelArea"),
+        "travelDimensions",
+    }
+    assert set(analysis["travelArea"]) == set(analysis["printingArea"])
     assert analysis["travelArea"]["minX"] == 0.0
+    assert set(analysis["travelDimensions"]) == set(analysis["dimensions"])
     assert analysis["travelDimensions"]["width"] == 136.625
-    assert len(found["hash"]) == 40
+    assert found["hash"] == hashlib.sha1(CUBE, usedforsecurity=False).hexdigest()
     assert {"prints", "statistics", "userdata"} & set(found) == set()
 
 
@@ -118,8 +125,14 @@ async def test_prints_and_statistics_are_counted(farm: Farm) -> None:
     found = await entry(farm)
     assert (found["prints"]["success"], found["prints"]["failure"]) == (1, 0)
     assert found["prints"]["last"]["success"] is True
-    assert isinstance(found["prints"]["last"]["date"], float)
+    last = found["prints"]["last"]
+    assert (set(found["prints"]), set(last)) == (
+        {"success", "failure", "last"},
+        {"date", "success", "printTime"},
+    )
+    assert isinstance(last["date"], float)
     times = found["statistics"]
+    assert last["printTime"] == times["lastPrintTime"]["_default"]
     assert times["averagePrintTime"] == times["lastPrintTime"]
     assert set(times["lastPrintTime"]) == {"_default"}
     job = (await farm.job())["job"]

@@ -15,6 +15,7 @@ from tests.api.octoprint import (
     rows_files,
     rows_job,
     rows_machine,
+    rows_models,
     rows_people,
     rows_uploads,
 )
@@ -23,7 +24,9 @@ from tests.api.octoprint.rows import ADMIN, GIVEN, NOBODY, VIEWER, WRONG, Row, a
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-TABLES = (rows_machine, rows_job, rows_files, rows_uploads, rows_people, rows_absent)
+TABLES = (
+    *(rows_machine, rows_job, rows_models, rows_files, rows_uploads, rows_people, rows_absent),
+)
 ROWS = [row for table in TABLES for row in table.ROWS]
 PRINTER = "/octoprint/alpha"
 PREFIX = "/shop"
@@ -76,9 +79,11 @@ def _check_manners(row: Row, answer: httpx.Response) -> None:
 
 
 def _check_object(row: Row, answer: httpx.Response) -> None:
-    found: Any = answer.json() if row.keys is not None or row.has else None
+    found: Any = answer.json() if row.keys is not None or row.keys_at or row.has else None
     if row.keys is not None:
         assert set(found) == row.keys
+    for dotted, keys in row.keys_at.items():
+        assert set(at(found, dotted)) == keys, dotted
     for dotted, wanted in row.has.items():
         assert at(found, dotted) == wanted, dotted
 

@@ -26,7 +26,7 @@ async def delete(farm: Farm, path: str) -> int:
 
 
 async def test_a_card_is_listed_when_it_is_asked_for(farm: Farm) -> None:
-    """Nothing before; then names, sizes and links, beside the farm's own files too."""
+    """octoprint 5: nothing before; then names, sizes and links, beside the farm's own files too."""
     assert (await farm.get(SD)).json() == {"ready": False}
     assert (await farm.get("/api/files/sdcard")).json() == {"files": []}
     assert (await farm.get("/api/settings")).json()["feature"]["sdSupport"] is False
@@ -39,7 +39,10 @@ async def test_a_card_is_listed_when_it_is_asked_for(farm: Farm) -> None:
     first, second = (await farm.get("/api/files/sdcard")).json()["files"]
     assert (first["path"], first["display"], first["size"]) == ("CUBE.GCO", "cube.gcode", 4000)
     assert first["refs"]["resource"].endswith(CUBE)
-    assert "size" not in second
+    entry = {"name", "display", "path", "type", "typePath", "origin", "refs"}
+    assert (set(first), set(second)) == ({*entry, "size"}, entry)
+    assert (first["type"], first["typePath"]) == ("machinecode", ["machinecode", "gcode"])
+    assert (first["origin"], set(first["refs"])) == ("sdcard", {"resource"})
     assert (await farm.get(CUBE)).json() == first
     everything = (await farm.get("/api/files")).json()["files"]
     assert {"CUBE.GCO", "VASE.GCO"} <= {each["name"] for each in everything}
@@ -47,7 +50,8 @@ async def test_a_card_is_listed_when_it_is_asked_for(farm: Farm) -> None:
 
 
 async def test_a_print_from_the_card_is_started_paused_and_cancelled(farm: Farm) -> None:
-    """select with print reaches the printer; job, state and buttons are those of any print."""
+    """octoprint 5: Printing from SD; select with print reaches the printer; job, state and buttons
+    are those of any print."""
     await with_card(farm)
     answer = await farm.post(CUBE, json={"command": "select", "print": True})
     assert answer.status_code == 204, answer.text
