@@ -116,8 +116,8 @@ async def test_whatever_ends_a_session_ends_it_everywhere(whole: Whole, event: s
     rooms = whole.application.rooms
     principal = await rooms.accounts.authenticate(leaver.token)
     told: list[str] = []
-    watching = Open("test", lambda: told.append("revoked"), lambda: None, principal)
-    bystander = Open("test", lambda: told.append("bystander"), lambda: None)
+    watching = Open("test", lambda why: told.append("revoked"), lambda: None, principal)
+    bystander = Open("test", lambda why: told.append("bystander"), lambda: None)
     with ExitStack() as stack:
         for socket in (watching, bystander):
             stack.enter_context(rooms.sockets.opened(socket))
