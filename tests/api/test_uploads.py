@@ -112,7 +112,7 @@ NAMES = [
 
 @pytest.mark.parametrize(("parameter", "expected"), NAMES)
 def test_a_file_name_is_read_as_the_contract_says(parameter: bytes, expected: str) -> None:
-    """UTF-8, else ISO-8859-1; `filename*` beats `filename` (octoprint 6)."""
+    """octoprint 6 part header, 6 filename*: UTF-8, else ISO-8859-1; `filename*` wins."""
     head = parse_head([(b"content-disposition", b'form-data; name="file"; ' + parameter)])
     assert head.filename == expected
 
@@ -139,7 +139,8 @@ BAD_HEADS = [
 
 @pytest.mark.parametrize("value", BAD_HEADS)
 def test_a_head_that_is_ambiguous_or_reserved_is_refused(value: bytes) -> None:
-    """S30: forged proxy fields, double names, line breaks and broken quotes are 400."""
+    """octoprint 6 reserved names, 6 newline: S30; forged proxy fields, double names, line breaks
+    and broken quotes are 400."""
     with pytest.raises(Invalid):
         parse_head([(b"content-disposition", value)])
 

@@ -57,6 +57,41 @@ NAMES: dict[str, tuple[str, ...]] = {
         *("CORS off", "CORS on", "CORS of sockets"),
     ),
     "3": ("permissions", "groups", "group object", "permission object", "missing permission"),
+    "5": (
+        *("texts", "flags", "Closed", "state error", "sdReady"),
+        *("job", "nothing selected", "filament", "progress", "printTimeLeftOrigin"),
+        *("finished", "cancelled"),
+        *("file entry", "hash", "date", "gcodeAnalysis", "empty file", "prints", "statistics"),
+        *("userdata", "absent", "children", "sdcard entry"),
+    ),
+    "6": (
+        *("file", "path", "filename", "foldername", "select", "print alone", "noOverwrite"),
+        *("userdata", "apikey", "answer", "offline", "busy", "permission", "overwriting"),
+        *("extensions", "empty filename", "unknown target", "sdcard", "no file", "traversal"),
+        *("truncated", "reserved names", "part header", "filename*", "newline"),
+        *("spaces and accents", "leading dot", "empty file"),
+    ),
+    "7": (
+        *("probe", "request", "request exempt", "request refused", "request limit"),
+        *("pending", "poll", "patience", "once", "denied", "decision", "auth"),
+        *("keys", "one app", "all", "generate", "revoke", "same app", "revoked key"),
+    ),
+    "8": (
+        *("raw", "SockJS", "heartbeat", "close frame", "xhr", "xhr_send", "xhr_streaming"),
+        *("eventsource", "info", "greeting", "connected", "anonymous", "held back", "auth"),
+        *("bad auth", "logout", "modified", "odd messages", "throttle"),
+        *("subscribe", "subscribe logs", "subscribe plugins", "subscribe events"),
+        *("current", "history", "temps", "markings", "resends", "busyFiles"),
+        *("terminal", "terminal permission"),
+        *("Connecting", "Connected", "Disconnecting", "Disconnected", "PrinterStateChanged"),
+        *("FileSelected", "FileDeselected", "PrintStarted", "PrintPaused", "PrintResumed"),
+        *("PrintCancelling", "PrintCancelled", "PrintFailed", "PrintDone"),
+        *("order of cancel", "order of success"),
+        *("Upload", "UpdatedFiles", "FileAdded", "FileMoved", "FileRemoved", "FolderAdded"),
+        *("FolderRemoved", "MetadataAnalysisStarted", "MetadataAnalysisFinished"),
+        *("MetadataStatisticsUpdated", "ZChange", "ChartMarked", "SettingsUpdated"),
+        *("PrinterProfileAdded", "PrinterProfileDeleted", "request_access", "end_request"),
+    ),
 }
 
 _LOC = "(local|sdcard)"
@@ -142,4 +177,14 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         GET    /downloads/camera/current                 404
         """,
     ),
+    *rows(
+        "5",
+        """
+        GET    /api/printer                              200 409
+        GET    /api/job                                  200
+        GET    /api/connection                           200
+        GET    /api/files/local/.+                       200
+        """,
+    ),
+    *rows("6", "POST /api/files/local 201 400 403 409 415"),
 )

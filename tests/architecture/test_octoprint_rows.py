@@ -9,6 +9,7 @@ from tests.api.octoprint import (
     rows_files,
     rows_job,
     rows_machine,
+    rows_models,
     rows_people,
     rows_uploads,
 )
@@ -16,7 +17,9 @@ from tests.api.octoprint.rows import Row, row
 from tests.architecture.octoprint_rows import ENDPOINTS, NAMES, Endpoint, rows
 
 TESTS = Path(__file__).parents[1]
-_TABLES = (rows_machine, rows_job, rows_files, rows_uploads, rows_people, rows_absent)
+_TABLES = (
+    *(rows_machine, rows_job, rows_models, rows_files, rows_uploads, rows_people, rows_absent),
+)
 _DOCSTRING = re.compile(r'"""(.*?)"""', re.DOTALL)
 #: `octoprint 0 CSRF, 2 CSRF: …`: names up to the colon.
 _NAMED = re.compile(r"octoprint ((?:\d [^,:;.]+(?:, )?)+):")

@@ -44,7 +44,8 @@ async def age(seconds: float) -> None:
 
 
 async def test_the_whole_way_to_a_key(farm: Farm) -> None:
-    """octoprint 7: probe 204, request 201, poll 202, decision 204, key exactly once, then 404."""
+    """octoprint 7 probe, 7 request, 7 pending, 7 poll, 7 once: probe 204, request 201, poll 202,
+    decision 204, key exactly once, then 404."""
     assert (await farm.http.get(f"{ALPHA}{KEYS}/probe")).status_code == 204
     asked = await ask(farm)
     assert asked.status_code == 201
@@ -101,7 +102,7 @@ async def test_nobody_learns_from_a_request_who_is_here(farm: Farm) -> None:
 
 
 async def test_a_request_may_name_its_person(farm: Farm) -> None:
-    """octoprint 7: the address of the dialog names them, too."""
+    """octoprint 7 request: the address of the dialog names them, too."""
     asked = await ask(farm, user="admin")
     token = asked.json()["app_token"]
     path = f"{ALPHA}{KEYS}/auth/{token}?user=admin"
@@ -111,10 +112,8 @@ async def test_a_request_may_name_its_person(farm: Farm) -> None:
 
 
 async def test_asking_needs_no_csrf_pair(farm: Farm) -> None:
-    """octoprint 7: `request` is exempt, also in a browser that is logged in there; deciding is not.
-
-    The page of the dialog is the browser's, the app that asks is anywhere.
-    """
+    """octoprint 7 request exempt: `request` is, also in a browser that is logged in there;
+    deciding is not. The page of the dialog is the browser's, the app that asks is anywhere."""
     await log_in(farm)
     asked = await ask(farm)
     assert asked.status_code == 201
@@ -125,7 +124,7 @@ async def test_asking_needs_no_csrf_pair(farm: Farm) -> None:
 
 
 async def test_a_denied_request_is_404(farm: Farm) -> None:
-    """octoprint 7: 404 denied or unknown; nobody decides twice."""
+    """octoprint 7 denied: 404 denied or unknown; nobody decides twice."""
     asked = await ask(farm)
     [user_token] = await pending(farm)
     assert (await decide(farm, False)).status_code == 204
@@ -136,8 +135,8 @@ async def test_a_denied_request_is_404(farm: Farm) -> None:
 
 
 async def test_a_request_dies_five_seconds_after_the_last_poll(farm: Farm) -> None:
-    """octoprint 7: or after it was made, when nobody polls; polling keeps it alive, at most ten
-    minutes."""
+    """octoprint 7 patience: or after it was made, when nobody polls; polling keeps it alive, at
+    most ten minutes."""
     asked = await ask(farm)
     await age(6)
     assert (await poll(farm, asked)).status_code == 404
@@ -153,7 +152,8 @@ async def test_a_request_dies_five_seconds_after_the_last_poll(farm: Farm) -> No
 
 
 async def test_what_is_wrong_with_a_request(farm: Farm) -> None:
-    """octoprint 7: 400 without an app, 415 for another type, 404 for nobody's address."""
+    """octoprint 7 request refused: 400 without an app, 415 for another type, 404 for nobody's
+    address."""
     assert (await farm.http.post(f"{ALPHA}{KEYS}/request", json={})).status_code == 400
     assert (await ask(farm, app="  ")).status_code == 400
     assert (await ask(farm, app="x" * 101)).status_code == 400
@@ -162,7 +162,8 @@ async def test_what_is_wrong_with_a_request(farm: Farm) -> None:
 
 
 async def test_requests_are_limited(farm: Farm) -> None:
-    """octoprint 7: three a minute and address, then 429; S56: five wait for a person at most."""
+    """octoprint 7 request limit: three a minute and address, then 429; S56: five wait for a person
+    at most."""
     assert [(await ask(farm)).status_code for _ in range(4)] == [201, 201, 201, 429]
     for number in range(2):
         await AppKeyRequest.all().update(remote_address=f"10.0.0.{number}")
@@ -173,7 +174,8 @@ async def test_requests_are_limited(farm: Farm) -> None:
 
 
 async def test_only_who_may_grant_decides(farm: Farm) -> None:
-    """octoprint 7, S56: 403 for a viewer, before the body; 400 without a decision; 404 unknown."""
+    """octoprint 7 decision: S56; 403 for a viewer, before the body; 400 without a decision; 404
+    unknown."""
     await ask(farm)
     path = f"{KEYS}/decision/unknown"
     headers = {"X-Api-Key": farm.viewer_key}
@@ -186,7 +188,7 @@ async def test_only_who_may_grant_decides(farm: Farm) -> None:
 
 
 async def test_a_request_for_somebody_else_is_not_shown(farm: Farm) -> None:
-    """octoprint 7: 404 when it is meant for another user."""
+    """octoprint 7 decision, 7 pending: 404 when it is meant for another user."""
     await ask(farm, user="guest")
     assert await pending(farm) == {}
     row = await AppKeyRequest.all().first()
@@ -203,7 +205,8 @@ async def log_in(farm: Farm) -> str:
 
 
 async def test_the_dialog_asks_who_is_logged_in(farm: Farm) -> None:
-    """octoprint 7: anonymous 302 to the login, unknown 404; the name of the app is text (S56)."""
+    """octoprint 7 auth: anonymous 302 to the login, unknown 404; the name of the app is text
+    (S56)."""
     asked = await ask(farm, app="<img src=x onerror=alert(1)>")
     dialog = asked.json()["auth_dialog"]
     sent_on = await farm.http.get(dialog)
@@ -224,7 +227,8 @@ async def test_the_dialog_asks_who_is_logged_in(farm: Farm) -> None:
 
 
 async def test_a_session_decides_with_its_csrf_pair_only(farm: Farm) -> None:
-    """S23, S56: without it 400, from another site 403, and the app gets nothing."""
+    """octoprint 7 decision: S23, S56; without the pair 400, from another site 403, and the app
+    gets nothing."""
     asked = await ask(farm)
     [user_token] = await pending(farm)
     token = await log_in(farm)
@@ -237,10 +241,9 @@ async def test_a_session_decides_with_its_csrf_pair_only(farm: Farm) -> None:
 
 
 async def test_keys_are_generated_listed_and_revoked(farm: Farm) -> None:
-    """octoprint 7: generate, list, one app, revoke by app and by key; a revoked key is 403 at once.
-
-    DESIGN 7: a second key for the same app, however it is spelled, is another key.
-    """
+    """octoprint 7 keys, 7 one app, 7 generate, 7 revoke, 7 revoked key, 7 same app: by app and by
+    key; a revoked key is 403 at once; a second key for the same app, however it is spelled, is
+    another key (DESIGN 7)."""
     path = "/api/plugin/appkeys"
     made = await farm.post(path, json={"command": "generate", "app": "Cura"})
     assert set(made.json()) == {"api_key", "app_id", "user_id"}
@@ -267,7 +270,7 @@ async def test_keys_are_generated_listed_and_revoked(farm: Farm) -> None:
 
 
 async def test_other_peoples_keys_are_an_admins(farm: Farm) -> None:
-    """octoprint 7: `user` and `all=true` need an admin."""
+    """octoprint 7 all: `user` and `all=true` need an admin."""
     path = "/api/plugin/appkeys"
     assert (await farm.get(f"{path}?all=true", farm.viewer_key)).status_code == 403
     assert (await farm.get(f"{path}?app=x&user=admin", farm.viewer_key)).status_code == 403

@@ -49,7 +49,7 @@ ROWS = [
 
 @pytest.mark.parametrize(("state", "text", "flags"), ROWS)
 def test_each_state_looks_as_in_the_contract(state: str, text: str, flags: str) -> None:
-    """octoprint 5: text and all eleven flags of every row."""
+    """octoprint 5 texts, 5 flags: every row of the table, all eleven flags."""
     look = LOOKS[PrinterState(state)]
     assert look.text == text
     assert look.flags == {flag: flag in flags.split() for flag in FLAGS}
@@ -103,7 +103,7 @@ FILE = JobFile(
 
 
 def test_a_job_shows_its_file_and_progress() -> None:
-    """octoprint 5: leaves of job and progress."""
+    """octoprint 5 job, 5 progress, 5 filament: every leaf of both."""
     running = Progress(250, 1000, 25, 30.9, 90.2)
     shown = job_document(
         PrinterState.PRINTING,
@@ -138,8 +138,17 @@ def test_a_job_shows_its_file_and_progress() -> None:
     assert "error" not in shown
 
 
+def test_whence_the_remaining_time_is_known() -> None:
+    """octoprint 5 printTimeLeftOrigin: the slicer's statement and the pace, or the pace alone."""
+    stated: dict[str, object] = {"estimated_s": 60}
+    assert origin_of(stated) == "mixed-analysis"
+    assert origin_of({**stated, "is_simulated": True}) == origin_of({}) == "linear"
+    timeless = Progress(250, 1000, 25, 30.9, None)
+    assert progress_document(timeless, "linear")["printTimeLeftOrigin"] is None
+
+
 def test_nothing_selected_looks_different_before_the_first_time() -> None:
-    """octoprint 5: absent `display` and a filament object first, null afterwards."""
+    """octoprint 5 nothing selected: no `display` and a filament object first, null later."""
     none = progress_document(None)
     state = PrinterState.OPERATIONAL
     first = job_document(state, None, none, ever_selected=False, error=None)["job"]
@@ -200,7 +209,8 @@ TREE = [named("sub"), named("sub/deep"), named("sub/deep/b.gcode", 20), named("a
 
 
 def test_a_listing_shows_folders_with_their_real_size() -> None:
-    """Not recursive: children empty, size whole; the URL is percent-encoded."""
+    """octoprint 5 children, 5 date, 5 absent: not recursive: children empty, size whole; the URL
+    is percent-encoded."""
     file, folder = listing(TREE, BASE)
     assert folder["type"] == "folder"
     assert folder["children"] == []
@@ -219,14 +229,15 @@ def test_a_recursive_listing_goes_all_the_way_down() -> None:
 
 
 def test_one_folder_lists_its_direct_children() -> None:
-    """Even without `recursive`."""
+    """octoprint 5 children: even without `recursive`."""
     shown = entry(TREE[0], TREE[1:], BASE, recursive=False)
     assert [child["path"] for child in shown["children"]] == ["sub/deep"]
     assert shown["children"][0]["children"] == []
 
 
 def test_a_file_tells_what_reading_it_told() -> None:
-    """Analysis, hash, user and userdata where they are known."""
+    """octoprint 5 hash, 5 userdata, 5 empty file: analysis, hash, user and userdata where they are
+    known."""
     known = named(
         "a.gcode", 5, sha1="ab", user="admin", userdata={"k": 1}, facts={"estimated_s": 60}
     )
@@ -238,7 +249,7 @@ def test_a_file_tells_what_reading_it_told() -> None:
 
 
 def test_a_closed_connection_has_no_port() -> None:
-    """`Closed` here, `Offline` elsewhere; the options list the printer's one port."""
+    """octoprint 5 Closed: `Offline` elsewhere; the options list the printer's one port."""
     closed = connection_document(PrinterState.OFFLINE, "usb:1", 115200, PROFILES, "_default")
     assert closed["current"] == {
         "state": "Closed",

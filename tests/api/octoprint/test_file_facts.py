@@ -35,8 +35,8 @@ async def ended(farm: Farm) -> None:
 
 
 async def test_an_entry_tells_what_the_moves_do(farm: Farm) -> None:
-    """octoprint 5: estimatedPrintTime, filament, dimensions, printingArea, travelArea,
-    travelDimensions; the hash is the sha1."""
+    """octoprint 5 file entry, 5 gcodeAnalysis, 5 hash: estimatedPrintTime, filament, dimensions,
+    printingArea, travelArea, travelDimensions; the hash is the sha1."""
     await farm.upload("cube.gcode", CUBE)
     await analysed(farm)
     found = await entry(farm)
@@ -65,7 +65,7 @@ async def test_an_entry_tells_what_the_moves_do(farm: Farm) -> None:
 
 
 async def test_an_empty_file_has_an_empty_analysis(farm: Farm) -> None:
-    """octoprint 5: `_empty`, and no estimate."""
+    """octoprint 5 empty file: `_empty`, and no estimate."""
     await farm.upload("none.gcode", b"")
     await analysed(farm)
     assert (await entry(farm, "none.gcode"))["gcodeAnalysis"] == {"_empty": True}
@@ -100,7 +100,7 @@ async def test_analyse_does_it_once_more(farm: Farm) -> None:
 
 
 async def test_push_tells_of_the_analysis(farm: Farm) -> None:
-    """octoprint 8: MetadataAnalysisStarted, MetadataAnalysisFinished, each with its file."""
+    """octoprint 8 MetadataAnalysisStarted, 8 MetadataAnalysisFinished: each with its file."""
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
         await app.hear("history")
@@ -112,8 +112,8 @@ async def test_push_tells_of_the_analysis(farm: Farm) -> None:
 
 
 async def test_prints_and_statistics_are_counted(farm: Farm) -> None:
-    """octoprint 5: successes and failures, the last one, times by profile; validators change;
-    push says MetadataStatisticsUpdated; the job shows both times."""
+    """octoprint 5 prints, 5 statistics, 8 MetadataStatisticsUpdated: successes and failures, the
+    last one, times by profile; validators change; the push says so; the job shows both times."""
     before = await farm.get("/octoprint/alpha/api/files")
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
@@ -144,7 +144,7 @@ async def test_prints_and_statistics_are_counted(farm: Farm) -> None:
 
 
 async def test_a_cancelled_print_is_a_failure(farm: Farm) -> None:
-    """octoprint 5: without a time; the folder around the file counts it, too."""
+    """octoprint 5 prints, 5 statistics: without a time; the folder around it counts it, too."""
     await farm.upload("cube.gcode", path="deep/er", print="true")
     async with asyncio.timeout(15):
         while (await farm.job())["state"] != "Printing":
@@ -201,7 +201,7 @@ async def test_a_pools_files_count_what_its_printers_did(farm: Farm) -> None:
 
 
 async def test_binary_code_gets_the_name_of_text(farm: Farm) -> None:
-    """octoprint 6: what a printer on a cable cannot read becomes what it can."""
+    """octoprint 6 answer: what a printer on a cable cannot read becomes what it can."""
     head = (Path(__file__).parents[2] / "data" / "vase_head.bgcode").read_bytes()
     answer = await farm.upload("vase.bgcode", head)
     assert answer.status_code == 201

@@ -126,7 +126,8 @@ async def test_a_permission_decides(farm: Farm, permission: str) -> None:
 
 
 async def test_uploading_without_printing_asks_for_approval(farm: Farm) -> None:
-    """octoprint 6, DESIGN 5: `print` of who may only upload waits for approval."""
+    """octoprint 6 permission: select is ignored, and (DESIGN 5) `print` of who may only upload
+    waits for approval."""
     await made(farm, "senders", ["STATUS", "FILES_LIST", "FILES_UPLOAD"])
     key = await member(farm, "senders")
     files = {"file": ("a.gcode", GCODE)}

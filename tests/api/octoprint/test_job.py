@@ -53,7 +53,7 @@ async def test_pause_and_resume_answer_what_the_printer_reported(farm: Farm) -> 
 
 
 async def test_cancel_ends_the_print_and_keeps_the_file_selected(farm: Farm) -> None:
-    """octoprint 5: progress back to null, the file stays."""
+    """octoprint 5 cancelled: progress back to null, the file stays."""
     await printing(farm)
     await farm.room.advance(farm.machine, 0.5)
     assert (await farm.job())["progress"]["completion"] == pytest.approx(50, abs=1)
@@ -65,7 +65,7 @@ async def test_cancel_ends_the_print_and_keeps_the_file_selected(farm: Farm) -> 
 
 
 async def test_a_finished_print_shows_hundred_percent(farm: Farm) -> None:
-    """octoprint 5: 100, nothing left, Operational, selected; until something else is."""
+    """octoprint 5 finished: 100, nothing left, Operational, selected; until something else is."""
     await printing(farm)
     await farm.room.advance(farm.machine, 0.5)
     await farm.room.finish(farm.machine)

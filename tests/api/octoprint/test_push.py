@@ -9,8 +9,6 @@ import pytest
 
 from api.octoprint import push_client
 from api.octoprint.push_channel import Channel, Reach, View
-from schemas.jobs import AttemptEvent, AttemptState
-from schemas.link import AttemptFact
 from schemas.printer import PrinterState, Prompt, Temperature
 from tests.api.octoprint.conftest import BASE, Farm
 from tests.fakes.sockets import LiveSocket
@@ -80,9 +78,8 @@ async def printing(farm: Farm) -> None:
 
 
 async def test_who_has_not_signed_in_hears_only_connected(farm: Farm) -> None:
-    """octoprint 0 push apikey: `connected` has none; safety S41: no state, no events, no names;
-    permissions are public.
-    """
+    """octoprint 0 push apikey, 8 anonymous: `connected` has none; safety S41: no state, no events,
+    no names; permissions are public."""
     async with LiveSocket(farm.application, RAW) as socket:
         await socket.accepted()
         connected = (await socket.hear())["connected"]
@@ -103,7 +100,8 @@ async def test_nobody_stays_without_signing_in(farm: Farm, monkeypatch: pytest.M
 
 
 async def test_history_comes_before_the_first_current(farm: Farm) -> None:
-    """Contract 8: after `auth` the whole picture, then the stream, as over REST."""
+    """octoprint 8 raw, 8 auth, 8 history: after `auth` the whole picture, then `timelapse`, then
+    the stream, as over REST."""
     farm.machine.temps = {"tool0": Temperature(210.5, 210.0), "bed": Temperature(60.0, 60.0)}
     await farm.room.report(farm.machine)
     async with LiveSocket(farm.application, RAW) as socket:
@@ -124,7 +122,7 @@ async def test_history_comes_before_the_first_current(farm: Farm) -> None:
 
 @pytest.mark.parametrize("auth", ["admin:wrong", "nobody:x", "admin", ":x", "admin:", 7], ids=str)
 async def test_a_bad_auth_is_told_and_the_socket_stays(farm: Farm, auth: object) -> None:
-    """Contract 8: reauthRequired stale for wrong ones; malformed ones are ignored."""
+    """octoprint 8 bad auth: reauthRequired stale for wrong ones; malformed ones are ignored."""
     async with LiveSocket(farm.application, RAW) as socket:
         await socket.accepted()
         await socket.hear()
@@ -141,7 +139,7 @@ async def test_a_bad_auth_is_told_and_the_socket_stays(farm: Farm, auth: object)
     ["{", "[]", '"x"', '{"throttle":0}', '{"throttle":"x"}', '{"subscribe":7}', '{"who":1}', ""],
 )
 async def test_odd_messages_are_ignored(farm: Farm, text: str) -> None:
-    """Contract 8: broken JSON, unknown keys, bad throttle: the socket stays open."""
+    """octoprint 8 odd messages: broken JSON, unknown keys, bad throttle: the socket stays open."""
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
         await app.hear("history")
@@ -151,60 +149,9 @@ async def test_odd_messages_are_ignored(farm: Farm, text: str) -> None:
         assert (await app.events("Connecting"))[-1][0] == "Connecting"
 
 
-async def test_a_print_is_told_in_the_recorded_order(farm: Farm) -> None:
-    """Contract 8: FileSelected, PrintStarted, PrintDone, each with the file."""
-    async with LiveSocket(farm.application, RAW) as socket:
-        app = await signed_in(farm, socket)
-        await app.hear("history")
-        await printing(farm)
-        await farm.room.finish(farm.machine)
-        events = await app.events("PrintDone")
-    names = [name for name, _ in events]
-    for earlier, later in (
-        ("FileAdded", "FileSelected"),
-        ("FileSelected", "PrintStarted"),
-        ("PrintStarted", "PrintDone"),
-    ):
-        assert names.index(earlier) < names.index(later), names
-    told = dict(events)
-    assert told["PrintStarted"]["path"] == "cube.gcode"
-    assert told["PrintStarted"]["origin"] == "local"
-    assert told["PrintDone"]["name"] == "cube.gcode"
-    assert told["PrintDone"]["time"] >= 0
-    assert told["FileAdded"]["type"] == ["machinecode", "gcode"]
-    assert told["UpdatedFiles"] == {"type": "printables"}
-    assert told["PrinterStateChanged"]["state_id"]
-
-
-async def test_pause_and_cancel_are_told_in_the_recorded_order(farm: Farm) -> None:
-    """Contract 8: PrintPaused, PrintResumed; then PrintCancelling, PrintCancelled, PrintFailed."""
-    async with LiveSocket(farm.application, RAW) as socket:
-        app = await signed_in(farm, socket)
-        await printing(farm)
-        for command, action in (("pause", "pause"), ("pause", "resume")):
-            body = {"command": command, "action": action}
-            assert (await farm.post("/api/job", json=body)).status_code == 204
-        farm.machine.state = _S.CANCELLING
-        await farm.room.report(farm.machine)
-        shown = (await farm.job())["progress"]
-        assert (await farm.post("/api/job", json={"command": "cancel"})).status_code == 204
-        events = await app.events("PrintFailed")
-    wanted = [
-        *("PrintStarted", "PrintPaused", "PrintResumed"),
-        *("PrintCancelling", "PrintCancelled", "PrintFailed"),
-    ]
-    assert [name for name, _ in events if name in wanted] == wanted
-    told = dict(events)
-    assert told["PrintFailed"]["reason"] == "cancelled"
-    assert "reason" not in told["PrintCancelled"]
-    assert set(told["PrintPaused"]["position"]) == {"x", "y", "z", "e", "t", "f"}
-    for name in ("PrintCancelled", "PrintFailed"):  # where it was, although it is over
-        at = (told[name]["fileposition"], told[name]["progress"])
-        assert at == (shown["filepos"], int(shown["completion"]))
-
-
 async def test_throttle_keeps_only_the_newest_current(farm: Farm) -> None:
-    """Contract 8: at most one `current` per n × 0.5 s (here 200 ms); events are not held back."""
+    """octoprint 8 throttle: at most one `current` per n × 0.5 s (here 200 ms); events are not held
+    back."""
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
         await app.hear("current")
@@ -226,7 +173,8 @@ async def test_throttle_keeps_only_the_newest_current(farm: Farm) -> None:
 
 
 async def test_subscribe_turns_everything_else_off(farm: Farm) -> None:
-    """Contract 8: what is not listed is off; enabling state again sends `history` again."""
+    """octoprint 8 subscribe: what is not listed is off; enabling state again sends `history`
+    again."""
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
         await app.hear("history")
@@ -243,7 +191,7 @@ async def test_subscribe_turns_everything_else_off(farm: Farm) -> None:
 
 
 async def test_offsets_are_told(farm: Farm) -> None:
-    """Contract 8: `offsets` are those that were set, by heater, as over REST."""
+    """octoprint 8 current: `offsets` are those that were set, by heater, as over REST."""
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
         assert (await app.hear("history"))["offsets"] == {}
@@ -256,7 +204,7 @@ async def test_offsets_are_told(farm: Farm) -> None:
 
 
 async def test_what_is_marked_is_told_and_kept(farm: Farm) -> None:
-    """Contract 8: ChartMarked beside the event, and `markings` in what comes later."""
+    """octoprint 8 ChartMarked, 8 markings: beside the event, and in what comes later."""
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
         await app.hear("history")
@@ -274,20 +222,6 @@ async def test_what_is_marked_is_told_and_kept(farm: Farm) -> None:
         ("connected", "Connected"),
     ]
     assert all(isinstance(one["time"], float) for one in markings)
-
-
-async def test_z_and_reconnects_are_told(farm: Farm) -> None:
-    """ZChange from the picture; a room that goes and comes back as Disconnected and Connected."""
-    async with LiveSocket(farm.application, RAW) as socket:
-        app = await signed_in(farm, socket)
-        await app.hear("history")
-        for state in (_S.OFFLINE, _S.CONNECTING, _S.OPERATIONAL):
-            farm.machine.state = state
-            await farm.room.report(farm.machine)
-        told = dict(await app.events("Connected"))
-    assert told["Disconnected"] is None
-    assert told["Connecting"] is None
-    assert told["Connected"] == {"port": "/dev/pts/7", "baudrate": 115200}
 
 
 async def test_a_viewer_hears_nothing_that_is_not_theirs(farm: Farm) -> None:
@@ -329,9 +263,8 @@ async def test_pages_of_other_sites_get_no_socket(farm: Farm) -> None:
 
 
 async def test_sockjs_frames_are_those_that_were_recorded(farm: Farm) -> None:
-    """octoprint 0 SockJS objects: `o`, then `a[obj]`; the client's messages are an array of
-    strings.
-    """
+    """octoprint 0 SockJS objects, 8 SockJS: `o`, then `a[obj]`; the client's messages are an array
+    of strings."""
     async with LiveSocket(farm.application, SOCKJS) as socket:
         await socket.accepted()
         assert await socket.text() == "o"
@@ -350,7 +283,7 @@ async def test_sockjs_frames_are_those_that_were_recorded(farm: Farm) -> None:
 
 
 async def test_sockjs_says_what_it_can(farm: Farm) -> None:
-    """octoprint 2 CORS of sockets: `/sockjs/info` for any origin, `/sockjs` greets."""
+    """octoprint 8 greeting, 8 info: for any origin, at every root."""
     for root in ("", "/octoprint/alpha"):
         info = await farm.http.get(f"{root}/sockjs/info", headers={"Origin": "http://x.example"})
         assert info.status_code == 200
@@ -391,28 +324,8 @@ async def test_clients_of_one_printer_share_every_text(
     assert len(set(built)) == 1
 
 
-async def test_an_interrupted_print_fails_with_its_reason(farm: Farm) -> None:
-    """PrintFailed with reason error."""
-    async with LiveSocket(farm.application, RAW) as socket:
-        app = await signed_in(farm, socket)
-        await printing(farm)
-        grant = farm.machine.grant
-        assert grant is not None
-        farm.machine.state, farm.machine.grant = _S.ERROR, None
-        fact = AttemptFact(
-            printer=1,
-            grant=grant,
-            event=AttemptEvent.FAILED,
-            state=AttemptState.FAILED,
-            reason="thermal runaway",
-        )
-        await farm.room.report(farm.machine, fact)
-        told = dict(await app.events("PrintFailed"))
-    assert told["PrintFailed"]["reason"] == "error"
-
-
 async def test_an_app_that_asks_for_a_key_is_told_to_who_may_grant(farm: Farm) -> None:
-    """Contract 7 and 8: request_access with the token to decide with; end_request at its end."""
+    """octoprint 8 request_access, 8 end_request: with the token to decide with; and at its end."""
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
         await app.hear("history")

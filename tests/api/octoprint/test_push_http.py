@@ -58,7 +58,8 @@ class Polling:
 
 
 async def test_polling_opens_tells_and_hears(farm: Farm) -> None:
-    """octoprint 8: the first POST answers `o`, then arrays of objects; xhr_send is 204."""
+    """octoprint 8 xhr, 8 xhr_send: the first POST answers `o`, then arrays of objects; xhr_send is
+    204."""
     client = Polling(farm, "first")
     assert await client.poll() == "o\n"
     frame = await client.poll()
@@ -88,7 +89,7 @@ async def test_a_pool_has_them_too(farm: Farm) -> None:
 
 
 async def test_what_is_said_to_nobody_is_404(farm: Farm) -> None:
-    """octoprint 8: xhr_send 404 for an unknown session, 500 for an empty or a broken body."""
+    """octoprint 8 xhr_send: 404 for an unknown session, 500 for an empty or a broken body."""
     unknown = await farm.http.post(f"{ROOT}/nobody/xhr_send", content='["x"]')
     assert unknown.status_code == 404
     client = Polling(farm, "odd")
@@ -102,7 +103,7 @@ async def test_what_is_said_to_nobody_is_404(farm: Farm) -> None:
 
 
 async def test_a_stream_begins_with_its_prelude(farm: Farm) -> None:
-    """octoprint 8: 2048 h and a line end, then `o`, then frames, one a line."""
+    """octoprint 8 xhr_streaming: 2048 h and a line end, then `o`, then frames, one a line."""
     async with LiveRequest(farm.application, "POST", f"{ROOT}/stream/xhr_streaming") as stream:
         assert await stream.until("\n") == "h" * 2048 + "\n"
         assert stream.headers["content-type"] == "application/javascript; charset=UTF-8"
@@ -111,7 +112,7 @@ async def test_a_stream_begins_with_its_prelude(farm: Farm) -> None:
 
 
 async def test_event_source_says_data(farm: Farm) -> None:
-    """octoprint 8: a line end first, then `data: ` and the frame."""
+    """octoprint 8 eventsource: a line end first, then `data: ` and the frame."""
     async with LiveRequest(farm.application, "GET", f"{ROOT}/es/eventsource") as stream:
         assert await stream.until("\r\n") == "\r\n"
         assert stream.headers["content-type"] == "text/event-stream; charset=UTF-8"
@@ -140,7 +141,7 @@ async def test_one_request_at_a_time_reads(farm: Farm) -> None:
 
 
 async def test_it_beats_while_nothing_happens(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
-    """octoprint 8: `h` every 25 s."""
+    """octoprint 8 heartbeat: `h` every 25 s."""
     assert sockjs.HEARTBEAT_S == 25.0
     monkeypatch.setattr(sockjs_session, "HEARTBEAT_S", 0.05)
     client = Polling(farm, "beat")
@@ -167,7 +168,7 @@ async def test_a_session_that_nobody_reads_is_forgotten(
 
 
 async def test_nobody_stays_without_signing_in(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Safety S41: told to go, and every later poll says the same."""
+    """octoprint 8 close frame: safety S41; told to go, and every later poll says the same."""
     monkeypatch.setattr(push_client, "SIGN_IN_S", 0.02)
     client = Polling(farm, "anonymous")
     assert await client.poll() == "o\n"

@@ -33,7 +33,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_the_first_message_says_what_this_is(farm: Farm) -> None:
-    """octoprint 8: `connected` and its keys, to anybody; octoprint 0: no `apikey` among them."""
+    """octoprint 8 connected: its keys, to anybody."""
     async with LiveSocket(farm.application, RAW) as socket:
         await socket.accepted()
         message = await socket.hear()
@@ -50,8 +50,9 @@ async def test_the_first_message_says_what_this_is(farm: Farm) -> None:
 
 
 async def test_history_and_current_have_these_keys(farm: Farm) -> None:
-    """octoprint 8: the same in both, and `busyFiles` in `current` alone; octoprint 5: all eleven
-    flags, an empty error, and every leaf of job and progress."""
+    """octoprint 8 current, 8 history, 8 temps, 8 resends, 5 state error: the same keys in both,
+    and `busyFiles` in `current` alone; all eleven flags, an empty error, every leaf of job and
+    progress."""
     farm.machine.temps = {"tool0": Temperature(210.5, 210.0)}
     await farm.room.report(farm.machine)
     async with LiveSocket(farm.application, RAW) as socket:
@@ -79,7 +80,7 @@ async def test_history_and_current_have_these_keys(farm: Farm) -> None:
 
 
 async def test_the_file_that_is_printed_is_a_busy_one(farm: Farm) -> None:
-    """octoprint 8: `busyFiles[{origin,path}]`, and `markings[{type,label,time}]` of its start."""
+    """octoprint 8 busyFiles, 8 markings: the file, and the mark of its start."""
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
         await printing(farm)
@@ -95,7 +96,7 @@ async def test_the_file_that_is_printed_is_a_busy_one(farm: Farm) -> None:
 
 
 async def test_what_was_before_the_sign_in_is_shown_and_not_told_again(farm: Farm) -> None:
-    """octoprint 8, held back: `history` shows what happened meanwhile; no event of it follows."""
+    """octoprint 8 held back: `history` shows what happened meanwhile; no event of it follows."""
     async with LiveSocket(farm.application, RAW) as socket:
         await socket.accepted()
         assert "connected" in await socket.hear()
@@ -117,7 +118,7 @@ async def session(farm: Farm, username: str, password: str) -> str:
 
 
 async def test_who_logs_out_is_asked_to_sign_in(farm: Farm) -> None:
-    """octoprint 8: reauthRequired with the reason logout, then the end of the socket."""
+    """octoprint 8 logout: reauthRequired with this reason, then the end of the socket."""
     ticket = await session(farm, "admin", PASSWORD)
     async with LiveSocket(farm.application, RAW) as socket:
         await socket.accepted()
@@ -133,7 +134,7 @@ async def test_who_logs_out_is_asked_to_sign_in(farm: Farm) -> None:
 
 @pytest.mark.parametrize("what", ["the user", "the groups"])
 async def test_who_may_something_else_now_signs_in_again(farm: Farm, what: str) -> None:
-    """octoprint 8: reauthRequired with the reason modified when the user or the groups change."""
+    """octoprint 8 modified: reauthRequired with this reason when the user or the groups change."""
     headers = {"X-Api-Key": farm.key}
     group = {"key": "looking", "name": "Looking", "permissions": ["STATUS"], "subgroups": []}
     assert (await farm.post("/api/access/groups", json=group)).status_code == 200
@@ -158,7 +159,7 @@ async def test_who_may_something_else_now_signs_in_again(farm: Farm, what: str) 
     ("wanted", "heard"), [(True, True), (["action_command_prompt"], True), (["x"], False)], ids=str
 )
 async def test_plugins_are_heard_by_name(farm: Farm, wanted: Any, heard: bool) -> None:
-    """octoprint 8: `subscribe.plugins` is a boolean or a list of names."""
+    """octoprint 8 subscribe plugins: a boolean or a list of names."""
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
         await app.hear("history")
@@ -176,7 +177,7 @@ async def test_plugins_are_heard_by_name(farm: Farm, wanted: Any, heard: bool) -
 
 
 async def test_no_events_are_heard_when_they_are_off(farm: Farm) -> None:
-    """octoprint 8: `events: false`; later again by a list, which replaces what was before."""
+    """octoprint 8 subscribe events: false; later a list, which replaces what was before."""
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
         await app.hear("history")
@@ -197,8 +198,8 @@ async def unheard(socket: LiveSocket) -> list[dict[str, Any]]:
 
 
 async def test_a_request_for_a_key_is_told_with_these_keys(farm: Farm) -> None:
-    """octoprint 7 and 8: request_access names the app, the token to decide with, for whom it is
-    meant and where it comes from; the token is the one in `pending`."""
+    """octoprint 8 request_access: it names the app, the token to decide with (the one in
+    `pending`), for whom it is meant and where it comes from."""
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
         await app.hear("history")
@@ -220,7 +221,7 @@ async def test_a_request_for_a_key_is_told_with_these_keys(farm: Farm) -> None:
 
 
 async def test_sockjs_tells_what_it_can_key_by_key(farm: Farm) -> None:
-    """octoprint 8: `/sockjs/info`; the transports that are not served are 404 in JSON."""
+    """octoprint 8 info: the transports that are not served are 404 in JSON."""
     info = (await farm.http.get(f"{ROOT}/sockjs/info")).json()
     assert isinstance(info.pop("entropy"), int)
     assert info == {"websocket": True, "cookie_needed": False, "origins": ["*:*"]}

@@ -73,7 +73,7 @@ async def told(app: App, *names: str) -> list[tuple[str, Any]]:
 async def test_a_change_of_state_has_its_id_and_its_text(
     state: str, state_id: str, text: str
 ) -> None:
-    """octoprint 8: PrinterStateChanged `{state_id,state_string}`, for every state there is."""
+    """octoprint 8 PrinterStateChanged: `{state_id,state_string}`, for every state there is."""
     document = {"state": {"error": ""}, "job": {"file": {}}}
     scene = Scene(Picture(state=PrinterState(state), document=document), None, {})
     messages = dict(state_messages(_S.OPERATIONAL, PrinterState(state), scene))
@@ -82,8 +82,8 @@ async def test_a_change_of_state_has_its_id_and_its_text(
 
 
 async def test_a_print_that_succeeds(farm: Farm) -> None:
-    """octoprint 8: FileSelected and PrintStarted with owner and user, PrintDone with owner and
-    time; in this order."""
+    """octoprint 8 FileSelected, 8 PrintStarted, 8 PrintDone, 8 order of success: owner and user in
+    the first two, owner and time in the last."""
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
         await app.hear("history")
@@ -100,8 +100,9 @@ async def test_a_print_that_succeeds(farm: Farm) -> None:
 
 
 async def test_a_print_that_is_paused_and_cancelled(farm: Farm) -> None:
-    """octoprint 8: PrintPaused with position, fileposition and progress; PrintResumed; then
-    PrintCancelling, PrintCancelled and PrintFailed, whose reason is cancelled."""
+    """octoprint 8 PrintPaused, 8 PrintResumed, 8 PrintCancelling, 8 PrintCancelled, 8 PrintFailed,
+    8 order of cancel: position, fileposition and progress where there are some; the reason is
+    cancelled."""
     names = ("PrintPaused", "PrintResumed", "PrintCancelling", "PrintCancelled", "PrintFailed")
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
@@ -124,7 +125,7 @@ async def test_a_print_that_is_paused_and_cancelled(farm: Farm) -> None:
 
 
 async def test_a_print_that_fails(farm: Farm) -> None:
-    """octoprint 8: PrintFailed with the reason error, and no PrintCancelled."""
+    """octoprint 8 PrintFailed: the reason error, and no PrintCancelled."""
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
         await printing(farm)
@@ -148,8 +149,8 @@ async def test_a_print_that_fails(farm: Farm) -> None:
 
 
 async def test_a_connection_that_is_closed_and_opened(farm: Farm) -> None:
-    """octoprint 8: Disconnecting, Disconnected and Connecting carry null, Connected port and
-    baudrate."""
+    """octoprint 8 Connecting, 8 Disconnecting, 8 Disconnected, 8 Connected: null, but for the last
+    with port and baudrate."""
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
         await app.hear("history")
@@ -169,7 +170,7 @@ async def test_a_connection_that_is_closed_and_opened(farm: Farm) -> None:
 
 
 async def test_a_line_that_breaks_is_not_being_closed(farm: Farm) -> None:
-    """octoprint 8: Disconnected alone when nobody asked for it."""
+    """octoprint 8 Disconnected: alone when nobody asked for it."""
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
         await app.hear("history")
@@ -190,8 +191,8 @@ WISHES: list[tuple[dict[str, str], dict[str, bool]]] = [
 async def test_an_upload_is_told_with_what_came_of_it(
     farm: Farm, fields: dict[str, str], flags: dict[str, bool]
 ) -> None:
-    """octoprint 8: FileAdded, UpdatedFiles, then Upload with what was asked for and what was
-    done."""
+    """octoprint 8 FileAdded, 8 UpdatedFiles, 8 Upload: in this order; what was asked for and what
+    was done."""
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
         await app.hear("history")
@@ -208,7 +209,7 @@ async def test_an_upload_is_told_with_what_came_of_it(
 
 
 async def test_an_upload_to_a_printer_that_is_off_is_told_as_kept(farm: Farm) -> None:
-    """octoprint 6 and 8: asked for and not done."""
+    """octoprint 6 offline, 8 Upload: asked for and not done."""
     farm.machine.state = _S.OFFLINE
     await farm.room.report(farm.machine)
     async with LiveSocket(farm.application, RAW) as socket:
@@ -221,7 +222,7 @@ async def test_an_upload_to_a_printer_that_is_off_is_told_as_kept(farm: Farm) ->
 
 
 async def test_names_that_come_move_and_go(farm: Farm) -> None:
-    """octoprint 8: FolderAdded, FileMoved, FolderRemoved, FileRemoved, each followed by
+    """octoprint 8 FolderAdded, 8 FileMoved, 8 FolderRemoved, 8 FileRemoved: each followed by
     UpdatedFiles; a copy is no Upload."""
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
@@ -259,7 +260,7 @@ async def test_names_that_come_move_and_go(farm: Farm) -> None:
 
 
 async def test_a_selection_that_is_taken_back(farm: Farm) -> None:
-    """octoprint 8: FileSelected with the file, FileDeselected with null."""
+    """octoprint 8 FileSelected, 8 FileDeselected: with the file, and with null."""
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
         await app.hear("history")
@@ -270,8 +271,8 @@ async def test_a_selection_that_is_taken_back(farm: Farm) -> None:
 
 
 async def test_settings_and_profiles_that_change(farm: Farm) -> None:
-    """octoprint 8: SettingsUpdated with both hashes; PrinterProfileAdded and -Deleted with the
-    profile's identifier."""
+    """octoprint 8 SettingsUpdated, 8 PrinterProfileAdded, 8 PrinterProfileDeleted: with both
+    hashes, and with the profile's identifier."""
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
         await app.hear("history")
@@ -287,7 +288,7 @@ async def test_settings_and_profiles_that_change(farm: Farm) -> None:
 
 
 async def test_the_height_that_changes(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
-    """octoprint 8: ZChange `{new,old}`, and `currentZ` beside it."""
+    """octoprint 8 ZChange: `{new,old}`, and `currentZ` beside it."""
     live = msgspec.structs.replace(farm.machine.live(), z_mm=0.4)
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)

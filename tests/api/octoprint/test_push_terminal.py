@@ -44,7 +44,8 @@ async def collected(app: App, name: str, count: int) -> list[str]:
 
 
 async def test_an_app_hears_what_the_printer_was_told_and_what_it_said(farm: Farm) -> None:
-    """Contract 8: `logs` with both directions, `messages` with the firmware's own; each once."""
+    """octoprint 8 terminal: `logs` with both directions, `messages` with the firmware's own; each
+    once."""
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
         history = await app.hear("history")
@@ -62,7 +63,7 @@ async def test_an_app_hears_what_the_printer_was_told_and_what_it_said(farm: Far
 
 
 async def test_who_comes_later_gets_the_last_lines(farm: Farm) -> None:
-    """Contract 8: `history` has the last few hundred, as an OctoPrint's."""
+    """octoprint 8 terminal: `history` has the last few hundred, as an OctoPrint's."""
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
         await app.hear("history")
@@ -100,7 +101,7 @@ async def test_lines_that_are_missing_are_marked(farm: Farm) -> None:
 async def test_subscribe_chooses_lines(
     farm: Farm, state: Any, logs: list[str], messages: list[str]
 ) -> None:
-    """Contract 8: `state: {logs, messages}`, each a boolean or an expression."""
+    """octoprint 8 subscribe logs: `state: {logs, messages}`, each a boolean or an expression."""
     async with LiveSocket(farm.application, RAW) as socket:
         app = await signed_in(farm, socket)
         await app.hear("history")
@@ -143,7 +144,8 @@ async def test_nothing_is_asked_of_the_room_for_who_wants_no_lines(
 
 
 async def test_the_terminal_is_for_who_may_see_it(farm: Farm) -> None:
-    """Contract 8 and 3: without MONITOR_TERMINAL there are no lines and no such keys."""
+    """octoprint 8 terminal permission: without MONITOR_TERMINAL there are no lines and no such
+    keys."""
     rooms = farm.application.rooms
     headers = {"X-Api-Key": farm.key}
     group = {"key": "blind", "name": "Blind", "permissions": ["STATUS"], "subgroups": []}

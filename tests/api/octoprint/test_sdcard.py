@@ -26,7 +26,8 @@ async def delete(farm: Farm, path: str) -> int:
 
 
 async def test_a_card_is_listed_when_it_is_asked_for(farm: Farm) -> None:
-    """octoprint 5: nothing before; then names, sizes and links, beside the farm's own files too."""
+    """octoprint 5 sdcard entry, 5 sdReady: nothing before; then names, sizes and links, beside the
+    farm's own files too."""
     assert (await farm.get(SD)).json() == {"ready": False}
     assert (await farm.get("/api/files/sdcard")).json() == {"files": []}
     assert (await farm.get("/api/settings")).json()["feature"]["sdSupport"] is False
@@ -50,8 +51,8 @@ async def test_a_card_is_listed_when_it_is_asked_for(farm: Farm) -> None:
 
 
 async def test_a_print_from_the_card_is_started_paused_and_cancelled(farm: Farm) -> None:
-    """octoprint 5: Printing from SD; select with print reaches the printer; job, state and buttons
-    are those of any print."""
+    """octoprint 5 texts: Printing from SD; select with print reaches the printer; job, state and
+    buttons are those of any print."""
     await with_card(farm)
     answer = await farm.post(CUBE, json={"command": "select", "print": True})
     assert answer.status_code == 204, answer.text

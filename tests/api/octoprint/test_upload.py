@@ -15,7 +15,8 @@ DATA = Path(__file__).parents[2] / "data"
 
 
 async def test_an_upload_is_stored_and_told(farm: Farm) -> None:
-    """201, Location, and the body of the contract; nothing selected, nothing printed."""
+    """octoprint 6 answer, 6 path, 6 spaces and accents: 201, Location, and the body; nothing
+    selected, nothing printed."""
     answer = await farm.upload("naïve bär.gcode", path="sub/deep")
     url = "http://farm.local:5000/api/files/local/sub/deep/na%C3%AFve%20b%C3%A4r.gcode"
     assert answer.status_code == 201
@@ -37,7 +38,7 @@ async def test_an_upload_is_stored_and_told(farm: Farm) -> None:
 
 
 async def test_print_starts_at_once_on_a_free_printer(farm: Farm) -> None:
-    """print=true alone: effectivePrint, not effectiveSelect; the job shows the file."""
+    """octoprint 6 print alone: effectivePrint, not effectiveSelect; the job shows the file."""
     answer = await farm.upload("a.gcode", print="true")
     assert (answer.json()["effectivePrint"], answer.json()["effectiveSelect"]) == (True, False)
     shown = await farm.job()
@@ -54,7 +55,7 @@ async def eventually(farm: Farm, state: str) -> None:
 
 
 async def test_a_busy_printer_stores_and_queues(farm: Farm) -> None:
-    """DESIGN 7: 201, effectivePrint false, and a job in the queue."""
+    """octoprint 6 busy: 201, both flags false, and (DESIGN 7) a job in the queue."""
     await farm.upload("a.gcode", print="true")
     await eventually(farm, "Printing")
     answer = await farm.upload("b.gcode", print="true", select="true")
@@ -82,7 +83,7 @@ async def test_a_plate_that_is_not_clear_queues(farm: Farm) -> None:
 
 @pytest.mark.parametrize("how", ["closed port", "absent room"])
 async def test_an_offline_printer_stores_without_a_job(farm: Farm, how: str) -> None:
-    """DESIGN 7: stored, 201, no job."""
+    """octoprint 6 offline: stored, 201, both flags false, and (DESIGN 7) no job."""
     if how == "closed port":
         await farm.post("/api/connection", json={"command": "disconnect"})
     else:
@@ -96,7 +97,7 @@ async def test_an_offline_printer_stores_without_a_job(farm: Farm, how: str) -> 
 
 
 async def test_select_alone_selects(farm: Farm) -> None:
-    """effectiveSelect, and the job shows the file without progress."""
+    """octoprint 6 select: effectiveSelect, and the job shows the file without progress."""
     answer = await farm.upload("a.gcode", select="true")
     assert (answer.json()["effectiveSelect"], answer.json()["effectivePrint"]) == (True, False)
     shown = await farm.job()
@@ -105,7 +106,8 @@ async def test_select_alone_selects(farm: Farm) -> None:
 
 
 async def test_the_filename_field_overrides(farm: Farm) -> None:
-    """`filename` beats the part's own; a leading dot goes, `display` keeps it."""
+    """octoprint 6 filename, 6 leading dot: `filename` beats the part's own; a leading dot goes,
+    `display` keeps it."""
     answer = await farm.upload("junk.gcode", filename=".hidden.gcode")
     assert answer.json()["files"]["local"]["path"] == "hidden.gcode"
     entry = (await farm.get("/api/files/local/hidden.gcode")).json()
@@ -113,7 +115,7 @@ async def test_the_filename_field_overrides(farm: Farm) -> None:
 
 
 async def test_an_upload_replaces_unless_told_not_to(farm: Farm) -> None:
-    """Overwrites by default; 409 with noOverwrite."""
+    """octoprint 6 overwriting, 6 noOverwrite: overwrites by default; 409 with noOverwrite."""
     await farm.upload("a.gcode")
     assert (await farm.upload("a.gcode", b"G28\n")).status_code == 201
     assert (await farm.get("/api/files/local/a.gcode")).json()["size"] == 4
@@ -122,13 +124,13 @@ async def test_an_upload_replaces_unless_told_not_to(farm: Farm) -> None:
 
 
 async def test_the_file_being_printed_cannot_be_replaced(farm: Farm) -> None:
-    """octoprint 6: 409."""
+    """octoprint 6 overwriting: 409."""
     await farm.upload("a.gcode", print="true")
     assert (await farm.upload("a.gcode", b"G28\n")).status_code == 409
 
 
 async def test_an_empty_file_is_kept_but_not_printed(farm: Farm) -> None:
-    """octoprint 6: 201; there is nothing to print in it."""
+    """octoprint 6 empty file, 5 empty file: 201; there is nothing to print in it."""
     answer = await farm.upload("empty.gcode", b"", print="true")
     assert (answer.status_code, answer.json()["effectivePrint"]) == (201, False)
     entry = (await farm.get("/api/files/local/empty.gcode")).json()
@@ -153,7 +155,8 @@ REFUSED: list[tuple[str, bytes, dict[str, str], int]] = [
 
 
 async def test_what_cannot_be_taken_leaves_nothing_behind(farm: Farm) -> None:
-    """octoprint 6, S31 to S33, M19: the contract's status, an error text, no name."""
+    """octoprint 6 extensions, 6 traversal, 6 userdata: S31 to S33, M19; the contract's status, an
+    error text, no name."""
     for name, content, fields, status in REFUSED:
         answer = await farm.upload(name, content, **fields)
         assert answer.status_code == status, (name, content, fields, answer.text)
@@ -168,13 +171,13 @@ async def test_a_temperature_above_the_limit_names_the_line(farm: Farm) -> None:
 
 
 async def test_userdata_comes_back(farm: Farm) -> None:
-    """JSON text in, JSON out."""
+    """octoprint 6 userdata, 5 userdata: JSON text in, JSON out."""
     await farm.upload("a.gcode", userdata='{"layer": 0.2}')
     assert (await farm.get("/api/files/local/a.gcode")).json()["userdata"] == {"layer": 0.2}
 
 
 async def test_a_folder_is_made_and_made_again(farm: Farm) -> None:
-    """octoprint 0 foldername: 201 both times."""
+    """octoprint 0 foldername, 6 foldername: 201 both times, in a form of either kind."""
     for _ in range(2):
         answer = await farm.post(
             "/api/files/local", data={"foldername": "Neuer Ordner", "path": "a"}
@@ -194,14 +197,15 @@ async def test_a_folder_is_made_and_made_again(farm: Farm) -> None:
 
 
 async def test_other_targets_are_404(farm: Farm) -> None:
-    """There is no card here, and nothing else."""
+    """octoprint 6 unknown target, 6 sdcard: no file is sent to a printer's card, and there is
+    nothing else."""
     for target in ("sdcard", "cloud"):
         files = {"file": ("a.gcode", GCODE)}
         assert (await farm.post(f"/api/files/{target}", files=files)).status_code == 404
 
 
 async def test_without_a_file_it_is_400(farm: Farm) -> None:
-    """No file, another field's file, two files, JSON, nothing at all."""
+    """octoprint 6 file, 6 no file: none, another field's file, two files, JSON, nothing at all."""
     for more in (
         {"data": {"print": "true"}},
         {"files": {"upload": ("a.gcode", GCODE)}},
@@ -245,7 +249,8 @@ RAW = {
 
 
 async def test_a_malformed_form_is_400(farm: Farm) -> None:
-    """S30, S45: whatever is wrong with the form, nothing is stored."""
+    """octoprint 6 truncated, 6 reserved names, 6 newline, 6 traversal: S30, S45; whatever is wrong
+    with the form, nothing is stored."""
     headers = {"X-Api-Key": farm.key, "Content-Type": "multipart/form-data; boundary=B"}
     for what, raw in RAW.items():
         answer = await farm.http.post("/api/files/local", content=raw, headers=headers)
@@ -256,7 +261,7 @@ async def test_a_malformed_form_is_400(farm: Farm) -> None:
 
 
 async def test_a_key_behind_the_file_counts(farm: Farm) -> None:
-    """octoprint 2: curl -F file=@a.gcode -F apikey=…; a wrong one there is 403."""
+    """octoprint 6 apikey: curl -F file=@a.gcode -F apikey=…; a wrong one there is 403."""
     for key, status in ((farm.key, 201), ("x" * 43, 403), (None, 403)):
         parts = [FILE_PART]
         if key is not None:
@@ -302,7 +307,7 @@ async def test_a_stranger_cannot_fill_the_disk(farm: Farm) -> None:
 
 
 async def test_an_empty_file_name_is_415(farm: Farm) -> None:
-    """octoprint 6: as a wrong extension."""
+    """octoprint 6 empty filename: as a wrong extension."""
     headers = {"X-Api-Key": farm.key, "Content-Type": "multipart/form-data; boundary=B"}
     answer = await farm.http.post("/api/files/local", content=body(EMPTY_NAME), headers=headers)
     assert answer.status_code == 415
