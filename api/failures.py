@@ -9,7 +9,8 @@ from werkzeug.exceptions import HTTPException
 from api.db import Unstorable
 from api.errors import Invalid, Problem, Unavailable
 from api.http import json_answer
-from api.octoprint.face import OctoPrintFace
+from api.octoprint.face import OctoPrintFace, refusal_of
+from api.octoprint.wire import refuse
 from api.readiness import Readiness
 from api.v1 import http_answer, problem_answer, secured
 
@@ -25,7 +26,7 @@ def register_errors(quart: Quart, octoprint: OctoPrintFace, readiness: Readiness
 
     def problem_of(problem: Problem) -> Response:
         if octoprint.owns(request.path):
-            return json_answer({"error": problem.detail}, problem.kind.octoprint_status)
+            return refusal_of(problem)
         return secured(problem_answer(problem))
 
     async def unavailable(error: Exception) -> Response:
@@ -56,5 +57,5 @@ def register_errors(quart: Quart, octoprint: OctoPrintFace, readiness: Readiness
         detail = "Internal server error"
         facts = {"code": "internal_error", "detail": detail, "retriable": True}
         if octoprint.owns(request.path):
-            return json_answer({"error": detail}, 500)
+            return refuse(detail, 500)
         return json_answer({"detail": detail, "error": facts}, 500)

@@ -1,9 +1,12 @@
 """What every OctoPrint does alike, whatever is asked: bodies, yes and no, links (octoprint 1)."""
 
+import json
 import re
 
 import pytest
+from tortoise.exceptions import OperationalError
 
+from api.db import Unstorable
 from tests.api.octoprint.conftest import GCODE, Farm
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -58,6 +61,31 @@ async def test_every_json_body_is_read_alike(
         answer = await farm.http.request(method, path, content=content, headers=headers)
         assert answer.status_code == status, (method, path, answer.text)
         assert set(answer.json()) == {"error"}
+
+
+@pytest.mark.parametrize("root", ["", "/octoprint/alpha"])
+@pytest.mark.parametrize(
+    ("lost", "status"),
+    [
+        *((RuntimeError("a mistake"), 500), (OperationalError("lost rows"), 503)),
+        (Unstorable("no column"), 400),
+    ],
+)
+async def test_our_own_mistakes_look_like_every_error(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch, root: str, lost: Exception, status: int
+) -> None:
+    """octoprint 1 errors, 1 headers: whatever happens behind the face; nothing of it is told."""
+
+    async def failing(*rest: object) -> None:
+        raise lost
+
+    monkeypatch.setattr(farm.application.rooms.accounts, "organization_settings", failing)
+    answer = await farm.get(f"{root}/api/settings")
+    assert (answer.status_code, set(answer.json())) == (status, {"error"})
+    assert str(lost) not in answer.text
+    assert answer.text == json.dumps(answer.json(), indent=2) + "\n"
+    assert answer.headers["x-robots-tag"] == "noindex, nofollow, noimageindex"
+    assert answer.headers["cache-control"] == "max-age=0"
 
 
 #: Endpoints that take commands, and those of them that need something beside their name.
