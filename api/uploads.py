@@ -40,6 +40,10 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
+class MalformedForm(Invalid):
+    """The body is no multipart form, or not the whole of one."""
+
+
 @dataclass(frozen=True, slots=True)
 class PartHead:
     """What a part says of itself. *filename* None: a plain field."""
@@ -87,7 +91,7 @@ class MultipartEvents:
                 max_header_size=MAX_HEADER_BYTES,
             )
         except FormParserError:
-            raise Invalid("The multipart boundary is too long.") from None
+            raise MalformedForm("The multipart boundary is too long.") from None
 
     def feed(self, data: bytes) -> deque[Event]:
         """The events that *data* completes, oldest first.
@@ -99,7 +103,7 @@ class MultipartEvents:
         try:
             self._parser.write(data)
         except FormParserError:
-            raise Invalid("The multipart body is malformed.") from None
+            raise MalformedForm("The multipart body is malformed.") from None
         tail = data[-self._delimiter_bytes :]
         enough = len(tail) == self._delimiter_bytes
         self._plain = self._in_part and enough and b"\r" not in tail
@@ -109,7 +113,7 @@ class MultipartEvents:
     def finish(self) -> None:
         """No more bytes come. Raises `Invalid` when the closing boundary is missing."""
         if not self._ended:
-            raise Invalid("The multipart body is cut off: its closing boundary is missing.")
+            raise MalformedForm("The multipart body is cut off: its closing boundary is missing.")
 
     def _part_begin(self) -> None:
         self._parts += 1
@@ -244,7 +248,7 @@ async def multipart(request: Request, max_bytes: int, room_bytes: int = 0) -> Mu
         raise Invalid("Send the form uncompressed.", code="unsupported_media_type")
     boundary = request.mimetype_params.get("boundary", "")
     if not boundary or not boundary.isascii():
-        raise Invalid("The Content-Type has no usable boundary.")
+        raise MalformedForm("The Content-Type has no usable boundary.")
     if request.content_length is not None and request.content_length > max_bytes + room_bytes:
         raise _too_large(max_bytes)
     return MultipartReader(boundary.encode(), body_of(request), max_bytes, room_bytes)
@@ -310,14 +314,14 @@ def parse_head(headers: list[tuple[bytes, bytes]]) -> PartHead:
 def _disposition(value: bytes) -> dict[bytes, bytes]:
     kind, semicolon, rest = value.partition(b";")
     if kind.strip().lower() != b"form-data":
-        raise Invalid("A part of the form has no Content-Disposition: form-data.")
+        raise MalformedForm("A part of the form has no Content-Disposition: form-data.")
     rest = (semicolon + rest).rstrip(b"; \t")  # some end it as they end every parameter
     found: dict[bytes, bytes] = {}
     at = 0
     while at < len(rest):
         match = _PARAMETER.match(rest, at)
         if match is None or match[1].lower() in found:
-            raise Invalid("The Content-Disposition of a part is malformed.")
+            raise MalformedForm("The Content-Disposition of a part is malformed.")
         quoted, plain = match[2], match[3]
         found[match[1].lower()] = plain.rstrip() if quoted is None else _ESCAPED.sub(rb"\1", quoted)
         at = match.end()

@@ -62,6 +62,7 @@ from api.pools.service import Pools
 from api.principal import Denied
 from api.printers.service import Printers
 from api.telemetry.service import Telemetry
+from api.uploads import MalformedForm
 
 #: What OctoPrint owns below ``/api`` at the server's root, and besides it.
 ROOT_AREAS = frozenset(
@@ -316,9 +317,9 @@ def _rules(path: str) -> list[str]:
 
 
 def refusal_of(problem: Problem) -> Response:
-    """*problem* in this dialect's form; plain text for who downloads."""
+    """*problem* in this dialect's form; plain text for who downloads, or sends half a form."""
     status = problem.kind.octoprint_status
-    if "/downloads/" in request.path:
+    if "/downloads/" in request.path or isinstance(problem, MalformedForm):
         response = plain(problem.detail, status)
     else:
         response = refuse(problem.detail, status)

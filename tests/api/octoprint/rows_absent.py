@@ -69,6 +69,7 @@ ABSENT = [
     row("GET", "/api/system/info", 200, "systeminfo", keys=frozenset({"systeminfo"})),
     row("GET", "/api/system/startup", 200, "startup", keys=frozenset({"startup"})),
     row("GET", "/api/timelapse", 200, "config enabled files", equals=_OFF, by=VIEWER, pool=200),
+    row("GET", "/api/timelapse?unrendered=true", 200, "unrendered", has={"unrendered": []}),
     row(
         "POST",
         "/api/timelapse",

@@ -96,7 +96,7 @@ async def test_a_forged_file_is_refused(farm: Farm, how: str) -> None:
     content, kind, query = FORGERIES[how]
     answer = await raw(farm, content, kind, query)
     assert 400 <= answer.status_code < 500, answer.text
-    assert answer.json()["error"]
+    assert answer.text
     assert SECRET.read_text(encoding="utf-8").strip() not in answer.text
     await nothing_stored(farm)
 

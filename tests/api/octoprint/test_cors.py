@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from tests.api.octoprint.conftest import Farm
+from tests.fakes.sockets import LiveSocket
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -74,6 +75,24 @@ async def test_on_answers_can_be_read_errors_too(open_farm: Farm, root: str) -> 
     assert said(await open_farm.get(path)) == {}
     unknown = await open_farm.http.get(f"{root}/api/nothing", headers={"Origin": EVIL})
     assert (unknown.status_code, said(unknown)) == (404, {})
+
+
+@pytest.mark.parametrize("root", ROOTS)
+async def test_sockets_of_other_sites_open_with_the_setting(farm: Farm, root: str) -> None:
+    """octoprint 2 CORS of sockets: refused while it is off, let in while it is on; `/sockjs/info`
+    is anybody's either way.
+    """
+    for is_on in (False, True, False):
+        await farm.post("/api/settings", json={"api": {"allowCrossOrigin": is_on}})
+        path = f"{root}/sockjs/websocket"
+        async with LiveSocket(farm.application, path, host="farm.local", origin=EVIL) as socket:
+            if is_on:
+                await socket.accepted()
+            else:
+                assert (await socket.message())["status"] == 403
+        for headers, origin in (({}, "*"), ({"Origin": EVIL}, EVIL)):
+            info = await farm.http.get(f"{root}/sockjs/info", headers=headers)
+            assert said(info) == {"allow-origin": origin, "allow-credentials": "true"}
 
 
 async def test_a_session_is_of_no_use_across_origins(open_farm: Farm) -> None:

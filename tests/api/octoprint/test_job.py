@@ -170,7 +170,7 @@ async def test_broken_bodies_are_refused_in_words(farm: Farm) -> None:
         for path in ("/api/job", "/api/printer/printhead", "/api/connection"):
             answer = await farm.http.post(path, content=raw, headers=headers)
             assert answer.status_code == status, (path, raw[:30], answer.text)
-            assert answer.json()["error"]
+            assert answer.text if kind.startswith("multipart/") else answer.json()["error"]
 
 
 async def test_a_printer_that_refuses_is_a_409_with_its_reason(farm: Farm) -> None:
