@@ -255,7 +255,8 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     """How steadily the lines of one attempt reached the printer.
 
     *score* is 0 to 100; *starved_s*: seconds in which nothing was left for the printer to do while
-    it wanted lines; latencies are those of answers, in ms; *worst_layer* and *worst_line* (of the
+    it wanted lines; *strays*: commands that ran out of turn as the rest of cut lines, so far as
+    answers tell; latencies are those of answers, in ms; *worst_layer* and *worst_line* (of the
     file's commands) are where the longest gap of *worst_gap_ms* was, None where there was none.
     """
 
@@ -268,6 +269,7 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     worst_gap_ms: float
     worst_line: int | None = None
     worst_layer: int | None = None
+    strays: int = 0
 
 
 class CardFile(msgspec.Struct, frozen=True, array_like=True):

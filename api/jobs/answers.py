@@ -28,6 +28,7 @@ class StreamQuality(Answer):
     worst_gap_ms: float
     worst_line: int | None
     worst_layer: int | None
+    strays: int = Field(0, description="Rests of cut lines that ran as moves of their own")
 
 
 class JobAnswer(Answer):

@@ -9,7 +9,7 @@ machine.
 from dataclasses import replace
 
 from bridge.gcode.dialects import Dialect, by_banner, by_firmware, by_name
-from bridge.gcode.failures import Failure, Severity, last_line
+from bridge.gcode.failures import Failure, Kind, Severity, last_line
 from bridge.gcode.greeting import Greeting, Outcome
 from bridge.gcode.happenings import Identified, OrderDone, StreamLost
 from bridge.gcode.regain import Regain
@@ -317,6 +317,8 @@ def tell_stream(stream: Stream, reply: Reply, now: float) -> None:
             stream.on_resend(number, now)
         case Failure(severity=Severity.RESEND, text=text):
             stream.on_refusal(last_line(text))
+        case Failure(kind=Kind.UNKNOWN_COMMAND):
+            stream.strays.unknown()
         case _:
             _tell_patience(stream, reply, now)
 
@@ -324,13 +326,13 @@ def tell_stream(stream: Stream, reply: Reply, now: float) -> None:
 def _tell_patience(stream: Stream, reply: Reply, now: float) -> None:
     match reply:
         case Busy(human):
-            stream.on_busy(now, human=human)
+            stream.patience.alive(now, human=human)
         case Keepalive(every_s):
-            stream.on_keepalive(every_s)
+            stream.patience.keepalive(every_s)
         case Wait():
             stream.on_wait(now)
         case Temperatures(settling=True):
-            stream.on_heating(now)
+            stream.patience.heating(now)
         case Overrun():
             stream.on_overrun()
         case _:

@@ -54,7 +54,7 @@ def skip(printer: Printer, prepared: Prepared, ordinal: int) -> None:
         texts = run.heat_lines.take(run.fed + 1, prepared, printer.config)
         run.note(prepared, run.fed)
         if done < len(texts):
-            printer.link.stream.feed(texts[done:], blocking=prepared.blocking)
+            printer.link.stream.feed(texts[done:], alone=prepared.alone)
 
 
 def go_on(printer: Printer, number: int, ordinal: int, now: float, *, event: PrinterEvent) -> None:

@@ -23,6 +23,15 @@ BLOCKING_CODES = frozenset(
         *("M600", "M601", "M602", "M603", "M701", "M702", "M997", "M999"),
     }
 )
+#: Commands that decide what others mean, or end it: run out of turn as the rest of a cut line they
+#: would spoil what is around them, and a move only itself. So they are alone, too (`strays`).
+DECIDING_CODES = frozenset(
+    {
+        *("G20", "G21", "G53", "G54", "G55", "G56", "G57", "G58", "G59", "G90", "G91", "G92"),
+        *("M18", "M81", "M82", "M83", "M84", "M200", "M218", "M290", "M428"),
+    }
+)
+_ALONE_CODES = BLOCKING_CODES | DECIDING_CODES
 #: The commands that nearly every line is, and that never block.
 MOTION = (b"G1 ", b"G0 ", b"G2 ", b"G3 ")
 
@@ -57,10 +66,15 @@ def clean(raw: bytes) -> bytes | None:
     return text
 
 
-def is_blocking(text: bytes) -> bool:
+def is_alone(text: bytes) -> bool:
     """Whether the cleaned line *text* must be alone in flight."""
     if text[:3] in MOTION:
         return False
+    return code_of(text) in _ALONE_CODES
+
+
+def is_long(text: bytes) -> bool:
+    """Whether the cleaned line *text* may take minutes."""
     return code_of(text) in BLOCKING_CODES
 
 

@@ -8,7 +8,7 @@ has its place in the one sequence that the firmware checks, and a replay is alwa
 from collections import deque
 from collections.abc import Mapping
 
-from bridge.gcode.lines import number_line, number_lines
+from bridge.gcode.lines import is_long, number_line, number_lines
 
 #: Lines numbered at a time. A longer block saves nothing and costs more when it is taken back.
 _BLOCK = 128
@@ -20,13 +20,13 @@ INSERTS_KEPT = 64
 
 
 class _Segment:
-    """Consecutive job lines of which none, or the only one, blocks."""
+    """Consecutive job lines of which none, or the only one, must be alone."""
 
-    __slots__ = ("at", "blocking", "texts")
+    __slots__ = ("alone", "at", "texts")
 
-    def __init__(self, texts: list[bytes], blocking: bool) -> None:
+    def __init__(self, texts: list[bytes], alone: bool) -> None:
         self.texts = texts
-        self.blocking = blocking
+        self.alone = alone
         self.at = 0
 
 
@@ -64,9 +64,9 @@ class Outgoing:
 
     # Public: what is to be sent.
 
-    def feed(self, texts: list[bytes], *, blocking: bool) -> None:
-        """Queue job lines, cleaned and in order. *blocking*: one line that must be alone."""
-        self._segments.append(_Segment(texts, blocking))
+    def feed(self, texts: list[bytes], *, alone: bool) -> None:
+        """Queue job lines, cleaned and in order. *alone*: one line that must be alone in flight."""
+        self._segments.append(_Segment(texts, alone))
         self.backlog += len(texts)
 
     def amend(self, texts: Mapping[int, bytes]) -> None:
@@ -94,19 +94,19 @@ class Outgoing:
         self.unnumber()
         self._ordinal = 0
 
-    def insert(self, text: bytes, *, blocking: bool) -> int:
+    def insert(self, text: bytes, *, alone: bool) -> int:
         """Put *text* next in the sequence and return its number. Only outside a replay."""
         self.unnumber()
         self._lines.append(number_line(self.next, text))
         self._marks.append(self._ordinal)
         self.inserts += 1
         self.inserted.append((self.next, self._ordinal))
-        if blocking:
+        if alone:
             self._alone.add(self.next)
         return self.next
 
     def take(self, limit: int, acked: int, *, job: bool) -> list[bytes]:
-        """Up to *limit* lines to send now; blank when a blocking line is or must be alone.
+        """Up to *limit* lines to send now; blank when a line is or must be alone.
 
         *job* False: job lines stay where they are, only inserted ones and replays go.
         """
@@ -116,7 +116,7 @@ class Outgoing:
         if index >= len(self._lines) and not (job and self._number_more()):
             return []
         if self._alone:
-            limit = self._before_blocking(limit, acked)
+            limit = self._before_alone(limit, acked)
         lines = self._lines[index : index + limit]
         self.next += len(lines)
         if self.next > self.top:
@@ -146,8 +146,14 @@ class Outgoing:
         return self.backlog == 0 and self.next == self._base + len(self._lines)
 
     def blocked(self, acked: int) -> bool:
-        """Whether a blocking line is in flight."""
+        """Whether a line that must be alone is in flight."""
         return self._hold > acked
+
+    def waits_long(self, acked: int) -> bool:
+        """Whether a command that may take minutes is in flight."""
+        if self._hold <= acked:
+            return False
+        return is_long(self._lines[self._hold - self._base].partition(b" ")[2])
 
     def rewind(self, number: int) -> None:
         """Send again from *number*, which must be within the history."""
@@ -198,7 +204,7 @@ class Outgoing:
             return False
         segment = self._source = segments[0]
         texts = segment.texts[segment.at : segment.at + _BLOCK]
-        if segment.blocking:
+        if segment.alone:
             self._alone.add(self.next)
         self._lines += number_lines(self.next, texts)
         self._marks += range(self._ordinal + 1, self._ordinal + len(texts) + 1)
@@ -207,7 +213,7 @@ class Outgoing:
         self.backlog -= len(texts)
         return True
 
-    def _before_blocking(self, limit: int, acked: int) -> int:
+    def _before_alone(self, limit: int, acked: int) -> int:
         if self.next in self._alone:
             if self.next - 1 > acked:
                 return 0

@@ -37,6 +37,14 @@ class Patience:
         self.silences = 0
         self.human = human
 
+    def keepalive(self, every_s: float) -> None:
+        """The firmware has said how often it will say `busy`; 0 for never."""
+        self.busy_known = every_s > 0.0
+
+    def heating(self, now: float) -> None:
+        """A temperature line while a command waits for a heater."""
+        self.quiet_since = now
+
     def span_s(self, dialect: Dialect, *, long: bool, repeating: bool, wary: bool) -> float:
         """How long to wait now; longer after every probe, for a printer that is only stopped.
 

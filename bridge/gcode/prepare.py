@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from bridge.errors import GateRefusal
 from bridge.gcode.layers import Layers, Mark
-from bridge.gcode.lines import MOTION, PLAIN_BYTES, LineTooLong, clean, is_blocking
+from bridge.gcode.lines import MOTION, PLAIN_BYTES, LineTooLong, clean, is_alone
 from schemas.gcode.gate import Finding, scan_lines
 from schemas.gcode.policy import Treatment
 from schemas.gcode.shape import MAX_COMMAND_BYTES
@@ -21,7 +21,7 @@ _MAX_CARRY_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Consecutive lines. *ends* are file offsets in bytes behind each; *blocking*: one line.
+    """Consecutive lines. *ends* are file offsets in bytes behind each; *alone*: one line.
 
     *codes* are those lines that are no moves, *marks* what the slicer's comments say, each with
     its place: the number of this run's lines before it.
@@ -29,7 +29,7 @@ class Run:
 
     texts: list[bytes]
     ends: list[int]
-    blocking: bool = False
+    alone: bool = False
     codes: list[tuple[int, bytes]] = field(default_factory=list)
     marks: list[tuple[int, Mark]] = field(default_factory=list)
 
@@ -135,7 +135,7 @@ class Preparer:
 def _split(
     texts: list[bytes], ends: list[int], findings: dict[int, Finding]
 ) -> list[tuple[int, Prepared]]:
-    """Cut at blocking lines and at what the policy takes out; each with its place in *texts*."""
+    """Cut at lines that must be alone and at what the policy takes out; places are in *texts*."""
     prepared: list[tuple[int, Prepared]] = []
     codes: list[tuple[int, bytes]] = []
     begin = 0
@@ -143,16 +143,16 @@ def _split(
         if text[:3] in MOTION:
             continue
         finding = findings.get(index)
-        blocking = finding is None and is_blocking(text)
-        if finding is None and not blocking:
+        alone = finding is None and is_alone(text)
+        if finding is None and not alone:
             codes.append((index - begin, text))
             continue
         if index > begin:
             prepared.append((begin, Run(texts[begin:index], ends[begin:index], codes=codes)))
         codes = []
-        if blocking:
-            alone = Run([text], [ends[index]], blocking=True, codes=[(0, text)])
-            prepared.append((index, alone))
+        if alone:
+            run = Run([text], [ends[index]], alone=True, codes=[(0, text)])
+            prepared.append((index, run))
         elif finding is not None and finding.treatment is Treatment.HOST:
             prepared.append((index, HostPause(finding.code)))
         begin = index + 1

@@ -62,18 +62,18 @@ class Printing:
             at.watch = True
             return
         stream = at.link.stream
-        if prepared.blocking and self._needs_host(prepared):
+        if prepared.alone and self._needs_host(prepared):
             # counted like every line of the file, but what goes out only waits
-            stream.feed([stream.dialect.drain], blocking=True)
+            stream.feed([stream.dialect.drain], alone=True)
             run.note(prepared, stream.out.ordinal_of(stream.acked))
             run.pause_after = run.fed
             at.watch = True
             at.warn("filament_change", "the file asks for other filament: change it, then resume")
             return
         texts = run.heat_lines.take(run.fed + 1, prepared, at.config)
-        stream.feed(texts, blocking=prepared.blocking)
+        stream.feed(texts, alone=prepared.alone)
         run.note(prepared, stream.out.ordinal_of(stream.acked))
-        if prepared.blocking:
+        if prepared.alone:
             at.follow_homing(prepared.texts)
 
     def pause(self, now: float, *, park: bool = True) -> None:

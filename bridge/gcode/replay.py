@@ -13,6 +13,7 @@ repeats without a word is asked for its count: the replay may have arrived all t
 """
 
 from bridge.gcode.dialects import Dialect
+from bridge.gcode.strays import Strays
 
 #: A Resend without `ok`: after this the `ok` is taken as said. Also the patience with a leftover.
 RESEND_GRACE_S = 0.5
@@ -30,6 +31,7 @@ class Replay:
     """What is still owed after a Resend."""
 
     __slots__ = (
+        "_strays",
         "await_ok",
         "double_due",
         "leftover_until",
@@ -40,7 +42,8 @@ class Replay:
         "times",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, strays: Strays) -> None:
+        self._strays = strays
         self.restart()
 
     def restart(self) -> None:
@@ -80,15 +83,17 @@ class Replay:
         self.number = number
         return self.times < MAX_SAME_RESEND
 
-    def begin(self, leftovers: int, now: float, *, doubles: bool, size_bytes: int) -> None:
+    def begin(
+        self, leftovers: int, now: float, *, doubles: bool, size_bytes: int, cuts: bool
+    ) -> None:
         """Go back: one `ok` and up to *leftovers* further Resends belong to this one.
 
-        *size_bytes*: so much may be under way.
+        *size_bytes*: so much may be under way. *cuts*: on this link lines lose their heads.
         """
         self.leftovers = leftovers
         self.double_due = doubles
         self.await_ok = now + RESEND_GRACE_S
-        if leftovers:
+        if leftovers or cuts:
             self.pause_until = now + size_bytes * _PAUSE_BYTE_S + _PAUSE_S
         if self.times > 1:
             self.pause_until = now + min(PAUSE_AGAIN_S * 2 ** (self.times - 2), MAX_PAUSE_S)
@@ -114,6 +119,7 @@ class Replay:
         if number != self.number or acked >= number:
             return False
         if self.holds:
+            self._strays.again()
             return True
         if self.double_due:
             self.double_due = False

@@ -17,11 +17,12 @@ from collections import deque
 
 from bridge.gcode.dialects import MARLIN, Dialect
 from bridge.gcode.happenings import OrderDone, StreamLost
-from bridge.gcode.lines import impossible_line, is_blocking
+from bridge.gcode.lines import impossible_line, is_alone
 from bridge.gcode.outgoing import Outgoing
 from bridge.gcode.patience import Patience
 from bridge.gcode.replay import MAX_SAME_RESEND, Replay
 from bridge.gcode.replies import Ack
+from bridge.gcode.strays import Strays
 from bridge.gcode.window import MAX_WINDOW, Window
 
 #: `wait` counts only if nothing has been sent for so long.
@@ -48,8 +49,10 @@ class Stream:
         self._tokens: deque[tuple[int, str]] = deque()
         self._events: list[OrderDone | StreamLost] = []
         self._urgent = bytearray()
-        self._patience = Patience()
-        self._replay = Replay()
+        #: told what the firmware says of its own pace
+        self.patience = Patience()
+        self.strays = Strays()
+        self._replay = Replay(self.strays)
         self._window = Window()
         self.configure(MARLIN)
         self.reset(0.0)
@@ -74,13 +77,13 @@ class Stream:
         #: the line that an error line has asked for before its Resend came; 0: it did not say
         self._refused: int | None = None
         self._replay.restart()
-        self._patience.restart(now)
+        self.patience.restart(now)
 
     # Public: what to send.
 
-    def feed(self, texts: list[bytes], *, blocking: bool) -> None:
+    def feed(self, texts: list[bytes], *, alone: bool) -> None:
         """Queue job lines; see `Outgoing.feed`."""
-        self.out.feed(texts, blocking=blocking)
+        self.out.feed(texts, alone=alone)
 
     def order(self, texts: list[bytes], token: str | None = None) -> None:
         """Send *texts*, numbered and in order, before the job lines that are not sent yet.
@@ -146,7 +149,7 @@ class Stream:
     def deadline(self) -> float | None:
         """When `tick` is due at the latest, on the clock of *now*; None: never."""
         due = [one for one in self._replay.deadlines() if one is not None]
-        if (self.in_flight or self._probes) and not self._patience.human:
+        if (self.in_flight or self._probes) and not self.patience.human:
             due.append(self._probe_at())
         return min(due, default=None)
 
@@ -162,7 +165,7 @@ class Stream:
             parts.append(bytes(self._urgent))
             self._urgent.clear()
         if self.acked == self.out.next - 1:
-            self._patience.quiet_since = now
+            self.patience.quiet_since = now
         while room > 0 and not self.out.blocked(self.acked):
             limit = room if self._lossless else self._fitting(room)
             if not limit or not self._next_is_ready():
@@ -190,8 +193,9 @@ class Stream:
         """One `ok` line."""
         if self._refused is not None:  # the Resend between the error and this was lost
             self.on_resend(self._refused, now)
+        self.strays.heard(self.acked, waiting=self._replay.holds)
         if self._replay.takes_ok(now):
-            self._patience.quiet_since = now
+            self.patience.quiet_since = now
             return
         if self._probes and ack.temperatures:
             self._resolve(self._probes.popleft(), now)
@@ -230,18 +234,23 @@ class Stream:
             replay.swallow(now, resend_ok=True)
             self._probe(now)
             return
+        others = len(self._extras) + len(self._probes)
+        sure = told == number and not self._unconfirmed
+        self.strays.resent(number, self.acked, others=others, sure=sure)
         self._extras.clear()
         self._probes.clear()
+        leftovers = max(0, self.sent - number)
         replay.begin(
-            max(0, self.sent - number),
+            leftovers,
             now,
             doubles=self.dialect.doubles_resend,
             size_bytes=self.out.size_of(number, self.sent),
+            cuts=not self._lossless,
         )
         self.acked = number - 1
         self.out.rewind(number)
         self._repeated = False
-        self._patience.quiet_since = now
+        self.patience.quiet_since = now
 
     def on_refusal(self, last: int | None) -> None:
         """An error line about numbers or checksums; *last* is the last good line, if it says so.
@@ -255,21 +264,9 @@ class Stream:
         """The firmware lost bytes of ours; a Resend may follow."""
         self._window.shrink()
 
-    def on_busy(self, now: float, *, human: bool) -> None:
-        """Alive, not finished. *human*: it waits for a person, for as long as that takes."""
-        self._patience.alive(now, human=human)
-
-    def on_keepalive(self, every_s: float) -> None:
-        """The firmware has said how often it will say `busy`; 0 for never."""
-        self._patience.busy_known = every_s > 0.0
-
-    def on_heating(self, now: float) -> None:
-        """A temperature line while a command waits for a heater."""
-        self._patience.quiet_since = now
-
     def on_wait(self, now: float) -> None:
         """The firmware is idle: what is in flight is done or was never received."""
-        if self.in_flight and now - self._patience.quiet_since >= WAIT_AFTER_S:
+        if self.in_flight and now - self.patience.quiet_since >= WAIT_AFTER_S:
             self._resolve(self.sent, now)
 
     def tick(self, now: float) -> None:
@@ -281,7 +278,7 @@ class Stream:
             self._replay.leftovers = 0
             self.out.rewind(self.acked + 1)
             self._repeated = True
-        patience = self._patience
+        patience = self.patience
         waiting = (self.in_flight or self._probes) and not patience.human
         if waiting and now >= self._probe_at():
             patience.silences += 1
@@ -309,11 +306,11 @@ class Stream:
         if not self._orders or self.out.replaying:
             return True
         text, token = self._orders[0]
-        blocking = is_blocking(text)
-        if blocking and self.in_flight:
+        alone = is_alone(text)
+        if alone and self.in_flight:
             return False
         self._orders.popleft()
-        number = self.out.insert(text, blocking=blocking)
+        number = self.out.insert(text, alone=alone)
         if token is not None:
             self._tokens.append((number, token))
         return True
@@ -329,8 +326,8 @@ class Stream:
         return min(room, 1) if flying + size <= self.dialect.rx_bytes else 0
 
     def _probe_at(self) -> float:
-        patience = self._patience
-        long = self.out.blocked(self.acked)
+        patience = self.patience
+        long = self.out.waits_long(self.acked)
         return patience.quiet_since + patience.span_s(
             self.dialect, long=long, repeating=self._repeated, wary=self._window.wary
         )
@@ -340,7 +337,7 @@ class Stream:
     def _credit(self, count: int, now: float) -> None:
         sent = self.out.next - 1
         self.acked = acked = min(self.acked + count, sent)
-        patience = self._patience
+        patience = self.patience
         patience.quiet_since = now
         patience.silences = 0
         patience.human = False
@@ -356,8 +353,8 @@ class Stream:
 
     def _probe(self, now: float) -> None:
         """Ask for a sign of life; the line feed ends a half line that noise may have left."""
-        self._patience.quiet_since = now
-        self._patience.human = False
+        self.patience.quiet_since = now
+        self.patience.human = False
         if not self.dialect.bare_lines:
             self._prove(self.sent, now)
             return
@@ -368,7 +365,7 @@ class Stream:
 
     def _resolve(self, number: int, now: float) -> None:
         """Up to *number* all was taken or never received: the next numbered line finds out."""
-        self._patience.silences = 0
+        self.patience.silences = 0
         if number <= self.acked:
             return
         self._extras.clear()
@@ -384,15 +381,15 @@ class Stream:
 
     def _prove(self, number: int, now: float) -> None:
         """Take lines up to *number* as done, until the next numbered line tells otherwise."""
-        silences = self._patience.silences
+        silences = self.patience.silences
         self._unconfirmed = number + 1
         self._credit(number - self.acked, now)
-        self._patience.silences = silences
+        self.patience.silences = silences
         if self.sent == number and not self.out.replaying:
-            ask_about_busy = self.dialect.keepalive and not self._patience.busy_known
+            ask_about_busy = self.dialect.keepalive and not self.patience.busy_known
             self._orders.appendleft((b"M113" if ask_about_busy else b"M105", None))
 
     def _lose(self, code: str, text: str) -> None:
         self._events.append(StreamLost(code, text))
         self._probes.clear()
-        self._patience.quiet_since = float("inf")
+        self.patience.quiet_since = float("inf")

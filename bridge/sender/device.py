@@ -22,7 +22,7 @@ from bridge.sender.memory import Kept
 from bridge.sender.quality import Meter, Place
 from bridge.sender.silence import why_silent
 from bridge.serial.port import BAUD_RATES, SerialPort
-from schemas.printer import ACTIVE, Live, PrinterConfig, PrinterState
+from schemas.printer import ACTIVE, Live, PrinterConfig, PrinterState, Quality
 
 _S = PrinterState
 #: Between two signs of life in the journal.
@@ -110,12 +110,16 @@ class Device:
 
     # Public: a print.
 
+    def quality(self) -> Quality:
+        """How steadily the lines of the newest attempt have reached the printer until now."""
+        return self.meter.quality(self.printer.link.stream.strays.count)
+
     def start(self, facts: JobFacts, file: JobFile) -> None:
         """Bind *file*. Raises `LocalProtocolError` when the printer cannot start now."""
         self.printer.start(facts)
         self._ready.clear()
         self._ordinal = 0
-        self.meter.restart()
+        self.meter.restart(self.printer.link.stream.strays.count)
         self.job = file
         if self._journal is not None:
             self._journal.begin(self.printer, 0)

@@ -51,8 +51,9 @@ class Meter:
         self._cpu_wait_s = cpu_wait_s or waited_for_cpu()
         self.restart()
 
-    def restart(self) -> None:
-        """Another attempt begins."""
+    def restart(self, strays: int = 0) -> None:
+        """Another attempt begins; *strays* of the stream (`bridge.gcode.strays`) until now."""
+        self._first_strays = strays
         self._classes = [0] * _CLASSES
         self._writes: deque[tuple[int, float]] = deque(maxlen=_MAX_WRITES)
         self._acked = 0
@@ -95,8 +96,8 @@ class Meter:
             self._line_s += _SMOOTH * (gap_s / count - self._line_s)
         self._heard_at = now
 
-    def quality(self) -> Quality:
-        """What was measured so far."""
+    def quality(self, strays: int = 0) -> Quality:
+        """What was measured so far; *strays* of the stream until now."""
         share = self._starved_s / self._printed_s if self._printed_s else 0.0
         resends = self._resends - self._first_resends
         noise = resends / self._lines if self._lines else 0.0
@@ -111,6 +112,7 @@ class Meter:
             worst_gap_ms=round(self._worst_s * 1000, 1),
             worst_line=self._worst.line if self._worst else None,
             worst_layer=self._worst.layer if self._worst else None,
+            strays=max(0, strays - self._first_strays),
         )
 
     # Private.

@@ -240,7 +240,7 @@ class Service:
                 state=moved.state,
                 reason=moved.reason,
                 progress=moved.progress,
-                quality=self._device.meter.quality(),
+                quality=self._device.quality(),
             ),
             now,
         )

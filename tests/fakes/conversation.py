@@ -96,3 +96,19 @@ class Conversation:
     def _send(self, moment: float, *, to_host: bool, data: bytes) -> None:
         self._count += 1
         heapq.heappush(self._pipe, (moment, self._count, to_host, data))
+
+
+class Wire(Conversation):
+    """A board at the end of a slow wire: lines arrive in pieces, and the ring is cut with them."""
+
+    bytes_per_s, piece_bytes = 11_520, 8
+    free_at = 0.0
+
+    def _send(self, moment: float, *, to_host: bool, data: bytes) -> None:
+        if to_host:
+            super()._send(moment, to_host=True, data=data)
+            return
+        for begin in range(0, len(data), self.piece_bytes):
+            piece = data[begin : begin + self.piece_bytes]
+            self.free_at = max(self.free_at, moment) + len(piece) / self.bytes_per_s
+            super()._send(self.free_at, to_host=False, data=piece)

@@ -12,6 +12,7 @@ from operator import xor
 
 Cable = Callable[[bytes], bytes]
 
+_COMMAND = re.compile(rb"[GMT]\d+")
 _LINE = re.compile(rb"N(-?\d+) (.*)\*(\d+)$", re.DOTALL)
 
 
@@ -45,12 +46,16 @@ def numbered(line: bytes) -> tuple[int, bytes] | None:
 
 
 class Firmware:
-    """Marlin 2.1: `executed` is what it ran, in order, numbered lines only."""
+    """Marlin 2.1: `executed` is what it ran, in order, numbered lines only.
+
+    `astray` is what it ran without a number: the rest of cut lines.
+    """
 
     def __init__(
         self, *, silent_repeats: bool = True, resend_ok: bool = True, flushes: bool = True
     ) -> None:
         self.executed: list[bytes] = []
+        self.astray: list[bytes] = []
         self.last = 0
         self.silent_repeats = silent_repeats
         self.resend_ok = resend_ok
@@ -74,7 +79,7 @@ class Firmware:
         if not line:
             return b""
         if not line.startswith(b"N"):
-            return b"ok T:20.0 /0.0 B:20.0 /0.0 @:0\n" if line == b"M105" else b"ok\n"
+            return self._unnumbered(line)
         match = _LINE.match(line)
         if match is None:
             return self._again(b"No Checksum with line number")
@@ -88,6 +93,14 @@ class Firmware:
         self.last = number
         self.executed.append(text)
         return b"ok T:20.0 /0.0 B:20.0 /0.0 @:0\n" if text == b"M105" else b"ok\n"
+
+    def _unnumbered(self, line: bytes) -> bytes:
+        if line == b"M105":
+            return b"ok T:20.0 /0.0 B:20.0 /0.0 @:0\n"
+        if _COMMAND.match(line) is None:
+            return b'echo:Unknown command: "%b"\nok\n' % line
+        self.astray.append(line)
+        return b"ok\n"
 
     def _again(self, why: bytes) -> bytes:
         self.requests += 1

@@ -26,7 +26,7 @@ def printing(dialect: str, lines: list[bytes] = LINES, *, lossless: bool = False
     chosen = by_name(dialect)
     assert chosen is not None
     stream.configure(chosen)
-    stream.feed(lines, blocking=False)
+    stream.feed(lines, alone=False)
     return stream
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from bridge.gcode.lines import (
     LineTooLong,
     clean,
-    is_blocking,
+    is_alone,
+    is_long,
     number_line,
     number_lines,
 )
@@ -76,4 +77,10 @@ def test_many_lines_are_numbered_in_order() -> None:
 )
 def test_blocking_lines_are_known(text: bytes, blocks: bool) -> None:
     """serial 4: what blocks or flushes is sent alone."""
-    assert is_blocking(text) is blocks
+    assert is_alone(text) is is_long(text) is blocks
+
+
+@pytest.mark.parametrize("text", [b"G92 E0", b"M83", b"G91", b"M84", b"G20"])
+def test_what_decides_about_others_is_alone_and_quick(text: bytes) -> None:
+    """serial 3: run out of turn, as the rest of a cut line, it would spoil what is around it."""
+    assert (is_alone(text), is_long(text)) == (True, False)

@@ -30,9 +30,9 @@ def run(seed: int, share: float) -> tuple[list[bytes], str | None, int]:
     dialect = by_name(rng.choice(["marlin", "marlin-1.1", "prusa", "malyan"]))
     assert dialect is not None
     stream.configure(dialect)
-    stream.feed(LINES[:60], blocking=False)
-    stream.feed([b"G4 P0"], blocking=True)
-    stream.feed(LINES[60:], blocking=False)
+    stream.feed(LINES[:60], alone=False)
+    stream.feed([b"G4 P0"], alone=True)
+    stream.feed(LINES[60:], alone=False)
     talk = Conversation(
         stream,
         firmware.receive,

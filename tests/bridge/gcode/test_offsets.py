@@ -129,8 +129,8 @@ def test_another_offset_counts_from_the_next_heat_line_that_was_not_sent() -> No
 def test_a_replay_is_the_same_bytes_whatever_the_offsets_are_now() -> None:
     """A line that was sent keeps its text, one that was only numbered does not."""
     out = Outgoing()
-    out.feed([b"M104 S200", b"M104 S201", b"M104 S202"], blocking=False)
-    out.feed([b"M104 S203"], blocking=False)
+    out.feed([b"M104 S200", b"M104 S201", b"M104 S202"], alone=False)
+    out.feed([b"M104 S203"], alone=False)
     sent = out.take(1, 0, job=True)
     out.amend({1: b"M104 S1", 2: b"M104 S2", 4: b"M104 S4", 9: b"M104 S9"})
     out.rewind(1)

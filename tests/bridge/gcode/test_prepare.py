@@ -60,7 +60,7 @@ def test_a_megabyte_of_comment_takes_no_memory() -> None:
 def test_blocking_lines_stand_alone() -> None:
     """The stream learns where the window must be one line."""
     runs = prepare(b"G1 X1\nG28\nG1 X2\nG1 X3\nM109 S200\n")
-    assert [(run.texts, run.blocking) for run in runs if isinstance(run, Run)] == [
+    assert [(run.texts, run.alone) for run in runs if isinstance(run, Run)] == [
         ([b"G1 X1"], False),
         ([b"G28"], True),
         ([b"G1 X2", b"G1 X3"], False),

@@ -11,7 +11,7 @@ def waiting(dialect: Dialect = MARLIN, lines: list[bytes] = MOVES) -> Stream:
     """A stream whose first line has been sent and was not answered."""
     stream = Stream(lossless=True)
     stream.configure(dialect)
-    stream.feed(lines, blocking=len(lines) == 1)
+    stream.feed(lines, alone=len(lines) == 1)
     assert stream.take(0.0).startswith(b"N1 ")
     return stream
 

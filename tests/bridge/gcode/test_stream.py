@@ -7,7 +7,7 @@ from bridge.gcode.happenings import OrderDone, StreamLost
 from bridge.gcode.replay import MAX_SAME_RESEND
 from bridge.gcode.stream import Stream
 from bridge.gcode.window import MAX_WINDOW
-from tests.fakes.conversation import Conversation
+from tests.fakes.conversation import Conversation, Wire
 from tests.fakes.firmware import Firmware, lossy
 
 LINES = [b"G1 X%d Y%d" % (index, index * 7 % 100) for index in range(300)]
@@ -26,7 +26,7 @@ def printing(
     chosen = by_name(dialect)
     assert chosen is not None
     stream.configure(chosen)
-    stream.feed(lines, blocking=False)
+    stream.feed(lines, alone=False)
     return stream
 
 
@@ -123,22 +123,6 @@ def test_leftover_resends_replay_once() -> None:
     talk.say(b"ok\n")
     assert stream.acked == first
     assert stream.take(0.4).startswith(b"N%d " % (first + 1))
-
-
-class Wire(Conversation):
-    """A board at the end of a slow wire: lines arrive in pieces, and the ring is cut with them."""
-
-    BYTES_PER_S, PIECE_BYTES = 11_520, 8
-    free_at = 0.0
-
-    def _send(self, moment: float, *, to_host: bool, data: bytes) -> None:
-        if to_host:
-            super()._send(moment, to_host=True, data=data)
-            return
-        for begin in range(0, len(data), self.PIECE_BYTES):
-            piece = data[begin : begin + self.PIECE_BYTES]
-            self.free_at = max(self.free_at, moment) + len(piece) / self.BYTES_PER_S
-            super()._send(self.free_at, to_host=False, data=piece)
 
 
 @pytest.mark.parametrize("silent_repeats", [True, False])
@@ -357,7 +341,7 @@ def test_wait_with_a_line_in_flight_is_resolved() -> None:
 def test_busy_holds_every_timeout_and_silence_ends_in_an_error() -> None:
     """serial 12/#29, safety R42: ten minutes of `busy` are fine; without a sign it is gone."""
     stream = Stream(lossless=True)
-    stream.feed([b"G29"], blocking=True)
+    stream.feed([b"G29"], alone=True)
     talk = Conversation(stream, lambda _: b"")
     talk.write()
     for second in range(0, 600, 2):
@@ -371,7 +355,7 @@ def test_busy_holds_every_timeout_and_silence_ends_in_an_error() -> None:
 def test_heating_lines_hold_the_timeout_without_busy() -> None:
     """serial 12/#30: five minutes of M109 with nothing but its own temperature lines."""
     stream = Stream(lossless=True)
-    stream.feed([b"M109 S200"], blocking=True)
+    stream.feed([b"M109 S200"], alone=True)
     talk = Conversation(stream, lambda _: b"")
     talk.write()
     for second in range(700):
@@ -383,9 +367,9 @@ def test_heating_lines_hold_the_timeout_without_busy() -> None:
 def test_a_blocking_line_is_alone_in_flight() -> None:
     """serial 4: never a window over a command that blocks or flushes."""
     stream = Stream(lossless=True)
-    stream.feed([b"G1 X1"] * 40, blocking=False)
-    stream.feed([b"G28"], blocking=True)
-    stream.feed([b"G1 X2"] * 4, blocking=False)
+    stream.feed([b"G1 X1"] * 40, alone=False)
+    stream.feed([b"G28"], alone=True)
+    stream.feed([b"G1 X2"] * 4, alone=False)
     talk = Conversation(stream, lambda _: b"")
     while b"G28" not in talk.write():
         talk.say(b"ok\n")
@@ -413,8 +397,8 @@ def test_orders_go_between_job_lines_and_report_when_done() -> None:
 def test_a_bypassing_command_costs_no_credit() -> None:
     """serial 12/#31: M108 past the queue has its own `ok`."""
     stream = Stream(lossless=True)
-    stream.feed([b"M190 S60"], blocking=True)
-    stream.feed(LINES[:9], blocking=False)
+    stream.feed([b"M190 S60"], alone=True)
+    stream.feed(LINES[:9], alone=False)
     talk = Conversation(stream, lambda _: b"")
     talk.write()
     stream.bypass(b"M108\n", answered=True)

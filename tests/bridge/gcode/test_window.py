@@ -106,7 +106,7 @@ def test_a_window_that_a_person_chose_is_not_widened() -> None:
     """serial 12/#27: ADVANCED_OK may narrow it, never more than that."""
     stream = Stream(lossless=True)
     stream.configure(replace(MARLIN, window=2), fixed=True)
-    stream.feed(LINES[:200], blocking=False)
+    stream.feed(LINES[:200], alone=False)
     most = 0
     for number in range(1, 100):
         stream.take(0.0)
@@ -118,7 +118,7 @@ def test_a_window_that_a_person_chose_is_not_widened() -> None:
 def test_free_slots_count_beside_bytes_on_a_uart() -> None:
     """serial 12/#27, #66: whichever is less."""
     stream = Stream(lossless=False)
-    stream.feed([b"G1 X1"] * 50, blocking=False)
+    stream.feed([b"G1 X1"] * 50, alone=False)
     for number in range(1, 40):
         stream.take(0.0)
         stream.on_ack(Ack(number=number, free=1), 0.0)
@@ -130,7 +130,7 @@ def test_a_small_ring_behind_a_lossless_link_is_not_overrun_for_long() -> None:
     firmware = SmallRing(127)
     stream = Stream(lossless=True)
     stream.configure(MARLIN)
-    stream.feed(LINES, blocking=False)
+    stream.feed(LINES, alone=False)
     Conversation(stream, firmware.receive).run()
     assert [line for line in firmware.executed if line.startswith(b"G")] == LINES
     assert firmware.overruns < 20

@@ -51,6 +51,14 @@ def test_a_host_that_does_not_run_starves_the_printer_beyond_its_planner() -> No
     assert quality.score < 100
 
 
+def test_strays_are_those_of_the_attempt() -> None:
+    """What the stream had counted before is another print's."""
+    one = Print()
+    one.meter.restart(3)
+    assert one.meter.quality(5).strays == 2
+    assert one.meter.quality(0).strays == 0  # another connection has begun to count
+
+
 def test_noise_counts_whole_and_lowers_the_score() -> None:
     """A gap that a Resend made is not the printer's wish."""
     one = Print()

@@ -1,0 +1,101 @@
+"""Rests of cut lines that ran as commands of their own: none goes unnoticed (serial 3)."""
+
+import pytest
+
+from bridge.gcode.dialects import MARLIN
+from bridge.gcode.stream import Stream
+from tests.fakes.conversation import Conversation, Wire
+from tests.fakes.firmware import Firmware, lossy
+
+LINES = [b"G1 X100.123 Y102.456 E%d" % index for index in range(300)]
+
+
+def printing(lines: list[bytes] = LINES) -> Stream:
+    """A stream on a UART, several lines in flight, that has *lines* to send."""
+    stream = Stream(lossless=False)
+    stream.configure(MARLIN)
+    stream.feed(lines, alone=False)
+    return stream
+
+
+def over_a_bad_wire(seed: int, damage: float) -> tuple[Firmware, Stream]:
+    """A print whose lines arrive in pieces of some bytes and are damaged."""
+    firmware, stream = Firmware(silent_repeats=seed % 2 == 0), printing()
+    talk = Wire(stream, firmware.receive, up=lossy(seed, flip=damage, lose=damage))
+    talk.piece_bytes = 1 + seed % 9
+    talk.run()
+    assert talk.lost is None
+    return firmware, stream
+
+
+def test_every_print_with_a_stray_says_so_and_no_other_does() -> None:
+    """serial 12/#13, #67: what ran is the file, each line once, or the stray is counted."""
+    astray = 0
+    for seed in range(60, 100):
+        firmware, stream = over_a_bad_wire(seed, 0.0004)
+        assert firmware.executed == LINES, seed
+        assert bool(firmware.astray) is (stream.strays.count > 0), seed
+        astray += bool(firmware.astray)
+    assert astray >= 2  # or nothing was tried
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_a_thousand_bad_wires() -> None:
+    """The same, in a thousand other prints."""
+    for seed in range(1000, 2000):
+        firmware, stream = over_a_bad_wire(seed, 0.0004)
+        job = [line for line in firmware.astray if line.startswith(b"G")]
+        assert not job or stream.strays.count, seed
+
+
+def ahead(count: int) -> tuple[Stream, Conversation]:
+    """A stream with four lines in flight, *count* of them answered."""
+    stream = printing([b"G1 X%d" % index for index in range(300)])
+    talk = Conversation(stream, lambda _: b"")
+    for _ in range(100):
+        stream.take(0.0)
+        if stream.in_flight == 4:
+            break
+        talk.say(b"ok\n")
+    assert stream.in_flight == 4
+    talk.say(b"ok\n" * count)
+    return stream, talk
+
+
+REFUSAL = b"Error:Line Number is not Last Line Number+1, Last Line: %d\nResend: %d\nok\n"
+
+
+def test_a_line_that_was_answered_and_is_asked_for_has_run_without_its_number() -> None:
+    """Its head was lost: the rest ran, with an `ok`, and runs again in its turn."""
+    stream, talk = ahead(2)
+    talk.say(REFUSAL % (stream.acked - 1, stream.acked))
+    assert stream.strays.count == 1
+    assert (stream.strays.news(), stream.strays.news()) == (True, False)
+
+
+def test_a_piece_that_the_firmware_does_not_know_has_not_run() -> None:
+    """`echo:Unknown command` and its `ok`: nothing moved."""
+    stream, talk = ahead(1)
+    talk.say(b'echo:Unknown command: "3 G1 X1"\nok\n')
+    talk.say(REFUSAL % (stream.acked - 1, stream.acked))
+    assert stream.strays.count == 0
+
+
+def test_an_ok_that_nobody_is_owed_is_that_of_a_stray() -> None:
+    """While all waits for a replay: one for each Resend, and one too many."""
+    stream, talk = ahead(0)
+    first = stream.acked + 1
+    talk.say(REFUSAL % (first - 1, first) * 2)
+    assert stream.strays.count == 0
+    talk.say(b"ok\n")
+    assert stream.strays.count == 1
+
+
+def test_answers_to_polls_are_no_strays() -> None:
+    """An M105 without a number that was under way is answered, too."""
+    stream, talk = ahead(0)
+    stream.bypass(b"M105\n", answered=True)
+    first = stream.acked + 1
+    talk.say(REFUSAL % (first - 1, first) + b"ok T:20.0 /0.0\n")
+    assert stream.strays.count == 0
