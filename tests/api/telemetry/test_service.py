@@ -13,6 +13,7 @@ from api.errors import NotFound
 from api.events.service import Ledger
 from api.principal import Principal
 from api.printers.models import Printer
+from api.telemetry import rows
 from api.telemetry.models import LastLive, Sample
 from api.telemetry.service import PRINTERS_KNOWN_S, Telemetry
 from schemas.link import LiveSnap
@@ -268,3 +269,14 @@ async def test_a_printer_whose_port_is_closed_is_not_seen(farm: Farm) -> None:
     first = farm.telemetry.stamps([farm.printer])[0]
     farm.clock.advance(300)
     assert farm.telemetry.stamps([farm.printer])[0] == first
+
+
+async def test_nobody_waits_behind_the_last_pictures(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cloud function has only them, and its answer waits until they are written."""
+    monkeypatch.setattr(rows, "BREATH_S", 3600.0)
+    await farm.say(farm.live())
+    async with asyncio.timeout(60):
+        await farm.telemetry.flush()
+    assert await LastLive.filter(printer_id=farm.printer.id).count() == 1
