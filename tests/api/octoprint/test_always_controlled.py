@@ -46,7 +46,7 @@ async def test_nothing_opens_the_farm_to_everybody(farm: Farm, root: str) -> Non
 
 
 async def test_the_last_admin_stays(farm: Farm) -> None:
-    """octoprint 3: nobody is left without an admin, by groups neither."""
+    """octoprint 3 groups: nobody is left without an admin, by groups neither."""
     users = "/api/access/users"
     for body in ({"groups": ["users"]}, {"active": False}):
         answer = await farm.http.put(f"{users}/admin", json=body, headers={"X-Api-Key": farm.key})

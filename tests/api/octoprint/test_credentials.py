@@ -91,7 +91,7 @@ async def test_an_unknown_printer_is_404(farm: Farm) -> None:
 
 
 async def test_a_viewer_reads_but_changes_nothing(farm: Farm) -> None:
-    """octoprint 3: a missing permission is 403, before the body is looked at."""
+    """octoprint 3 missing permission: it is 403, before the body is looked at."""
     assert (await farm.get("/api/job", key=farm.viewer_key)).status_code == 200
     assert (await farm.get("/api/files", key=farm.viewer_key)).status_code == 200
     headers = {"X-Api-Key": farm.viewer_key}

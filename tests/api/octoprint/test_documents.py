@@ -61,7 +61,7 @@ def test_every_state_has_a_look() -> None:
 
 
 def test_json_is_written_as_octoprint_writes_it() -> None:
-    """octoprint 1: sorted keys, indent 2, ASCII with lower-case escapes, a final newline."""
+    """octoprint 1 JSON: sorted keys, indent 2, ASCII with lower-case escapes, a final newline."""
     data = {"b": [], "a": {"ü": "naïve 🖨", "n": None}, "c": 1.5}
     expected = json.dumps(data, indent=2, sort_keys=True) + "\n"
     assert encode(data).decode() == expected

@@ -18,7 +18,9 @@ async def post(farm: Farm, path: str, command: str, **more: object) -> tuple[int
 
 
 async def test_a_listing_can_be_revalidated(farm: Farm) -> None:
-    """octoprint 1: ETag and Last-Modified; 304 until something changes, never with force."""
+    """octoprint 1 revalidation: ETag and Last-Modified; 304 until something changes, never with
+    force.
+    """
     await farm.upload("a.gcode")
     first = await farm.get(LOCAL)
     headers = {"X-Api-Key": farm.key, "If-None-Match": first.headers["etag"]}

@@ -38,7 +38,7 @@ async def print_at(farm: Farm, slug: str) -> tuple[int, Any]:
 
 
 async def test_a_viewer_prints_where_it_was_granted(farm: Farm) -> None:
-    """octoprint 3: at that printer an operator, at every other a viewer."""
+    """octoprint 3 permissions: at that printer an operator, at every other a viewer."""
     assert await print_at(farm, "alpha") == (403, None)
     told = (await grant(farm, ALL)).json()["users"]
     guest = next(one for one in told if one["name"] == "guest")
@@ -78,7 +78,7 @@ async def test_only_what_was_granted(farm: Farm) -> None:
 
 
 async def test_it_is_shown_to_whom_it_was_given(farm: Farm) -> None:
-    """octoprint 2: currentuser and login at that printer have it, elsewhere not."""
+    """octoprint 2 currentuser, 2 login: at that printer both have it, elsewhere not."""
     await grant(farm, ["CONTROL"])
     here = (await farm.get("/octoprint/alpha/api/currentuser", farm.viewer_key)).json()
     there = (await farm.get("/octoprint/beta/api/currentuser", farm.viewer_key)).json()

@@ -114,7 +114,9 @@ OPENED: list[tuple[str, str, str, Any, int]] = [
 
 @pytest.mark.parametrize("permission", [row[0] for row in OPENED])
 async def test_a_permission_decides(farm: Farm, permission: str) -> None:
-    """octoprint 3: with it, this and nothing else of these opens; without it, 403."""
+    """octoprint 3 missing permission: with it, this and nothing else of these opens; without it,
+    403.
+    """
     await farm.upload("a.gcode")
     assert (await made(farm, "one", [permission])).status_code == 200
     key = await member(farm, "one")
@@ -157,7 +159,7 @@ async def test_the_other_face_decides_the_same(farm: Farm) -> None:
 
 
 async def test_groups_never_give_more_than_the_role(farm: Farm) -> None:
-    """octoprint 3: who is made a viewer over v1 is one, whatever the group would give."""
+    """octoprint 3 groups: who is made a viewer over v1 is one, whatever the group would give."""
     await made(farm, "printers", ["STATUS", "PRINT", "CONTROL"])
     key = await member(farm, "printers")
     user = await User.get(username="mara")
@@ -173,7 +175,9 @@ async def test_groups_never_give_more_than_the_role(farm: Farm) -> None:
 
 
 async def test_subgroups_give_theirs(farm: Farm) -> None:
-    """octoprint 3: a group gives what its subgroups give, circles included; `needs` say so."""
+    """octoprint 3 groups: a group gives what its subgroups give, circles included; `needs` say
+    so.
+    """
     await made(farm, "inner", ["FILES_LIST"])
     await made(farm, "outer", ["STATUS"], subgroups=["inner"])
     await ask(farm, "PUT", f"{GROUPS}/inner", {"subgroups": ["outer"]})
@@ -186,7 +190,7 @@ async def test_subgroups_give_theirs(farm: Farm) -> None:
 
 
 async def test_operators_can_be_given_less(farm: Farm) -> None:
-    """octoprint 3: `users` is changeable; who is in it loses at once what it loses."""
+    """octoprint 3 groups: `users` is changeable; who is in it loses at once what it loses."""
     key = await member(farm, "users")
     home = ("POST", f"{ALPHA}/api/printer/printhead", {"command": "home", "axes": ["x"]}, key)
     assert (await ask(farm, *home)).status_code == 204
@@ -199,7 +203,9 @@ async def test_operators_can_be_given_less(farm: Farm) -> None:
 
 
 async def test_who_loses_every_group_may_nothing(farm: Farm) -> None:
-    """octoprint 3: a removed group leaves its members in the rest of theirs, here in none."""
+    """octoprint 3 groups: a removed group leaves its members in the rest of theirs, here in
+    none.
+    """
     await made(farm, "watch", WATCH)
     key = await member(farm, "watch")
     await ask(farm, "DELETE", f"{GROUPS}/watch")
@@ -209,7 +215,7 @@ async def test_who_loses_every_group_may_nothing(farm: Farm) -> None:
 
 
 async def test_new_people_are_in_the_default_groups(farm: Farm) -> None:
-    """octoprint 3: those that `default` says, unless groups are named."""
+    """octoprint 3 groups: those that `default` says, unless groups are named."""
     await made(farm, "watch", WATCH, default=True)
     body = {"name": "nora", "password": PASSWORD, "active": True}
     assert (await ask(farm, "POST", USERS, body)).status_code == 200

@@ -111,7 +111,9 @@ async def test_without_remember_cookies_end_with_the_browser(farm: Farm) -> None
 
 
 async def test_the_limiter_counts_failures_of_an_address(farm: Farm) -> None:
-    """octoprint 0: 3 a minute, 5 in 10 minutes, 10 an hour; then correct and passive logins too."""
+    """octoprint 0 login limiter: 3 a minute, 5 in 10 minutes, 10 an hour; then correct and passive
+    logins too.
+    """
     for age_s, limit in ((0, 3), (120, 5), (1200, 10)):
         await LoginAttempt.all().delete()
         at = datetime.now(UTC) - timedelta(seconds=age_s)

@@ -76,7 +76,7 @@ async def test_a_wrong_method_is_405_in_json(farm: Farm) -> None:
 
 
 async def test_a_prefix_of_a_proxy_is_in_every_link(farm: Farm) -> None:
-    """octoprint 1: X-Script-Name, X-Forwarded-Host and -Proto shape generated URLs."""
+    """octoprint 1 script root: X-Script-Name, X-Forwarded-Host and -Proto shape generated URLs."""
     headers = {
         "X-Api-Key": farm.key,
         "X-Script-Name": "/farm/",
@@ -92,7 +92,7 @@ async def test_a_prefix_of_a_proxy_is_in_every_link(farm: Farm) -> None:
 
 
 async def test_only_our_proxies_may_shape_links(farm: Farm) -> None:
-    """octoprint 1; safety S05: the same headers of a stranger are nothing."""
+    """octoprint 1 script root: the same headers of a stranger are nothing (safety S05)."""
     headers = {
         "X-Api-Key": farm.key,
         "X-Script-Name": "/farm",

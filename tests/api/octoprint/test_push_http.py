@@ -207,7 +207,9 @@ async def test_sessions_are_bounded(farm: Farm, monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_pages_of_other_sites_are_refused_unless_allowed(farm: Farm) -> None:
-    """octoprint 2, CORS: info is for everybody, a transport only while allowCrossOrigin is on."""
+    """octoprint 2 CORS of sockets: info is for everybody, a transport only while allowCrossOrigin
+    is on.
+    """
     evil = {"Origin": "https://evil.example"}
     info = await farm.http.get("/octoprint/alpha/sockjs/info", headers=evil)
     assert info.headers["access-control-allow-origin"] == "https://evil.example"

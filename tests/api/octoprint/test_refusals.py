@@ -116,7 +116,7 @@ async def test_doubled_slashes_are_one(farm: Farm, path: str) -> None:
 
 
 async def test_an_address_without_its_last_slash_keeps_the_proxys_prefix(farm: Farm) -> None:
-    """octoprint 1: the redirect is a path of the same server, prefix included."""
+    """octoprint 1 script root: the redirect is a path of the same server, prefix included."""
     headers = {"X-Script-Name": "/shop"}
     for path, target in (("", "/"), ("/login", "/login/")):
         answer = await farm.http.get(f"/octoprint/alpha{path}", headers=headers)

@@ -78,7 +78,7 @@ async def test_the_id_is_stable_and_of_one_printer(farm: Farm) -> None:
 
 
 async def test_settings_and_profiles_can_be_revalidated(farm: Farm) -> None:
-    """octoprint 1: ETag, 304, and 200 again after a change."""
+    """octoprint 1 revalidation: ETag, 304, and 200 again after a change."""
     for path in (SETTINGS, PROFILES):
         first = await farm.get(path)
         headers = {"X-Api-Key": farm.key, "If-None-Match": first.headers["etag"]}
@@ -88,7 +88,7 @@ async def test_settings_and_profiles_can_be_revalidated(farm: Farm) -> None:
 
 
 async def test_allow_cross_origin_is_the_organizations(farm: Farm) -> None:
-    """octoprint 2: off by default; set at one printer it holds for all."""
+    """octoprint 2 CORS off: off by default; set at one printer it holds for all."""
     assert (await farm.get(SETTINGS)).json()["api"]["allowCrossOrigin"] is False
     await farm.post(SETTINGS, json={"api": {"allowCrossOrigin": True}})
     beta = await farm.get("/octoprint/beta/api/settings")

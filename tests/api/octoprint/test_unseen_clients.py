@@ -141,7 +141,9 @@ async def test_a_phone_asks_for_a_key(farm: Farm) -> None:
 async def test_a_passive_login_is_asked_for_in_many_ways(
     farm: Farm, query: str, more: dict[str, Any]
 ) -> None:
-    """octoprint 2: in the query, a form or JSON, whatever it says; a key's is always fresh."""
+    """octoprint 2 login: passive in the query, a form or JSON, whatever it says; a key's is always
+    fresh.
+    """
     headers = {"X-Api-Key": farm.key, **more.pop("headers", {})}
     answer = await farm.http.post(f"/octoprint/alpha/api/login{query}", headers=headers, **more)
     record = answer.json()
