@@ -38,6 +38,7 @@ class LocalStorage:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._sure: set[Path] = set()
 
     @asynccontextmanager
     async def draft(self, watch: Watch | None = None) -> AsyncIterator["LocalDraft"]:
@@ -118,16 +119,20 @@ class LocalStorage:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             _sweep(folder)
-            return LocalDraft(self._root, folder / secrets.token_hex(16), watch)
+            return LocalDraft(self._root, folder / secrets.token_hex(16), watch, self._sure)
         except OSError as error:
             raise _unavailable(error) from None
 
 
 class LocalDraft:
-    """A file on its way in, hashed as it is written."""
+    """A file on its way in, hashed as it is written.
 
-    def __init__(self, root: Path, path: Path, watch: Watch | None) -> None:
+    *sure* are the folders that are on the disk themselves, as far as this process knows.
+    """
+
+    def __init__(self, root: Path, path: Path, watch: Watch | None, sure: set[Path]) -> None:
         self._root = root
+        self._sure = sure
         self._watch = watch
         self._file = DurableFile(path)
         self._busy = threading.Lock()  # a cancelled write still runs in its thread
@@ -136,6 +141,7 @@ class LocalDraft:
         self._spare: memoryview | None = None  # made when one buffer is not enough
         self._writing: asyncio.Future[list[None]] | None = None
         self._settling: asyncio.Future[None] | None = None
+        self._syncing: asyncio.Task[None] | None = None
         self._settled_bytes = 0  # or on their way
         self._error: OSError | None = None
         self._size_bytes = 0
@@ -156,14 +162,20 @@ class LocalDraft:
                 await self._hand_over()
 
     async def finish(self) -> Written:
-        """Everything is on the disk. Raises `Unavailable`."""
+        """What it is; it goes to the disk meanwhile. Raises `Unavailable`."""
         await self._hand_over()
         await self._written()
-        await self._in_thread(self._file.sync)
+        self._syncing = asyncio.create_task(self._in_thread(self._file.sync))
         return Written(size_bytes=self._size_bytes, sha256=self._sha256.hexdigest())
 
     async def keep(self, folder: str) -> str:
-        """Rename it to its content's name under *folder*; the key. Raises `Unavailable`."""
+        """Rename it to its content's name under *folder*; the key. Raises `Unavailable`.
+
+        After `finish`: no name is given to what is not on the disk.
+        """
+        if self._syncing is None:
+            raise RuntimeError("a draft is finished before it is kept")
+        await self._syncing
         sha256 = self._sha256.hexdigest()
         key = f"{folder}/{sha256[:2]}/{sha256}"
         await self._in_thread(lambda: self._rename(self._root / key))
@@ -179,9 +191,12 @@ class LocalDraft:
 
     async def discard(self) -> None:
         """Close it, and remove it where it was not kept."""
-        underway = [each for each in (self._writing, self._settling) if each is not None]
+        every = (self._writing, self._settling, self._syncing)
+        underway = [each for each in every if each is not None]
         if underway:
             await asyncio.wait(underway)
+        if self._syncing is not None:
+            self._syncing.exception()  # a draft that is not kept need not be on the disk
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
@@ -249,10 +264,16 @@ class LocalDraft:
             self._file.settle()
 
     def _rename(self, target: Path) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        folders = (target.parent, target.parent.parent)
+        if not target.parent.is_dir():
+            self._sure.difference_update(folders)
+            target.parent.mkdir(parents=True, exist_ok=True)
         self._file.path.replace(target)
-        for folder in (target.parent, target.parent.parent, self._root):
-            _sync_folder(folder)
+        _sync_folder(target.parent)
+        for folder in folders:
+            if folder not in self._sure:
+                _sync_folder(folder.parent)
+                self._sure.add(folder)
 
 
 def _untouched(folder: Path, before_s: float) -> list[str]:

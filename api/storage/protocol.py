@@ -40,7 +40,7 @@ class Draft(Protocol):
         """Add *chunk*. Returns when more may come."""
 
     async def finish(self) -> Written:
-        """Nothing more comes; everything written is on the disk."""
+        """Nothing more comes; what came. `keep` tells whether it could be stored."""
 
     async def keep(self, folder: str) -> str:
         """Store it by content under *folder*; its key. Durable when this returns."""

@@ -1,9 +1,11 @@
 """The folder storage: whole files or none, found by content, read in parts."""
 
 import asyncio
+import errno
 import hashlib
 import os
 import resource
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from api.config import SettingError, Settings
 from api.errors import Unavailable
 from api.storage import LocalStorage, open_storage
 from api.storage.local import ABANDONED_S, BATCH_BYTES
+from api.storage.local_file import DurableFile
 
 CONTENT = os.urandom(BATCH_BYTES + 12345)
 
@@ -150,3 +153,28 @@ def test_storage_url_names_a_folder(settings: Settings, tmp_path: Path) -> None:
     for url in ("ftp://bucket", "file://", "file://host/path", "nonsense"):
         with pytest.raises(SettingError, match="GANTRY_STORAGE_URL"):
             open_storage(replace(settings, storage_url=url))
+
+
+async def test_what_cannot_be_flushed_is_not_kept(
+    storage: LocalStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk fails at the very end: `keep` says so, no name is given, nothing is left."""
+
+    def fail(self: DurableFile) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(DurableFile, "sync", fail)
+    with pytest.raises(Unavailable, match="Input/output error"):
+        await store(storage, b"G28\n")
+    async with storage.draft() as draft:  # one that nobody wants to keep is nobody's trouble
+        await draft.write(b"G28\n")
+        await draft.finish()
+    assert not [path for path in (tmp_path / "files").rglob("*") if path.is_file()]
+
+
+async def test_a_folder_that_went_away_is_made_again(storage: LocalStorage, tmp_path: Path) -> None:
+    """Somebody tidied up: the next file makes its folders, and has them on the disk, again."""
+    key = await store(storage, b"G28\n")
+    shutil.rmtree(tmp_path / "files" / "1")
+    assert await store(storage, b"G28\n") == key
+    assert await storage.exists(key)
