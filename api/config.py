@@ -47,6 +47,14 @@ _DATABASES = "nothing, sqlite:///an/absolute/path or postgresql://user:password@
 
 _MAIL_SECURITY = ("starttls", "tls", "none")
 _SENDER = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,250}")
+_WEB = ("http", "https")
+#: Addresses: the schemes that each may have, and an example.
+_ADDRESSES: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "public_url": (_WEB, "https://your.farm.example"),
+    "link_url": (("ws", "wss"), "wss://rooms.your.farm.example"),
+    "gateway_url": (_WEB, "https://….execute-api.….amazonaws.com/farm"),
+    "feed_gateway_url": (_WEB, "https://….execute-api.….amazonaws.com/farm"),
+}
 _BUSES = "nothing, local, postgres or redis://host:port/number"
 
 
@@ -209,9 +217,11 @@ def _check(settings: Settings) -> None:
         )
     _check_bus(settings)
     _check_processes(settings)
-    public = _parts("public_url", settings.public_url)
-    if settings.public_url and (public.scheme not in ("http", "https") or not public.hostname):
-        raise _refuse("public_url", settings.public_url, "nothing or https://your.farm.example")
+    for name, (schemes, wanted) in _ADDRESSES.items():
+        url = getattr(settings, name)
+        parts = _parts(name, url)
+        if url and (parts.scheme not in schemes or not parts.hostname):
+            raise _refuse(name, url, f"nothing or {wanted}")
     if settings.database_url:
         _check_database(settings.database_url)
     if settings.smtp_host:

@@ -38,7 +38,8 @@ def explained(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause is not None:
         for kind, why in _WHY:
-            if isinstance(cause, kind):
+            # The ORM's word for a lost connection is an OSError, too, whatever it was lost by.
+            if isinstance(cause, kind) and not isinstance(cause, BaseORMException):
                 return f"{why} ({_first_line(cause)})"
         cause = cause.__cause__
     return _first_line(error)

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 
@@ -47,6 +48,9 @@ class PostgresChannel:
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
+        # A standby listens to nobody; after a failover it may be the first that the URL names.
+        is_said = "target_session_attrs" in urlsplit(dsn).query
+        self._where = {} if is_said else {"target_session_attrs": "primary"}
         self._is_open = False
         self._waiting: list[_Batch] = []
         self._ready = asyncio.Event()  # a batch waits, or the connection has ended
@@ -69,6 +73,7 @@ class PostgresChannel:
                 timeout=PROBE_S,
                 command_timeout=PROBE_S,
                 server_settings={"application_name": "gantry bus"},
+                **self._where,
             )
             connection.add_termination_listener(lambda _: self._ready.set())
             await connection.add_listener(CHANNEL, on_notify)

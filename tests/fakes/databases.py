@@ -87,11 +87,16 @@ class Server:
 
 
 @contextmanager
-def running_server() -> Iterator[Server]:
-    """A PostgreSQL of its own, up in about a second; `migrated_database()` costs it nothing."""
+def running_server(*, is_standby: bool = False) -> Iterator[Server]:
+    """A PostgreSQL of its own, up in about a second; `migrated_database()` costs it nothing.
+
+    A standby has the same databases, is read, and takes no changes; its primary never comes.
+    """
     folder = Path(tempfile.mkdtemp(prefix="gantry-pg-"))
     try:
         cluster_into(folder / "data", _make_cluster)
+        if is_standby:
+            (folder / "data" / "standby.signal").touch()
         with _serving(folder / "data") as server:
             yield server
     finally:

@@ -102,12 +102,6 @@ async def test_a_server_that_is_too_old_is_refused(
     assert "needs 99 or newer" in await _refusal(settings, database.url)
 
 
-async def test_a_standby_decides_nothing(database: Database, settings: Settings) -> None:
-    """`target_session_attrs` is the primary unless somebody says otherwise."""
-    url = database.url + ("&" if "?" in database.url else "?") + "target_session_attrs=standby"
-    assert "GANTRY_DATABASE_URL" in await _refusal(settings, url)
-
-
 async def test_a_full_disk_is_503_and_over_when_there_is_room(
     database: Database, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
