@@ -1,5 +1,6 @@
 """The migration command."""
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from api.config import Settings
 from api.db import DatabaseUnusable
 from api.migrate import EXIT_DATABASE, main, migrate, pending, place
+from tests.fakes.databases import Server
 
 
 async def test_an_empty_database_gets_its_tables_once(settings: Settings) -> None:
@@ -99,11 +101,18 @@ def test_an_unreachable_database_is_one_line(
     assert "secret" not in said
 
 
-def test_two_runs_at_once_are_safe(tmp_path: Path) -> None:
-    """The second waits for the first: both end well and the migration ran once."""
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+def test_three_runs_at_once_are_safe(
+    engine: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """A lock (of a file, or PostgreSQL's own): the others wait, and each migration runs once."""
+    place = ["--data", str(tmp_path)]
+    if engine == "postgres":
+        server: Server = request.getfixturevalue("postgres")
+        place += ["--database-url", server.url(asyncio.run(server.new_database()))]
     runs = [
         subprocess.Popen(
-            [sys.executable, "-m", "api.migrate", "--data", str(tmp_path)],
+            [sys.executable, "-m", "api.migrate", *place],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -112,4 +121,5 @@ def test_two_runs_at_once_are_safe(tmp_path: Path) -> None:
     ]
     outputs = [run.communicate(timeout=60) for run in runs]
     assert [run.returncode for run in runs] == [0, 0, 0], outputs
-    assert "".join(out for out, _ in outputs).count("applied 0001_initial") == 1
+    told = "".join(out for out, _ in outputs)
+    assert told.count("applied 0001_initial") == told.count("applied 0005_") == 1
