@@ -18,6 +18,7 @@ WELL_KNOWN = frozenset(
     }
 )
 MIN_TOKEN = 16
+GATEWAY_SILENCE_S = 600.0
 _SAID_TO_FUNCTIONS = (
     ("secret_key", "all processes need the same one; say it"),
     ("setup_token", "all processes need the same one; say it"),
@@ -45,6 +46,8 @@ def lacks_of_functions(settings: Settings) -> list[str]:
             "GANTRY_STORAGE_URL: functions need s3://bucket/prefix, with direct=yes where the URL "
             "has an endpoint: large files go to the store and come from it without them"
         )
+    if settings.beat_s >= GATEWAY_SILENCE_S:
+        found.append("GANTRY_BEAT_S: a gateway ends sockets that are silent for 10 minutes; say 60")
     missing = [(name, why) for name, why in _SAID_TO_FUNCTIONS if not getattr(settings, name)]
     return [*found, *(f"GANTRY_{name.upper()}: {why}" for name, why in missing)]
 
