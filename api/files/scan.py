@@ -119,11 +119,14 @@ class Scan:
             self._refused.append({"line": finding.line, "code": finding.code, "text": str(finding)})
 
     def _comments(self) -> str:
-        """The comments of head and tail, without the pictures."""
+        """The comments of head and tail, each once, without the pictures."""
         head = bytes(self._head[:COMMENT_BYTES])
+        twice = max(0, len(head) + len(self._tail) - self._fed_bytes)  # of a short file
+        whole = len(head) + len(self._tail) >= self._fed_bytes
+        texts = (head + self._tail[twice:],) if whole else (head, self._tail)
         found = [
             match[0].rstrip(b"\r")
-            for text in (head, self._tail)
+            for text in texts
             for match in (_COMMENT.match(text, at) for at in _comments(text))
             if match is not None
         ]
