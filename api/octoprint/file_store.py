@@ -228,8 +228,15 @@ def _named(
 
 def check_local(origin: str) -> None:
     """Raises `NotFound` for any place of files but local."""
+    if origin == ORIGIN:
+        raise NotFound(
+            "No file is sent to a printer's SD card over its cable, and none is changed on it. "
+            "Upload to local (/api/files/local): a print starts from there as well."
+        )
     if origin != "local":
-        raise NotFound("There are files in local only.")
+        raise NotFound(
+            f"There are no files in {origin[:64]!r}. Upload to local (/api/files/local)."
+        )
 
 
 def _covers(path: str, used: str | None) -> bool:

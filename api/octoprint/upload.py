@@ -18,7 +18,14 @@ from typing import IO, Any
 import orjson
 from quart import Response, request
 
-from api.errors import Conflict, Forbidden, Invalid, NotAuthenticated, NotFound
+from api.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotAuthenticated,
+    NotFound,
+    Unavailable,
+)
 from api.files.incoming import BINARY, text_name
 from api.files.names import clean_name, clean_path, extension, join
 from api.files.service import Blob, Files, TreeName
@@ -45,6 +52,10 @@ from api.uploads import Part, multipart
 UNPROVEN_BYTES = 16 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
 _NEEDED = "FILES_UPLOAD"
+_FULL = (
+    "The disk for temporary files is full, where a file waits whose key comes behind it. Send the "
+    "key first or in the header X-Api-Key, or make room there, then send this one again."
+)
 _ACCEPTED = (*MACHINE_CODE, BINARY)
 
 
@@ -259,7 +270,7 @@ async def _after(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[by
 
 async def _keep_aside(part: Part, unproven: str) -> IO[bytes]:
     """A file without a key so far, on disk, small. Raises `NotAuthenticated` (with the text
-    *unproven*) when it is larger.
+    *unproven*) when it is larger, `Unavailable` when that disk is full.
     """
     size = 0
     with ExitStack() as unless_kept:
@@ -268,7 +279,10 @@ async def _keep_aside(part: Part, unproven: str) -> IO[bytes]:
             size += len(chunk)
             if size > UNPROVEN_BYTES:
                 raise NotAuthenticated(unproven)
-            await asyncio.to_thread(kept.write, chunk)
+            try:
+                await asyncio.to_thread(kept.write, chunk)
+            except OSError as error:
+                raise Unavailable(_FULL, code="storage_unavailable", retry_after_s=30) from error
         unless_kept.pop_all()
     return kept
 

@@ -1,7 +1,8 @@
 """Published OctoPrint clients drive a running farm with their whole core: OctoRest, pyoctoprintapi.
 
-OctoRest drops the path of its URL, so it speaks to the server's root, where its key's printer
-answers; pyoctoprintapi (Home Assistant's) speaks to the printer's own address.
+Each at the server's root, where its key's printer answers, and at the printer's own address.
+OctoRest drops the path of its URL: below a prefix it is used through something that puts the
+prefix in front, as people do with a proxy.
 """
 
 import asyncio
@@ -14,6 +15,8 @@ import aiohttp
 import pytest
 from octorest import OctoRest
 from pyoctoprintapi import OctoprintClient
+from requests import PreparedRequest, Response, Session
+from requests.adapters import HTTPAdapter
 
 from tests.flows.conftest import DATA, Faces, eventually
 
@@ -22,9 +25,30 @@ pytestmark = [pytest.mark.flow, pytest.mark.timeout(180)]
 CUBE = DATA / "cube_small.gcode"
 
 
-@pytest.fixture
-def client(faces: Faces) -> Iterator[OctoRest]:
-    made = OctoRest(url=faces.farm.ready["url"], apikey=faces.printer["octoprint_key"])
+ROOTS = ("server", "printer")
+
+
+class Below(HTTPAdapter):
+    """Puts *prefix* in front of every path."""
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__()
+        self._prefix = prefix
+
+    def send(self, request: PreparedRequest, *args: Any, **more: Any) -> Response:
+        parts = urlsplit(request.url or "")
+        if not parts.path.startswith(f"{self._prefix}/"):  # a link of an answer has it already
+            request.url = parts._replace(path=self._prefix + parts.path).geturl()
+        return super().send(request, *args, **more)
+
+
+@pytest.fixture(params=ROOTS)
+def client(request: pytest.FixtureRequest, faces: Faces) -> Iterator[OctoRest]:
+    url = faces.farm.ready["url"]
+    session = Session()
+    if request.param == "printer":
+        session.mount(url, Below(urlsplit(faces.printer["octoprint_url"]).path))
+    made = OctoRest(url=url, apikey=faces.printer["octoprint_key"], session=session)
     yield made
     made.session.close()
 
@@ -155,11 +179,12 @@ def _items(pending: Any) -> list[tuple[str, Any]]:
 Act = Callable[[OctoprintClient], Awaitable[Any]]
 
 
-def with_client(faces: Faces, act: Act) -> Any:
-    """Run *act* with Home Assistant's client at the printer's address."""
+def with_client(faces: Faces, root: str, act: Act) -> Any:
+    """Run *act* with Home Assistant's client at one of `ROOTS`."""
+    url = {"server": faces.farm.ready["url"], "printer": faces.printer["octoprint_url"]}[root]
 
     async def run() -> Any:
-        parts = urlsplit(faces.printer["octoprint_url"])
+        parts = urlsplit(url)
         async with aiohttp.ClientSession() as session:
             client = OctoprintClient(
                 parts.hostname or "", session, parts.port or 80, False, f"{parts.path}/"
@@ -178,7 +203,8 @@ async def until(check: Callable[[], Awaitable[bool]], what: str) -> None:
     raise AssertionError(what)
 
 
-def test_home_assistants_client_sees_the_printer(faces: Faces) -> None:
+@pytest.mark.parametrize("root", ROOTS)
+def test_home_assistants_client_sees_the_printer(faces: Faces, root: str) -> None:
     """Server, printer, job, webcam, discovery and tracking: as pyoctoprintapi decodes them."""
     idle(faces)
 
@@ -195,10 +221,11 @@ def test_home_assistants_client_sees_the_printer(faces: Faces) -> None:
         tracking = await client.get_tracking_info()
         assert tracking is None or tracking.unique_id
 
-    with_client(faces, look)
+    with_client(faces, root, look)
 
 
-def test_home_assistants_client_controls_a_print(faces: Faces, vase: str) -> None:
+@pytest.mark.parametrize("root", ROOTS)
+def test_home_assistants_client_controls_a_print(faces: Faces, vase: str, root: str) -> None:
     """Heat, pause, resume, cancel, as its buttons do."""
     idle(faces)
     files = {"file": ("by assistant.gcode", vase)}
@@ -230,4 +257,4 @@ def test_home_assistants_client_controls_a_print(faces: Faces, vase: str) -> Non
         await client.turn_tool_off("tool0")
         await client.turn_bed_off()
 
-    with_client(faces, drive)
+    with_client(faces, root, drive)

@@ -4,6 +4,8 @@ Each text stands in `error`, with the status of the contract (OctoPrint contract
 """
 
 import errno
+import io
+import tempfile
 
 import httpx
 import pytest
@@ -86,6 +88,33 @@ async def test_a_full_disk(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
     assert int(answer.headers["retry-after"]) >= 1
     monkeypatch.undo()
     assert (await farm.get(LOCAL)).json()["files"] == []
+
+
+async def test_a_full_disk_behind_which_the_key_comes(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """503 with what to do: such a file waits among the temporary ones."""
+
+    class Full(io.BytesIO):
+        def write(self, data: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", Full)
+    form: list[tuple[str, tuple[str | None, bytes]]] = [
+        ("file", ("a.gcode", GCODE)),
+        ("apikey", (None, farm.key.encode())),
+    ]
+    answer = await farm.http.post(LOCAL, files=form)
+    assert said(answer, 503, "full", "X-Api-Key")
+    assert int(answer.headers["retry-after"]) >= 1
+    monkeypatch.undo()
+    assert (await farm.http.post(LOCAL, files=form)).status_code == 201
+
+
+async def test_a_printers_own_card(farm: Farm) -> None:
+    """404: that no file is sent there, and where it goes; so for a place that nobody knows."""
+    assert said(await sent(farm, LOCAL.replace("local", "sdcard")), 404, "SD card", "local")
+    assert said(await sent(farm, LOCAL.replace("local", "cloud")), 404, "'cloud'", "local")
 
 
 async def test_a_busy_printer(farm: Farm) -> None:
