@@ -12,6 +12,7 @@ from schemas.jobs import AttemptEvent, AttemptState
 from schemas.link import AttemptFact
 from schemas.printer import PrinterState
 from tests.api.octoprint.conftest import GCODE, Farm
+from tests.api.octoprint.test_pools import pool_of
 from tests.api.octoprint.test_push import RAW, App, printing, signed_in
 from tests.fakes.sockets import LiveSocket
 
@@ -285,6 +286,24 @@ async def test_settings_and_profiles_that_change(farm: Farm) -> None:
         events = await told(app, "PrinterProfileAdded", "PrinterProfileDeleted")
     profile = {"identifier": "fine"}
     assert events == [("PrinterProfileAdded", profile), ("PrinterProfileDeleted", profile)]
+
+
+async def test_a_pool_tells_of_its_own(farm: Farm) -> None:
+    """octoprint 8 SettingsUpdated, 8 Upload: of the pool, whose prints all wait; nothing of its
+    printers."""
+    root = await pool_of(farm, 1)
+    async with LiveSocket(farm.application, f"{root}/sockjs/websocket") as socket:
+        app = await signed_in(farm, socket)
+        await app.hear("history")
+        for wanted in ({"appearance": {"name": "Row"}}, {"webcam": {"flipH": True}}):
+            assert (await farm.post(f"{root}/api/settings", json=wanted)).status_code == 200
+            await app.events("SettingsUpdated")
+        await order(farm, "/api/printerprofiles", profile={"id": "fine", "name": "Fine"})
+        files = {"file": ("a.gcode", GCODE)}
+        await farm.post(f"{root}/api/files/local", files=files, data={"print": "true"})
+        events = await app.events("Upload")
+    assert "PrinterProfileAdded" not in dict(events)
+    assert (events[-1][1]["print"], events[-1][1]["effective_print"]) == (True, False)
 
 
 async def test_the_height_that_changes(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,10 @@ import httpx
 import pytest
 
 from api.accounts.models import Organization
+from api.octoprint.settings_defaults import FEATURES
 from tests.api.octoprint.conftest import Farm
+from tests.api.octoprint.rows import at
+from tests.api.octoprint.test_pools import pool_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -45,6 +48,48 @@ async def test_temperature_presets_are_kept(farm: Farm) -> None:
     presets = [{"name": "PLA", "extruder": 210, "bed": 60, "chamber": None}]
     await farm.post(SETTINGS, json={"temperature": {"profiles": presets}})
     assert (await farm.get(SETTINGS)).json()["temperature"]["profiles"] == presets
+
+
+#: Another value than the default of everything that can be written, but for lists and names.
+WRITTEN: list[tuple[str, Any]] = [
+    ("appearance.color", "orange"),
+    *((f"appearance.{name}", True) for name in ("colorTransparent", "showFahrenheitAlso")),
+    *((f"appearance.{name}", False) for name in ("colorIcon", "fuzzyTimes")),
+    ("appearance.defaultLanguage", "de"),
+    ("temperature.cutoff", 45),
+    ("temperature.sendAutomatically", True),
+    ("temperature.sendAutomaticallyAfter", 2),
+    ("temperature.profiles", [{"name": "PLA", "extruder": 210, "bed": 60, "chamber": None}]),
+    ("terminalFilters", [{"name": "Temperatures", "regex": "M105"}]),
+    ("webcam.snapshotUrl", "http://cam.local/shot.jpg"),
+    ("webcam.streamRatio", "4:3"),
+    ("webcam.streamTimeout", 9),
+    *((f"webcam.{name}", True) for name in ("flipH", "flipV", "rotate90")),
+    *((f"feature.{name}", True) for name in FEATURES),
+    *((f"feature.{name}", False) for name in FEATURES),
+]
+
+
+@pytest.mark.parametrize("root", ["/octoprint/alpha", "pool"])
+async def test_everything_that_can_be_written_is_read_back(farm: Farm, root: str) -> None:
+    """octoprint 4: one key at a time, by what has just been written and by who comes later; what
+    lies beside it stays."""
+    if root == "pool":
+        root = await pool_of(farm, 1)
+    path = f"{root}{SETTINGS}"
+    for dotted, value in WRITTEN:
+        body = value
+        for key in reversed(dotted.split(".")):
+            body = {key: body}
+        before = (await farm.get(path)).json()
+        answer = await farm.post(path, json=body)
+        assert answer.status_code == 200, (dotted, answer.text)
+        after = (await farm.get(path)).json()
+        assert at(answer.json(), dotted) == at(after, dotted) == value
+        assert {**after, dotted.partition(".")[0]: None} == {
+            **before,
+            dotted.partition(".")[0]: None,
+        }
 
 
 async def test_what_settings_refuse(farm: Farm) -> None:
