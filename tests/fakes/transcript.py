@@ -25,12 +25,16 @@ CONFIG = PrinterConfig(id=7, slug="t", name="T", port_id="path:/dev/t")
 
 
 class Scripted:
-    """The firmware of a transcript: `taken` is what it has answered without asking again."""
+    """The firmware of a transcript: `executed` is what it has answered without asking again.
+
+    What comes behind a line that it asks for again is flushed, as firmware does.
+    """
 
     def __init__(self) -> None:
         self.answers: dict[bytes, deque[bytes]] = defaultdict(deque)
         self.executed: list[bytes] = []
         self._buffer = b""
+        self._wanted: int | None = None  # asked for again and not come yet
 
     def receive(self, data: bytes) -> bytes:
         """The answers to *data*."""
@@ -39,13 +43,18 @@ class Scripted:
 
     def _answer(self, line: bytes) -> bytes:
         found = numbered(line)
+        if found is not None and self._wanted is not None and found[0] > self._wanted:
+            return b""
         text = line if found is None else found[1]
         waiting = self.answers[text]
         answer = waiting.popleft() if waiting else b"ok\n"
         number = 0 if found is None else found[0]
         answer = answer.replace(b"{n}", b"%d" % number).replace(b"{last}", b"%d" % (number - 1))
-        if b"resend" not in answer.lower() and b"rs N" not in answer:
-            self.executed.append(text)
+        if b"resend" in answer.lower() or b"rs N" in answer:
+            self._wanted = number
+            return answer
+        self._wanted = None
+        self.executed.append(text)
         return answer
 
 
