@@ -37,7 +37,7 @@ from api.gateway.errands import Errands, Step, all_of
 from api.gateway.feeds import FeedSockets
 from api.gateway.links import LinkSockets
 from api.gateway.post import GatewayPoster
-from api.gateway.sockets import GatewaySockets
+from api.gateway.sockets import GatewaySockets, forget_ended
 from api.logs import log_json
 from api.perimeter import HEALTH, GuardedDoor
 from api.production import insecurities, lacks_of_functions
@@ -196,6 +196,7 @@ class Process:
         if clock.now().minute == SWEEP_MINUTE:
             steps["look for overdue maintenance"] = rooms.maintenance.overdue.step
             steps["forget what is old"] = rooms.retention.sweep
+            steps["forget sockets that ended"] = lambda: forget_ended(clock.now())
             steps["sweep the storage"] = lambda: sweep(brooms(rooms.storage, clock))
         return steps
 

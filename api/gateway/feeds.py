@@ -10,10 +10,11 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Protocol
 
 from api.clock import Clock
-from api.errors import Invalid, NotAuthenticated
+from api.errors import Invalid, NotAuthenticated, TooMany
 from api.feed.door import Door, Knock
 from api.feed.hub import PrintersRoom, TelemetryRoom
 from api.feed.service import Feed
+from api.feed.sockets import MAX_PER_USER, RETRY_AFTER_S
 from api.feed.words import PONG, encode, hears, hello, telemetry
 from api.gateway.lease import alone
 from api.gateway.models import GatewaySocket
@@ -72,13 +73,19 @@ class FeedSockets:
         self._look = look
 
     async def connect(self, connection_id: str, knock: Knock) -> None:
-        """Let somebody in. Raises `NotAuthenticated`, `Forbidden` or `Invalid` (since).
+        """Let somebody in. Raises `NotAuthenticated`, `Forbidden`, `Invalid` (since) or `TooMany`.
 
         The same event again finds its row and is let in again: its ticket is spent by then.
         """
         if await GatewaySocket.filter(connection_id=connection_id).exists():
             return
         by = await self._door.enter(knock)
+        mine = GatewaySocket.filter(kind="feed", credential_id=by.credential_id)
+        if await mine.count() >= MAX_PER_USER:  # rows know the key, not whose it is
+            raise TooMany(
+                f"{MAX_PER_USER} sockets of this key are open; close some of them.",
+                retry_after_s=RETRY_AFTER_S,
+            )
         await GatewaySocket.create(
             connection_id=connection_id,
             kind="feed",

@@ -7,6 +7,7 @@ is behind a socket, so who knocks is told to come later (503).
 """
 
 import logging
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -28,6 +29,7 @@ _LATER: Event = {
     "headers": {"Retry-After": "2", "Content-Type": "application/json"},
     "body": '{"detail":"The database cannot be used.","error":{"code":"storage_unavailable"}}',
 }
+LONGEST = timedelta(hours=3)  # a gateway ends every socket after two
 _KINDS = frozenset({"CONNECT", "MESSAGE", "DISCONNECT"})
 
 _log = logging.getLogger("gantry.gateway")
@@ -101,6 +103,11 @@ class GatewaySockets:
             body = orjson.dumps({"detail": problem.detail, "error": error}).decode()
             return {"statusCode": problem.kind.v1_status, "body": body}
         return _TAKEN
+
+
+async def forget_ended(now: datetime) -> int:
+    """Remove the rows of sockets that a gateway must have ended, whose end it forgot to tell."""
+    return await GatewaySocket.filter(opened_at__lt=now - LONGEST).delete()
 
 
 def _is_feed(event: Event) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from api.accounts.models import Credential, User
 from api.bus.local import LocalBus
 from api.config import Settings
-from api.errors import Invalid, NotAuthenticated
+from api.errors import Invalid, NotAuthenticated, TooMany
 from api.events.service import Happened
 from api.feed.door import Door, knock_of
 from api.gateway.feeds import FeedSockets
@@ -86,6 +86,21 @@ async def test_only_who_signs_in_gets_a_socket(desk: Desk) -> None:
     with pytest.raises(Invalid):
         await desk.connect("d3", query="since=yesterday")
     assert await GatewaySocket.all().count() == 1
+
+
+async def test_one_key_opens_so_many_sockets_and_no_more(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S48: each costs a call for every picture; one that ends makes room, an open one stays."""
+    monkeypatch.setattr("api.gateway.feeds.MAX_PER_USER", 2)
+    await desk.connect("d1")
+    await desk.connect("d2")
+    with pytest.raises(TooMany, match="close some"):
+        await desk.connect("d3")
+    await desk.connect("d2")
+    await desk.feeds.gone(await GatewaySocket.get(connection_id="d1"))
+    await desk.connect("d3")
+    assert await GatewaySocket.all().count() == 2
 
 
 async def test_the_first_word_brings_the_hello_and_every_picture(desk: Desk) -> None:

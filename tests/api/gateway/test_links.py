@@ -10,6 +10,7 @@ from api.errors import NotAuthenticated
 from api.gateway.lease import LEASE_S, claim, release
 from api.gateway.links import GAP_WAITS_S
 from api.gateway.models import GatewaySocket
+from api.gateway.sockets import LONGEST, forget_ended
 from schemas.codec import decode
 from schemas.link import (
     Beat,
@@ -200,6 +201,16 @@ async def test_a_socket_that_is_gone_is_forgotten_when_a_frame_does_not_arrive(r
     assert await GatewaySocket.all().count() == 0
     await room.greet("c2")
     assert command.id in [body.id for body in room.told("c2") if isinstance(body, Cmd)]
+
+
+async def test_sockets_whose_end_nobody_told_are_forgotten(room: Room) -> None:
+    """A gateway ends each after two hours, and its last word may never come (R54)."""
+    await room.greet("old")
+    room.farm.clock.advance(LONGEST.total_seconds() - 60)
+    await room.greet("new")
+    room.farm.clock.advance(120)
+    assert await forget_ended(room.farm.clock.now()) == 1
+    assert [row.connection_id for row in await GatewaySocket.all()] == ["new"]
 
 
 async def test_one_invocation_writes_at_a_time_and_looks_again_for_who_came_meanwhile(
