@@ -91,6 +91,15 @@ def _filled_in(value: Any) -> str:
     return re.sub(r"\$\{[\w:.]+\}", lambda found: "5432" if "Port" in found[0] else "x1y", text)
 
 
+def test_the_bucket_takes_files_from_pages_of_the_farm_and_from_no_others() -> None:
+    """A browser asks the store first; what a page may send there is in the signed link."""
+    template: Any = yaml.load(TEMPLATE.read_text(), Loader=_Loader)
+    [rule] = template["Resources"]["Files"]["Properties"]["CorsConfiguration"]["CorsRules"]
+    assert "PUT" in rule["AllowedMethods"]
+    [[kind, choice]] = rule["AllowedOrigins"]
+    assert (kind, choice[0].value) == ("If", "HasPublicUrl")
+
+
 def test_the_roles_of_the_template_have_no_wild_rights() -> None:
     """Every action is named; everything as a resource only where AWS takes nothing else."""
     text = TEMPLATE.read_text()
