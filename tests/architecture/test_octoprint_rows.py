@@ -20,6 +20,7 @@ TESTS = Path(__file__).parents[1]
 _TABLES = (
     *(rows_machine, rows_job, rows_models, rows_files, rows_uploads, rows_people, rows_absent),
 )
+Asked = set[tuple[str, str, str, int, str]]
 _DOCSTRING = re.compile(r'"""(.*?)"""', re.DOTALL)
 #: `octoprint 0 CSRF, 2 CSRF: …`: names up to the colon.
 _NAMED = re.compile(r"octoprint ((?:\d [^,:;.]+(?:, )?)+):")
@@ -33,14 +34,22 @@ def named(text: str) -> Iterator[str]:
 
 
 def unasked(endpoints: Iterable[Endpoint], asked: Iterable[Row]) -> list[str]:
-    """`name: status` for what no row of data asks for."""
-    there = [(one.section, one.method, one.path, one.status) for one in asked]
-    return [
-        f"{endpoint.name}: {status}"
+    """`name: status, asked of wanted` for what rows of data do not ask for, or not often enough."""
+    there = {(one.section, one.method, one.path, one.status, one.says) for one in asked}
+    counted = (
+        (endpoint, status, cases, _times(endpoint, status, there))
         for endpoint in endpoints
-        for status in sorted(endpoint.statuses)
-        if not any(endpoint.asked_by(*one[:3]) and one[3] == status for one in there)
+        for status, cases in sorted(endpoint.statuses.items())
+    )
+    return [
+        f"{endpoint.name}: {status}, {found} of {cases}"
+        for endpoint, status, cases, found in counted
+        if found < cases
     ]
+
+
+def _times(endpoint: Endpoint, status: int, there: Asked) -> int:
+    return sum(endpoint.asked_by(*one[:3]) and one[3] == status for one in there)
 
 
 def test_names_are_read() -> None:
@@ -52,13 +61,19 @@ def test_names_are_read() -> None:
 
 
 def test_a_row_that_is_left_out_is_found() -> None:
-    """The reader itself: a status, a method, a path or a section that nobody asks for is told."""
+    """The reader itself: a status, a case of it, a method, a path or a section that nobody asks
+    for is told.
+    """
     wanted = rows("4", "GET /api/a/\\w+ 200 404\nPOST /api/a 201")
     asked = [row("GET", "/api/a/b?c=d", 200, "one"), row("POST", "/api/a", 201, "made")]
-    assert unasked(wanted, asked) == ["4 GET /api/a/\\w+: 404"]
+    assert unasked(wanted, asked) == ["4 GET /api/a/\\w+: 404, 0 of 1"]
+    assert unasked(rows("4", "POST /api/a 201x2"), asked) == ["4 POST /api/a: 201, 1 of 2"]
+    twice = [*asked, row("POST", "/api/a", 201, "made again")]
+    assert unasked(rows("4", "POST /api/a 201x2"), twice) == []
     others = [row("POST", "/api/a", 201, "made", section="6"), row("GET", "/api/a", 404, "none")]
     assert unasked(wanted, others) == [
-        *("4 GET /api/a/\\w+: 200", "4 GET /api/a/\\w+: 404", "4 POST /api/a: 201")
+        *("4 GET /api/a/\\w+: 200, 0 of 1", "4 GET /api/a/\\w+: 404, 0 of 1"),
+        "4 POST /api/a: 201, 0 of 1",
     ]
 
 
