@@ -141,6 +141,7 @@ UPLOADS = [
         201, "noOverwrite of a new name", "b.gcode", form={"noOverwrite": "true"}, given=("file",)
     ),
     sent(409, "the file being printed", given=("printing",)),
+    sent(409, "the file of a paused print", given=("paused",)),
     sent(415, "exe", "a.exe", pool=415),
     sent(415, "no extension", "agcode", pool=415),
     sent(415, "stl without slicer", "a.stl", pool=415),

@@ -1,5 +1,7 @@
 """A pool as an OctoPrint: uploads become jobs, its queue in OctoPrint's terms (DESIGN 5, 7)."""
 
+import asyncio
+
 import pytest
 
 from api.jobs.models import Job
@@ -93,6 +95,32 @@ async def test_a_pool_shows_its_queue(farm: Farm) -> None:
         "state",
         "temperature",
     }
+
+
+async def test_the_file_that_a_pool_prints_stays(farm: Farm) -> None:
+    """octoprint 6 overwriting: 409 to replace, delete and move it, until its print is over."""
+    root = await pool_of(farm, 1)
+    local, one = f"{root}/api/files/local", f"{root}/api/files/local/a.gcode"
+    files = {"file": ("a.gcode", GCODE)}
+    await farm.post(local, files=files, data={"print": "true"})
+    await farm.application.rooms.scheduler.step()
+    async with asyncio.timeout(10):
+        while (await farm.get(f"{root}/api/job")).json()["queue"]["printing"] != 1:
+            await asyncio.sleep(0.02)
+    headers = {"X-Api-Key": farm.key}
+    move = {"command": "move", "destination": "b.gcode"}
+    for answer in (
+        await farm.post(local, files=files),
+        await farm.post(one, json=move),
+        await farm.http.delete(one, headers=headers),
+    ):
+        assert answer.status_code == 409, answer.text
+        assert "a.gcode" in answer.json()["error"]
+    async with asyncio.timeout(10):
+        while not farm.machine.grant:
+            await asyncio.sleep(0.02)
+    await farm.room.finish(farm.machine)
+    assert (await farm.post(one, json=move)).status_code == 201
 
 
 async def test_a_pool_without_a_reachable_printer_is_offline(farm: Farm) -> None:
