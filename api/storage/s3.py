@@ -12,6 +12,7 @@ import functools
 import hashlib
 import logging
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -28,6 +29,7 @@ READ_BYTES = 256 * 1024
 CONNECT_S = 5
 SILENCE_S = 20
 TRIES = 3
+DENIED_S = 15.0  # so long after a refusal for want of rights the store counts as out of use
 ABANDONED = timedelta(hours=1)
 _PASSING = ("drafts/", "uploads/")
 
@@ -42,6 +44,8 @@ class S3Storage:
     def __init__(self, place: Place) -> None:
         self.place = place
         self._made: Any = None
+        self._denied: StoreTrouble | None = None
+        self._denied_until = 0.0
 
     @asynccontextmanager
     async def draft(self, watch: Watch | None = None) -> AsyncIterator["S3Draft"]:
@@ -137,7 +141,12 @@ class S3Storage:
         return Offer(method="PUT", url=url, headers=headers)
 
     async def check(self) -> None:
-        """Raises `StoreTrouble`: the bucket cannot be used; the text names the setting and why."""
+        """Raises `StoreTrouble`: the bucket cannot be used; the text names the setting and why.
+
+        Rights to look are asked for; that others are missing is known once somebody needed them.
+        """
+        if self._denied is not None and time.monotonic() < self._denied_until:
+            raise self._denied
         try:
             await asyncio.to_thread(
                 lambda: self._client().list_objects_v2(
@@ -166,6 +175,8 @@ class S3Storage:
                 raise NotFound("File not found", code="file_not_found") from error
             if trouble.is_past_the_end:
                 raise PastTheEnd from error
+            if trouble.is_denied:
+                self._denied, self._denied_until = trouble, time.monotonic() + DENIED_S
             _log.error("%s", trouble)
             raise Unavailable(
                 "The file storage cannot be used at the moment.", code="storage_unavailable"

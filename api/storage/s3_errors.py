@@ -49,6 +49,11 @@ class StoreTrouble(OSError):
         return self.code in _MISSING
 
     @property
+    def is_denied(self) -> bool:
+        """The credentials are known, and lack a right."""
+        return self.code == "AccessDenied"
+
+    @property
     def is_past_the_end(self) -> bool:
         """The range begins behind the last byte."""
         return self.code == "InvalidRange"

@@ -14,6 +14,7 @@ from api.bus.redis import RedisChannel
 from api.bus.shared import ChannelLost, Received, SharedBus
 from api.clock import Clock
 from api.config import Settings
+from api.errors import Unavailable
 from api.events.service import Ledger
 from api.readiness import BUS, NO_BUS, STORAGE, Readiness
 from api.status import StatusRoutes
@@ -23,11 +24,21 @@ from tests.api.accounts.conftest import cheap_passwords
 
 
 class Refusing(ThreadingHTTPServer):
-    """An object store that refuses everything with one status and code."""
+    """An object store that refuses everything, or all but looks, with one status and code."""
 
-    def __init__(self, status: int, code: str, region: str) -> None:
+    def __init__(self, status: int, code: str, region: str, *, shows: bool = False) -> None:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                if not shows:
+                    self.do_PUT()
+                    return
+                self.send_response(200)
+                self.send_header("Content-Length", "19")
+                self.end_headers()
+                self.wfile.write(b"<ListBucketResult/>")
+
+            def do_PUT(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length", "0")))
                 body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
                 self.send_response(status)
                 self.send_header("x-amz-bucket-region", region)
@@ -35,7 +46,9 @@ class Refusing(ThreadingHTTPServer):
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_HEAD = do_GET
+            def do_HEAD(self) -> None:
+                self.send_response(404 if shows else status)
+                self.end_headers()
 
             def log_message(self, format: str, *args: object) -> None:
                 """Nobody reads it."""
@@ -84,6 +97,41 @@ async def test_a_store_that_refuses_makes_readiness_red_and_the_log_says_what_to
     assert "GANTRY_STORAGE_URL" in STORAGE
     assert words in caplog.text and "GANTRY_STORAGE_URL" in caplog.text
     assert "canary" not in caplog.text.lower()
+
+
+@pytest.fixture
+def read_only() -> Iterator[str]:
+    """Where a store is that shows its bucket and takes nothing."""
+    server = Refusing(403, "AccessDenied", "us-east-1", shows=True)
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.thread.join()
+    server.server_close()
+
+
+async def test_a_bucket_that_may_be_read_alone_is_found_out_by_the_first_upload(
+    read_only: str,
+    database: None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """503 for the upload, then red for a while, with the right that is missing in the log (R26)."""
+    monkeypatch.setattr("api.readiness.ANSWER_S", 60.0)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDCANARY")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cret-canary")
+    url = f"s3://farm-files/farm?region=us-east-1&endpoint={read_only}"
+    storage = open_storage(Settings(storage_url=url))
+    readiness = Readiness(storage.check)
+    assert await readiness.problems() == []
+    for lasts_s, problems in ((60.0, [STORAGE]), (0.0, [])):
+        monkeypatch.setattr("api.storage.s3.DENIED_S", lasts_s)
+        with pytest.raises(Unavailable):
+            async with storage.draft() as draft:
+                await draft.write(b"G28\n")
+                await draft.finish()
+                await draft.keep("1")
+        assert await readiness.problems() == problems
+    assert "s3:PutObject" in caplog.text and "canary" not in caplog.text.lower()
 
 
 class Flaky:
