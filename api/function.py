@@ -36,7 +36,7 @@ from api.gateway.bus import FunctionBus
 from api.gateway.errands import Errands, Step, all_of
 from api.gateway.feeds import FeedSockets
 from api.gateway.links import LinkSockets
-from api.gateway.post import GatewayPoster
+from api.gateway.post import GatewayPoster, GatewayUnreachable
 from api.gateway.sockets import GatewaySockets, forget_ended
 from api.logs import log_json
 from api.perimeter import HEALTH, GuardedDoor
@@ -148,7 +148,10 @@ class Process:
     async def socket(self, event: Event) -> Event:
         """An event of a WebSocket API; the answer counts for ``CONNECT`` only."""
         answer = await self._sockets.take(event)
-        await self._show()
+        try:
+            await self._show()
+        except (GatewayUnreachable, BaseORMException, OSError) as error:
+            _log.error("others see this picture late: %s", error)  # the frame itself was taken
         return answer
 
     async def _show(self) -> None:

@@ -13,9 +13,12 @@ import pytest
 from api.config import Settings
 from api.errors import Unavailable
 from api.function import Process
-from api.gateway.post import GatewayPoster
+from api.gateway.models import GatewaySocket
+from api.gateway.post import GatewayPoster, GatewayUnreachable
 from api.migrate import migrate
 from api.readiness import DATABASE
+from tests.api.conftest import FakeClock
+from tests.fakes.rooms import printer_row
 
 NOWHERE = "asyncpg://gantry:canary-of-the-database@127.0.0.1:1/farm"
 
@@ -99,6 +102,43 @@ def test_sockets_come_later_and_a_frame_that_finds_no_database_ends_its_socket(
         assert (answer["statusCode"], answer["headers"]["Retry-After"]) == (503, "2")
     process.run(process.socket(frame("MESSAGE", stageVariables={"socket": "feed"})))
     assert closed == ["GATEWAY_URL c1", "FEED_GATEWAY_URL c1"]
+
+
+def test_a_gateway_that_takes_no_pictures_ends_no_link(
+    start: Start,
+    tmp_path: Path,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The way to dashboards is wrong: a room's frame was taken all the same, and answered so."""
+    asyncio.run(migrate(Settings(data_dir=tmp_path)))
+
+    async def post(poster: GatewayPoster, connection_id: str, text: str) -> bool:
+        raise GatewayUnreachable(f"GANTRY_{poster._setting}: nobody takes {connection_id}'s frame")
+
+    monkeypatch.setattr(GatewayPoster, "post", post)
+    process = start()
+    answer = process.run(_a_picture_comes(process, clock))
+    assert answer == {"statusCode": 200}
+    assert "GANTRY_FEED_GATEWAY_URL: nobody takes d1's frame" in caplog.text
+
+
+async def _a_picture_comes(process: Process, clock: FakeClock) -> Any:
+    """A frame of a room in an invocation with a new picture, while somebody watches."""
+    rooms = process.application.rooms
+    by = (await rooms.accounts.setup("admin", "a@example.org", "Correct-horse-7", "x")).principal
+    printer = await printer_row(clock, None)
+    await GatewaySocket.create(
+        connection_id="d1",
+        kind="feed",
+        organization_id=1,
+        credential_id=by.credential_id,
+        greeted=True,
+        opened_at=clock.now(),
+    )
+    process._changed.add((1, printer.id))
+    return await process.socket(frame("MESSAGE"))
 
 
 def test_a_tick_without_a_database_fails_with_the_setting_in_its_log(
