@@ -188,11 +188,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *rows(
         "5",
         """
-        GET    /api/printer                              200 409
-        GET    /api/job                                  200
-        GET    /api/connection                           200
-        GET    /api/files/local/.+                       200
+        GET    /api/printer                              200x8 409x4
+        GET    /api/job                                  200x15
+        GET    /api/connection                           200x12
+        GET    /api/files/local/.+                       200x2
         """,
     ),
-    *rows("6", "POST /api/files/local 201 400 403 409 415"),
+    *rows("6", "POST /api/files/local 201x21 400x6 403x2 409x3 415x4"),
 )
