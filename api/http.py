@@ -78,13 +78,41 @@ def as_utf8(raw: bytes | str) -> bytes | str:
 
 
 def parse_body(model: type[B], raw: bytes | str) -> B:
-    """*raw* JSON as *model*. Raises `Unprocessable`; no row can hold a NUL, so for that too."""
+    """*raw* JSON as *model*. Raises `Unprocessable`; no row can hold a NUL, so for that too, and
+    for a name said twice and NaN in fields that the model passes over.
+    """
     if _NUL.search(raw if isinstance(raw, bytes) else raw.encode("utf-8", "replace")):
         raise Unprocessable([_odd("string_nul", "body", "Text has no NUL characters", None)])
     try:
-        return model.model_validate_json(raw or b"{}")
+        parsed = model.model_validate_json(raw or b"{}")
     except ValidationError as error:
         raise Unprocessable(_errors(error)) from None
+    if raw:
+        _STRICT.decode(raw if isinstance(raw, str) else raw.decode())
+    return parsed
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Raises `Unprocessable` for a name that an object has twice: which of the two counts is
+    different for every reader, a proxy's or an auditor's among them.
+    """
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Unprocessable([_odd("duplicate_name", ("body", _short(twice)), "Said twice", None)])
+    return found
+
+
+def _no_number(text: str) -> None:
+    """Raises `Unprocessable`: NaN and infinities are no JSON, wherever they stand."""
+    raise Unprocessable([_odd("finite_number", "body", "Input should be a finite number", text)])
+
+
+#: Of what a model has taken already: it tells what models pass over, and reads no number.
+_STRICT = json.JSONDecoder(
+    object_pairs_hook=_each_once, parse_constant=_no_number, parse_int=str, parse_float=str
+)
 
 
 def _errors(error: ValidationError) -> list[dict[str, Any]]:

@@ -144,3 +144,35 @@ async def _hello(
     headers = [(b"content-length", b"5")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"hello"})
+
+
+async def test_a_head_that_comes_byte_by_byte_is_let_go() -> None:
+    """After the keep-alive time, however busily it dribbles; who asks at once is answered beside
+    fifty of them (safety S46).
+    """
+    stop = asyncio.Event()
+    listening = listen("127.0.0.1", 0)
+    port = listening.getsockname()[1]
+    config = server_config(listening)
+    config.keep_alive_timeout = 0.5
+    server = asyncio.create_task(serve(_hello, config, shutdown_trigger=stop.wait))  # type: ignore[arg-type]
+    slow = [await asyncio.open_connection("127.0.0.1", port) for _ in range(50)]
+    over = [asyncio.create_task(reader.read()) for reader, _ in slow]
+    async with asyncio.timeout(20):
+        for number in range(1000):
+            if all(task.done() for task in over):
+                break
+            for (_, writer), task in zip(slow, over, strict=True):
+                if not task.done():
+                    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: " if not number else b"x")
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await reader.read(4096)).endswith(b"hello")
+            writer.close()
+            await asyncio.sleep(0.05)
+        ends = await asyncio.gather(*over, return_exceptions=True)
+    assert not any(isinstance(end, bytes) and end.startswith(b"HTTP/1.1 200") for end in ends)
+    for _, writer in slow:
+        writer.close()
+    stop.set()
+    await server
