@@ -216,6 +216,35 @@ async def test_what_a_foreign_form_can_send_changes_nothing_with_our_cookie(
     assert await whole.rows() == before
 
 
+async def test_a_secret_of_another_kind_opens_no_route(whole: Whole) -> None:
+    """S43: a socket's ticket, the push's, a room's enrolment token and a webhook's secret are
+    nobody on every route of v1; nothing happens.
+    """
+    me = {"user": "admin", "pass": "Correct-horse-7"}
+    push = (await whole.http.post("/api/login", json=me)).json()["session"]
+    whole.http.cookies.clear()
+    hook = {"url": "http://127.0.0.1:9/nobody", "is_enabled": False}
+    secrets = {
+        "socket": (await whole.ask("admin", "POST", "/api/v1/auth/ws-token")).json()["token"],
+        "push": push,
+        "room": (
+            await whole.ask("admin", "POST", "/api/v1/bridges/enrolment-tokens", json={})
+        ).json()["token"],
+        "webhook": (await whole.ask("admin", "POST", "/api/v1/webhooks", json=hook)).json()[
+            "secret"
+        ],
+    }
+    before = await whole.rows()
+    for kind, secret in secrets.items():
+        for (method, path), role in V1.items():
+            if role != "public":
+                headers = {"Authorization": f"Bearer {secret}"}
+                target = f"/api/v1{whole.path(path)}"
+                answer = await whole.ask("nobody", method, target, headers=headers)
+                assert answer.status_code == 401, (kind, method, path)
+    assert await whole.rows() == before
+
+
 async def test_a_body_that_never_comes_is_given_up(
     whole: Whole, monkeypatch: pytest.MonkeyPatch
 ) -> None:
