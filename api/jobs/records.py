@@ -49,6 +49,15 @@ async def keep_run(attempt: Attempt) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Money:
+    """What so many jobs cost, and what to ask for them, by the rates when they were made."""
+
+    jobs: int
+    cost: float
+    price: float
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """A run, the job that it belongs to (None: the printer ran a file of its own), and its latest
     attempt that began.
@@ -141,6 +150,17 @@ class Records:
         counted = _jobs(by).annotate(many=Count("id")).group_by("state")
         rows: Sequence[dict[str, Any]] = await counted.values("state", "many")
         return {JobState(row["state"]): int(row["many"]) for row in rows}
+
+    async def money_by_state(self, by: Principal) -> Mapping[JobState, Money]:
+        """What the jobs in each state cost and are worth; those without a cost are left out."""
+        by.require("reports.read")
+        sums = {"many": Count("id"), "cost": Sum("estimated_cost"), "price": Sum("suggested_price")}
+        rows = _jobs(by).filter(estimated_cost__not_isnull=True).annotate(**sums)
+        found: Sequence[dict[str, Any]] = await rows.group_by("state").values("state", *sums)
+        return {
+            JobState(row["state"]): Money(int(row["many"]), row["cost"], row["price"] or 0.0)
+            for row in found
+        }
 
     async def over_since(
         self, by: Principal, state: JobState, since: datetime, limit: int = 5000

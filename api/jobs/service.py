@@ -145,6 +145,13 @@ class Jobs:
         rows = Job.filter(id__in=sorted(job_ids), deleted_at=None).only("id", "state")
         return {job.id: JobState(job.state) for job in await rows}
 
+    async def costs(self, job_ids: Collection[int]) -> Mapping[int, float]:
+        """What these jobs cost, whosever they are; those that nobody can tell are left out."""
+        if not job_ids:
+            return {}
+        rows = Job.filter(id__in=sorted(job_ids), deleted_at=None, estimated_cost__not_isnull=True)
+        return dict(await rows.values_list("id", "estimated_cost"))
+
     async def names(self, job_ids: Collection[int]) -> Mapping[int, str]:
         """The names of these jobs, whosever they are; the caller has been let see the ids."""
         if not job_ids:

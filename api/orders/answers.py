@@ -48,10 +48,14 @@ class OrderAnswer(Answer):
     items: list[OrderItemAnswer]
     total_items: int
     fulfilled_items: int
-    estimated_cost: float | None
-    actual_cost: float | None
-    profit: float | None
-    margin_percent: float | None
+    estimated_cost: float | None = Field(
+        description="Of its jobs, by the rates when they were made; null: unknown"
+    )
+    actual_cost: float | None = Field(description="The same of its completed jobs")
+    profit: float | None = Field(
+        description="Revenue and shipping_charged less the fees, shipping_cost and estimated_cost"
+    )
+    margin_percent: float | None = Field(description="The profit in percent of what is paid")
     jobs_total: int
     jobs_complete: int
 

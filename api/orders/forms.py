@@ -84,6 +84,17 @@ class Progress:
     jobs_complete: int
 
 
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What an order's jobs cost by the rates when they were made; None: of none is it known.
+
+    *estimated*: of all that are wanted still or done; *actual*: of those that are done.
+    """
+
+    estimated: float | None
+    actual: float | None
+
+
 def parse_status(word: str | None) -> OrderStatus | None:
     """A status; the contract's MCP client says ``completed`` for fulfilled. Raises `Invalid`."""
     if word is None:
@@ -118,6 +129,23 @@ def progress_of(
         fulfilled[item.id] = min([item.quantity, *whole]) if whole else 0
     complete = sum(states.get(one.job_id) is JobState.COMPLETED for one in made)
     return Progress(fulfilled, len(made), complete)
+
+
+def costs_of(
+    made: Sequence[OrderJob], states: Mapping[int, JobState], costs: Mapping[int, float]
+) -> Costs:
+    """What an order's jobs cost. *costs*: by job, where they are known."""
+    wanted = [
+        one.job_id
+        for one in made
+        if one.job_id in costs
+        and (states.get(one.job_id) not in JOB_OVER or states[one.job_id] is JobState.COMPLETED)
+    ]
+    done = [job_id for job_id in wanted if states.get(job_id) is JobState.COMPLETED]
+    estimated, actual = [
+        round(sum(costs[job_id] for job_id in jobs), 2) if jobs else None for jobs in (wanted, done)
+    ]
+    return Costs(estimated, actual)
 
 
 def status_of(items: Sequence[OrderItem], progress: Progress) -> OrderStatus:

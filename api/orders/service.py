@@ -20,10 +20,12 @@ from api.models_library.service import Library
 from api.orders.consumables import Consumables
 from api.orders.forms import (
     COMPUTED,
+    Costs,
     NewItem,
     OrderFilter,
     OrderStatus,
     Progress,
+    costs_of,
     progress_of,
     status_of,
     still_needed,
@@ -70,6 +72,7 @@ class OrderView:
     items: Sequence[OrderItem]
     products: Mapping[int, Product]
     progress: Progress
+    costs: Costs
 
 
 class Orders:
@@ -125,7 +128,8 @@ class Orders:
         ids = [row.id for row in rows]
         items = await OrderItem.filter(order_id__in=ids).order_by("id") if ids else []
         made = await OrderJob.filter(order_id__in=ids) if ids else []
-        states = await self._jobs.states([one.job_id for one in made])
+        job_ids = [one.job_id for one in made]
+        states, costs = await self._jobs.states(job_ids), await self._jobs.costs(job_ids)
         product_ids = {item.product_id for item in items}
         components = await self.products.components(product_ids)
         products = await self.products.named(product_ids)
@@ -134,7 +138,8 @@ class Orders:
             mine = [item for item in items if item.order_id == row.id]
             jobs = [one for one in made if one.order_id == row.id]
             progress = progress_of(mine, components, jobs, states)
-            views.append(OrderView(row, mine, products, progress))
+            spent = costs_of(jobs, states, costs)
+            views.append(OrderView(row, mine, products, progress, spent))
         return views
 
     # Making and changing.

@@ -49,7 +49,7 @@ def items_of(view: OrderView) -> list[dict[str, Any]]:
 
 
 def order_fields(view: OrderView) -> dict[str, Any]:
-    """An order. What it costs to make is not known to the farm."""
+    """An order. It costs what its jobs do, as far as their rates tell."""
     row, items = view.order, items_of(view)
     return {
         **{name: getattr(row, name) for name in _OWN},
@@ -60,13 +60,24 @@ def order_fields(view: OrderView) -> dict[str, Any]:
         "items": items,
         "total_items": sum(item["quantity"] for item in items),
         "fulfilled_items": sum(item["fulfilled_quantity"] for item in items),
-        "estimated_cost": None,
-        "actual_cost": None,
-        "profit": None,
-        "margin_percent": None,
+        "estimated_cost": view.costs.estimated,
+        "actual_cost": view.costs.actual,
+        **_profit(view),
         "jobs_total": view.progress.jobs_total,
         "jobs_complete": view.progress.jobs_complete,
     }
+
+
+def _profit(view: OrderView) -> dict[str, float | None]:
+    """What is left of what the customer pays; null where that or the cost is not known."""
+    row, cost = view.order, view.costs.estimated
+    if row.revenue is None or cost is None:
+        return {"profit": None, "margin_percent": None}
+    paid = row.revenue + (row.shipping_charged or 0.0)
+    spent = (row.platform_fees, row.payment_fees, row.shipping_cost)
+    profit = paid - cost - sum(money or 0.0 for money in spent)
+    share = round(100 * profit / paid, 1) if paid else None
+    return {"profit": round(profit, 2), "margin_percent": share}
 
 
 def summary_fields(view: OrderView) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from api.clock import iso
 from api.printers.forms import API_KEY_HASH
-from api.printers.models import LIGHTS_ON, Printer
+from api.printers.models import LIGHTS_ON, PLUG, Printer
 from api.printers.slots import slot_fields
 from api.printers.upkeep import SERVICED
 from schemas.printer import ACTIVE, CONNECTED, Live, PrinterState, Progress, Temperature
@@ -134,6 +134,11 @@ def _since_service(row: Printer) -> dict[str, Any]:
 def has_overlay(row: Printer) -> bool:
     """Whether everybody may see what a stream shows of it: where somebody has said so."""
     return bool(row.is_active and row.details.get("overlay") is True)
+
+
+def has_plug(row: Printer) -> bool:
+    """Whether something switches its power."""
+    return PLUG in row.details
 
 
 #: Fields of the contract that a printer on a USB cable has no source for.

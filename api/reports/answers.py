@@ -39,6 +39,12 @@ class PrinterStats(Answer):
     avg_job_hours: float | None
 
 
+class PluggedStats(PrinterStats):
+    """How a printer has done, and what it hangs on."""
+
+    has_plug: bool
+
+
 class Stats(Answer):
     """The farm in a few numbers."""
 
@@ -60,7 +66,7 @@ class ModelValue(Answer):
 
 
 class Summary(Answer):
-    """The farm's work; money is null as long as nothing says it."""
+    """The farm's work; money is that of the jobs, null as long as none of them has a cost."""
 
     total_models: int
     total_jobs: int
@@ -83,7 +89,7 @@ class Analytics(Answer):
     top_by_hour: list[ModelValue] = Field(description="The ten best by value per hour")
     worst_performers: list[ModelValue] = Field(description="The ten worst by value per hour")
     summary: Summary
-    printer_stats: list[PrinterStats]
+    printer_stats: list[PluggedStats]
 
 
 class FailureCount(Answer):

@@ -1,16 +1,16 @@
 """What the farm has done: counted from its rows, never made up (v1 contract, 2.11 and 2.4).
 
-What nothing here knows (money, as long as there are no orders) is null, not zero.
+What nothing here knows (money, as long as no job has a cost) is null, not zero.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from api.clock import Clock
 from api.errors import Invalid
-from api.jobs.records import Run, RunFilter, Tally
+from api.jobs.records import Money, Run, RunFilter, Tally
 from api.jobs.service import Job, Jobs
 from api.jobs.times import expected_hours, planned_end
 from api.models_library.service import Library
@@ -34,6 +34,7 @@ class Counts:
 
     printers: Sequence[Printer]
     jobs: dict[JobState, int]
+    money: Mapping[JobState, Money]
     completed_today: int
     models: int
     stats: list[dict[str, Any]]
@@ -98,6 +99,7 @@ class Reports:
         return Counts(
             printers=printers,
             jobs=dict(await records.jobs_by_state(by)),
+            money=await records.money_by_state(by),
             completed_today=await records.completed_since(by, today),
             models=(await self._library.list_models(farm, None, 0, 1))[1],
             stats=await self._printer_stats(by, printers),

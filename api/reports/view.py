@@ -8,12 +8,13 @@ import msgspec
 
 from api.clock import iso
 from api.jobs.forms import FAILURE_REASONS
-from api.jobs.records import Run, Tally
+from api.jobs.records import Money, Run, Tally
 from api.jobs.service import Job
 from api.models_library.views import model_view
 from api.printers.service import Printer
+from api.printers.view import has_plug
 from api.reports.service import Counts, Found, Span
-from schemas.jobs import JobState
+from schemas.jobs import JOB_OVER, JobState
 from schemas.printer import Live, Progress
 
 _J = JobState
@@ -78,25 +79,34 @@ def analytics_view(counts: Counts, models: Sequence[Any]) -> dict[str, Any]:
             "total_jobs": sum(counts.jobs.values()),
             "completed_jobs": counts.jobs.get(_J.COMPLETED, 0),
             "pending_jobs": _pending(counts.jobs),
-            **_UNKNOWN_MONEY,
+            **_money(counts.money),
             "total_print_hours": round(sum(each["total_hours"] for each in counts.stats), 3),
             "avg_value_per_hour": round(sum(hourly) / len(hourly), 2) if hourly else None,
-            "jobs_with_cost_data": 0,
+            "jobs_with_cost_data": sum(each.jobs for each in counts.money.values()),
         },
-        "printer_stats": counts.stats,
+        "printer_stats": [
+            {**stats, "has_plug": has_plug(row)}
+            for stats, row in zip(counts.stats, counts.printers, strict=True)
+        ],
     }
 
 
-_UNKNOWN_MONEY: dict[str, None] = dict.fromkeys(
-    (
-        "total_revenue",
-        "total_cost",
-        "total_margin",
-        "margin_percent",
-        "projected_revenue",
-        "projected_cost",
-    )
-)
+def _money(by_state: Mapping[JobState, Money]) -> dict[str, Any]:
+    """What the jobs that are done have cost and brought, and what those to come will; null where no
+    job says what it costs.
+    """
+    done = by_state.get(_J.COMPLETED)
+    coming = [money for state, money in by_state.items() if state not in JOB_OVER]
+    margin = None if done is None else done.price - done.cost
+    share = None if done is None or margin is None or not done.price else margin / done.price
+    return {
+        "total_revenue": None if done is None else round(done.price, 2),
+        "total_cost": None if done is None else round(done.cost, 2),
+        "total_margin": None if margin is None else round(margin, 2),
+        "margin_percent": None if share is None else round(100 * share, 1),
+        "projected_revenue": round(sum(each.price for each in coming), 2) if coming else None,
+        "projected_cost": round(sum(each.cost for each in coming), 2) if coming else None,
+    }
 
 
 def failures_view(

@@ -9,6 +9,7 @@ from api.jobs.models import Job
 from api.jobs.view import Around, job_fields
 from api.orders.forms import NewItem, OrderFilter, OrderStatus, parse_status
 from api.orders.service import Orders
+from api.orders.view import order_fields
 from api.principal import Principal
 from tests.fakes.farm import Farm
 from tests.fakes.ordering import model, ordered, printed
@@ -40,6 +41,27 @@ async def test_an_order_is_made_by_its_jobs(farm: Farm, orders: Orders) -> None:
     assert (shipped.order.status, shipped.order.tracking_number) == ("shipped", "T1")
     with pytest.raises(Conflict):
         await orders.schedule(farm.admin, number)
+
+
+async def test_an_order_costs_what_its_jobs_do(farm: Farm, orders: Orders) -> None:
+    """v1 2.9: estimated by all its jobs, actual by the done ones, and what the revenue leaves."""
+    shade, foot = await model(farm), await model(farm, per_bed=4)
+    number = await ordered(farm, orders, 2, (shade, 1), (foot, 3))
+    await orders.schedule(farm.admin, number)
+    unknown = order_fields(await orders.get(farm.admin, number))
+    costs = ("estimated_cost", "actual_cost", "profit", "margin_percent")
+    assert [unknown[name] for name in costs] == [None] * 4
+    first, second = await Job.all().order_by("id")
+    await Job.filter(id=first.id).update(estimated_cost=12.0)
+    await Job.filter(id=second.id).update(estimated_cost=8.0)
+    money = {"revenue": 45.0, "shipping_charged": 5.0, "platform_fees": 3.0, "shipping_cost": 2.0}
+    await orders.update(farm.admin, number, money)
+    await printed(farm, first)
+    known = order_fields(await orders.get(farm.admin, number))
+    assert [known[name] for name in costs] == [20.0, 12.0, 25.0, 50.0]
+    await farm.jobs.cancel(farm.admin, second.id)
+    less = order_fields(await orders.get(farm.admin, number))
+    assert (less["estimated_cost"], less["profit"]) == (12.0, 33.0)
 
 
 async def test_asked_again_only_what_is_missing_is_queued(farm: Farm, orders: Orders) -> None:

@@ -13,9 +13,11 @@ from api.clock import Clock
 from api.config import Settings
 from api.events.service import Ledger
 from api.files.service import Files
+from api.jobs.models import Job
 from api.models_library.service import Library, NewModel
 from api.orders.service import Orders
 from api.principal import Principal, Role
+from api.printers.models import Printer
 from api.reports import pages
 from api.reports.csv import lines
 from api.reports.routes import ReportRoutes
@@ -23,7 +25,7 @@ from api.reports.service import Reports
 from api.spools.forms import NewFilament, NewSpool
 from api.spools.service import Spools
 from api.storage import open_storage
-from schemas.jobs import AttemptEvent
+from schemas.jobs import AttemptEvent, JobState
 from schemas.printer import Live, PrinterState, Progress, Temperature
 from tests.api.conftest import FakeClock
 from tests.fakes.farm import Farm
@@ -96,6 +98,25 @@ async def test_analytics_know_no_money_that_nobody_named(
     summary = found["summary"]
     assert (summary["total_jobs"], summary["completed_jobs"]) == (2, 1)
     assert (summary["total_print_hours"], summary["total_revenue"]) == (3.0, None)
+
+
+async def test_analytics_count_the_money_of_the_jobs(app: FarmApp, farm: Farm) -> None:
+    """v1 2.11 /analytics: done jobs are revenue and cost, coming ones are projected; a printer says
+    whether it has a plug.
+    """
+    await some_history(farm)
+    await farm.job(None)
+    await Job.filter(state=JobState.COMPLETED).update(estimated_cost=6.0, suggested_price=8.0)
+    await Job.filter(state=JobState.PENDING).update(estimated_cost=1.0, suggested_price=4.0)
+    await Printer.filter(name="Two").update(details={"plug": {"type": "tasmota"}})
+    found = await app.ask("GET", "/analytics")
+    summary = found["summary"]
+    assert (summary["total_revenue"], summary["total_cost"]) == (8.0, 6.0)
+    assert (summary["total_margin"], summary["margin_percent"]) == (2.0, 25.0)
+    assert (summary["projected_revenue"], summary["projected_cost"]) == (4.0, 1.0)
+    assert summary["jobs_with_cost_data"] == 2
+    plugs = {row["name"]: row["has_plug"] for row in found["printer_stats"]}
+    assert plugs == {"One": False, "Two": True}
 
 
 async def test_failures_and_estimates(app: FarmApp, farm: Farm) -> None:

@@ -53,7 +53,9 @@ ROWS = (
         promise="/analytics: top_by_hour, worst_performers, summary, printer_stats",
         call="GET /analytics",
         fields="top_by_hour worst_performers summary printer_stats",
-        holds=lambda found: set(found["summary"]) >= SUMMARY,
+        holds=lambda found: (
+            set(found["summary"]) >= SUMMARY and "has_plug" in found["printer_stats"][0]
+        ),
     ),
     Row(promise="/analytics/failures?days= {<=365}", call="GET /analytics/failures?days=365"),
     Row(promise="366 days are too many", call="GET /analytics/failures?days=366", status=422),
