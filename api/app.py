@@ -45,6 +45,7 @@ from api.http import MAX_BODY_BYTES
 from api.idempotency.requests import IdempotentRequests
 from api.idempotency.service import Idempotency
 from api.jobs import all_routes as job_routes
+from api.jobs.costs import Costs
 from api.jobs.show import Shown
 from api.link.handler import LinkHandler
 from api.link.routes import LinkRoutes
@@ -347,5 +348,6 @@ def _register_stores(v1: V1, rooms: Rooms) -> None:
     AlertRoutes(rooms.alerts, rooms.printers, rooms.jobs).register(v1)
     MaintenanceRoutes(rooms.maintenance).register(v1)
     clock = rooms.scheduler.clock
-    OrderRoutes(rooms.orders, rooms.library, rooms.accounts, clock).register(v1)
+    costs = Costs(rooms.accounts, rooms.library, rooms.files, rooms.spools.filaments)
+    OrderRoutes(rooms.orders, rooms.library, costs, rooms.accounts, clock).register(v1)
     ConsumableRoutes(rooms.orders).register(v1)

@@ -268,6 +268,10 @@ class Library:
         """The model, whosever it is; None when there is none. For the farm itself."""
         return await LibraryModel.filter(id=model_id, deleted_at=None).first()
 
+    async def find_models(self, model_ids: Collection[int]) -> Sequence[LibraryModel]:
+        """These models, deleted ones too; the caller has been let see the ids."""
+        return await LibraryModel.filter(id__in=model_ids).order_by("id") if model_ids else []
+
     async def model_names(self, model_ids: Collection[int]) -> Mapping[int, str]:
         """The names of these models, of whoever they are: the caller has been let see the ids."""
         if not model_ids:

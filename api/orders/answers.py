@@ -192,5 +192,7 @@ class ProductAnswer(Answer):
     updated_at: Instant
     components: list[ComponentAnswer]
     consumables: list[ProductConsumableAnswer]
-    estimated_cogs: float | None
+    estimated_cogs: float | None = Field(
+        description="Its prints by the rates of /pricing-config, and its consumables; null: unknown"
+    )
     component_count: int

@@ -8,9 +8,11 @@ from quart import Response, request
 
 from api.clock import Clock
 from api.http import json_answer, json_body, paging
+from api.jobs.costs import Costs
 from api.models_library.service import Library
 from api.orders import bodies, docs
 from api.orders.forms import OrderFilter, parse_status
+from api.orders.goods import Goods, cost_of_goods
 from api.orders.invoice_pdf import pdf_of
 from api.orders.invoices import invoice_of
 from api.orders.service import OrderItem, Orders, OrderView, Product
@@ -47,11 +49,12 @@ class OrderRoutes:
     """``/orders`` and ``/products``."""
 
     def __init__(
-        self, orders: Orders, library: Library, sellers: SellersRoom, clock: Clock
+        self, orders: Orders, library: Library, costs: Costs, sellers: SellersRoom, clock: Clock
     ) -> None:
         self._orders = orders
         self._products = orders.products
         self._library = library
+        self._goods = Goods(library, costs)
         self._sellers = sellers
         self._clock = clock
         self._printing = asyncio.Semaphore(MOST_INVOICES)
@@ -190,9 +193,17 @@ class OrderRoutes:
         numbers = {row.id for row in rows}
         components = await self._products.components(numbers)
         wanted = {each.model_id for some in components.values() for each in some}
-        models = await self._library.model_names(wanted)
+        models = await self._library.find_models(wanted)
+        names = {model.id: model.name for model in models}
+        pieces = await self._goods.pieces(models)
         needs = await self._orders.consumables.of_products(numbers)
-        return [product_fields(row, components[row.id], models, needs[row.id]) for row in rows]
+        return [
+            product_fields(
+                *(row, components[row.id], names, needs[row.id]),
+                cost_of_goods(components[row.id], pieces, needs[row.id]),
+            )
+            for row in rows
+        ]
 
     async def _product(self, row: Product) -> Response:
         [shown] = await self._shown_products([row])

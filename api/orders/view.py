@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from api.clock import iso
+from api.orders.goods import Supplies
 from api.orders.service import (
     Consumable,
     ConsumableMove,
@@ -153,9 +154,10 @@ def product_fields(
     row: Product,
     components: Sequence[ProductComponent],
     models: Mapping[int, str],
-    consumables: Sequence[tuple[ProductConsumable, Consumable]],
+    consumables: Supplies,
+    cost: float | None,
 ) -> dict[str, Any]:
-    """A product."""
+    """A product. *cost*: of all that one is made of."""
     return {
         "id": row.id,
         "name": row.name,
@@ -166,6 +168,6 @@ def product_fields(
         "updated_at": iso(row.updated_at),
         "components": [component_fields(each, models) for each in components],
         "consumables": [supply_fields(*each) for each in consumables],
-        "estimated_cogs": None,
+        "estimated_cogs": cost,
         "component_count": len(components),
     }

@@ -43,7 +43,7 @@ def test_safe_settings_are_taken(safe: Settings) -> None:
     ],
 )
 def test_what_is_insecure_is_named(safe: Settings, changes: dict[str, str], name: str) -> None:
-    """One line, with the setting and without the secret."""
+    """One line, with the setting and without the secret (safety S04, S73)."""
     settings = Settings(**{**{f: getattr(safe, f) for f in safe.__slots__}, **changes})
     (line,) = insecurities(settings, {})
     assert line.startswith(name)
@@ -84,7 +84,7 @@ def test_keys_of_a_demo_store_are_named(safe: Settings) -> None:
 def test_the_container_refuses_to_start(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Exit status 2, before anything listens."""
+    """Exit status 2, before anything listens (safety S04, S73)."""
     monkeypatch.setenv("GANTRY_PRODUCTION", "yes")
     assert main(["--port", "0", "--data", str(tmp_path)]) == 2
     assert "GANTRY_PUBLIC_URL" in capsys.readouterr().err

@@ -11,8 +11,9 @@ from pydantic import BaseModel, TypeAdapter
 
 from api.upload_body import UploadBody, WholeBody
 from tests.api.octoprint.test_attacks import FILE, FORGERIES, FORM, form
-from tests.api.whole.conftest import BASE, Whole
+from tests.api.whole.conftest import BASE, GCODE, Whole
 from tests.api.whole.test_roles import BODIES, V1, nothing
+from tests.fakes.sockets import LiveSocket
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -177,6 +178,29 @@ async def test_no_query_reaches_what_another_organization_has(whole: Whole) -> N
     assert asked > 5
 
 
+async def test_an_etag_tells_another_organization_nothing(whole: Whole) -> None:
+    """S25: who may not see it gets no 304 either, on both faces; 404 with and without the tag."""
+    files = {"file": ("tagged.gcode", GCODE + b"; tagged\n")}
+    root = whole.path("/octoprint/<slug>")
+    local = f"{root}/api/files/local"
+    assert (await whole.ask("admin", "POST", local, files=files)).status_code == 201
+    theirs = [f"{local}/tagged.gcode", f"{root}/downloads/files/local/tagged.gcode"]
+    paths = [f"/api/v1{whole.path(path)}" for method, path in V1 if method == "GET" and "<" in path]
+    tagged = 0
+    for path in [*theirs, *paths]:
+        answer = await whole.ask("admin", "GET", path)
+        tag = answer.headers.get("ETag")
+        if tag is None or "/overlay/" in path:
+            continue
+        headers = {"If-None-Match": tag}
+        assert (await whole.ask("admin", "GET", path, headers=headers)).status_code == 304, path
+        assert (await whole.ask("foreigner", "GET", path, headers=headers)).status_code == 404, path
+        assert (await whole.ask("foreigner", "GET", path)).status_code == 404, path
+        tagged += 1
+    assert (await whole.ask("admin", "DELETE", theirs[0])).status_code == 204
+    assert tagged >= 2
+
+
 @pytest.mark.parametrize("how", [*FORGERIES, "compressed"])
 async def test_a_forged_form_is_refused_by_every_route_that_takes_one(
     whole: Whole, how: str
@@ -243,6 +267,23 @@ async def test_a_secret_of_another_kind_opens_no_route(whole: Whole) -> None:
                 answer = await whole.ask("nobody", method, target, headers=headers)
                 assert answer.status_code == 401, (kind, method, path)
     assert await whole.rows() == before
+
+
+async def test_a_rooms_socket_takes_no_cookie_and_no_key(whole: Whole) -> None:
+    """S42, S43: 401 before the upgrade; only a bridge's own proof opens it."""
+    login = {"username": "admin", "password": "Correct-horse-7"}
+    session = (await whole.http.post("/api/v1/auth/login", json=login)).cookies["session"]
+    whole.http.cookies.clear()
+    carried: tuple[dict[str, str], ...] = (
+        *({"cookie": f"session={session}"}, {"x_api_key": str(whole.secrets["admin"])}),
+        {"authorization": f"Bearer {whole.secrets['admin']}"},
+        {"cookie": f"session={session}", "origin": BASE},
+    )
+    for headers in carried:
+        path = "/bridge/v1/link"
+        socket = LiveSocket(whole.application, path, host="farm.local:5000", **headers)
+        async with socket as upgrade:
+            assert await upgrade.refusal() == (401, "not_authenticated"), headers
 
 
 async def test_a_body_that_never_comes_is_given_up(

@@ -210,3 +210,30 @@ async def test_v1_the_rest(whole: Whole, ids: dict[str, Any], row: Row) -> None:
     answer = await PAGE.asked(row, whole, ids)
     assert row.missing(answer) == set()
     assert row.holds(answer), answer
+
+
+async def test_a_product_costs_what_it_is_made_of(whole: Whole) -> None:
+    """v1 2.9 `estimated_cogs`: its pieces by the rates, four on a bed, and its consumables; null
+    while something of it is unknown.
+    """
+
+    async def ask(method: str, path: str, body: Any = None) -> Any:
+        answer = await whole.ask("admin", method, f"/api/v1{path}", json=body)
+        assert answer.status_code in (200, 201), answer.text
+        return answer.json()
+
+    known = {"name": "weighed", "build_time_hours": 2.0, "quantity_per_bed": 4}
+    model = (await ask("POST", "/models", known))["id"]
+    a_print = (await ask("GET", f"/models/{model}/cost"))["estimated_cost"]
+    box = (await ask("POST", "/consumables", {"name": "Carton", "cost_per_unit": 0.5}))["id"]
+    made = await ask("POST", "/products", {"name": "Set", "components": []})
+    assert made["estimated_cogs"] is None
+    path = f"/products/{made['id']}"
+    await ask("POST", f"{path}/components", {"model_id": model, "quantity_needed": 2})
+    needs = {"consumable_id": box, "quantity_per_product": 3}
+    await ask("POST", f"{path}/consumables", needs)
+    told = (await ask("GET", path))["estimated_cogs"]
+    assert told == pytest.approx(a_print * 2 / 4 + 1.5, abs=0.02)
+    unknown = (await ask("POST", "/models", {"name": "never weighed"}))["id"]
+    await ask("POST", f"{path}/components", {"model_id": unknown})
+    assert (await ask("GET", path))["estimated_cogs"] is None
