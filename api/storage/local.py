@@ -195,7 +195,7 @@ class LocalDraft:
         underway = [each for each in every if each is not None]
         if underway:
             await asyncio.wait(underway)
-        if self._syncing is not None:
+        if self._syncing is not None and not self._syncing.cancelled():
             self._syncing.exception()  # a draft that is not kept need not be on the disk
         await asyncio.to_thread(self._close)
 
