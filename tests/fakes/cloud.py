@@ -4,7 +4,8 @@ Every function is a number of processes of Amazon's own runtime client (`awslamb
 a loopback Runtime API as they do in the cloud. The gateway turns requests and frames into events
 of API Gateway's form (HTTP API 2.0, WebSocket API), enforces its limits (frames of 32 KB) and
 offers the management calls that write to sockets. Between two events a process may be frozen, and
-events may be doubled and delayed: what a cloud does now and then, it can do here always.
+events may be doubled and delayed: what a cloud does now and then, it can do here always. Whoever
+sent a frame that failed is told so by the gateway itself, as in the cloud.
 """
 
 import asyncio
@@ -310,7 +311,14 @@ class Gateway:
         chaos = self._cloud.chaos
         if chaos.happens(chaos.delay):
             await asyncio.sleep(chaos.chance.random() * chaos.delay_s)
-        await self._cloud.event("websocket", event)
+        if await self._cloud.event("websocket", event) or "body" not in event:
+            return
+        context = event["requestContext"]
+        socket = self.sockets.get(context["connectionId"])
+        if socket is not None and not socket.closed:  # the gateway's own words, in no dialect
+            named = {name: context[name] for name in ("connectionId", "requestId")}
+            text = json.dumps({"message": "Internal server error", **named})
+            await socket.send({"type": "websocket.send", "text": text})
 
 
 def http_event(scope: Any, body: bytes) -> dict[str, Any]:
@@ -505,12 +513,14 @@ class Cloud:
             await asyncio.sleep(self._tick_every_s)
             await self.event("tick", {"source": "aws.scheduler"})
 
-    async def event(self, name: str, event: dict[str, Any]) -> None:
-        """An event that nobody waits for the answer of."""
+    async def event(self, name: str, event: dict[str, Any]) -> bool:
+        """An event that nobody waits for the answer of; whether it was dealt with."""
         try:
             await self.functions[name].invoke(event)
         except (FunctionFailed, TimeoutError) as error:
             self.failures.append(repr(error))
+            return False
+        return True
 
     def _kept(
         self, serve_one: Callable[..., Coroutine[Any, Any, None]]
