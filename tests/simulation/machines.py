@@ -353,7 +353,8 @@ class Machine:
             if self.run.state is AttemptState.GRANTED:
                 self._attempt(_AE.STARTED)
                 self.plate.occupied = not self.plate.clears_itself
-            self._attempt(_AE.PAUSED)
+            if self.run.state is not AttemptState.PAUSED:  # it was still: paused while resuming
+                self._attempt(_AE.PAUSED)
             self._step(_E.PARKED)
 
     def _resumed(self) -> None:
