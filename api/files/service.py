@@ -202,9 +202,10 @@ class Files:
         blob: Blob,
         *,
         userdata: Any = None,
+        wishes: Mapping[str, bool] | None = None,
     ) -> TreeName:
         """Name *blob* in *tree*, in place of what had the name, whose *userdata* stay unless others
-        are given; folders are made.
+        are given; folders are made. *wishes*: it comes from outside, see `tell_uploaded`.
 
         The caller has checked that the tree is theirs. Raises `Invalid` for a bad path,
         `Conflict` where a folder has the name, or a file stands for a folder.
@@ -223,6 +224,8 @@ class Files:
             row.user_id, row.uploaded_at = by.user_id, self._clock.now()
             await row.save()
             _record(change, by, "file.added", row)
+            if wishes is not None:
+                change.record(_happened(by, "file.uploaded", row, **wishes))
         return row
 
     async def tell_uploaded(self, by: Principal, row: TreeName, **wishes: bool) -> None:

@@ -217,27 +217,28 @@ class Upload:
         wants_print, wants_selection = (truthy(fields.get(wish)) for wish in ("print", "select"))
         if wants_print and visit.pool is None:
             self._files.check_against(blob, Printers.profile(visit.printer))
+        wishes = {"select": wants_selection, "print": wants_print}
+        outcome = {"effective_select": False, "effective_print": False}
+        is_plain = not (wants_selection or wants_print)  # then all is known, and one commit enough
         row = await self._files.put_name(
-            visit.by, visit.tree, path, display, blob, userdata=userdata
+            visit.by,
+            visit.tree,
+            path,
+            display,
+            blob,
+            userdata=userdata,
+            wishes={**wishes, **outcome} if is_plain else None,
         )
         selected = await self._select(visit, row) if wants_selection else False
         printed = await self._jobs.print_upload(visit, row, blob) if wants_print else False
-        await self._files.tell_uploaded(
-            visit.by,
-            row,
-            select=wants_selection,
-            print=wants_print,
-            effective_select=selected,
-            effective_print=printed,
-        )
+        if not is_plain:
+            outcome = {"effective_select": selected, "effective_print": printed}
+            await self._files.tell_uploaded(visit.by, row, **wishes, **outcome)
         links = refs(visit.place.base, row.path, is_folder=False)
         name = row.path.rpartition("/")[2]
-        body = {
-            "files": {"local": {"name": name, "path": row.path, "origin": "local", "refs": links}},
-            "done": True,
-            "effectiveSelect": selected,
-            "effectivePrint": printed,
-        }
+        local = {"name": name, "path": row.path, "origin": "local", "refs": links}
+        body = {"files": {"local": local}, "done": True}
+        body |= {"effectiveSelect": selected, "effectivePrint": printed}
         return answer(body, 201, {"Location": links["resource"]})
 
     async def _check_overwrite(self, visit: Visit, path: str, no_overwrite: bool) -> None:
