@@ -1,5 +1,7 @@
 """Why a PostgreSQL cannot be used, in one line that says what to do; never with the password."""
 
+import ssl
+
 import asyncpg
 from tortoise.exceptions import BaseORMException
 
@@ -29,6 +31,11 @@ _WHY: tuple[tuple[type[BaseException], str], ...] = (
     ),
     (asyncpg.CannotConnectNowError, "it is starting or stopping"),
     (TimeoutError, "it does not answer in time"),
+    (ssl.SSLError, "its certificate or its TLS is not accepted; see sslmode and sslrootcert"),
+    (ConnectionRefusedError, "nobody answers there"),
+    (ConnectionResetError, "the connection was cut"),
+    (BrokenPipeError, "the connection was cut"),
+    (ConnectionError, "who answers there speaks no PostgreSQL, or none with this sslmode"),
     (OSError, "nobody answers there"),
 )
 

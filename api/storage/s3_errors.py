@@ -13,6 +13,8 @@ _WHY = {
     "403": "these credentials may not use {place}",
     "InvalidAccessKeyId": "the store does not know these credentials (AWS_ACCESS_KEY_ID)",
     "SignatureDoesNotMatch": "the secret of these credentials is wrong (AWS_SECRET_ACCESS_KEY)",
+    "NoCredentialsError": "there are no credentials; set AWS_ACCESS_KEY_ID and "
+    "AWS_SECRET_ACCESS_KEY, or give this machine a role",
     "PermanentRedirect": "bucket {bucket} is in another region: say {setting}=…?region={region}",
     "301": "bucket {bucket} is in another region: say {setting}=…?region={region}",
     "AuthorizationHeaderMalformed": "bucket {bucket} is in another region: say "
@@ -38,7 +40,7 @@ class StoreTrouble(OSError):
         self.code = str(answer.get("Error", {}).get("Code", ""))
         headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         region = answer.get("Error", {}).get("Region") or headers.get("x-amz-bucket-region", "…")
-        why = _WHY.get(self.code, "{error}").format(
+        why = _WHY.get(self.code or type(error).__name__, "{error}").format(
             bucket=place.bucket, place=place, setting=_SETTING, region=region, error=error
         )
         super().__init__(f"the file storage {place} ({_SETTING}) cannot be used: {why}")

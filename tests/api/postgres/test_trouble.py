@@ -1,5 +1,6 @@
 """A PostgreSQL that takes no changes, or cannot be used at all."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -83,6 +84,32 @@ async def test_what_is_wrong_with_a_url_is_one_line(
     url = database.server.url("postgres").replace(*change)
     text = await _refusal(settings, url)
     assert words in text and "GANTRY_DATABASE_URL" in text
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ((b"N",), "speaks no PostgreSQL, or none with this sslmode"),
+        ((b"HTTP/1.1 400 Bad Request\r\n\r\n",), "speaks no PostgreSQL, or none with this sslmode"),
+        ((b"S", b"and then no TLS at all"), "see sslmode and sslrootcert"),
+    ],
+)
+async def test_somebody_else_who_answers_is_not_taken_for_nobody(
+    settings: Settings, answers: tuple[bytes, ...], words: str
+) -> None:
+    """A server without TLS, a web server, and one whose TLS is not to be had."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for answer in answers:
+            await reader.read(4096)
+            writer.write(answer)
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        url = f"postgresql://gantry:s3cret@127.0.0.1:{port}/farm?sslmode=require"
+        assert words in await _refusal(settings, url)
 
 
 async def test_a_user_without_rights_is_told_so(

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, NoCredentialsError
 
 from api.config import SettingError, Settings
 from api.errors import NotFound, Unavailable
@@ -181,6 +181,12 @@ def test_what_the_store_refuses_is_explained(code: str, words: str) -> None:
     trouble = StoreTrouble(Place("b-1", "x/"), ClientError(answer, "ListObjectsV2"))
     with pytest.raises(StoreTrouble, match=words):
         raise trouble
+
+
+def test_credentials_that_are_not_there_are_named() -> None:
+    """What to set, where boto3 says only that it found none."""
+    with pytest.raises(StoreTrouble, match=r"GANTRY_STORAGE_URL.*AWS_SECRET_ACCESS_KEY, or"):
+        raise StoreTrouble(Place("b-1", "x/"), NoCredentialsError())
 
 
 @pytest.mark.parametrize(
