@@ -49,15 +49,17 @@ class GatewayPoster:
         try:
             getattr(self._connected(), method)(**given)
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 410:
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            if status == 410:
                 return False
-            raise GatewayUnreachable(self._why(error)) from error
+            raise GatewayUnreachable(self._why(error, status)) from error
         except BotoCoreError as error:
             raise GatewayUnreachable(self._why(error)) from error
         return True
 
-    def _why(self, error: Exception) -> str:
-        return f"GANTRY_{self._setting}: {self._endpoint} did not take a frame: {error}"
+    def _why(self, error: Exception, status: int = 0) -> str:
+        hint = "; the role needs execute-api:ManageConnections there" if status == 403 else ""
+        return f"GANTRY_{self._setting}: {self._endpoint} did not take a frame: {error}{hint}"
 
     def _connected(self) -> Any:
         if self._client is None:
