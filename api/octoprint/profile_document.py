@@ -9,6 +9,8 @@ from api.errors import Invalid
 from schemas.printer import Profile
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_BOX = frozenset({"x_min", "y_min", "z_min", "x_max", "y_max", "z_max"})
+_FARTHEST = 1e6
 MAX_TEXT = 100
 #: (where OctoPrint has it, where Gantry has it).
 _FIELDS: tuple[tuple[tuple[str, ...], str], ...] = (
@@ -77,6 +79,8 @@ def overlaid(document: Mapping[str, Any], profile: Profile) -> dict[str, Any]:
         for key in path[:-1]:
             place = place[key]
         place[path[-1]] = getattr(profile, name)
+    there = found["extruder"]["offsets"][: profile.extruders]
+    found["extruder"]["offsets"] = there + [[0.0, 0.0]] * (profile.extruders - len(there))
     return found
 
 
@@ -108,11 +112,26 @@ def merged(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _same_kind(key: str, now: Any, value: Any) -> bool:
     if key == "custom_box":
-        return isinstance(value, bool | Mapping)
+        return value is False or _is_box(value)
+    if key == "offsets":
+        return isinstance(value, list) and len(value) <= MAX_TEXT and all(map(_is_pair, value))
     if isinstance(now, bool) or isinstance(value, bool):
         return isinstance(now, bool) and isinstance(value, bool)
     if isinstance(now, int | float):
-        return isinstance(value, int | float) and abs(value) < 1e6
-    if isinstance(now, str):
-        return isinstance(value, str) and len(value) <= MAX_TEXT
-    return isinstance(now, list) and isinstance(value, list) and len(value) <= MAX_TEXT
+        return _is_number(value)
+    return isinstance(now, str) and isinstance(value, str) and len(value) <= MAX_TEXT
+
+
+def _is_box(value: Any) -> bool:
+    return (
+        isinstance(value, Mapping) and set(value) <= _BOX and all(map(_is_number, value.values()))
+    )
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
+
+
+def _is_number(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and abs(value) < _FARTHEST

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -274,9 +275,24 @@ def test_a_profile_is_what_the_printer_works_by() -> None:
     assert (own_fields(wider)["width_mm"], wider["color"]) == (350, "red")
     assert overlaid(wider, profile)["volume"]["width"] == 300.0
     assert "unknown" not in wider
-    for wrong in ({"volume": 3}, {"heatedBed": "yes"}, {"name": 5}, {"volume": {"width": True}}):
-        with pytest.raises(Invalid):
-            merged(document, wrong)
+    fewer = overlaid(document, Profile(extruders=1))["extruder"]
+    assert (fewer["count"], fewer["offsets"]) == (1, [[0.0, 0.0]])
+    more = overlaid(merged(document, {"extruder": {"offsets": [[1, 2]]}}), profile)["extruder"]
+    assert (more["count"], more["offsets"]) == (2, [[1, 2], [0.0, 0.0]])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"volume": 3}, {"heatedBed": "yes"}, {"name": 5}, {"volume": {"width": True}}),
+        *({"volume": {"custom_box": box}} for box in (True, "no", {"x_min": "0"}, {"evil": 1})),
+        *({"extruder": {"offsets": one}} for one in (3, [1], [[1]], [[1, "2"]], [[1, 2, 3]])),
+    ],
+)
+def test_a_profile_takes_values_of_its_kinds(wrong: dict[str, Any]) -> None:
+    """octoprint 4: a box is false or six numbers, offsets are pairs of numbers."""
+    with pytest.raises(Invalid):
+        merged(profile_document(Profile(), "Alpha", "MK3S"), wrong)
 
 
 SHOWN = Shown(
