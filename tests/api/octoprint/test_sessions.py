@@ -1,5 +1,6 @@
 """Cookies, sessions and keys as they come and go (octoprint 0 and 2)."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -115,6 +116,49 @@ async def test_half_a_pair_is_none(farm: Farm) -> None:
         headers |= {"X-CSRF-Token": header} if header is not None else {}
         answer = await farm.http.post(f"{ALPHA}/api/connection", json=body, headers=headers)
         assert answer.status_code == status, (cookie, header)
+
+
+#: Whoever logs in or asks for a key has no pair yet; the form of a page brings its token itself.
+WITHOUT_PAIR = (
+    "/api/login",
+    "/login/",
+    "/plugin/appkeys/request",
+    "/plugin/appkeys/auth/<app_token>",
+)
+THERE = {"origin": "local", "path": "a.gcode", "username": "guest", "key": "users"}
+
+
+async def test_a_session_changes_nothing_anywhere_without_its_pair(farm: Farm) -> None:
+    """octoprint 0 CSRF, 2 CSRF: every unsafe request of a cookie session, whatever it sends."""
+    await farm.upload("a.gcode")
+    await log_in(farm)
+    asked, bodies = 0, list[dict[str, Any]](({}, {"json": {}}, {"data": {"a": "b"}}))
+    for route in farm.application.octoprint.routes:
+        is_open = route.path in WITHOUT_PAIR or route.path.startswith("/sockjs")
+        if route.method in ("GET", "HEAD") or is_open:
+            continue
+        path = re.sub(r"<(?:path:)?(\w+)>", lambda match: THERE.get(match[1], "x"), route.path)
+        for more in bodies:
+            answer = await farm.http.request(route.method, ALPHA + path, **more)
+            told = (answer.status_code, answer.json()["error"])
+            assert told == (400, "CSRF validation failed"), (route.method, path, more)
+            asked += 1
+    assert asked > 100
+    files = {"file": ("b.gcode", b"G28\n")}
+    unpaired = await farm.http.post(f"{ALPHA}/api/files/local", files=files)
+    assert unpaired.status_code == 400
+    names = [one["name"] for one in (await farm.get("/api/files")).json()["files"]]
+    assert (names, farm.room.orders) == (["a.gcode"], [])
+    sent = await farm.http.post(f"{ALPHA}/api/files/local", files=files, headers=paired(farm))
+    assert sent.status_code == 201
+
+
+async def test_the_old_address_of_users_knows_a_session(farm: Farm) -> None:
+    """octoprint 2 login: at the server's root, too, its cookie is a credential of this face."""
+    assert (await log_in(farm, root="")).status_code == 200
+    moved = await farm.http.get("/api/users/guest")
+    assert (moved.status_code, moved.headers["location"]) == (307, "/api/access/users/guest")
+    assert (await farm.http.get(moved.headers["location"])).json()["name"] == "guest"
 
 
 async def test_a_key_needs_no_pair_and_outlives_logouts(farm: Farm) -> None:
