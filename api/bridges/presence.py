@@ -78,7 +78,7 @@ class Presence:
     def last_there(self, bridge_id: int, now: float) -> float | None:
         """When the room was there last: *now* while a link stands; None: not since the start."""
         seen = self._seen.get(bridge_id)
-        if seen is None:
+        if seen is None or seen.in_stream:
             return None
         return now if seen.gone_at is None else seen.gone_at
 

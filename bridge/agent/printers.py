@@ -11,6 +11,8 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
+
 from bridge.agent.commands import CommandRow
 from bridge.agent.errors import SenderLost
 from bridge.agent.handover import stop_row
@@ -46,6 +48,9 @@ _POLL_S = 0.02
 #: A sender that runs but cannot be adopted is tried again after this, and ended after some tries.
 ADOPT_AGAIN_S = 1.0
 ADOPT_TRIES = 5
+#: A sender shows its printer once a second. One that says nothing for so long hangs or is stopped;
+#: it may go on with its print, so it is left alone, but what is shown of it is old (safety M21).
+SILENT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,7 @@ class PrinterKeeper:
         self.adopted = False  # this agent found it running
         self._tools = tools
         self._restarts = Restarts()
+        self._silent = False
         self._changed = asyncio.Event()
 
     # What the rest of the agent asks for.
@@ -124,7 +130,7 @@ class PrinterKeeper:
     def state(self) -> str:
         """One word for the sender in `bridge status`."""
         if self.line is not None:
-            return "running"
+            return "silent" if self._silent else "running"
         return "quarantined" if self._restarts.quarantined else "starting"
 
     def _pardon(self) -> None:
@@ -198,12 +204,32 @@ class PrinterKeeper:
             self.watch_terminal(watch)
         try:
             while True:
-                for message in await line.receive():
-                    self._hear(message)
+                await self._listen(line)
                 await self.work.room(MAX_HEARD)
         finally:
-            self.line = None
+            self.line, self._silent = None, False
             line.close()
+
+    async def _listen(self, line: Line) -> None:
+        """Hear what has arrived; a sender that says nothing is shown as what it is."""
+        try:
+            async with asyncio.timeout(SILENT_S):
+                said = await line.receive()
+        except TimeoutError:
+            self._show_silence(line)
+            return
+        self._silent = False
+        for message in said:
+            self._hear(message)
+
+    def _show_silence(self, line: Line) -> None:
+        picture = self.picture()
+        if self._silent or picture is None:
+            return
+        self._silent = True
+        text = f"its sender (process {line.adopted.pid}) has said nothing for {SILENT_S:.0f} s"
+        log.warning("printer %d: %s", self.printer, text)
+        self._put(msgspec.structs.replace(picture, temps_stale=True, error=text))
 
     def _hear(self, message: FromSender) -> None:
         match message:

@@ -92,3 +92,12 @@ def test_a_told_absence_is_not_taken_back_by_others() -> None:
     presence.told(presence.lapsed(now=21))
     presence.came(2, epoch=2, now=22)
     assert not presence.online(1, now=22)
+
+
+def test_nobody_saw_a_room_that_this_process_has_not_heard() -> None:
+    """It is waited for after a start; that is no sign of life of its own."""
+    presence = Presence(grace_s=5)
+    presence.left_before(1, epoch=1, now=0)
+    assert presence.online(1, now=1) and presence.last_there(1, now=1) is None
+    presence.came(1, epoch=2, now=2)
+    assert presence.last_there(1, now=3) == 3

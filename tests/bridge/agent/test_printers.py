@@ -17,6 +17,7 @@ from bridge.control.messages import (
     Outcome,
     RemoteStop,
     Start,
+    Status,
     Verdict,
 )
 from schemas import link
@@ -355,3 +356,20 @@ async def test_finished_attempt_is_told_by_the_sender(quick_dir: Path) -> None:
         hall.sender.die()
         await hall.until(lambda: hall.sender.life == 2 and hall.sender.owner is not None)
         assert await told()
+
+
+async def test_sender_that_hangs_is_shown_as_old_and_left_alone_until_it_speaks(
+    quick_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Safety M21: nobody takes its last picture for the present; its print may still go on."""
+    monkeypatch.setattr(printers, "SILENT_S", 0.03)
+    async with hall_of(quick_dir, FakeSender(grant="g1")) as hall:
+        [keeper] = hall.fleet.keepers()
+        await hall.until(lambda: keeper.state() == "silent")
+        shown = hall.live.picture(1)
+        assert shown is not None and shown.temps_stale and shown.state is PrinterState.PRINTING
+        assert shown.error == "its sender (process 1001) has said nothing for 0 s"
+        hall.sender.tell(Status(live=hall.sender.live()))
+        await hall.until(lambda: hall.live.picture(1) == hall.sender.live())
+        assert keeper.state() == "running"
+        assert hall.home.starts == [] and hall.sender.alive
