@@ -91,6 +91,13 @@ def _filled_in(value: Any) -> str:
     return re.sub(r"\$\{[\w:.]+\}", lambda found: "5432" if "Port" in found[0] else "x1y", text)
 
 
+def test_the_tick_has_time_for_the_largest_upload() -> None:
+    """Read twice, at 4 MB/s: what is cut off would be begun anew every minute, for ever."""
+    template: Any = yaml.load(TEMPLATE.read_text(), Loader=_Loader)
+    has_s = template["Resources"]["TickFunction"]["Properties"]["Timeout"]
+    assert has_s >= 2 * load({}).max_upload_bytes / 4_000_000 + 30
+
+
 def test_the_bucket_takes_files_from_pages_of_the_farm_and_from_no_others() -> None:
     """A browser asks the store first; what a page may send there is in the signed link."""
     template: Any = yaml.load(TEMPLATE.read_text(), Loader=_Loader)
