@@ -1,24 +1,27 @@
 """`bridge stop`: ends senders and simulators when no agent runs (what Ctrl-C of a farm calls).
 
 A sender that is told to quit without draining cancels its print with the cancel script and turns
-the heaters off before it goes; what it could not tell an agent, its next life will.
+the heaters off before it goes; what it could not tell an agent, its next life will. One that hangs
+hears nothing of that and is killed, as an agent would do.
 """
 
 import asyncio
 import os
 import signal
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from bridge.agent import status
 from bridge.agent.detached import Children
 from bridge.agent.errors import AlreadyRunning, JournalError, SenderLost
 from bridge.agent.journal import Journal, open_or_replace
+from bridge.agent.printers import ADOPT_AGAIN_S, ADOPT_TRIES
 from bridge.agent.process import EPOCHS_PER_RUN, host_clock
-from bridge.agent.senders import Line, SenderHome
+from bridge.agent.senders import Home, Line, SenderHome
 from bridge.agent.simulators import pid_of
 from bridge.control.messages import Adopt, Quit
 from bridge.control.paths import runtime_dir
@@ -57,7 +60,7 @@ def stop(state_dir: Path, names: Sequence[str], *, everything: bool, timeout_s: 
     finally:
         journal.close()
     running = sorted(wanted & set(home.running()))
-    left = asyncio.run(_quit_all(home, running, generation, timeout_s))
+    left = asyncio.run(quit_all(home, running, count(generation * EPOCHS_PER_RUN), timeout_s))
     simulators = _end_simulators(runtime) if everything and not left else ()
     ended = tuple(number for number in running if number not in left)
     return Stopped(ended=ended, left=tuple(left), simulators=simulators)
@@ -74,28 +77,39 @@ def _numbers(journal: Journal, names: Iterable[str]) -> list[int]:
     return [known[name] for name in names]
 
 
-async def _quit_all(
-    home: SenderHome, printers: Sequence[int], generation: int, timeout_s: float
+async def quit_all(
+    home: Home, printers: Sequence[int], epochs: Iterator[int], timeout_s: float
 ) -> list[int]:
-    jobs = [
-        _quit(home, printer, generation * EPOCHS_PER_RUN + index, timeout_s)
-        for index, printer in enumerate(printers)
-    ]
-    ended = await asyncio.gather(*jobs)
+    """End the senders of *printers* at once; those that still run after *timeout_s* seconds."""
+    ended = await asyncio.gather(*(_quit(home, each, epochs, timeout_s) for each in printers))
     return [printer for printer, gone in zip(printers, ended, strict=True) if not gone]
 
 
-async def _quit(home: SenderHome, printer: int, epoch: int, timeout_s: float) -> bool:
-    try:
+async def _quit(home: Home, printer: int, epochs: Iterator[int], timeout_s: float) -> bool:
+    with suppress(TimeoutError):
         async with asyncio.timeout(timeout_s):
-            line = await home.adopt(printer, Adopt(epoch=epoch, agent_pid=os.getpid()))
-            line.send(Quit(id=f"stop.{epoch}", drain=False))
-            await _until_closed(line)
+            if not await _told(home, printer, epochs):
+                home.kill(printer)
             while home.pid(printer) is not None:  # noqa: ASYNC110 - another process ends
                 await asyncio.sleep(_POLL_S)
-    except (TimeoutError, SenderLost):
-        return home.pid(printer) is None
-    return True
+    return home.pid(printer) is None
+
+
+async def _told(home: Home, printer: int, epochs: Iterator[int]) -> bool:
+    """Tell a sender to quit and listen until it has hung up; False: it does not answer."""
+    for _ in range(ADOPT_TRIES):
+        epoch = next(epochs)
+        try:
+            line = await home.adopt(printer, Adopt(epoch=epoch, agent_pid=os.getpid()))
+            line.send(Quit(id=f"stop.{epoch}", drain=False))
+        except SenderLost:
+            await asyncio.sleep(ADOPT_AGAIN_S)
+        else:
+            await _until_closed(line)
+            return True
+        if home.pid(printer) is None:
+            return True
+    return False
 
 
 async def _until_closed(line: Line) -> None:
