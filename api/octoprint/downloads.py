@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 from quart import Response, request
-from werkzeug.datastructures import Range
+from werkzeug.datastructures import IfRange, Range
 from werkzeug.http import http_date
 
 from api.errors import NotFound
@@ -35,7 +35,8 @@ class Downloads:
         if request.if_none_match.contains(blob.sha256):
             return Response(b"", 304, headers)
         try:
-            start, length = _range_of(request.range, blob.size_bytes)
+            asked = request.range if _is_still(request.if_range, row, blob) else None
+            start, length = _range_of(asked, blob.size_bytes)
         except ValueError:
             answered = plain("The range is not in the file.", 416)
             answered.headers["Content-Range"] = f"bytes */{blob.size_bytes}"
@@ -55,6 +56,13 @@ class Downloads:
         if self.max_bytes is None or length <= self.max_bytes or request.method != "GET":
             return None
         return await self._files.link(blob)
+
+
+def _is_still(held: IfRange, row: TreeName, blob: Blob) -> bool:
+    """Whether what the client holds a part of is the file that lies there now (`If-Range`)."""
+    if held.etag is not None:
+        return held.etag == blob.sha256
+    return held.date is None or held.date == row.uploaded_at.replace(microsecond=0)
 
 
 def _range_of(asked: Range | None, size: int) -> tuple[int, int]:

@@ -194,6 +194,22 @@ async def test_download(farm: Farm) -> None:
         assert refused.headers["content-type"].startswith("text/html")
 
 
+async def test_a_part_is_of_the_file_that_the_rest_is_held_of(farm: Farm) -> None:
+    """octoprint 4: a download goes on only where the file is the same; else it comes whole."""
+    path = "/downloads/files/local/a.gcode"
+    await farm.upload("a.gcode")
+    first = await farm.get(path)
+    old = [first.headers["etag"], first.headers["last-modified"]]
+    part = {"X-Api-Key": farm.key, "Range": "bytes=4-"}
+    for held in old:
+        answer = await farm.http.get(path, headers={**part, "If-Range": held})
+        assert (answer.status_code, answer.content) == (206, GCODE[4:])
+    await farm.upload("a.gcode", GCODE + b"G28\n")
+    for held in (old[0], "Mon, 01 Jan 2024 00:00:00 GMT", "nonsense"):
+        answer = await farm.http.get(path, headers={**part, "If-Range": held})
+        assert (answer.status_code, answer.content) == (200, GCODE + b"G28\n"), held
+
+
 async def test_what_a_function_cannot_answer_comes_from_the_store(
     farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
