@@ -1,8 +1,8 @@
 """Every row of the v1 contract is served, with its fields, and some test asks it.
 
-`tests/data/v1/routes.txt` has a line a row: method, path, status, `?names` of the query, `<Body`
-and `>Answer`; `schemas.txt` the fields of the contract's named bodies and answers, `*` for what is
-required. Names only: what they mean is said by the tests that ask them.
+`tests/data/v1/routes.txt` has a line a row: method, path, status, `@role`, `?names` of the query,
+`<Body` and `>Answer`; `schemas.txt` the fields of the contract's named bodies and answers, `*` for
+what is required. Names only: what they mean is said by the tests that ask them.
 """
 
 import ast
@@ -18,6 +18,7 @@ import pytest
 from api.app import Application
 from api.config import Settings
 from api.spec.document import openapi
+from tests.api.whole.test_roles import RANK, V1
 
 TESTS = Path(__file__).parents[1]
 DATA = TESTS / "data" / "v1"
@@ -34,6 +35,20 @@ REPORTED = """bed_temp bed_target_temp nozzle_temp nozzle_target_temp gcode_stat
     hours_since_maintenance prints_since_maintenance last_error_code last_error_message
     last_error_at camera_discovered"""
 
+#: More is asked than the contract does: every request needs a credential; the first hour and other
+#: people's data are the admins', the address of all is a superadmin's.
+STRICTER = {
+    *("GET /users/{}/export", "POST /setup/printer", "POST /setup/complete"),
+    *("POST /setup/network", "GET /permissions", "GET /printers/{}/unmatched-slots"),
+    *("GET /printers/{}/ams/environment", "GET /printers/{}/ams/current", "GET /printers/{}/plug"),
+    *("GET /printers/{}/plug/energy", "GET /printers/{}/plug/state", "GET /models/{}/cost"),
+}
+#: Less is: viewers may submit jobs, of a file too; an organization's admins read its own trail.
+LAXER = {
+    *("POST /models/{}/schedule", "POST /print-files/{}/schedule"),
+    *("GET /audit-logs", "GET /export/audit-logs"),
+}
+
 Spec = dict[str, Any]
 
 
@@ -44,6 +59,7 @@ class Row:
     method: str
     path: str
     status: str
+    role: str
     query: tuple[str, ...] = field(default=())
     body: str = ""
     answer: str = ""
@@ -61,7 +77,7 @@ def rows() -> Iterator[Row]:
         said = {each[0]: each[1:] for each in rest}
         query = tuple(filter(None, said.get("?", "").split("&")))
         path = re.sub(r"{\w+}", "{}", path)
-        yield Row(method, path, status, query, said.get("<", ""), said.get(">", ""))
+        yield Row(method, path, status, said["@"], query, said.get("<", ""), said.get(">", ""))
 
 
 def fields() -> dict[str, tuple[str, ...]]:
@@ -112,6 +128,17 @@ def test_every_row_is_served(spec: Spec) -> None:
     for row in ROWS:
         told = (operation(spec, row) or {})["responses"]
         assert ("302" if row.path in LEADS_ON else row.status) in told, str(row)
+
+
+def test_every_row_asks_for_its_role() -> None:
+    """The least role of each row, as the matrix of roles tries it on the running farm."""
+    tried = {
+        f"{method} {re.sub(r'<[^>]+>', '{}', path)}": role for (method, path), role in V1.items()
+    }
+    ranks = {"public": -1, **RANK}
+    differs = {str(row): ranks[tried[str(row)]] - ranks[row.role] for row in ROWS}
+    assert {name for name, more in differs.items() if more > 0} == STRICTER
+    assert {name for name, more in differs.items() if more < 0} == LAXER
 
 
 def test_every_name_of_a_query_is_taken(spec: Spec) -> None:
