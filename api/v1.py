@@ -39,6 +39,9 @@ _ALWAYS = (
     ("Permissions-Policy", "camera=(), geolocation=(), microphone=()"),
 )
 
+#: Who has come over https once does not come in the clear again, for a year.
+_HTTPS_ONLY = "max-age=31536000"
+
 Handler = Callable[..., Awaitable[Response]]
 
 
@@ -267,6 +270,8 @@ def secured(answer: Response) -> Response:
     if answer.status_code == _NO_CONTENT:
         del answer.headers["Content-Type"]
     answer.headers.extend(_ALWAYS)
+    if request.scheme == "https":
+        answer.headers["Strict-Transport-Security"] = _HTTPS_ONLY
     return answer
 
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.api.whole.conftest import BASE, Whole
+from tests.api.whole.test_roles import V1
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -184,18 +185,30 @@ async def test_a_proxys_own_authorization_is_not_for_us(whole: Whole) -> None:
 
 
 async def test_every_v1_answer_carries_the_headers(whole: Whole) -> None:
-    """v1 1.8, refusals of the router included; a 405 says which methods there are."""
-    for method, path in (
-        *(
-            ("GET", "/api/v1/printers"),
-            ("GET", "/api/printers"),
-            ("GET", "/api/v1/printers/987654"),
-        ),
-        *(("GET", "/api/v1/nothing"), ("PUT", "/api/v1/printers"), ("GET", "/api/v1/version")),
-    ):
-        answer = await whole.ask("admin", method, path)
-        assert answer.headers["X-Content-Type-Options"] == "nosniff", path
-        assert answer.headers["X-Frame-Options"] == "DENY"
-        assert "self" in answer.headers["Content-Security-Policy"]
-        if method == "PUT":
-            assert {"GET", "POST"} <= set(answer.headers["Allow"].split(", "))
+    """v1 1.8, safety S40: on every route, refusals of the router and of the credential included; a
+    405 says which methods there are.
+    """
+    asked = [
+        *(("admin", "GET", path) for path in ("/api/v1/nothing", "/api/printers")),
+        *(("admin", "GET", f"/api/v1{whole.path(path)}") for method, path in V1 if method == "GET"),
+        *(("nobody", method, f"/api/v1{whole.path(path)}") for method, path in V1),
+    ]
+    wanted = {"nosniff", "DENY", "0", "strict-origin-when-cross-origin"}
+    names = ("X-Content-Type-Options", "X-Frame-Options", "X-XSS-Protection", "Referrer-Policy")
+    for who, method, path in asked:
+        answer = await whole.ask(who, method, path)
+        assert {answer.headers.get(name) for name in names} == wanted, (method, path)
+        assert "self" in answer.headers["Content-Security-Policy"], (method, path)
+        assert "camera=()" in answer.headers["Permissions-Policy"], (method, path)
+        assert "Server" not in answer.headers, (method, path)
+        assert "Strict-Transport-Security" not in answer.headers, (method, path)
+    wrong = await whole.ask("admin", "PUT", "/api/v1/printers")
+    assert wrong.status_code == 405
+    assert {"GET", "POST"} <= set(wrong.headers["Allow"].split(", "))
+
+
+async def test_who_comes_over_https_stays_there(whole: Whole) -> None:
+    """v1 1.8, safety S40: HSTS on https, on answers and refusals, and only there."""
+    for who, path in (("admin", "/api/v1/printers"), ("nobody", "/api/v1/printers")):
+        safe = await whole.ask(who, "GET", BASE.replace("http:", "https:") + path)
+        assert safe.headers["Strict-Transport-Security"] == "max-age=31536000", who
