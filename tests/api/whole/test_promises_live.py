@@ -8,7 +8,7 @@ import pytest_asyncio
 from schemas.link import LiveSnap, Port
 from schemas.printer import Live, PrinterState, Temperature
 from tests.api.whole.conftest import Whole
-from tests.fakes.agents import hello_of
+from tests.fakes.agents import AgentKey, hello_of
 from tests.fakes.sockets import LiveSocket
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -16,18 +16,20 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def watched(whole: Whole) -> Any:
-    """The id of a printer in the first farm's room, and its bridge."""
-    bridge = await whole.application.rooms.bridges.paired(int(whole.ids["bridge_id"]))
-    async with whole.application.rooms.ledger.change() as change:
+    """The id of a printer of the first farm, and its bridge, which is there; both go again."""
+    rooms = whole.application.rooms
+    key = AgentKey()
+    async with rooms.ledger.change() as change:
+        bridge = await rooms.bridges.create(change, 1, "Watched room", key.public)
         port = Port(port_id="usb-watched", device="/dev/ttyUSB9")
-        await whole.application.rooms.bridges.record_ports(change, bridge, [port])
+        await rooms.bridges.record_ports(change, bridge, [port])
     body = {"name": "Watched", "bridge_id": bridge.id, "port_id": "usb-watched"}
     made = await whole.ask("admin", "POST", "/api/v1/printers", json=body)
     assert made.status_code == 201, made.text
-    opened = await whole.application.rooms.bridges.open_session(bridge, hello_of(bridge.uid))
+    await rooms.bridges.open_session(bridge, hello_of(bridge.uid))
     yield made.json()["id"], bridge
-    await whole.application.rooms.bridges.close_session(bridge.id, opened.epoch)
-    await whole.ask("admin", "DELETE", f"/api/v1/printers/{made.json()['id']}")
+    for path in (f"/printers/{made.json()['id']}", f"/bridges/{bridge.id}"):
+        assert (await whole.ask("admin", "DELETE", f"/api/v1{path}")).status_code == 204
 
 
 def dashboard(whole: Whole, who: str) -> LiveSocket:
