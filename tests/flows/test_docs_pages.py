@@ -53,7 +53,7 @@ def test_without_signing_in_the_page_shows_the_refusal(browser: Browser, farm: S
 
 
 @pytest.mark.parametrize("scheme", ["bearer", "key"])
-def test_try_it_out_with_a_token(browser: Browser, farm: StartedFarm, scheme: str) -> None:
+def test_try_it_out_works_with_a_token(browser: Browser, farm: StartedFarm, scheme: str) -> None:
     """Authorize with an API token, as Bearer and as X-API-Key: GET /printers shows 200."""
     page = swagger(browser, farm)
     page.click(".auth-wrapper .btn.authorize")
@@ -70,7 +70,7 @@ def test_try_it_out_with_a_token(browser: Browser, farm: StartedFarm, scheme: st
     assert page.complaints == []
 
 
-def test_try_it_out_after_logging_in_on_the_page(
+def test_try_it_out_works_after_logging_in_on_the_page(
     browser: Browser, farm: StartedFarm, tmp_path: Path
 ) -> None:
     """POST /auth/login on the page sets the cookie; then GET /printers shows 200."""
