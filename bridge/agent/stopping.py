@@ -27,6 +27,8 @@ from bridge.control.messages import Adopt, Quit
 from bridge.control.paths import runtime_dir
 
 _POLL_S = 0.05
+#: A simulated printer that is told to end does so at once.
+SIMULATOR_GRACE_S = 5.0
 
 
 class UnknownPrinter(JournalError):
@@ -61,7 +63,7 @@ def stop(state_dir: Path, names: Sequence[str], *, everything: bool, timeout_s: 
         journal.close()
     running = sorted(wanted & set(home.running()))
     left = asyncio.run(quit_all(home, running, count(generation * EPOCHS_PER_RUN), timeout_s))
-    simulators = _end_simulators(runtime) if everything and not left else ()
+    simulators = end_simulators(runtime) if everything and not left else ()
     ended = tuple(number for number in running if number not in left)
     return Stopped(ended=ended, left=tuple(left), simulators=simulators)
 
@@ -119,12 +121,23 @@ async def _until_closed(line: Line) -> None:
     line.close()
 
 
-def _end_simulators(runtime: Path) -> tuple[str, ...]:
-    ended = []
-    for lock in sorted(runtime.glob("*.port.lock")):
-        pid = pid_of(lock.with_suffix(""))
-        if pid:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
-                ended.append(lock.name.removesuffix(".port.lock"))
-    return tuple(ended)
+def end_simulators(runtime: Path, grace_s: float = SIMULATOR_GRACE_S) -> tuple[str, ...]:
+    """End every simulator of *runtime*; one that still runs after *grace_s* seconds is killed."""
+    links = [lock.with_suffix("") for lock in sorted(runtime.glob("*.port.lock"))]
+    running = [link for link in links if _signal(link, signal.SIGTERM)]
+    deadline = time.monotonic() + grace_s
+    while any(map(pid_of, running)) and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+    for link in running:
+        _signal(link, signal.SIGKILL)
+    return tuple(link.name.removesuffix(".port") for link in running)
+
+
+def _signal(link: Path, number: signal.Signals) -> bool:
+    """Signal the simulator that holds *link*; False: there is none."""
+    pid = pid_of(link)
+    if pid:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+            return True
+    return False
