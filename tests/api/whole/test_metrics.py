@@ -18,6 +18,8 @@ CANARY = "s3cr3t-c4n4ry-value"
 
 async def test_metrics_are_prometheus_text_of_the_callers_farm(whole: Whole) -> None:
     """The names of the contract; only the caller's printers; what this process answered."""
+    made = await whole.ask("operator", "POST", "/api/v1/orders", json={"customer_name": "Ann"})
+    assert made.status_code == 200, made.text
     answer = await whole.ask("viewer", "GET", "/api/v1/metrics")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
