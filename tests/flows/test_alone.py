@@ -5,7 +5,6 @@ without a word; nothing it says meanwhile is believed, nothing it did not know i
 """
 
 import json
-import os
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from infra.farm.started import StartedFarm
+from tests.fakes.signals import send_signal
 from tests.flows.conftest import DATA, Faces, commands_of, eventually
 from tests.flows.test_link_plate import bridge
 from tests.flows.test_print import run_by_firmware
@@ -80,7 +80,7 @@ def test_room_goes_on_alone_and_histories_merge(faces: Faces) -> None:
     wanted = {runs[-1], *waits}
     eventually(lambda: wanted <= lent(faces), 60.0, "the next jobs are with the room")
     api = faces.farm.ready["processes"]["api"]
-    os.kill(api, signal.SIGSTOP)
+    send_signal(api, signal.SIGSTOP)
     try:
         before = len(executed(faces, 0))
         cube, other = commands_of(CUBE), commands_of(OTHER)
@@ -97,7 +97,7 @@ def test_room_goes_on_alone_and_histories_merge(faces: Faces) -> None:
         assert f"lease      {slug}: job {waits[1]}" in bridge(faces, "status").stdout
         returned_at = datetime.now(UTC)
     finally:
-        os.kill(api, signal.SIGCONT)
+        send_signal(api, signal.SIGCONT)
 
     def states() -> list[str]:
         return [faces.job_of(job)["status"] for job in (*runs, *waits)]

@@ -6,7 +6,6 @@ the sender knows nothing, at `fact.ack` the rows are committed and the agent doe
 decides is what the firmware executed (safety I1, I2, I6, I10; R01-R04, R18; M03, M10-M13).
 """
 
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -18,10 +17,12 @@ from typing import Any
 import httpx
 import pytest
 
-from bridge.control.paths import runtime_dir, socket_path
+from bridge.control.lock import read_pid
+from bridge.control.paths import lock_path, runtime_dir, socket_path
 from schemas.commands import JOG_TTL_MS
 from tests.fakes.fault_proxy import FaultProxy
 from tests.fakes.hand_farm import HandFarm, Process
+from tests.fakes.signals import send_signal
 from tests.fakes.talks import ControlTalk, HttpTalk, LinkTalk, Trap, Traps
 from tests.flows.conftest import Faces, commands_of, eventually
 from tests.flows.test_print import run_by_firmware
@@ -110,9 +111,12 @@ class Bench:
 
 
 def signal_to(farm: HandFarm, victim: str, number: signal.Signals) -> None:
-    """*victim*: agent, api or sender."""
-    pid = farm.sender_pid if victim == "sender" else getattr(farm, victim).pid
-    os.kill(pid, number)
+    """*victim*: agent, api or sender, which its lock names also while its agent does not."""
+    if victim == "sender":
+        socket = socket_path(runtime_dir(farm.state), farm.ready["printers"][0]["id"])
+        send_signal(read_pid(lock_path(socket)) or 0, number)
+    else:
+        send_signal(getattr(farm, victim).pid, number)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """kill -9 in the middle of a print: the byte stream to the printer does not change."""
 
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ import pytest
 
 from infra.farm.started import StartedFarm
 from tests.fakes.migrated import sqlite_into
+from tests.fakes.signals import send_signal
 from tests.flows.conftest import MINUTE_SPEED, Faces, Running, commands_of, eventually
 from tests.flows.test_print import executed_since
 
@@ -30,7 +30,7 @@ def slow_farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartedFarm]
 def kill(farm: Running, name: str) -> None:
     """SIGKILL the process, and wait until the farm has started another."""
     old = farm.ready["processes"][name]
-    os.kill(old, signal.SIGKILL)
+    send_signal(old, signal.SIGKILL)
     eventually(lambda: farm.ready["processes"][name] not in (0, old), 60.0, f"{name} is back")
 
 

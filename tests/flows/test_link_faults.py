@@ -8,7 +8,6 @@ PostgreSQL is not corrupted: it is a socket of one machine, or TCP with TLS, and
 
 import asyncio
 import json
-import os
 import random
 import resource
 import signal
@@ -28,6 +27,7 @@ from infra.farm.started import StartedFarm
 from tests.fakes import databases
 from tests.fakes.fault_proxy import FaultProxy, Line
 from tests.fakes.migrated import sqlite_into
+from tests.fakes.signals import send_signal
 from tests.flows.conftest import MINUTE_SPEED, Faces, commands_of, eventually
 from tests.flows.test_kill import kill, truth
 from tests.flows.test_print import executed_since
@@ -130,18 +130,18 @@ def faults(faulty: Faulty, link: FaultProxy, control: FaultProxy) -> list[Callab
     def stopped(name: str) -> Callable[[], None]:
         def stop() -> None:
             pid = farm.ready["processes"][name]
-            os.kill(pid, signal.SIGSTOP)
+            send_signal(pid, signal.SIGSTOP)
             time.sleep(1.5)
-            os.kill(pid, signal.SIGCONT)
+            send_signal(pid, signal.SIGCONT)
 
         return stop
 
     def frozen_until_given_up() -> None:
         """As a minute is for a link that is given up after forty seconds."""
         pid = farm.ready["processes"]["api"]
-        os.kill(pid, signal.SIGSTOP)
+        send_signal(pid, signal.SIGSTOP)
         time.sleep(1.5 * DEAD_S)
-        os.kill(pid, signal.SIGCONT)
+        send_signal(pid, signal.SIGCONT)
 
     def full_disk() -> None:
         pid = farm.ready["processes"]["agent"]

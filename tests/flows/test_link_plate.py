@@ -1,7 +1,6 @@
 """Plates and ends at the machine itself: what people in the room do, with real processes."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra.farm.started import StartedFarm
+from tests.fakes.signals import send_signal
 from tests.flows.conftest import DATA, Faces, eventually
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(300)]
@@ -70,7 +70,7 @@ def test_agent_that_ends_says_so(confirming: Faces) -> None:
     """SIGTERM closes the link at once: the API knows before any silence could tell it."""
     farm = confirming.farm
     old = farm.ready["processes"]["agent"]
-    os.kill(old, signal.SIGTERM)
+    send_signal(old, signal.SIGTERM)
     eventually(lambda: not Path(f"/proc/{old}").exists(), 20.0, "the agent has ended")
     eventually(lambda: farm.ready["processes"]["agent"] not in (0, old), 60.0, "another agent")
 

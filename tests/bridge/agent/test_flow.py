@@ -23,6 +23,7 @@ from bridge.simulator import executed
 from schemas.link import AlarmFact
 from schemas.printer import PrinterConfig, PrinterState
 from tests.fakes.api_link import FakeApi, serve
+from tests.fakes.signals import send_signal
 
 ROOT = Path(__file__).parents[3]
 CUBE = ROOT / "tests" / "data" / "cube_lowtemp.gcode"
@@ -196,7 +197,7 @@ async def test_killed_sender_goes_on_and_stop_ends_a_print(tmp_path: Path) -> No
         await api.until(lambda: api.lives[1].lines_sent > 50, 60)
         known = status.read(room.directory)
         assert known is not None and known.senders[0].pid is not None
-        os.kill(known.senders[0].pid, signal.SIGKILL)
+        send_signal(known.senders[0].pid, signal.SIGKILL)
         await api.until(lambda: "resumed" in alarms(api), 15)
         before = api.lives[1].lines_sent
         await api.until(lambda: api.lives[1].grant == "grant-1", 20)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from bridge.control.messages import Adopt
 from bridge.serial.ports import UsbPort
 from schemas.link import Port
 from tests.fakes.sender import FakeSender, serve
+from tests.fakes.signals import send_signal
 
 
 def usb(number: int, device: str = "/dev/ttyUSB0") -> Port:
@@ -138,7 +140,7 @@ async def test_simulators_are_started_once_and_found_again(tmp_path: Path) -> No
     await second.start()
     assert second.status() == [shown]
     assert pid_of(link_of(tmp_path, "sim1")) == shown.pid
-    os.kill(shown.pid, 9)
+    send_signal(shown.pid, signal.SIGKILL)
     while not children.ended(shown.pid):
         await asyncio.sleep(0.005)
     assert pid_of(link_of(tmp_path, "sim1")) is None
