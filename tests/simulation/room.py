@@ -68,7 +68,7 @@ class Room:
         """A new process."""
         self.disk.power_off()
         life = Life("agent", self._died)
-        self.life = life
+        self.life, self.fleet = life, None  # nobody answers for it before it has one of its own
         self.history.add("room", "up")
         life.spawn(self._run(life), "agent")
 
