@@ -31,7 +31,7 @@ MOVES = {"/printers/live-status", "/maintenance/status", "/sessions", "/admin/se
 async def crowded(farm_with_all: Whole) -> Whole:
     """The farm, and an organization in it that has more than a page of each of some things."""
     farm_with_all.application.database.__enter__()
-    own = await Organization.create(name="Crowded", created_at=SystemClock().now())
+    own = await Organization.create(id=70, name="Crowded", created_at=SystemClock().now())
     admin = await person(own.id, Role.ADMIN)
     accounts = farm_with_all.application.rooms.accounts
     _, farm_with_all.secrets["crowded"] = await accounts.create_token(admin, "crowd", [], None)
