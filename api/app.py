@@ -89,7 +89,7 @@ from api.spools.slots import Slots
 from api.status import StatusRoutes
 from api.storage.sweeping import sweep_hourly
 from api.upkeep import all_routes as upkeep_routes
-from api.upload_body import UploadBody, WholeBody, has_body, is_upload
+from api.upload_body import UploadBody, WholeBody, has_body, is_upload, straight_body
 from api.uploads import RECEIVE_KEY
 from api.v1 import V1
 
@@ -194,7 +194,7 @@ class Application:
         serve = self.octoprint.push_requests(scope["path"]) or self.quart
         send = self.requests.watching(scope["method"], identified(scope, send))
         if is_upload(scope):
-            body = UploadBody(receive, send)
+            body = UploadBody(receive, send, straight_body(scope))
             scope[RECEIVE_KEY] = body.receive
             await serve(scope, body.withheld, body.send)
         elif has_body(scope):

@@ -24,6 +24,8 @@ from wsproto.frame_protocol import CloseReason
 
 from api.feed.sender import BATCHES, Receive, Scope, Send
 from api.reasons import say_reasons
+from api.straight import CONNECTION, straight
+from api.upload_body import STRAIGHT
 
 BACKLOG = 2048
 GRACEFUL_S = 3.0
@@ -70,6 +72,10 @@ class _PromptServer(TCPServer):
     _head = b""  # of an answer, until its first bytes follow or the loop turns
     _is_gone = False  # the client; the protocol has been told
     _idle_since: float | None = None  # of the loop's clock; None while a request runs
+
+    async def run(self) -> None:
+        CONNECTION.set(self)
+        await super().run()
 
     async def protocol_send(self, event: Event) -> None:
         if isinstance(event, Updated):
@@ -202,7 +208,8 @@ def refuse_extensions() -> None:
 class WithoutLifespan:
     """The application for a server that need not start and stop it: we do, and hear of errors.
 
-    Its websockets may be sent ready-made frames (`api.feed.sender`).
+    Its websockets may be sent ready-made frames (`api.feed.sender`), and who reads a large body may
+    ask for its middle `straight` from the socket (`api.upload_body`).
     """
 
     def __init__(self, application: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
@@ -211,6 +218,8 @@ class WithoutLifespan:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             scope["extensions"][BATCHES] = {}
+        elif scope["type"] == "http":
+            scope["extensions"][STRAIGHT] = straight
         if scope["type"] != "lifespan":
             await self._application(scope, receive, send)
             return
