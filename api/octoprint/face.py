@@ -46,6 +46,7 @@ from api.octoprint.preferences import PreferencesStore
 from api.octoprint.profiles import ProfileFace
 from api.octoprint.prompt import PromptFace
 from api.octoprint.push import Push, PushEndpoint, PushRooms
+from api.octoprint.push_company import Company
 from api.octoprint.push_http import PushRequests
 from api.octoprint.push_requests import OpenRequests
 from api.octoprint.push_routes import PushRoutes
@@ -141,7 +142,8 @@ class OctoPrintFace:
         hot = HotReads(
             rooms.printers, rooms.telemetry, rooms.jobs, rooms.files, rooms.accounts, store
         )
-        sign_in = SignIn(rooms.accounts, self._visitors)
+        company = Company(rooms.feed.bus, rooms.feed.clock)
+        sign_in = SignIn(rooms.accounts, self._visitors, company)
         orders = Orders(rooms.commands, rooms.telemetry, rooms.accounts)
         pools = PoolFace(rooms.pools, rooms.jobs, rooms.files, rooms.telemetry)
         profiles = ProfileFace(rooms.printers, pools, store)
@@ -178,12 +180,12 @@ class OctoPrintFace:
             *jobs.routes(),
             *self._push_routes.routes(),
         )
-        push_rooms = self._push(rooms, Stages(hot, rooms.pools, pools))
+        push_rooms = self._push(rooms, Stages(hot, rooms.pools, pools), company)
         push = Push(push_rooms, rooms.feed.clock, settings.public_url)
         self.push = PushEndpoint(push)
         self._requests = PushRequests(push)
 
-    def _push(self, rooms: Rooms, stages: Stages) -> PushRooms:
+    def _push(self, rooms: Rooms, stages: Stages, company: Company) -> PushRooms:
         requests = AppKeyRequests(rooms.accounts, rooms.ledger, rooms.printers.now)
         return PushRooms(
             accounts=rooms.accounts,
@@ -194,6 +196,7 @@ class OctoPrintFace:
             cors=self._cors,
             stages=stages,
             requests=OpenRequests(requests, rooms.feed.bus),
+            company=company,
         )
 
     def _app_keys(self, rooms: Rooms) -> AppKeyRoutes:

@@ -36,6 +36,7 @@ from api.octoprint.addresses import Addresses
 from api.octoprint.cors import Cors
 from api.octoprint.push_channel import Channel
 from api.octoprint.push_client import MAX_DIRECT, Credentials, PushClient
+from api.octoprint.push_company import Company
 from api.octoprint.push_requests import OpenRequests
 from api.octoprint.push_stage import Stage, Stages
 from api.octoprint.visitor import Visitors
@@ -59,6 +60,7 @@ class PushRooms:
     cors: Cors
     stages: Stages
     requests: OpenRequests
+    company: Company
 
 
 class Push:
@@ -76,7 +78,8 @@ class Push:
             self.rooms.feed.hub(stage.organization_id) as hub,
             Channel(stage, hub, self.clock).live() as channel,
         ):
-            yield channel
+            with self.rooms.company.joined_by(channel):
+                yield channel
 
     async def check_origin(self, knock: Knock, root: str) -> None:
         """Raises `Forbidden` for a page of another site while that is not allowed."""
@@ -106,8 +109,10 @@ class Push:
         except (NotAuthenticated, Forbidden, NotFound):
             client.refused()
             return
+        life.enter_context(rooms.company.visit(channel, by.username, opened.address))
         life.enter_context(channel.followed_by(client))
         client.signed_in(await rooms.visitors.acting(by, root), channel)
+        life.callback(client.left)
         await life.enter_async_context(rooms.requests.told_to(client, by))
 
 

@@ -21,16 +21,22 @@ from api.feed.hub import Hub
 from api.octoprint import push_document as document
 from api.octoprint.prompt import PLUGIN, prompt_message
 from api.octoprint.push_document import Picture
+from api.octoprint.push_ring import Message, Ring, Tail
 from api.octoprint.push_stage import Stage
 from api.octoprint.push_wishes import Wish, logs_of, messages_of
-from api.octoprint.push_words import MARKINGS, MESSAGES, Scene, file_payload, state_messages
+from api.octoprint.push_words import (
+    COMPANY,
+    MARKINGS,
+    MESSAGES,
+    Scene,
+    file_payload,
+    state_messages,
+)
 from api.octoprint.states import LOOKS
 from api.telemetry.scrollback import Scrollback
 from api.telemetry.terminals import HISTORY_LINES
 from schemas.printer import PrinterState, Prompt
 
-RING = 500  # messages that a client may be behind
-KEPT = 120  # temperatures that a throttled client may catch up on, and markings
 REST_S = 1.0  # after a failure
 REPEAT_S = (
     5.0  # a printer of which nothing is new is shown again: apps take silence for a dead line
@@ -78,50 +84,14 @@ class View:
         return {"logs": logs, "messages": messages}
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message of type *name*; who may hear of *kind* (and *printer_id*) may have it."""
-
-    name: str
-    kind: str
-    printer_id: int | None
-    text: str
-    is_plugin: bool = False  # then *name* is the plugin's
-
-
-class Tail:
-    """The last few of what comes one by one, each at its place."""
-
-    def __init__(self) -> None:
-        self._items: list[dict[str, Any]] = []
-        self._start = 0
-
-    @property
-    def end(self) -> int:
-        """The place of the next one."""
-        return self._start + len(self._items)
-
-    def put(self, item: dict[str, Any]) -> None:
-        """One more; the oldest go."""
-        self._items.append(item)
-        if len(self._items) > 2 * KEPT:
-            self._start += KEPT
-            del self._items[:KEPT]
-
-    def since(self, place: int) -> list[dict[str, Any]]:
-        """From *place* on."""
-        return self._items[max(0, place - self._start) :]
-
-
 class Channel:
     """One stage and its clients. While `live()`, `run()` in a task."""
 
     def __init__(self, stage: Stage, hub: Hub, clock: Clock) -> None:
         self.version = 0  # of what `current` shows
-        self.start_place = 0  # messages below it have left the ring
+        self.ring = Ring()
         self.samples = Tail()
         self.markings = Tail()
-        self._ring: list[Message] = []
         self._stage = stage
         self._hub = hub
         self._clock = clock
@@ -146,15 +116,6 @@ class Channel:
             yield
         finally:
             del self._followers[follower]
-
-    @property
-    def end_place(self) -> int:
-        """The place that the next message will have."""
-        return self.start_place + len(self._ring)
-
-    def at(self, place: int) -> Message:
-        """The message at *place*, from `start_place` to below `end_place`."""
-        return self._ring[place - self.start_place]
 
     def reach(self) -> Reach:
         """How far it has come."""
@@ -203,6 +164,26 @@ class Channel:
         """A printer looks different."""
         if self._stage.printer_id in (None, printer_id):
             self._bell.set()
+
+    # As one of the company.
+
+    @property
+    def organization_id(self) -> int:
+        """Whose it is."""
+        return self._stage.organization_id
+
+    @property
+    def key(self) -> str:
+        """The stage's."""
+        return self._stage.key
+
+    def company(self, name: str, payload: dict[str, Any]) -> None:
+        """Somebody came or went: addresses and names of people are for admins."""
+        text, plain = document.event(name, payload), document.event(name, {})
+        kind, at = COMPANY[name], self._stage.printer_id
+        self.ring.put(Message(name, kind, at, text, plain=plain))
+        for follower in tuple(self._followers):
+            follower.news()
 
     # As a follower of the terminal.
 
@@ -266,13 +247,13 @@ class Channel:
 
     async def step(self) -> None:
         """Take in what is new, and tell the clients."""
-        before = self.end_place
+        before = self.ring.end
         if await self._look():
             for event in self._new_events():
                 if self._stage.concerns(event):
                     self._tell_event(event)
             self._reconcile()
-            if self.end_place != before:
+            if self.ring.end != before:
                 self._built.clear()
             for follower in tuple(self._followers):
                 follower.news()
@@ -309,7 +290,7 @@ class Channel:
     def _ask(self, prompt: Prompt | None) -> None:
         text = document.plugin(PLUGIN, prompt_message(prompt))
         kind, at = "printer.prompt", self._stage.printer_id
-        self._put(Message(PLUGIN, kind, at, text, is_plugin=True))
+        self.ring.put(Message(PLUGIN, kind, at, text, is_plugin=True))
 
     def _select(self, picture: Picture) -> None:
         payload = file_payload(picture)
@@ -352,16 +333,10 @@ class Channel:
 
     def _say(self, name: str, kind: str, payload: Any) -> None:
         text = document.event(name, payload)
-        self._put(Message(name, kind, self._stage.printer_id, text))
+        self.ring.put(Message(name, kind, self._stage.printer_id, text))
         if name in MARKINGS:
             kind_of_marking, label = MARKINGS[name]
             marking = {"type": kind_of_marking, "label": label}
             self.markings.put({**marking, "time": self._clock.now().timestamp()})
             told = document.event("ChartMarked", marking)
-            self._put(Message("ChartMarked", kind, self._stage.printer_id, told))
-
-    def _put(self, message: Message) -> None:
-        self._ring.append(message)
-        if len(self._ring) > 2 * RING:
-            self.start_place += RING
-            del self._ring[:RING]
+            self.ring.put(Message("ChartMarked", kind, self._stage.printer_id, told))

@@ -19,8 +19,10 @@ from api.feed.sender import CLOSE_REVOKED, CLOSE_SLOW
 from api.feed.words import hears
 from api.octoprint import push_document as document
 from api.octoprint.permissions import holds
-from api.octoprint.push_channel import Channel, Message, Reach, View
+from api.octoprint.push_channel import Channel, Reach, View
+from api.octoprint.push_ring import Message
 from api.octoprint.push_wishes import Subscription, subscription
+from api.permissions import EVERYTHING
 from api.principal import Principal
 
 SIGN_IN_S = 10.0
@@ -51,7 +53,7 @@ class Credentials:
 
 
 #: Without a `subscribe` message.
-EVERYTHING = Subscription()
+UNFILTERED = Subscription()
 #: Of somebody who may not see the terminal.
 NO_TERMINAL = View(None, None)
 
@@ -67,7 +69,7 @@ class PushClient:
         self._clock = clock
         self._direct: deque[str] = deque([document.connected()])
         self._sign_in_by = clock.monotonic() + SIGN_IN_S
-        self._wants = EVERYTHING
+        self._wants = UNFILTERED
         self._has_subscribed = False
         self._throttle_s = THROTTLE_S
         self._channel: Channel | None = None
@@ -76,7 +78,7 @@ class PushClient:
         self._next_at = float("-inf")
         self._place = self._version = 0
         self._reach = Reach()
-        self._may_see_terminal = False
+        self._may_see_terminal = self._is_admin = False
         self._requests: dict[str, None] = {}  # of apps, that were told
 
     # What the client says.
@@ -115,12 +117,17 @@ class PushClient:
     def signed_in(self, by: Principal, channel: Channel) -> None:
         """*by* it is, on *channel*, from now on."""
         self.by, self._channel = by, channel
+        self._is_admin = holds(by, EVERYTHING)
         self._may_see_terminal = holds(by, "STATUS") and holds(by, "MONITOR_TERMINAL")
-        self._place = channel.end_place
+        self._place = channel.ring.end
         self._is_history_due = self._is_new = True
         self._next_at = float("-inf")
         channel.read()
         self.transport.notify()
+
+    def left(self) -> None:
+        """The sign-in is over: nothing of its channel is told any more."""
+        self._channel = None
 
     def revoked(self, why: Ending) -> None:
         """Nobody acts through the credential any more as they did."""
@@ -138,7 +145,7 @@ class PushClient:
 
     def news(self) -> None:
         """There is something in the channel."""
-        if self._channel is not None and self._place < self._channel.start_place:
+        if self._channel is not None and self._place < self._channel.ring.start:
             self.transport.cut(CLOSE_SLOW, "too slow; connect again")
         self.transport.notify()
 
@@ -182,11 +189,11 @@ class PushClient:
                 self._is_new = False
                 self._direct.append(document.timelapse())
             return channel.history(self._view())
-        while channel.start_place <= self._place < channel.end_place:
-            message = channel.at(self._place)
+        while channel.ring.start <= self._place < channel.ring.end:
+            message = channel.ring.at(self._place)
             self._place += 1
             if self._hears(by, message):
-                return message.text
+                return self._words(message)
         if self._is_current_due(channel, by) and self._clock.monotonic() >= self._next_at:
             self._next_at = self._clock.monotonic() + self._throttle_s
             text = channel.current(self._reach, self._view())
@@ -207,6 +214,9 @@ class PushClient:
         ask = wants.wants_plugin if message.is_plugin else wants.wants_event
         wanted = ask(message.name)
         return wanted and hears(by, message.kind, message.printer_id)
+
+    def _words(self, message: Message) -> str:
+        return message.text if self._is_admin or message.plain is None else message.plain
 
     def _sees_state(self, by: Principal) -> bool:
         return self._wants.state and holds(by, "STATUS")

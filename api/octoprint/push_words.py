@@ -219,6 +219,15 @@ MESSAGES: dict[str, Callable[[Event, Scene], list[Message]]] = {
     "command.issued": _commanded,
 }
 
+#: event of push that tells of people -> the kind by which it is known who may hear of it
+COMPANY = {
+    "ClientOpened": "printer.client",
+    "ClientAuthed": "printer.client",
+    "ClientClosed": "printer.client",
+    "UserLoggedIn": "user.logged_in",
+    "UserLoggedOut": "user.logged_out",
+}
+
 #: event of push -> the marking that it leaves in the temperature plot
 MARKINGS = {
     "Connected": ("connected", "Connected"),

@@ -22,6 +22,7 @@ from api.octoprint import cookies
 from api.octoprint.body import is_true, json_or_form
 from api.octoprint.permissions import GUESTS, groups_of, permissions_of, user_document
 from api.octoprint.place import Place
+from api.octoprint.push_company import Company
 from api.octoprint.route import Route
 from api.octoprint.visitor import (
     Visit,
@@ -45,9 +46,10 @@ _WRONG = "User unknown or password incorrect"
 class SignIn:
     """Who is there, and what this is."""
 
-    def __init__(self, accounts: Accounts, visitors: Visitors) -> None:
+    def __init__(self, accounts: Accounts, visitors: Visitors, company: Company) -> None:
         self._accounts = accounts
         self._visitors = visitors
+        self._company = company
 
     def routes(self) -> tuple[Route, ...]:
         """Rows of the table."""
@@ -126,6 +128,7 @@ class SignIn:
             raise Forbidden(asked.detail, code=asked.code) from None
         except NotAuthenticated:
             raise Forbidden(_WRONG) from None
+        self._company.logged_in(login.principal)
         if not remember:
             return login, None
         return login, await self._accounts.remember(login.principal, agent)
@@ -177,7 +180,10 @@ class SignIn:
         """End the session of the cookie and forget the browser; a key stays what it is."""
         place = self._visitors.place(root)
         try:
-            await self._accounts.logout(await self._visitors.caller(root, {}))
+            by = await self._visitors.caller(root, {})
+            await self._accounts.logout(by)
+            if by.kind == "session":
+                self._company.logged_out(by)
             await self._accounts.forget_browser(cookies.cookie(place, cookies.REMEMBER))
         except NotAuthenticated:
             pass  # whoever is not logged in is logged out
