@@ -62,12 +62,17 @@ _KINDS: tuple[tuple[re.Pattern[str], Kind], ...] = tuple(
         (r"printer is not ready", Kind.NOT_READY),
         (
             r"min_?temp|max_?temp|(?:thermal|temperature) runaway|thermal malfunction|"
-            r"heating failed|"
-            r"heaters switched off|heater fault|heater .*not heating|extruder switched off",
+            r"heating failed|heat(?:er|ing) fault|heater \d+ fault|temperature reading fault|"
+            r"heaters switched off|heater .*not heating|extruder switched off|"
+            r"heater/sensor|decoupled|sensor defect|reasonable temperature raise",
             Kind.THERMAL,
         ),
         (r"inactive time", Kind.INACTIVITY),
-        (r"kill|halted|halt asserted|shutdown|system stopped|emergency stop", Kind.KILLED),
+        (
+            r"kill|halted|halt asserted|shutdown|system stopped|emergency stop|"
+            r"heaters disabled|dry run mode",
+            Kind.KILLED,
+        ),
         (r"homing failed", Kind.HOMING),
         (r"probing failed|probe failed", Kind.PROBING),
         (r"home .*first|must home", Kind.NOT_HOMED),

@@ -98,6 +98,21 @@ def test_a_line_is_one_value(line: str, reply: Reply) -> None:
         ("Error:Heating failed, system stopped! Heater_ID: E0", Severity.HALTED),
         ("Error:0: Heaters switched off. MINTEMP triggered!", Severity.HALTED),
         ("Error: Heater fault on heater 1", Severity.HALTED),
+        ("Error: Heating fault on heater 1, temperature excursion exceeded", Severity.HALTED),
+        ("Error: Heater 1 fault: temperature rising too slowly: expected 2.5", Severity.HALTED),
+        ("Error: Temperature reading fault on heater 1: open circuit", Severity.HALTED),
+        (
+            "fatal:Heater/sensor error - Printer stopped and heaters disabled due to this error. "
+            "Fix error and restart with M999.",
+            Severity.HALTED,
+        ),
+        (
+            "fatal:G32 leveling failed! - Printer stopped and heaters disabled due to this error.",
+            Severity.HALTED,
+        ),
+        ("Error:Temp sensor defect", Severity.HALTED),
+        ("Error:One heater seems decoupled from thermistor - disabling all", Severity.HALTED),
+        ("Error:Printer set into dry run mode until restart!", Severity.HALTED),
         ("Error:too much inactive time", Severity.HALTED),
         ("Error:Homing Failed", Severity.STOPPED),
         ("Error:Probing Failed", Severity.STOPPED),
