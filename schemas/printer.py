@@ -241,6 +241,9 @@ class PrinterConfig(msgspec.Struct, frozen=True, kw_only=True):
     #: `drain`: what the printer has already taken is still printed; `quick_stop`: M410 where the
     #: firmware obeys it at once, which loses the position
     cancel_policy: Literal["drain", "quick_stop"] = "drain"
+    #: what a print does when the rest of a cut line ran as a command of its own: it is told of, and
+    #: the print goes on, waits for a person, or ends as failed
+    stray_policy: Literal["go_on", "pause", "fail"] = "go_on"
     plug: PlugConfig | None = None
 
 

@@ -77,6 +77,7 @@ class SerialAnswer(Answer):
     heat_lease_s: float | None = Field(None, description="Seconds; 0: heat never ends by itself")
     pause_heat_s: float | None = Field(None, description="Seconds; 0: for ever")
     cancel_policy: Literal["drain", "quick_stop"] | None = None
+    stray_policy: Literal["go_on", "pause", "fail"] | None = None
     resume_lift_s: float | None = Field(None, description="Seconds")
     resume_limit_s: float | None = Field(None, description="Seconds")
 

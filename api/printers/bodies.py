@@ -167,6 +167,13 @@ class SerialBody(Body):
         ]
         | None
     ) = None
+    stray_policy: (
+        Annotated[
+            Literal["go_on", "pause", "fail"],
+            Field(description="What a print does when the rest of a cut line ran as a command"),
+        ]
+        | None
+    ) = None
     resume_lift_s: (
         Annotated[
             Seconds, Field(description="After a longer gap the nozzle is lifted before going on")

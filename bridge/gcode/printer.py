@@ -40,12 +40,6 @@ STOP_AGAIN_S = 1.0
 #: How often M112 is sent at most; a firmware that does not know it must not be flooded.
 STOPS = 5
 
-#: What a person is told of a stray command (`bridge.gcode.strays`).
-STRAY = (
-    "the cable damages lines: the printer seems to have run the rest of one as a command of its "
-    "own: a move may be out of place. serial.window_lines 1 makes it rare, a better cable ends it"
-)
-
 _TALKING = CONNECTED | {_S.CONNECTING}
 _HEATS = (b"M104", b"M109", b"M140", b"M190", b"M141", b"M191")
 
@@ -300,7 +294,7 @@ class Printer(Standing):
             self.printing.order_done(event.token, now)
             self.card_print.order_done(event.token, now)
         if self.link.stream.strays.news():
-            self.warn_once("stray_command", STRAY)
+            reactions.strayed(self, now)
         if (identity := self.link.take_identity()) is not None:
             self.report(identity)
         if self.state is _S.CONNECTING and self.link.ready:

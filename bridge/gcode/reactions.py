@@ -28,6 +28,11 @@ _TELLING = {
 }
 #: Behind these errors nobody knows where the head is.
 _LOSING_PLACE = frozenset({Kind.HOMING, Kind.STOPPED, Kind.NOT_HOMED})
+#: What a person is told of a stray command (`bridge.gcode.strays`).
+_STRAY = (
+    "the cable damages lines: the printer seems to have run the rest of one as a command of its "
+    "own: a move may be out of place. serial.window_lines 1 makes it rare, a better cable ends it"
+)
 
 
 def react(printer: "Printer", reply: Reply, now: float) -> None:
@@ -49,6 +54,18 @@ def react(printer: "Printer", reply: Reply, now: float) -> None:
                 react(printer, whole, now)
         case _ if isinstance(reply, CardReply) and printer.state in CONNECTED:
             printer.card_print.heard(reply, now)
+
+
+def strayed(printer: "Printer", now: float) -> None:
+    """The rest of a cut line ran as a command of its own (`bridge.gcode.strays`)."""
+    policy = printer.config.stray_policy
+    if policy == "fail" and printer.run is not None and printer.can(PrinterEvent.CANCEL):
+        printer.fail("stray_command", _STRAY, now)
+    elif policy == "pause" and printer.state in _PAUSABLE:
+        printer.warn("stray_command", _STRAY)
+        printer.pause(now, park=True)
+    else:
+        printer.warn_once("stray_command", _STRAY)
 
 
 def _rebooted(printer: "Printer", now: float) -> None:

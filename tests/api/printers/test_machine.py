@@ -56,7 +56,13 @@ async def test_settings_of_the_line_reach_the_bridge(farm: Farm) -> None:
 
 @pytest.mark.parametrize(
     "serial",
-    [{"window_lines": 65}, {"rx_bytes": -1}, {"heat_lease_s": "x"}, {"cancel_policy": "now"}],
+    [
+        {"window_lines": 65},
+        {"rx_bytes": -1},
+        {"heat_lease_s": "x"},
+        {"cancel_policy": "now"},
+        {"stray_policy": "no"},
+    ],
 )
 def test_settings_of_the_line_have_limits(serial: dict[str, object]) -> None:
     """What is out of range is refused by name."""

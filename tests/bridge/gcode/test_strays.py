@@ -1,11 +1,15 @@
 """Rests of cut lines that ran as commands of their own: none goes unnoticed (serial 3)."""
 
+import msgspec
 import pytest
 
 from bridge.gcode.dialects import MARLIN
 from bridge.gcode.stream import Stream
+from schemas.jobs import AttemptState
+from schemas.printer import PrinterConfig, PrinterState
 from tests.fakes.conversation import Conversation, Wire
 from tests.fakes.firmware import Firmware, lossy
+from tests.fakes.host import CONFIG, Host
 
 LINES = [b"G1 X100.123 Y102.456 E%d" % index for index in range(300)]
 
@@ -90,6 +94,57 @@ def test_an_ok_that_nobody_is_owed_is_that_of_a_stray() -> None:
     assert stream.strays.count == 0
     talk.say(b"ok\n")
     assert stream.strays.count == 1
+
+
+STRAYED = b"Error:Line Number is not Last Line Number+1, Last Line: %d\nResend: %d\nok\nok\n"
+
+
+def strayed(policy: str) -> Host:
+    """A print whose firmware has just said one `ok` too many behind a Resend."""
+    config: PrinterConfig = msgspec.structs.replace(CONFIG, stray_policy=policy)
+    host = Host(config)
+    host.printer.opened(host.now, boots=False, lossless=False)
+    host.go()
+    host.start(b"".join(b"G1 X%d Y1\n" % index for index in range(50)))
+    for _ in range(8):
+        host.say(host.firmware.receive(host.printer.take(host.now)))
+    assert host.printer.take(host.now).count(b"\n") == 2  # one is damaged, the other cut
+    acked = host.printer.link.stream.acked
+    host.say(STRAYED % (acked, acked + 1))
+    host.go()
+    assert host.printer.link.stream.strays.count == 1
+    return host
+
+
+@pytest.mark.parametrize(
+    ("policy", "state", "ending"),
+    [
+        ("go_on", PrinterState.PRINTING, AttemptState.COMPLETED),
+        ("pause", PrinterState.PAUSED, AttemptState.PAUSED),
+        ("fail", PrinterState.OPERATIONAL, AttemptState.FAILED),
+    ],
+)
+def test_a_print_does_at_a_stray_what_its_printer_is_told_to(
+    policy: str, state: PrinterState, ending: AttemptState
+) -> None:
+    """Go on, wait for a person, or end as failed; it is told of in any case."""
+    host = strayed(policy)
+    host.wait(2.0)
+    assert (state in host.states, host.attempts[-1]) == (True, ending)
+    assert host.warnings.count("stray_command") == 1
+    assert (len(host.printed) == 50) is (policy == "go_on")
+
+
+def test_a_print_that_waits_for_a_stray_goes_on_when_a_person_says_so() -> None:
+    """From where it was, every line once."""
+    host = strayed("pause")
+    host.wait(2.0)
+    host.printer.resume(host.now)
+    host.wait(2.0)
+    assert host.attempts[-1] is AttemptState.COMPLETED
+    assert [line for line in host.printed if b"Y1" in line] == [
+        b"G1 X%d Y1" % index for index in range(50)
+    ]
 
 
 def test_answers_to_polls_are_no_strays() -> None:
