@@ -59,8 +59,8 @@ def restore_lines(saved: Saved, now: Modal) -> list[bytes]:
             b"G90",
             b"G1 X%.3f Y%.3f F%d" % (place.x_mm, place.y_mm, _TRAVEL_MM_MIN),
             b"G1 Z%.3f F%d" % (place.z_mm, _LIFT_MM_MIN),
-            b"G92 E%.5f" % place.e_mm,
         ]
+        lines += [] if place.e_mm is None else [b"G92 E%.5f" % place.e_mm]
     if was.feedrate_mm_min is not None:
         lines.append(b"G1 F%g" % was.feedrate_mm_min)
     lines += [b"G20"] if was.inches else []

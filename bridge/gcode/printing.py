@@ -23,6 +23,8 @@ _S, _E = PrinterState, PrinterEvent
 # Orders of our own; tokens of the driver never begin with @.
 _STILL, _PARKED, RESUMED = "@still", "@parked", "@resumed"
 _DRAINED, _OVER, _BEGUN = "@drained", "@over", "@begun"
+#: How often the place of a pause is asked for again when the answer is lost or damaged.
+_ASKS = 2
 _STEADY = frozenset({_S.PRINTING, _S.PAUSED, _S.OPERATIONAL, _S.OFFLINE, _S.HALTED, _S.ERROR})
 
 
@@ -33,7 +35,7 @@ class Printing:
         self._standing = standing
         self._saved: Saved | None = None
         self._paused_at: float | None = None
-        self._pause_reason = ""
+        self._asks_left = 0  # for the place of the pause
         self._comes_back = False
 
     # What a person or the file wants.
@@ -90,6 +92,7 @@ class Printing:
             return
         at.link.status.position = None  # only an answer to what follows is that of this place
         where = [b"M114"] if stream.dialect.position else []
+        self._asks_left = _ASKS * len(where)
         stream.order([stream.dialect.drain, *where], _STILL)
 
     def resume(self, now: float) -> None:
@@ -239,6 +242,10 @@ class Printing:
         """Nothing moves: keep the state, then park."""
         at = self._standing
         status = at.link.status
+        if status.position is None and self._asks_left:
+            self._asks_left -= 1
+            at.link.stream.order([b"M114"], _STILL)
+            return
         self._saved = Saved(at.modal_now(), status.targets_c(), status.position)
         script = at.script("on_pause", now)
         if not script:

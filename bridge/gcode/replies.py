@@ -83,12 +83,12 @@ class Capability:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """M114's answer in mm: the planner's target."""
+    """M114's answer in mm: the planner's target. *e_mm* None: this firmware does not tell it."""
 
     x_mm: float
     y_mm: float
     z_mm: float
-    e_mm: float
+    e_mm: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,15 @@ def _nameless(match: re.Match[str]) -> Reply:
 
 
 def _position(match: re.Match[str]) -> Reply:
-    return Position(*(float(match[axis]) for axis in "xyze"))
+    e_mm = float(match["e"]) if match["e"] else None
+    return Position(float(match["x"]), float(match["y"]), float(match["z"]), e_mm)
+
+
+_MM = r"\s*-?\d{1,9}(?:\.\d*)?"
+#: Axes beside the three that every printer has may stand before the extruder.
+_PLACE = rf"X:(?P<x>{_MM})\s*Y:(?P<y>{_MM})\s*Z:(?P<z>{_MM})(?:\s*[A-DI-KU-W]:{_MM})*\s*E\d?:(?P<e>{_MM})"
+#: Smoothie tells no extruder.
+_BARE_PLACE = rf"C:\s*X:(?P<x>{_MM})\s*Y:(?P<y>{_MM})\s*Z:(?P<z>{_MM})(?P<e>)"
 
 
 _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Reply]], ...] = (
@@ -216,13 +224,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Reply]], ...] 
     (re.compile(r"Cap:([A-Z0-9_]+):([01])"), lambda m: Capability(m[1], m[2] == "1")),
     (re.compile(r".*(?:FIRMWARE_NAME:|^NAME[:.]\s*Malyan)"), _info),
     (re.compile(r"CBD make it.*", re.I), _nameless),
-    (
-        re.compile(
-            r"X:\s*(?P<x>-?\d{1,9}\.?\d*)\s*Y:\s*(?P<y>-?\d{1,9}\.?\d*)"
-            r"\s*Z:\s*(?P<z>-?\d{1,9}\.?\d*)\s*E\d?:\s*(?P<e>-?\d{1,9}\.?\d*)"
-        ),
-        _position,
-    ),
+    (re.compile(rf"(?:C:\s*)?{_PLACE}"), _position),
+    (re.compile(_BARE_PLACE), _position),
 )
 
 

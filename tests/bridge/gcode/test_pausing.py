@@ -96,6 +96,40 @@ def test_a_pause_completes_when_the_position_is_never_told() -> None:
     assert host.attempts[-1] is _A.COMPLETED
 
 
+def test_a_damaged_position_is_asked_for_again() -> None:
+    """serial 12/#51: an answer that noise has spoilt must not leave the head where it parked."""
+    host = Host(config(scripts=PARK))
+    host.connect()
+    whole, host.firmware.says[b"M114"] = host.firmware.says[b"M114"], b"X:10.00 Y:2\xd00.00\n"
+    host.firmware.stuck = {b"M114"}
+    host.start(JOB)
+    host.go()
+    host.say(host.firmware.says[b"M114"] + host.firmware.finish())
+    host.firmware.says[b"M114"] = whole
+    host.go()
+    assert host.printer.state is _S.PAUSED
+    host.printer.resume(host.now)
+    host.go()
+    assert b"G1 X10.000 Y20.000 F6000" in host.firmware.executed
+    assert "position_unknown" not in host.warnings
+
+
+def test_a_place_without_an_extruder_comes_back() -> None:
+    """serial 10: Smoothie tells X, Y and Z only; the head must not go on from where it parked."""
+    host = Host(config(scripts=PARK))
+    host.connect()
+    host.firmware.says[b"M114"] = b"C: X:10.0000 Y:20.0000 Z:0.3000\r\n"
+    host.start(JOB)
+    host.go()
+    host.firmware.executed.clear()
+    host.printer.resume(host.now)
+    host.go()
+    at = host.firmware.executed.index(b"G1 X10.000 Y20.000 F6000")
+    assert host.firmware.executed[at + 1] == b"G1 Z0.300 F600"
+    assert not any(line.startswith(b"G92") for line in host.firmware.executed)
+    assert host.attempts[-1] is _A.COMPLETED
+
+
 def test_a_long_pause_cools_the_nozzles_and_heats_them_again() -> None:
     """safety M23: half an hour, bed kept; the resume waits for the heat."""
     host = paused(pause_heat_s=1800.0)
