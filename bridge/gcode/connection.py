@@ -23,6 +23,7 @@ from bridge.gcode.replies import (
     Overrun,
     Reply,
     Resend,
+    Start,
     Text,
     Wait,
     parse,
@@ -195,8 +196,8 @@ class Connection:
             self._greeting.receive(reply, now, garbage=self.reader.garbage)
             if self._greeting.outcome is Outcome.ANSWERED:
                 self._answered(now)
-            elif isinstance(reply, Text):
-                self._hear_banner(reply.text)
+            elif isinstance(reply, Text | Start):
+                self._hear_banner(reply.text if isinstance(reply, Text) else reply.banner)
             return
         self.status.fold(reply, now)
         self._follow_identity(reply)

@@ -46,8 +46,8 @@ def react(printer: "Printer", reply: Reply, now: float) -> None:
             _act(printer, word, text, now)
         case BadTool(number):
             _keep_tool(printer, number)
-        case ResetReason(text) if printer.state is _S.ERROR:
-            printer.warn("reset_reason", f"why the printer restarted, in its own words: {text}")
+        case ResetReason(text):
+            _give_reason(printer, text, now)
         case Text(text) if text.startswith(": ") and printer.half_error:
             # Marlin 1 splits one error over two lines: `Error:0` and `: Extruder switched off …`
             for whole in parse(f"Error{text}"):
@@ -79,6 +79,13 @@ def _rebooted(printer: "Printer", now: float) -> None:
         printer.lost("the printer has restarted", now)
     else:
         printer.link.greet(now, boots=False)
+
+
+def _give_reason(printer: "Printer", text: str, now: float) -> None:
+    """The firmware says why it has restarted; what that cut off may have spoilt its `start`."""
+    _rebooted(printer, now)
+    if printer.state is _S.ERROR:
+        printer.warn("reset_reason", f"why the printer restarted, in its own words: {text}")
 
 
 def _failed(printer: "Printer", failure: Failure, now: float) -> None:

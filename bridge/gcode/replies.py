@@ -55,7 +55,9 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The firmware has just booted and has forgotten everything."""
+    """The firmware has just booted and has forgotten everything. *banner*: in its own words."""
+
+    banner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +188,11 @@ def _position(match: re.Match[str]) -> Reply:
 
 
 _MM = r"\s*-?\d{1,9}(?:\.\d*)?"
+_XYZ = rf"X:(?P<x>{_MM})\s*Y:(?P<y>{_MM})\s*Z:(?P<z>{_MM})"
 #: Axes beside the three that every printer has may stand before the extruder.
-_PLACE = rf"X:(?P<x>{_MM})\s*Y:(?P<y>{_MM})\s*Z:(?P<z>{_MM})(?:\s*[A-DI-KU-W]:{_MM})*\s*E\d?:(?P<e>{_MM})"
+_PLACE = rf"(?:C:\s*)?{_XYZ}(?:\s*[A-DI-KU-W]:{_MM})*\s*E\d?:(?P<e>{_MM})"
 #: Smoothie tells no extruder.
-_BARE_PLACE = rf"C:\s*X:(?P<x>{_MM})\s*Y:(?P<y>{_MM})\s*Z:(?P<z>{_MM})(?P<e>)"
+_BARE_PLACE = rf"C:\s*{_XYZ}(?P<e>)"
 
 
 _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Reply]], ...] = (
@@ -203,6 +206,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Reply]], ...] 
     (re.compile(r"(?:echo:)?\s*M113 S(\d+)"), lambda m: Keepalive(float(m[1]))),
     (re.compile(r"wait$"), lambda _: Wait()),
     (re.compile(r"[^A-Za-z]*start$"), lambda _: Start()),
+    (re.compile(r"// Klipper state: Ready|Smoothie(?: Running.*)?$"), lambda m: Start(m[0])),
     (re.compile(r"(?:error|fatal)\s*:(?P<text>.*)", re.I), _failure),
     (re.compile(r"!!(?P<text>.*)"), _fatal),
     (
@@ -224,7 +228,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Reply]], ...] 
     (re.compile(r"Cap:([A-Z0-9_]+):([01])"), lambda m: Capability(m[1], m[2] == "1")),
     (re.compile(r".*(?:FIRMWARE_NAME:|^NAME[:.]\s*Malyan)"), _info),
     (re.compile(r"CBD make it.*", re.I), _nameless),
-    (re.compile(rf"(?:C:\s*)?{_PLACE}"), _position),
+    (re.compile(_PLACE), _position),
     (re.compile(_BARE_PLACE), _position),
 )
 
