@@ -123,7 +123,7 @@ class CardPrint:
                 self._at_bytes, self._size_bytes = at_bytes, size_bytes
             case NotPrinting() if self.active:
                 if at.state is _S.PRINTING and not self._paused:
-                    self._end(now)
+                    self._stopped(now)
             case NotPrinting():
                 at.link.watch_card = False
             case Finished() if self.active:
@@ -187,6 +187,7 @@ class CardPrint:
             self._standing.link.stream.order([b"M27 S5"])
 
     def _end(self, now: float) -> None:
+        """The file is printed to its end."""
         at = self._standing
         if not at.can(_E.LAST_LINE):
             return
@@ -194,6 +195,24 @@ class CardPrint:
         at.step(_E.LAST_LINE)
         drain = at.link.stream.dialect.drain
         at.link.stream.order([drain, *at.script("after_print", now)], _OVER)
+
+    def _stopped(self, now: float) -> None:
+        """Nothing is printed any more, and nobody has said that the file is at its end.
+
+        Stopped at the printer, or only paused there by a firmware that does not tell: a script for
+        the end of a print could drive the head through the part.
+        """
+        at = self._standing
+        if self._at_bytes >= self._size_bytes:
+            self._end(now)
+            return
+        at.warn(
+            "card_print_stopped",
+            f"the printer has stopped printing from its card behind {self._at_bytes} of "
+            f"{self._size_bytes} bytes: the script for the end of a print was left out",
+        )
+        at.step(_E.LAST_LINE)
+        at.link.stream.order([at.link.stream.dialect.drain], _OVER)
 
 
 def _named(code: bytes, name: str) -> bytes:

@@ -1,5 +1,6 @@
 """The printer's own card: lists, prints from it, prints that run already (serial 6)."""
 
+import msgspec
 import pytest
 
 from bridge.errors import LocalProtocolError
@@ -10,15 +11,15 @@ from bridge.gcode.sdcard import MAX_FILES, Card, CardReply
 from bridge.gcode.status import Status
 from schemas.commands import CardAction
 from schemas.printer import CardFile, PrinterConfig, PrinterState
-from tests.fakes.host import Host
+from tests.fakes.host import CONFIG, Host
 
 _S = PrinterState
 M115 = b"FIRMWARE_NAME:Marlin 2.1 UUID:1\nCap:SDCARD:1\nCap:EMERGENCY_PARSER:1\n"
 
 
-def with_card(m27: bytes = b"Not SD printing\n") -> Host:
+def with_card(m27: bytes = b"Not SD printing\n", **changes: object) -> Host:
     """A connected host whose firmware has a card and answers M27 like this."""
-    host = Host(m115=M115)
+    host = Host(msgspec.structs.replace(CONFIG, **changes), m115=M115)
     host.firmware.says |= {
         b"M27": m27,
         b"M23 CUBE.GCO": b"echo:Now fresh file: CUBE.GCO\nFile opened: CUBE.GCO Size: 4000\n"
@@ -127,6 +128,21 @@ def test_a_print_from_the_card_pauses_resumes_and_is_cancelled(by_hand: bool) ->
         if code == "M25":
             host.firmware.says[b"M27"] = b"SD printing byte 20/4000\n"
     assert (b"M104 S0" in host.firmware.executed) is not by_hand
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_the_last_script_runs_behind_the_end_of_the_file_only(over: bool) -> None:
+    """serial 6: old firmwares say `Not SD printing` to a pause at their display, too."""
+    host = with_card(b"SD printing byte 10/4000\n", scripts={"after_print": "G28 X"})
+    host.wait(6.0)
+    assert state(host) is _S.PRINTING
+    host.firmware.says[b"M27"] = b"Not SD printing\n"
+    if over:
+        host.say(b"Done printing file\n")
+    host.wait(6.0)
+    assert state(host) is _S.OPERATIONAL
+    assert (b"G28 X" in host.firmware.executed) is over
+    assert ("card_print_stopped" in host.warnings) is not over
 
 
 def test_a_printer_that_pauses_its_own_print_is_not_told_to() -> None:
