@@ -15,6 +15,9 @@ MAX_COMMAND_BYTES = MAX_LINE_BYTES - len(b"N9999999 ") - len(b"*255")
 CUTTABLE = frozenset({"M117", "M118"})
 
 _COMMAND = re.compile(rb"^[ \t\r\xef\xbb\xbf]*[A-Za-z@]", re.MULTILINE)
+#: A return that ends no line.
+_RETURN = re.compile(rb"\r+(?=[^\r\n])")
+_RETURNS = "it holds a line end of old Macs (CR alone): save the file with LF at the line ends"
 _LONG = re.compile(rb"\n[^\n;]{%d,}" % (MAX_COMMAND_BYTES + 1))
 #: How files begin that are no text, and what they are.
 _FORMATS = (
@@ -23,6 +26,7 @@ _FORMATS = (
     (b"\x1f\x8b", "compressed (.gz): unpack it"),
     (b"\xff\xfe", "text in UTF-16: save it as UTF-8"),
     (b"\xfe\xff", "text in UTF-16: save it as UTF-8"),
+    (b"solid ", "a model (.stl): slice it first"),
 )
 
 
@@ -56,7 +60,25 @@ def misfits(batch: bytes) -> list[tuple[int, str]]:
         if len(line) > MAX_COMMAND_BYTES and code_of(line) not in CUTTABLE:
             why = f"it is {len(line)} bytes long, a printer takes {MAX_COMMAND_BYTES}"
             found.append((text.count(b"\n", 0, match.start()), why))
+    found += _returns(batch)
     zero = batch.find(b"\0")
     if zero >= 0:
         found.append((batch.count(b"\n", 0, zero), "it holds a zero byte: this is no text"))
     return sorted(found)
+
+
+def _returns(batch: bytes) -> list[tuple[int, str]]:
+    """The first line in which a return stands between two commands.
+
+    Some firmwares take it for a line end and ask for the line again for ever, others run only what
+    is before it.
+    """
+    at = 0
+    while match := _RETURN.search(batch, at):
+        start = batch.rfind(b"\n", 0, match.start()) + 1
+        at = batch.find(b"\n", match.end())
+        at = at if at >= 0 else len(batch)
+        head, _, rest = batch[start:at].strip().partition(b"\r")
+        if bare(head) and bare(rest):
+            return [(batch.count(b"\n", 0, start), _RETURNS)]
+    return []

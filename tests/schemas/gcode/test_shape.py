@@ -26,6 +26,9 @@ def refused(data: bytes, size: int = 4096) -> list[Finding]:
         (b"\xef\xbb\xbf;\n(x)\n%\n" + b";" + b"x" * 1_000_000, 4, "nothing but comments"),
         (b"G28\n;ok\nG1 " + b"X1 " * 90 + b"\nG28\n", 3, "bytes long"),
         (b"G28\nG1 " + b"1" * 1_000_000, 2, "bytes long"),
+        (b"solid cube\nfacet normal 0 0 1\n", 1, ".stl"),
+        (b"G28\rM104 S210\rG1 X1\r", 1, "old Macs"),
+        (b"G28\r\n;c\rd\r\nG1 X1 ; go\rG1 X2\r\n", 3, "old Macs"),
         (b"G28\nM104 S210\nG1 X900\n", 3, "this printer goes from"),
     ],
 )
@@ -48,10 +51,11 @@ def test_what_no_printer_can_take_is_refused_with_line_and_reason(
         b"G1 X1" + b" " * 300 + b"\n",
         b";" + b"x" * 1_000_000 + b"\nG28",
         b"\xef\xbb\xbfSTART_PRINT\n",
+        b"G28\r\r\nG1 X1\r\r\n\r; old\rcomment\nG1 X2\r ;end\n",
         b"; @pause is a command to a host\n@pause\n",
         b"",
     ],
 )
 def test_what_can_be_cleaned_passes(data: bytes) -> None:
-    """serial 12/#33: BOM, CRLF, texts that may be cut, long comments, any encoding, blanks."""
+    """serial 12/#33: BOM, CRLF, stray returns, texts to be cut, long comments, encodings, blanks."""
     assert refused(data) == []
