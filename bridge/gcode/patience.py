@@ -10,12 +10,15 @@ REPEAT_SILENCE_S = 3.0
 WARY_SILENCE_S = 1.0
 #: Silence after which a firmware that says `busy` is probed.
 BUSY_SILENCE_S = 3.0
+#: Silence of a firmware that waits for a person: the answer that it has gone on may have been lost.
+#: Then the dialect's patience with a long command, for one that says only once that it waits.
+HUMAN_SILENCE_S = 60.0
 #: Probes without any answer before the firmware counts as gone.
 MAX_SILENCES = 5
 
 
 class Patience:
-    """Since when nobody has answered. *human*: the firmware waits for a person, without end."""
+    """Since when nobody has answered. *human*: it waits for a person and is never given up."""
 
     __slots__ = ("busy_known", "human", "quiet_since", "silences")
 
@@ -51,6 +54,8 @@ class Patience:
         *long*: a command that may take minutes is in flight. *repeating*: lines are sent again.
         *wary*: the cable has damaged lines.
         """
+        if self.human:
+            return dialect.long_silence_s if self.silences else HUMAN_SILENCE_S
         if wary and not long and not self.silences and dialect.asks_again:
             return WARY_SILENCE_S
         span_s = dialect.silence_s
@@ -63,7 +68,11 @@ class Patience:
             span_s = min(span_s, soon_s)
         return span_s * (1 + self.silences)
 
+    def minds(self, dialect: Dialect) -> bool:
+        """Whether silence is looked into; a probe with a number would hide that a person is due."""
+        return dialect.bare_lines or not self.human
+
     @property
     def over(self) -> bool:
         """Whether the firmware counts as gone."""
-        return self.silences > MAX_SILENCES
+        return self.silences > MAX_SILENCES and not self.human

@@ -149,7 +149,7 @@ class Stream:
     def deadline(self) -> float | None:
         """When `tick` is due at the latest, on the clock of *now*; None: never."""
         due = [one for one in self._replay.deadlines() if one is not None]
-        if (self.in_flight or self._probes) and not self.patience.human:
+        if (self.in_flight or self._probes) and self.patience.minds(self.dialect):
             due.append(self._probe_at())
         return min(due, default=None)
 
@@ -232,6 +232,7 @@ class Stream:
             return
         if not max(self.out.oldest, self.acked - _MAX_REWIND) <= number <= self.out.top + 1:
             replay.swallow(now, resend_ok=True)
+            self.patience.human = False
             self._probe(now)
             return
         others = len(self._extras) + len(self._probes)
@@ -279,7 +280,7 @@ class Stream:
             self.out.rewind(self.acked + 1)
             self._repeated = True
         patience = self.patience
-        waiting = (self.in_flight or self._probes) and not patience.human
+        waiting = (self.in_flight or self._probes) and patience.minds(self.dialect)
         if waiting and now >= self._probe_at():
             patience.silences += 1
             if patience.over:
@@ -354,7 +355,6 @@ class Stream:
     def _probe(self, now: float) -> None:
         """Ask for a sign of life; the line feed ends a half line that noise may have left."""
         self.patience.quiet_since = now
-        self.patience.human = False
         if not self.dialect.bare_lines:
             self._prove(self.sent, now)
             return

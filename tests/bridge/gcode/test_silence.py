@@ -1,7 +1,8 @@
 """How long nobody may answer before something is done about it (serial 3, lost `ok`)."""
 
 from bridge.gcode.dialects import MARLIN, Dialect, by_name
-from bridge.gcode.patience import FIRST_SILENCE_S
+from bridge.gcode.patience import FIRST_SILENCE_S, HUMAN_SILENCE_S
+from bridge.gcode.replies import Ack
 from bridge.gcode.stream import Stream
 
 MOVES = [b"G1 X1", b"G1 X2"]
@@ -43,3 +44,37 @@ def test_a_long_command_and_a_firmware_that_cannot_be_asked_are_left_alone() -> 
     klipper = by_name("klipper")
     assert klipper is not None
     assert first_probe_s(waiting(klipper)) == klipper.silence_s
+
+
+def test_a_person_who_has_answered_unheard_is_noticed() -> None:
+    """serial 12/#47: the `ok` behind `paused for user` is lost, and nothing is said any more."""
+    stream = waiting(lines=[b"M600"])
+    stream.patience.alive(5.0, human=True)
+    assert first_probe_s(stream) == 5.0 + HUMAN_SILENCE_S
+    stream.on_ack(Ack(temperatures=True), 66.0)
+    assert stream.in_flight == 0
+    assert b"N2 M105" in stream.take(66.0)  # finds out whether the change was received at all
+
+
+def test_a_person_has_all_the_time_there_is() -> None:
+    """serial 3: also before a firmware that says only once that it waits; few probes pile up."""
+    stream = waiting(lines=[b"M600"])
+    stream.patience.alive(0.0, human=True)
+    probes, now = 0, 0.0
+    while now < 6 * 3600.0:
+        due = stream.deadline()
+        assert due is not None
+        now = due
+        stream.tick(now)
+        probes += stream.take(now).count(b"M105")
+    assert probes < 40
+    assert stream.events() == []
+
+
+def test_where_a_probe_would_take_a_line_as_done_a_person_is_not_hurried() -> None:
+    """serial 10: Repetier answers nothing that has no number."""
+    repetier = by_name("repetier")
+    assert repetier is not None
+    stream = waiting(repetier, lines=[b"M600"])
+    stream.patience.alive(0.0, human=True)
+    assert stream.deadline() is None

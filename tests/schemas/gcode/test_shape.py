@@ -57,5 +57,5 @@ def test_what_no_printer_can_take_is_refused_with_line_and_reason(
     ],
 )
 def test_what_can_be_cleaned_passes(data: bytes) -> None:
-    """serial 12/#33: BOM, CRLF, stray returns, texts to be cut, long comments, encodings, blanks."""
+    """serial 12/#33: BOM, CRLF, stray returns, texts to cut, long comments, encodings, blanks."""
     assert refused(data) == []
