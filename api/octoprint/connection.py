@@ -85,7 +85,8 @@ class Connection:
         profile = body.get("printerProfile")
         if profile not in (None, ""):
             await self._profiles.choose(visit, str(profile))
-        if baud not in (0, printer.baud):
+        # where it is detected, whoever may not set it up has nothing to choose: it is found anyway
+        if baud not in (0, printer.baud) and (printer.baud or visit.by.may("printers.write")):
             await self._printers.update(visit.by, printer.id, {"baud": baud})
         await self._tell(visit, Verb.CONNECT)
 

@@ -43,7 +43,11 @@ from api.octoprint.visitor import Visitors
 
 CLOSE_TOO_MANY = 4429
 
-_PATH = re.compile(r"((?:/octoprint/[^/]+)?)/sockjs/(websocket|[^/.]+/[^/.]+/websocket)")
+#: The last: FDM Monster takes the slash off the printer's address and appends `sockjs/websocket`.
+_PATHS = (
+    re.compile(r"((?:/octoprint/[^/]+)?)/sockjs/(websocket|[^/.]+/[^/.]+/websocket)"),
+    re.compile(r"(/octoprint/[^/]+)sockjs/(websocket)"),
+)
 
 _log = logging.getLogger("gantry.push")
 
@@ -116,6 +120,11 @@ class Push:
         await life.enter_async_context(rooms.requests.told_to(client, by))
 
 
+def _found(path: str) -> re.Match[str] | None:
+    """The script root of *path* and what follows `sockjs/`; None: no socket of push is there."""
+    return next((match for each in _PATHS if (match := each.fullmatch(path))), None)
+
+
 class PushEndpoint:
     """The websockets."""
 
@@ -124,12 +133,12 @@ class PushEndpoint:
 
     def owns(self, path: str) -> bool:
         """Whether an upgrade at *path* is for push."""
-        return _PATH.fullmatch(path) is not None
+        return _found(path) is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one upgrade and the socket behind it."""
         await receive()  # websocket.connect
-        match = _PATH.fullmatch(scope["path"])
+        match = _found(scope["path"])
         try:
             if match is None:
                 raise NotFound("There is no websocket here.")

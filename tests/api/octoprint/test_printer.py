@@ -224,6 +224,20 @@ async def test_a_chosen_baud_rate_becomes_the_printers(farm: Farm) -> None:
     assert (await farm.printer()).baud == 250000
 
 
+async def test_a_key_of_one_printer_may_name_the_baud_rate_that_it_sees(farm: Farm) -> None:
+    """Clients send the rate along: where it is detected that changes nothing, a set one stays."""
+    key = await farm.application.rooms.accounts.create_octoprint_key(farm.admin, 1, "bound")
+    headers = {"X-Api-Key": key}
+    body = {"command": "connect", "port": "virtual:a", "baudrate": 115200}
+    for baud, rate, status in ((0, 115200, 204), (250000, 250000, 204), (250000, 115200, 403)):
+        await farm.application.rooms.printers.update(farm.admin, 1, {"baud": baud})
+        await post(farm, "/api/connection", "disconnect")
+        asked = {**body, "baudrate": rate}
+        answer = await farm.http.post("/api/connection", json=asked, headers=headers)
+        assert answer.status_code == status, (baud, rate, answer.text)
+        assert (await farm.printer()).baud == baud
+
+
 async def test_there_are_no_controls_of_ones_own(farm: Farm) -> None:
     """None can be made."""
     assert (await farm.get("/api/printer/command/custom")).json() == {"controls": []}

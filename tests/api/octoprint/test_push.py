@@ -236,6 +236,13 @@ async def test_a_viewer_hears_nothing_that_is_not_theirs(farm: Farm) -> None:
         assert (await app.hear("history"))["state"]["text"] == "Operational"
 
 
+async def test_fdm_monster_finds_the_push_of_a_printer(farm: Farm) -> None:
+    """It joins the printer's address and `sockjs/websocket` without a slash between them."""
+    async with LiveSocket(farm.application, "/octoprint/alphasockjs/websocket") as socket:
+        app = await signed_in(farm, socket)
+        assert (await app.hear("history"))["state"]["text"] == "Operational"
+
+
 async def test_a_revoked_key_ends_its_push(farm: Farm) -> None:
     """Safety S12: reauthRequired, then the end, within five seconds."""
     rooms = farm.application.rooms
