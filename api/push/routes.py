@@ -1,9 +1,9 @@
 """v1 routes of push (v1 contract, 2.7): parse, ask the service, answer."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 from quart import Response, request
 
 from api.clock import iso
@@ -40,12 +40,33 @@ class PushKeysBody(Body):
 
 
 class PushSubscriptionBody(Body):
-    """What a browser's `PushSubscription.toJSON()` says. *device_id*: what it is to be called."""
+    """What a browser's `PushSubscription.toJSON()` says, or the same with its keys beside the
+    endpoint. *device_id*: what it is to be called.
+    """
 
     endpoint: _Endpoint
-    keys: PushKeysBody
+    keys: PushKeysBody | None = None
+    p256dh_key: _Key | None = None
+    auth_key: _Key | None = None
     device_id: _DeviceId | None = None
     device_name: _Name = ""
+
+    @model_validator(mode="after")
+    def _has_keys(self) -> Self:
+        if self.keys is None and (self.p256dh_key is None or self.auth_key is None):
+            raise ValueError("keys (or p256dh_key and auth_key) is missing")
+        return self
+
+    def form(self) -> NewSubscription:
+        """The same for the service."""
+        keys = self.keys
+        return NewSubscription(
+            endpoint=self.endpoint,
+            p256dh=keys.p256dh if keys else self.p256dh_key or "",
+            auth=keys.auth if keys else self.auth_key or "",
+            device_id=self.device_id or "",
+            name=self.device_name,
+        )
 
 
 class DeviceRegisterBody(Body):
@@ -163,14 +184,7 @@ class PushRoutes:
     async def subscribe(self) -> Response:
         """A browser is told from now on."""
         body = await json_body(PushSubscriptionBody)
-        new = NewSubscription(
-            endpoint=body.endpoint,
-            p256dh=body.keys.p256dh,
-            auth=body.keys.auth,
-            device_id=body.device_id or "",
-            name=body.device_name,
-        )
-        device = await self._push.subscribe(caller(), new)
+        device = await self._push.subscribe(caller(), body.form())
         return json_answer({"status": "subscribed", "device_id": device.device_id})
 
     async def unsubscribe(self) -> Response:

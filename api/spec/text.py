@@ -57,6 +57,7 @@ Every printer is also an OctoPrint at `/octoprint/{slug}/`; see OctoPrint's own 
 #: Of path parameters whose name does not say it all.
 PATH_PARAMETERS = {
     "ams_id": "The unit, from 0",
+    "filament_id": "The number of the filament, or `lib_<number>` as its rows say it",
     "slot_id": "The slot of the unit, from 0 to 3",
     "rev_number": "The number of the revision, from 1",
     "user_code": "The code that the agent of a new room shows, such as `ABCD-2345`",

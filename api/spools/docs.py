@@ -16,7 +16,12 @@ FILAMENTS = Doc(
     paged=True,
     query=(_BRAND, _MATERIAL),
 )
-FILAMENT = Doc(summary="One kind of filament", answer=answers.FilamentAnswer, right="spools.read")
+FILAMENT = Doc(
+    summary="One kind of filament",
+    answer=answers.FilamentAnswer,
+    right="spools.read",
+    problems=("filament_not_found",),
+)
 CREATE_FILAMENT = Doc(
     summary="Add a kind of filament to the library",
     answer=answers.FilamentMade,
@@ -28,12 +33,13 @@ UPDATE_FILAMENT = Doc(
     answer=answers.FilamentAnswer,
     right="spools.write",
     body=bodies.FilamentUpdateBody,
+    problems=("filament_not_found",),
 )
 DELETE_FILAMENT = Doc(
     summary="Delete a kind of filament that no spool is of",
     status=204,
     right="spools.write",
-    problems=("filament_in_use",),
+    problems=("filament_not_found", "filament_in_use"),
 )
 LIST = Doc(
     summary="Spools, oldest first",

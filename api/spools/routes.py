@@ -10,7 +10,7 @@ from api.errors import Invalid
 from api.http import id_query, json_answer, json_body, paging, truthy
 from api.printers.next_actions import after_printer
 from api.spools import bodies, docs
-from api.spools.forms import SpoolFilter, SpoolStatus
+from api.spools.forms import SpoolFilter, SpoolStatus, filament_id_of
 from api.spools.service import Spool, Spools
 from api.spools.view import filament_fields, percent_remaining, spool_fields, use_fields
 from api.v1 import V1, caller
@@ -27,7 +27,7 @@ class SpoolRoutes:
         v1.add("GET", "/filaments", self.list_filaments, docs.FILAMENTS)
         v1.add("GET", "/filament-library", self.list_filaments, docs.FILAMENTS)
         v1.add("POST", "/filaments", self.create_filament, docs.CREATE_FILAMENT)
-        kind = "/filaments/<int:filament_id>"
+        kind = "/filaments/<filament_id>"
         v1.add("GET", kind, self.get_filament, docs.FILAMENT)
         v1.add("PATCH", kind, self.update_filament, docs.UPDATE_FILAMENT)
         v1.add("DELETE", kind, self.delete_filament, docs.DELETE_FILAMENT)
@@ -55,9 +55,10 @@ class SpoolRoutes:
         rows, total = await self._spools.filaments.list(caller(), brand, material, *paging())
         return json_answer([filament_fields(row) for row in rows], headers=_total(total))
 
-    async def get_filament(self, filament_id: int) -> Response:
+    async def get_filament(self, filament_id: str) -> Response:
         """One kind."""
-        return json_answer(filament_fields(await self._spools.filaments.get(caller(), filament_id)))
+        row = await self._spools.filaments.get(caller(), filament_id_of(filament_id))
+        return json_answer(filament_fields(row))
 
     async def create_filament(self) -> Response:
         """A new kind."""
@@ -66,15 +67,16 @@ class SpoolRoutes:
         made = {"id": row.id, "brand": row.brand, "name": row.name}
         return json_answer({**made, "message": f"{row.brand} {row.name} is in the library"})
 
-    async def update_filament(self, filament_id: int) -> Response:
+    async def update_filament(self, filament_id: str) -> Response:
         """A kind, changed."""
+        number = filament_id_of(filament_id)
         body = await json_body(bodies.FilamentUpdateBody)
-        row = await self._spools.filaments.update(caller(), filament_id, body.values())
+        row = await self._spools.filaments.update(caller(), number, body.values())
         return json_answer(filament_fields(row))
 
-    async def delete_filament(self, filament_id: int) -> Response:
+    async def delete_filament(self, filament_id: str) -> Response:
         """Gone."""
-        await self._spools.filaments.delete(caller(), filament_id)
+        await self._spools.filaments.delete(caller(), filament_id_of(filament_id))
         return Response(status=204)
 
     # Spools.

@@ -29,6 +29,11 @@ class PushBrowser:
         """As `PushSubscription.toJSON()` says them."""
         return {"p256dh": encoded(self._public), "auth": encoded(self._secret)}
 
+    @property
+    def flat_keys(self) -> dict[str, str]:
+        """The same as O.D.I.N.'s page sends them."""
+        return {f"{name}_key": key for name, key in self.keys.items()}
+
     def at(self, endpoint: str, **more: str) -> NewSubscription:
         """Its subscription there."""
         return NewSubscription(endpoint=endpoint, **self.keys, **more)

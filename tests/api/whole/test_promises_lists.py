@@ -124,7 +124,7 @@ async def test_what_is_not_a_page_by_default_says_so(whole: Whole) -> None:
 #: 204 route -> how one comes to be that is deleted there: path, body, and where its id stands.
 _MADE: dict[str, tuple[str, Any]] = {
     "/bridges/enrolment-tokens/<int:token_id>": ("/bridges/enrolment-tokens", {}),
-    "/filaments/<int:filament_id>": ("/filaments", {"brand": "Gone", "name": "Red"}),
+    "/filaments/<filament_id>": ("/filaments", {"brand": "Gone", "name": "Red"}),
     "/jobs/<int:job_id>": ("/jobs", {"item_name": "gone"}),
     "/maintenance/tasks/<int:task_id>": (
         "/maintenance/tasks",

@@ -60,6 +60,23 @@ SPOOLS = (
         fields=FILAMENT,
         holds=lambda rows: rows[0]["id"].startswith("lib_") and rows[0]["source"] == "library",
     ),
+    Row(
+        promise="a filament is found by the id that its row has",
+        call="GET /filaments/lib_{filament}",
+        fields=FILAMENT,
+    ),
+    Row(
+        promise="PATCH /filaments/lib_<n>",
+        call="PATCH /filaments/lib_{filament}",
+        body={"brand": "Acme"},
+        fields="id brand",
+    ),
+    Row(
+        promise="DELETE /filaments/lib_<n>: 404 unknown",
+        call="DELETE /filaments/lib_987654",
+        status=404,
+        holds=lambda answer: code(answer) == "filament_not_found",
+    ),
     Row(promise="GET /filament-library: the same", call="GET /filament-library", fields=FILAMENT),
     Row(
         promise="POST /spools: {id, qr_code, message}",
@@ -337,6 +354,21 @@ PUSH = (
         who="viewer",
         fields="status device_id",
         holds=lambda answer: answer["device_id"].startswith("web-"),
+    ),
+    Row(
+        promise="PushSubscriptionCreate {endpoint, p256dh_key, auth_key}",
+        call="POST /push/subscribe",
+        body={"endpoint": "http://127.0.0.1:9/push", **PushBrowser().flat_keys},
+        who="viewer",
+        fields="status device_id",
+        holds=lambda answer: answer["device_id"].startswith("web-"),
+    ),
+    Row(
+        promise="PushSubscriptionCreate: both of its keys",
+        call="POST /push/subscribe",
+        body={"endpoint": "http://127.0.0.1:9/flat", "p256dh_key": "AAAA"},
+        status=422,
+        holds=lambda answer: "auth_key" in answer["detail"][0]["msg"],
     ),
     Row(
         promise="POST /push/subscribe: private targets are refused",
