@@ -104,6 +104,7 @@ SCHEDULE_FILE = Doc(
 )
 SCHEDULE_MODEL = Doc(
     summary="Queue a print of the newest file of this model",
+    description="Without a file yet it makes a job that can only be printed by hand.",
     answer=answers.ScheduledModel,
     right="jobs.submit",
     query=(_ON,),

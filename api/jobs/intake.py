@@ -32,8 +32,18 @@ class SlicedFile(Protocol):
     original_filename: Any
 
 
+class NamedModel(Protocol):
+    """What jobs need of a model. *build_time_hours* None: nobody has said."""
+
+    name: Any
+    build_time_hours: Any
+
+
 class LibraryRoom(Protocol):
     """What jobs need of the library."""
+
+    async def get_model(self, by: Principal, model_id: int) -> NamedModel:
+        """One model. Raises `NotFound`."""
 
     async def get_file(self, by: Principal, file_id: int) -> SlicedFile:
         """One print file. Raises `NotFound`."""
@@ -103,11 +113,12 @@ class Intake:
         return await self._write(by, ready, {})
 
     async def schedule(self, by: Principal, new: NewJob, printer_id: int | None) -> Job:
-        """A job named after its file. Raises as `create`, and `Invalid` without a file."""
+        """A job named after its file; after its model while that has none. Raises as `create`."""
         new = await self.with_file(by, new)
-        if new.blob_id is None:
-            raise Invalid("This model has no print file yet. Upload one first.")
         name = new.file_name.rpartition(".")[0] or new.file_name
+        if new.blob_id is None and new.model_id is not None:
+            model = await self._library.get_model(replace(by, scopes=frozenset()), new.model_id)
+            name, new = model.name, replace(new, duration_hours=model.build_time_hours)
         return await self.create(by, replace(new, item_name=name[:200], printer_id=printer_id))
 
     async def again(self, by: Principal, old: Job) -> Job:

@@ -17,7 +17,7 @@ from api.files.models import Blob
 from api.jobs.file_use import FileUse
 from api.jobs.models import Attempt, Job
 from api.jobs.service import Jobs, NewJob
-from api.models_library.models import PrintFile
+from api.models_library.models import LibraryModel, PrintFile
 from api.pools.service import Pools
 from api.principal import Principal
 from api.printers.forms import PrinterCreate
@@ -101,6 +101,9 @@ class FakeFiles:
             )
 
 
+UNKNOWN_MODEL = 404
+
+
 class FakeLibrary:
     """Print files straight from the rows."""
 
@@ -112,6 +115,11 @@ class FakeLibrary:
         if row is None:
             raise NotFound("no such file", code="file_not_found")
         return row
+
+    async def get_model(self, by: Principal, model_id: int) -> LibraryModel:
+        if model_id == UNKNOWN_MODEL:
+            raise NotFound("no such model", code="model_not_found")
+        return LibraryModel(id=model_id, name=f"Model {model_id}", build_time_hours=1.5)
 
     async def newest_file(self, by: Principal, model_id: int) -> PrintFile | None:
         return await PrintFile.filter(model_id=model_id).order_by("-id").first()

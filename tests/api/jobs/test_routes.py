@@ -132,12 +132,15 @@ async def test_dispatch_is_the_explicit_start(app: FarmApp, farm: Farm) -> None:
 
 
 async def test_print_file_and_model_are_scheduled(app: FarmApp, farm: Farm) -> None:
-    """A job named after its file."""
+    """A job named after its file; after its model while that has none, to be printed by hand."""
     printer, file = await farm.printer(), await print_file(farm)
     job = await app.ask("POST", f"/print-files/{file.id}/schedule?printer_id={printer.id}")
     assert (job["item_name"], job["printer_id"], job["job_id"]) == ("cube", printer.id, job["id"])
     assert (await app.ask("POST", "/models/3/schedule"))["print_file_id"] == file.id
-    await app.ask("POST", "/models/4/schedule", expect=400)
+    by_hand = await app.ask("POST", "/models/4/schedule")
+    assert (by_hand["item_name"], by_hand["print_file_id"]) == ("Model 4", None)
+    assert (by_hand["status"], by_hand["duration_hours"]) == ("pending", 1.5)
+    await app.ask("POST", "/models/404/schedule", expect=404)
 
 
 async def test_life_by_hand(app: FarmApp, farm: Farm) -> None:
