@@ -32,6 +32,7 @@ def over_a_bad_wire(seed: int, damage: float) -> tuple[Firmware, Stream]:
     return firmware, stream
 
 
+@pytest.mark.seeded
 def test_every_print_with_a_stray_says_so_and_no_other_does() -> None:
     """serial 12/#13, #67: what ran is the file, each line once, or the stray is counted."""
     astray = 0
