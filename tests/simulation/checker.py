@@ -254,8 +254,7 @@ def states_never_go_back(history: History) -> Iterator[str]:
         key = (entry.what, entry.a)
         if now.get(key, entry.b) != entry.b:
             yield f"{key} was {now[key]} and stepped from {entry.b}"
-        by_hand = entry.what == "job" and entry.c == JobState.CANCELLED  # the day's end
-        if entry.c not in _TABLES[entry.what][entry.b] and not by_hand:
+        if entry.c not in _TABLES[entry.what][entry.b]:
             yield f"{key} went from {entry.b} to {entry.c}"
         now[key] = entry.c
 

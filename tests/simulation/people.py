@@ -113,6 +113,14 @@ class People:
         """Of what waits, which may be with the room."""
         return await self._cancel("cancel_waiting", printer, JOB_WAITING)
 
+    async def cancel_job(self, job: int) -> str:
+        """One that waits, wherever it is."""
+
+        async def work() -> None:
+            await self.farm.rooms.jobs.cancel(ADMIN, job)
+
+        return await self._ask("cancel_job", 0, work())
+
     async def _cancel(self, what: str, printer: int, states: frozenset[JobState]) -> str:
         async def work() -> None:
             jobs = Job.filter(printer_id=printer, state__in=tuple(states))

@@ -183,9 +183,17 @@ class World:
 
     async def _usable(self) -> None:
         """Every printer prints again, with no more than a person can do from a page."""
-        await Job.filter(state__in=("pending", "waiting_plate_clear")).update(state="cancelled")
+        await self._until(self._cancelled, SETTLE_S, "what waits cannot be cancelled")
         for number in self.machines.machines:
             await self._until(lambda n=number: self._print(n), SETTLE_S, "a printer is not usable")
+
+    async def _cancelled(self) -> str:
+        """Why jobs still wait or run; people cancel them, and a room that has one says its word."""
+        waiting = "SELECT id FROM job WHERE state IN ('pending', 'waiting_plate_clear')"
+        for (job,) in await self.rows.read(waiting):
+            await self.people.cancel_job(job)
+        left = await self.rows.read(waiting)
+        return f"job {left[0][0]} waits" if left else await self._settled()
 
     async def _print(self, number: int) -> str:
         row = await Printer.get(id=number)
