@@ -13,6 +13,9 @@ BUSY_SILENCE_S = 3.0
 #: Silence of a firmware that waits for a person: the answer that it has gone on may have been lost.
 #: Then the dialect's patience with a long command, for one that says only once that it waits.
 HUMAN_SILENCE_S = 60.0
+#: Then it has all the time there is: what is not read piles up in a receive ring of 127 bytes, and
+#: the rest of a probe that found no room there would be a command (`M1`).
+MAX_HUMAN_PROBES = 3
 #: Probes without any answer before the firmware counts as gone.
 MAX_SILENCES = 5
 
@@ -70,7 +73,7 @@ class Patience:
 
     def minds(self, dialect: Dialect) -> bool:
         """Whether silence is looked into; a probe with a number would hide that a person is due."""
-        return dialect.bare_lines or not self.human
+        return not self.human or (dialect.bare_lines and self.silences < MAX_HUMAN_PROBES)
 
     @property
     def over(self) -> bool:
