@@ -75,7 +75,7 @@ _KINDS: tuple[tuple[re.Pattern[str], Kind], ...] = tuple(
         ),
         (r"homing failed", Kind.HOMING),
         (r"probing failed|probe failed", Kind.PROBING),
-        (r"home .*first|must home", Kind.NOT_HOMED),
+        (r"home .*first|must home|insufficient axes homed", Kind.NOT_HOMED),
         (r"cold extrusion|too cold to|below minimum temp", Kind.COLD),
         (r"unknown command", Kind.UNKNOWN_COMMAND),
         (r"open failed|openroot|volume\.init|sd init|no (sd )?(card|media)|to file", Kind.CARD),

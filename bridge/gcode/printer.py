@@ -14,7 +14,7 @@ from bridge.gcode.happenings import OrderDone, StreamLost
 from bridge.gcode.heat import SILENT_HEAT_S, HeatLease, RunawayWatch
 from bridge.gcode.prepare import Prepared
 from bridge.gcode.printing import Printing
-from bridge.gcode.replies import Reply, Start
+from bridge.gcode.replies import Busy, Reply, Start
 from bridge.gcode.run import JobFacts
 from bridge.gcode.standing import Standing, StopReach
 from bridge.gcode.temperatures import Temperatures
@@ -222,6 +222,8 @@ class Printer(Standing):
             reactions.react(self, reply, now)
             if isinstance(reply, Temperatures):
                 self._look_at_heat(now)
+            elif isinstance(reply, Busy) and reply.human:
+                self.printing.asked()
         self._advance(now)
 
     def take(self, now: float) -> bytes:

@@ -133,11 +133,14 @@ class Printing:
         if at_once and at.config.cancel_policy == "quick_stop":
             stream.bypass(b"M410\n", answered=True)
             at.position_known = False
-        breaks = at.link.status.emergency_parser or stream.dialect.reads_on
-        if breaks and stream.out.blocked(stream.acked):
-            stream.bypass(b"M108\n", answered=True)
+        self._end_wait()
         name = "on_error" if outcome is AttemptEvent.FAILED else "on_cancel"
         self._send(at.script(name, now, reason) or [stream.dialect.drain], _OVER)
+
+    def asked(self) -> None:
+        """The firmware waits for a person; a filament change may do so more than once."""
+        if self._standing.run is not None and self._standing.state is _S.CANCELLING:
+            self._end_wait()
 
     def touched(self) -> None:
         """Somebody sends commands of his own; at a pause they may move the head."""
@@ -257,6 +260,13 @@ class Printing:
     def _send(self, lines: list[bytes], token: str) -> None:
         self._standing.ordered(lines)
         self._standing.link.stream.order(lines, token)
+
+    def _end_wait(self) -> None:
+        """End what a command waits for, a heater or a person, where the firmware hears that."""
+        stream, status = self._standing.link.stream, self._standing.link.status
+        breaks = status.emergency_parser or stream.dialect.reads_on
+        if breaks and stream.out.blocked(stream.acked):
+            stream.bypass(b"M108\n", answered=True)
 
     def _needs_host(self, lines: Lines) -> bool:
         """Whether this is a filament change that would only block the connection."""

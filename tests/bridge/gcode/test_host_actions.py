@@ -120,26 +120,6 @@ def test_the_reason_of_a_reset_is_told() -> None:
     assert host.warnings == ["printer_reset", "reset_reason"]
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
-        b"ostart\nExternal Reset\n",
-        b" T:21.5 /0.0 Bstart\nPowerUp\n",
-        b"// Klipper state: Ready\n",
-        b"Smoothie\r\nok\r\n",
-    ],
-)
-def test_a_restart_in_mid_print_is_known_in_whatever_words(said: bytes) -> None:
-    """serial 12/#39: `start` glued to a half line, or a family that never says it."""
-    host = printing()
-    host.now += 60.0
-    host.say(said)
-    host.go()
-    assert host.warnings[0] == "printer_reset"
-    assert host.states[-1] is _S.ERROR
-    assert host.attempts[-1] is _A.INTERRUPTED
-
-
 # --- stop and cancel ---------------------------------------------------------------------------
 
 

@@ -236,3 +236,23 @@ def test_saved_state_is_a_value() -> None:
     saved = replace(Saved(modal.copy(), {}), moved=True)
     modal.apply(b"G91")
     assert saved.modal.absolute
+
+
+def test_a_cancel_ends_a_filament_change_however_often_it_asks() -> None:
+    """serial 12/#47: unloaded, loaded, purged: each waits for a person, and none may hold it up."""
+    host = Host(config())
+    host.connect()
+    host.firmware.stuck = {b"M600", b"M108"}  # heard early, answered in its turn
+    host.start(b"G1 X1\nM600\nG1 X2\n")
+    host.go()
+    host.say(b"//action:paused\necho:busy: paused for user\n")
+    host.go()
+    host.printer.cancel(host.now)
+    host.go()
+    host.say(b"echo:busy: paused for user\n")
+    host.go()
+    assert host.firmware.heard.count(b"M108") == 2
+    host.say(host.firmware.finish())
+    host.go()
+    assert b"M104 T0 S0" in host.firmware.executed
+    assert host.attempts[-1] is _A.CANCELLED

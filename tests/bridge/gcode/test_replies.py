@@ -128,6 +128,7 @@ def test_a_line_is_one_value(line: str, reply: Reply) -> None:
         ("!! Printer is not ready", Severity.STOPPED),
         ("INT4", Severity.STOPPED),
         ("!! Must home axis first: 1 2 3", Severity.HARMLESS),
+        ("Error: G0/G1: insufficient axes homed", Severity.HARMLESS),
         ("open failed, File: x.gco", Severity.HARMLESS),
         ("echo: cold extrusion prevented", Severity.HARMLESS),
         ("Error:Line Number is not Last Line Number+1, Last Line: 3", Severity.RESEND),
