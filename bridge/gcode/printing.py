@@ -21,7 +21,7 @@ from schemas.printer import PrinterEvent, PrinterState
 _S, _E = PrinterState, PrinterEvent
 
 # Orders of our own; tokens of the driver never begin with @.
-_STILL, _PARKED, RESUMED = "@still", "@parked", "@resumed"
+_STILL, _PARKED, _ASKED, RESUMED = "@still", "@parked", "@asked", "@resumed"
 _DRAINED, _OVER, _BEGUN = "@drained", "@over", "@begun"
 #: How often the place of a pause is asked for again when the answer is lost or damaged.
 _ASKS = 2
@@ -93,26 +93,18 @@ class Printing:
         at.link.status.position = None  # only an answer to what follows is that of this place
         where = [b"M114"] if stream.dialect.position else []
         self._asks_left = _ASKS * len(where)
-        stream.order([stream.dialect.drain, *where], _STILL)
+        # a report of the targets may be older than a line of the file that has set another
+        stream.order([b"M105", stream.dialect.drain, *where], _STILL)
 
     def resume(self, now: float) -> None:
-        """Go on with the next unsent line, after what brings back the state of the pause."""
+        """Go on with the next unsent line, after what brings back the state of the pause.
+
+        First it is asked what is heated: a report may be older than what has switched it off.
+        """
         at, run = self._standing, self._standing.bound()
         at.step(_E.RESUME, grant=run.facts.grant)
-        saved = self._saved
-        lines: list[bytes] = []
-        if saved is not None:
-            lines += pausing.heat_lines(saved, at.link.status.targets_c())
-        lines += at.script("on_resume", now)
-        if saved is not None:
-            saved.moved = saved.moved or exists(at.config, "on_resume")
-            now_set = at.modal_now().copy()
-            for line in lines:
-                now_set.apply(line, joined=at.link.stream.dialect.joined_modes)
-            lines += pausing.restore_lines(saved, now_set)
-            if saved.moved and saved.position is None:
-                at.warn("position_unknown", "nobody knows where it paused: it goes on from here")
-        self._send(lines or [b"M105"], RESUMED)
+        stream = at.link.stream
+        stream.order([b"M105", stream.dialect.drain], _ASKED)  # some answer behind the `ok`
 
     def end(self, outcome: AttemptEvent, reason: str, now: float) -> None:
         """End the print before its last line, with the script for *outcome*."""
@@ -206,6 +198,8 @@ class Printing:
             self._paused_at = now
             if self._comes_back:
                 self.resume(now)
+        elif token == _ASKED and at.state is _S.RESUMING:
+            self._bring_back(now)
         elif token == RESUMED and at.state is _S.RESUMING:
             at.link.stream.release()
             run.run_clock(now)
@@ -256,6 +250,26 @@ class Printing:
             return
         self._saved.moved = True
         self._send(script, _PARKED)
+
+    def _bring_back(self, now: float) -> None:
+        """What is heated is known: make it as it was at the pause, then go on."""
+        at, saved = self._standing, self._saved
+        lines: list[bytes] = []
+        if saved is not None:
+            lines += pausing.heat_lines(saved, at.link.status.targets_c())
+        lines += at.script("on_resume", now)
+        if saved is not None:
+            saved.moved = saved.moved or exists(at.config, "on_resume")
+            now_set = at.modal_now().copy()
+            for line in lines:
+                now_set.apply(line, joined=at.link.stream.dialect.joined_modes)
+            lines += pausing.restore_lines(saved, now_set)
+            if saved.moved and saved.position is None:
+                at.warn("position_unknown", "nobody knows where it paused: it goes on from here")
+        if lines:
+            self._send(lines, RESUMED)
+        else:
+            self.order_done(RESUMED, now)
 
     def _send(self, lines: list[bytes], token: str) -> None:
         self._standing.ordered(lines)

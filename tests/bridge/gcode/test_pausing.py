@@ -47,7 +47,7 @@ def test_everything_comes_back_after_a_parking_script() -> None:
     host.printer.resume(host.now)
     host.go()
     assert host.firmware.executed == [
-        *(b"M104 T1 S210", b"M109 T1 S210"),
+        *(b"M105", b"M400", b"M104 T1 S210", b"M109 T1 S210"),
         *(b"T1", b"G90", b"G1 X10.000 Y20.000 F6000", b"G1 Z0.300 F600", b"G92 E123.45000"),
         *(b"G1 F1500", b"G90", b"M83", b"M106 S127", b"M220 S90"),
         *(b"G1 X2 E1", b"M400"),
@@ -72,7 +72,7 @@ def test_a_pause_that_touches_nothing_restores_nothing() -> None:
     host = paused()
     host.printer.resume(host.now)
     host.go()
-    assert host.firmware.executed[:2] == [b"M105", b"G1 X2 E1"]
+    assert host.firmware.executed[:3] == [b"M105", b"M400", b"G1 X2 E1"]
 
 
 def test_a_pause_completes_when_the_position_is_never_told() -> None:
@@ -143,7 +143,7 @@ def test_a_long_pause_cools_the_nozzles_and_heats_them_again() -> None:
     host.firmware.executed.clear()
     host.printer.resume(host.now)
     host.go()
-    assert host.firmware.executed[:2] == [b"M104 T1 S210", b"M109 T1 S210"]
+    assert host.firmware.executed[2:4] == [b"M104 T1 S210", b"M109 T1 S210"]
     assert host.attempts[-1] is _A.COMPLETED
 
 
