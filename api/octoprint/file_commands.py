@@ -84,6 +84,10 @@ class FileCommands:
             raise NotFound(f"{row.path} is a folder.", code="file_not_found")
         if extension(row.path) not in MACHINE_CODE:
             raise Invalid(f"{row.path} cannot be printed.", code="unsupported_media_type")
+        if prints and visit.pool is not None and row.blob_id is not None:
+            blob = await self._files.blob(row.organization_id, row.blob_id)
+            await self._jobs.print_upload(visit, row, blob)
+            return done()
         look = LOOKS[self._jobs.live(visit).state]
         if not look.operational or look.active:
             raise Conflict(

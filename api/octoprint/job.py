@@ -166,7 +166,8 @@ class JobFace:
         """`print=true` of an upload: whether it starts now; what cannot start now is queued.
 
         An empty file, and one for an offline printer, is only kept; at a pool everything waits for
-        its turn. Raises `Invalid` when the file is refused.
+        its turn, as does a file there that is selected to be printed. Raises `Invalid` when the
+        file is refused.
         """
         if not blob.size_bytes:
             return False

@@ -39,6 +39,22 @@ async def test_print_true_becomes_a_job_of_the_pool(farm: Farm) -> None:
     ]
 
 
+async def test_a_file_that_a_pool_keeps_is_printed_when_it_is_selected_for_that(farm: Farm) -> None:
+    """Clients that send a file first and then say `select` with `print`: 204, and a job."""
+    root = await pool_of(farm, 1, 2)
+    await farm.post(f"{root}/api/files/local", files={"file": ("a.gcode", GCODE)})
+    one = f"{root}/api/files/local/a.gcode"
+    headers = {"X-Api-Key": farm.viewer_key}
+    body = {"command": "select", "print": True}
+    assert (await farm.http.post(one, json=body, headers=headers)).status_code == 403
+    assert not await Job.exists()
+    assert (await farm.post(one, json=body)).status_code == 204
+    job = await Job.get()
+    assert (job.pool_id is not None, job.pinned, job.file_path) == (True, False, "a.gcode")
+    missing = await farm.post(f"{root}/api/files/local/b.gcode", json=body)
+    assert missing.status_code == 404
+
+
 async def test_without_print_a_file_is_only_kept(farm: Farm) -> None:
     """No job; the pool's tree has folders, copies and downloads like a printer's."""
     root = await pool_of(farm, 1)
