@@ -208,13 +208,14 @@ class AlarmFact(msgspec.Struct, frozen=True, kw_only=True, tag="alarm"):
 
 
 class FirmwareFact(msgspec.Struct, frozen=True, kw_only=True, tag="firmware"):
-    """What a printer says of itself."""
+    """What a printer says of itself; *fields* as it wrote them, an older bridge tells none."""
 
     printer: int
     name: str
     uuid: str | None = None
     machine: str | None = None
     capabilities: dict[str, bool] = {}
+    fields: dict[str, str] = {}
 
 
 class CardFact(msgspec.Struct, frozen=True, kw_only=True, tag="card"):

@@ -283,6 +283,41 @@ class CardFile(msgspec.Struct, frozen=True, array_like=True):
     long_name: str | None = None
 
 
+class DoingKind(StrEnum):
+    """What a printer has just done."""
+
+    HOME = "home"  # G28 has gone to it
+    DWELL = "dwell"  # G4 has
+    PLACE = "place"  # it has told where its head is
+    FIRMWARE = "firmware"  # it has said again which firmware it runs
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """Where the head is, in mm as the firmware tells it; *tool* and feedrate as sent last.
+
+    *e_mm* None: this firmware does not tell it.
+    """
+
+    x_mm: float
+    y_mm: float
+    z_mm: float
+    e_mm: float | None
+    tool: int
+    feedrate_mm_min: float | None = None
+
+
+class Doing(msgspec.Struct, frozen=True, array_like=True):
+    """One thing that a printer has done; *number* counts in one life of its sender, from 1.
+
+    *kind* is a `DoingKind`, or a word of a newer bridge. *reason*: why its place was asked for.
+    """
+
+    number: int
+    kind: str
+    place: Place | None = None
+    reason: str | None = None
+
+
 class Live(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The freshest picture of one printer. *temps* is keyed tool0…n, bed, chamber."""
 
@@ -316,3 +351,5 @@ class Live(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     baud: int | None = None
     resends: int = 0
     lines_sent: int = 0
+    #: the last few, oldest first; what was told in an earlier picture may be among them
+    doings: tuple[Doing, ...] = ()

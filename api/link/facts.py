@@ -215,6 +215,7 @@ class FactRecorder:
             "uuid": fact.uuid,
             "machine": fact.machine,
             "capabilities": fact.capabilities,
+            "fields": fact.fields,
         }
         await self._rooms.printers.record_firmware(work.change, fact.printer, firmware)
 

@@ -113,6 +113,7 @@ class Push:
         except (NotAuthenticated, Forbidden, NotFound):
             client.refused()
             return
+        client.look_back(channel)  # before others are told of it
         life.enter_context(rooms.company.visit(channel, by.username, opened.address))
         life.enter_context(channel.followed_by(client))
         client.signed_in(await rooms.visitors.acting(by, root), channel)

@@ -29,13 +29,14 @@ from api.octoprint.push_words import (
     MARKINGS,
     MESSAGES,
     Scene,
+    doing_messages,
     file_payload,
     state_messages,
 )
 from api.octoprint.states import LOOKS
 from api.telemetry.scrollback import Scrollback
 from api.telemetry.terminals import HISTORY_LINES
-from schemas.printer import PrinterState, Prompt
+from schemas.printer import CONNECTED, PrinterState, Prompt
 
 REST_S = 1.0  # after a failure
 REPEAT_S = (
@@ -98,6 +99,7 @@ class Channel:
         self._place = hub.end_place
         self._picture: Picture
         self._told_state: PrinterState
+        self._ahead: PrinterState | None = None  # connected, as a fact says and no picture yet
         self._job_file: dict[str, Any] | None = None
         self._progress: dict[str, Any] = {}  # the last that was shown of a print
         self._is_selected = False  # FileSelected was said for the print to come
@@ -181,7 +183,7 @@ class Channel:
         """Somebody came or went: addresses and names of people are for admins."""
         text, plain = document.event(name, payload), document.event(name, {})
         kind, at = COMPANY[name], self._stage.printer_id
-        self.ring.put(Message(name, kind, at, text, plain=plain))
+        self._put(Message(name, kind, at, text, plain=plain))
         for follower in tuple(self._followers):
             follower.news()
 
@@ -247,12 +249,15 @@ class Channel:
 
     async def step(self) -> None:
         """Take in what is new, and tell the clients."""
-        before = self.ring.end
+        before, shown = self.ring.end, self._picture
         if await self._look():
+            asked, others = doing_messages(shown, self._picture)
+            self._tell_doings(asked)
             for event in self._new_events():
                 if self._stage.concerns(event):
                     self._tell_event(event)
-            self._reconcile()
+            self._reconcile(shown.state)
+            self._tell_doings(others)
             if self.ring.end != before:
                 self._built.clear()
             for follower in tuple(self._followers):
@@ -279,18 +284,26 @@ class Channel:
         self._built.clear()
         if picture.temps and picture.temps != old.temps:
             self._sample(picture)
+        self._compare(old, picture)
+        return True
+
+    def _compare(self, old: Picture, picture: Picture) -> None:
+        """Tell what is another than it was."""
         if picture.z_mm != old.z_mm:
             self._say("ZChange", "printer.z", {"new": picture.z_mm, "old": old.z_mm})
         if picture.prompt != old.prompt:
             self._ask(picture.prompt)
         if file_payload(picture) != file_payload(old):
             self._select(picture)
-        return True
+
+    def _tell_doings(self, messages: Sequence[tuple[str, Any]]) -> None:
+        for name, payload in messages:
+            self._say(name, "printer.doing", payload)
 
     def _ask(self, prompt: Prompt | None) -> None:
         text = document.plugin(PLUGIN, prompt_message(prompt))
         kind, at = "printer.prompt", self._stage.printer_id
-        self.ring.put(Message(PLUGIN, kind, at, text, is_plugin=True))
+        self._put(Message(PLUGIN, kind, at, text, is_plugin=True))
 
     def _select(self, picture: Picture) -> None:
         payload = file_payload(picture)
@@ -312,16 +325,34 @@ class Channel:
             self._job_file, self._is_selected, self._progress = None, False, {}
 
     def _change_state(self, state: PrinterState) -> None:
+        self._catch_up()
+        if state in CONNECTED and self._picture.state not in CONNECTED:
+            self._ahead = state
+        else:
+            self._tell_state(state)
+
+    def _catch_up(self) -> None:
+        """Tell the connection that was told of before a picture has shown it."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            self._tell_state(ahead)
+
+    def _tell_state(self, state: PrinterState) -> None:
         if state is self._told_state:
             return
         old, self._told_state = self._told_state, state
         for name, payload in state_messages(old, state, self._scene()):
             self._say(name, "printer.state", payload)
 
-    def _reconcile(self) -> None:
-        """A room that goes or comes back changes what its printers show, without a fact."""
-        shown, told = self._picture.state, self._told_state
-        if shown is not told and PrinterState.OFFLINE in (shown, told):
+    def _reconcile(self, before: PrinterState) -> None:
+        """A room that goes or comes back changes what its printers show, without a fact.
+
+        *before*: what was shown; a picture that has not changed is only late.
+        """
+        shown = self._picture.state
+        if shown in CONNECTED:
+            self._catch_up()
+        if shown is not before and PrinterState.OFFLINE in (shown, self._told_state):
             self._change_state(shown)
 
     def _scene(self) -> Scene:
@@ -333,10 +364,13 @@ class Channel:
 
     def _say(self, name: str, kind: str, payload: Any) -> None:
         text = document.event(name, payload)
-        self.ring.put(Message(name, kind, self._stage.printer_id, text))
+        self._put(Message(name, kind, self._stage.printer_id, text))
         if name in MARKINGS:
             kind_of_marking, label = MARKINGS[name]
             marking = {"type": kind_of_marking, "label": label}
             self.markings.put({**marking, "time": self._clock.now().timestamp()})
             told = document.event("ChartMarked", marking)
-            self.ring.put(Message("ChartMarked", kind, self._stage.printer_id, told))
+            self._put(Message("ChartMarked", kind, self._stage.printer_id, told))
+
+    def _put(self, message: Message) -> None:
+        self.ring.put(message, self._clock.monotonic())

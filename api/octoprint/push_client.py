@@ -1,9 +1,10 @@
 """One client of OctoPrint's push, whatever carries its frames (contract, 8).
 
 Before it has signed in it is told `connected` and nothing else, and after `SIGN_IN_S` it is let go
-(safety S41). Then: `history`, and from there events as they happen and `current` at most once per
-throttle, of which only the newest is kept. What the client says is a JSON object; broken JSON,
-unknown keys and odd values are ignored, as OctoPrint does.
+(safety S41). Then: what was told to others since its socket is open, so far as somebody was there
+to be told (nothing is done for a stranger), `history`, and from there events as they happen and
+`current` at most once per throttle, of which only the newest is kept. What the client says is a
+JSON object; broken JSON, unknown keys and odd values are ignored, as OctoPrint does.
 """
 
 from collections import deque
@@ -28,6 +29,7 @@ from api.principal import Principal
 SIGN_IN_S = 10.0
 THROTTLE_S = 0.5  # between two `current`, times the client's throttle
 MAX_THROTTLE = 1000
+HELD_BACK = 100  # messages of the time before the sign-in, the newest
 MAX_DIRECT = 64  # own messages that wait to be written; more are left out
 
 
@@ -68,7 +70,9 @@ class PushClient:
         self.transport: Transport
         self._clock = clock
         self._direct: deque[str] = deque([document.connected()])
-        self._sign_in_by = clock.monotonic() + SIGN_IN_S
+        self._opened_s = clock.monotonic()
+        self._sign_in_by = self._opened_s + SIGN_IN_S
+        self._held: deque[int] = deque()  # places of what was told before the sign-in
         self._wants = UNFILTERED
         self._has_subscribed = False
         self._throttle_s = THROTTLE_S
@@ -113,6 +117,11 @@ class PushClient:
     def refused(self) -> None:
         """The credentials are no good."""
         self._say(document.reauth_required("stale"))
+
+    def look_back(self, channel: Channel) -> None:
+        """It is about to sign in for *channel*: what that has told meanwhile, the first time."""
+        if self.by is None:
+            self._held.extend(channel.ring.since(self._opened_s, HELD_BACK))
 
     def signed_in(self, by: Principal, channel: Channel) -> None:
         """*by* it is, on *channel*, from now on."""
@@ -182,6 +191,8 @@ class PushClient:
         channel, by = self._channel, self.by
         if channel is None or by is None:
             return None
+        if (held := self._held_back(by, channel)) is not None:
+            return held
         if self._is_history_due and self._sees_state(by):
             self._is_history_due = False
             self._catch_up(channel, version=-1)
@@ -199,6 +210,13 @@ class PushClient:
             text = channel.current(self._reach, self._view())
             self._catch_up(channel, version=channel.version)
             return text
+        return None
+
+    def _held_back(self, by: Principal, channel: Channel) -> str | None:
+        while self._held:
+            place = self._held.popleft()
+            if place >= channel.ring.start and self._hears(by, message := channel.ring.at(place)):
+                return self._words(message)
         return None
 
     def _catch_up(self, channel: Channel, version: int) -> None:

@@ -15,7 +15,7 @@ from api import VERSION
 from api.octoprint.access_document import permission_documents
 from api.octoprint.printer_document import plain_offset
 from api.octoprint.sign_in import OCTOPRINT_VERSION
-from schemas.printer import PrinterState, Prompt, Temperature
+from schemas.printer import Doing, PrinterState, Prompt, Temperature
 
 #: Changes with the version, so that clients load again what they keep of this server.
 _PLUGIN_HASH = hashlib.sha256(f"gantry {VERSION}".encode()).hexdigest()[:32]
@@ -38,6 +38,8 @@ class Picture:
     prompt: Prompt | None = None
     port: str | None = None
     baud: int | None = None
+    doings: tuple[Doing, ...] = ()
+    firmware: Mapping[str, Any] = field(default_factory=dict)  # as the printer's row has it
 
     @property
     def file(self) -> Mapping[str, Any] | None:

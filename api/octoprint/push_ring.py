@@ -4,6 +4,7 @@ A place is a number that only grows; what is below a ring's start is forgotten. 
 its own place in the ring, so a slow one costs nothing but that.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,22 +31,29 @@ class Ring:
     def __init__(self) -> None:
         self.start = 0  # places below it are forgotten
         self._messages: list[Message] = []
+        self._times_s: list[float] = []
 
     @property
     def end(self) -> int:
         """The place that the next message will have."""
         return self.start + len(self._messages)
 
-    def put(self, message: Message) -> None:
-        """One more; the oldest go."""
+    def put(self, message: Message, now_s: float) -> None:
+        """One more, at *now_s* on a clock that never goes back; the oldest go."""
         self._messages.append(message)
+        self._times_s.append(now_s)
         if len(self._messages) > 2 * RING:
             self.start += RING
-            del self._messages[:RING]
+            del self._messages[:RING], self._times_s[:RING]
 
     def at(self, place: int) -> Message:
         """The message at *place*, from `start` to below `end`."""
         return self._messages[place - self.start]
+
+    def since(self, at_s: float, most: int) -> range:
+        """The places of what was put from *at_s* on, the newest *most* of them."""
+        first = self.start + bisect_left(self._times_s, at_s)
+        return range(max(first, self.end - most), self.end)
 
 
 class Tail:

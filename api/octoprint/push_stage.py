@@ -96,6 +96,8 @@ class PrinterStage:
             prompt=live.prompt,
             port=live.port or row.port_id,
             baud=live.baud or row.baud or None,
+            doings=live.doings,
+            firmware=row.firmware or {},
         )
 
     def concerns(self, event: Event) -> bool:

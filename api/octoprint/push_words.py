@@ -7,13 +7,14 @@ success FileSelected, PrintStarted, PrintDone.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from api.events.history import Event
 from api.octoprint.push_document import Picture
 from api.octoprint.states import LOOKS
 from schemas.commands import Verb
-from schemas.printer import CONNECTED, PrinterState
+from schemas.printer import CONNECTED, Doing, DoingKind, Place, PrinterState
 
 Payload = Mapping[str, Any] | None
 Message = tuple[str, Payload]
@@ -38,13 +39,19 @@ class Scene:
     def place_in_file(self) -> dict[str, Any]:
         """Where the print is, for the events of a pause and of an end."""
         completion = self.progress.get("completion")
-        axes: dict[str, Any] = dict.fromkeys(("x", "y", "z", "e", "t", "f"))
-        axes["z"] = self.picture.z_mm
+        place = next((each.place for each in reversed(self.picture.doings) if each.place), None)
+        unknown = {**dict.fromkeys("xyzetf"), "z": self.picture.z_mm}
         return {
-            "position": axes,
+            "position": unknown if place is None else _axes(place),
             "fileposition": self.progress.get("filepos"),
             "progress": None if completion is None else int(completion),
         }
+
+
+def _axes(place: Place) -> dict[str, float | None]:
+    """mm, the number of the tool, mm/min."""
+    at = {"x": place.x_mm, "y": place.y_mm, "z": place.z_mm, "e": place.e_mm}
+    return {**at, "t": place.tool, "f": place.feedrate_mm_min}
 
 
 def file_payload(picture: Picture) -> Payload:
@@ -74,6 +81,7 @@ def state_messages(old: PrinterState, new: PrinterState, scene: Scene) -> list[M
     if new in CONNECTED and old not in CONNECTED:
         picture = scene.picture
         found.append(("Connected", {"port": picture.port, "baudrate": picture.baud}))
+        found += _firmware(picture)
     if new is _S.OFFLINE:
         found.append(("Disconnected", None))
     if new in (_S.ERROR, _S.HALTED):
@@ -86,6 +94,53 @@ def state_messages(old: PrinterState, new: PrinterState, scene: Scene) -> list[M
     if new is _S.PRINTING and old in _PAUSED:
         found.append(("PrintResumed", scene.file))
     return found
+
+
+# What the printer does by itself.
+
+
+def _firmware(picture: Picture) -> list[Message]:
+    """What the printer has said of itself; an older bridge tells a few fields alone."""
+    told = picture.firmware
+    if not told.get("name"):
+        return []
+    few = {"FIRMWARE_NAME": told["name"], "MACHINE_TYPE": told.get("machine")}
+    few["UUID"] = told.get("uuid")
+    data = told.get("fields") or {name: value for name, value in few.items() if value}
+    return [("FirmwareData", {"name": told["name"], "data": data})]
+
+
+def _place(doing: Doing, picture: Picture) -> list[Message]:
+    if doing.place is None:
+        return []
+    return [("PositionUpdate", {"reason": doing.reason, **_axes(doing.place)})]
+
+
+#: a `DoingKind` -> what it is here
+_DOINGS: dict[str, Callable[[Doing, Picture], list[Message]]] = {
+    DoingKind.HOME: lambda doing, picture: [("Home", None)],
+    DoingKind.DWELL: lambda doing, picture: [("Dwelling", None)],
+    DoingKind.PLACE: _place,
+    DoingKind.FIRMWARE: lambda doing, picture: _firmware(picture),
+}
+
+
+def doing_messages(old: Picture, new: Picture) -> tuple[list[Message], list[Message]]:
+    """What the printer has done between two pictures, so far as the newer one still shows it.
+
+    First what goes before the events that came with the picture: a place that was asked for, for a
+    pause, and what was done before. Then the rest. A number below the last one that was shown is of
+    another life of its sender, so all is new.
+    """
+    if old.state is _S.OFFLINE:
+        return [], []  # what it did before anybody could see it is no news
+    last = old.doings[-1].number if old.doings else 0
+    if new.doings and new.doings[-1].number < last:
+        last = 0
+    found = [each for each in new.doings if each.number > last and each.kind in _DOINGS]
+    asked = max((place for place, each in enumerate(found, 1) if each.reason), default=0)
+    told = [_DOINGS[each.kind](each, new) for each in found]
+    return [*chain.from_iterable(told[:asked])], [*chain.from_iterable(told[asked:])]
 
 
 # Jobs.

@@ -41,6 +41,7 @@ def _firmware(printer: int, body: Firmware) -> FactBody:
         uuid=body.uuid,
         machine=body.machine,
         capabilities=body.capabilities,
+        fields=body.fields,
     )
 
 

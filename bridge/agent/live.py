@@ -151,6 +151,7 @@ _EXACT = (
     "port",
     "baud",
     "resends",
+    "doings",
 )
 
 

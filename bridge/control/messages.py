@@ -249,12 +249,13 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True, tag="alarm"):
 
 
 class Firmware(msgspec.Struct, frozen=True, kw_only=True, tag="firmware"):
-    """What M115 said."""
+    """What M115 said; *fields* as the firmware wrote them, an older sender does not tell them."""
 
     name: str
     uuid: str | None = None
     machine: str | None = None
     capabilities: dict[str, bool] = {}
+    fields: dict[str, str] = {}
 
 
 class CardSeen(msgspec.Struct, frozen=True, kw_only=True, tag="card_seen"):

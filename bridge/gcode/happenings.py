@@ -1,6 +1,6 @@
 """What a printer core reports, one word for each thing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from schemas.jobs import AttemptEvent, AttemptState
 from schemas.printer import CardFile, PrinterState, Progress
@@ -39,12 +39,13 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """M115 and its capability lines are complete."""
+    """M115 and its capability lines are complete; *fields* as the firmware wrote them."""
 
     name: str
     uuid: str | None
     machine: str | None
     capabilities: dict[str, bool]
+    fields: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ _BLOCK = 128
 #: Acknowledged lines that are kept for a late Resend, and the slack before they are trimmed.
 HISTORY = 512
 _TRIM_SLACK = 1024
+#: Lines that went alone and that nobody has looked at since.
+_ALONE_KEPT = 8
 #: Inserted lines whose place is remembered: more than can be in flight.
 INSERTS_KEPT = 64
 
@@ -40,6 +42,8 @@ class Outgoing:
         #: inserted lines so far, and the last of them with the job lines up to them
         self.inserts = 0
         self.inserted: deque[tuple[int, int]] = deque(maxlen=INSERTS_KEPT)
+        #: lines that were sent alone, each once; whoever looks at them takes them out
+        self.went_alone: deque[bytes] = deque(maxlen=_ALONE_KEPT)
         self._segments: deque[_Segment] = deque()
         self.reset()
 
@@ -218,6 +222,8 @@ class Outgoing:
             if self.next - 1 > acked:
                 return 0
             self._hold = self.next
+            if self.next > self.top:
+                self.went_alone.append(self._lines[self.next - self._base])
             return 1
         ahead = min((number for number in self._alone if number > self.next), default=None)
         return limit if ahead is None else min(limit, ahead - self.next)

@@ -41,6 +41,7 @@ def picture(printer: Printer, now: float, *, port: str | None, baud: int | None)
         baud=baud,
         resends=printer.link.stream.resends,
         lines_sent=printer.link.stream.out.top,
+        doings=printer.doings.tail,
     )
 
 

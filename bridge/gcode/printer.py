@@ -234,6 +234,9 @@ class Printer(Standing):
         if self.state not in _TALKING:
             return b""
         data = self.link.take(now)
+        if alone := self.link.stream.out.went_alone:
+            self.doings.sent(alone)
+            alone.clear()
         if self.watch and data:
             self._advance(now)
         return data

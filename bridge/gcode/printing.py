@@ -93,6 +93,8 @@ class Printing:
         at.link.status.position = None  # only an answer to what follows is that of this place
         where = [b"M114"] if stream.dialect.position else []
         self._asks_left = _ASKS * len(where)
+        if where:
+            at.doings.asked_place("pause")
         # a report of the targets may be older than a line of the file that has set another
         stream.order([b"M105", stream.dialect.drain, *where], _STILL)
 

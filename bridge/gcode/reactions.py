@@ -4,7 +4,17 @@ from typing import TYPE_CHECKING
 
 from bridge.gcode.failures import Failure, Kind, Severity
 from bridge.gcode.modal import Modal
-from bridge.gcode.replies import Action, BadTool, Reply, ResetReason, Start, Text, parse
+from bridge.gcode.replies import (
+    Action,
+    BadTool,
+    FirmwareInfo,
+    Position,
+    Reply,
+    ResetReason,
+    Start,
+    Text,
+    parse,
+)
 from bridge.gcode.sdcard import CardReply
 from schemas.jobs import AttemptEvent
 from schemas.printer import ACTIVE, CONNECTED, PrinterEvent, PrinterState, Prompt
@@ -52,8 +62,19 @@ def react(printer: "Printer", reply: Reply, now: float) -> None:
             # Marlin 1 splits one error over two lines: `Error:0` and `: Extruder switched off …`
             for whole in parse(f"Error{text}"):
                 react(printer, whole, now)
-        case _ if isinstance(reply, CardReply) and printer.state in CONNECTED:
-            printer.card_print.heard(reply, now)
+        case _ if printer.state in CONNECTED:
+            _listen(printer, reply, now)
+
+
+def _listen(printer: "Printer", reply: Reply, now: float) -> None:
+    """What a connected printer tells of itself."""
+    if isinstance(reply, CardReply):
+        printer.card_print.heard(reply, now)
+    elif isinstance(reply, Position):
+        modal = printer.modal_now()
+        printer.doings.told_place(reply, modal.tool, modal.feedrate_mm_min)
+    elif isinstance(reply, FirmwareInfo):
+        printer.doings.named()
 
 
 def strayed(printer: "Printer", now: float) -> None:

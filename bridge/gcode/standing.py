@@ -10,6 +10,7 @@ from bridge.errors import LocalProtocolError
 from bridge.gcode import scripts
 from bridge.gcode.connection import Connection
 from bridge.gcode.dialects import Emergency
+from bridge.gcode.doings import Doings
 from bridge.gcode.happenings import AttemptMoved, Happening, OrderLost, StateMoved, Warned
 from bridge.gcode.modal import Modal
 from bridge.gcode.run import Run
@@ -52,6 +53,7 @@ class Standing:
         self.modal = Modal()
         #: False after a quick stop or homing that failed: home before anything else moves
         self.position_known = True
+        self.doings = Doings()
         self._happened: list[Happening] = []
         self._told: set[str] = set()
 
@@ -153,6 +155,8 @@ class Standing:
     def ordered(self, texts: list[bytes]) -> None:
         """*texts* go out between the job's lines: remember what they change."""
         self.follow_homing(texts)
+        if b"M114" in texts:
+            self.doings.asked_place()
         joined = self.link.stream.dialect.joined_modes
         if self.run is None:
             for text in texts:

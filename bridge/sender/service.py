@@ -132,11 +132,18 @@ class Service:
                 self._attempt_moved(happening, now)
             case Warned(code, text, grant):
                 self._fact(Alarm(code=code, text=text, grant=grant), now)
-            case Identified(name, uuid, machine, capabilities):
+            case Identified():
                 self._fact(
-                    Firmware(name=name, uuid=uuid, machine=machine, capabilities=capabilities), now
+                    Firmware(
+                        name=happening.name,
+                        uuid=happening.uuid,
+                        machine=happening.machine,
+                        capabilities=happening.capabilities,
+                        fields=happening.fields,
+                    ),
+                    now,
                 )
-                self._recognise(uuid, now)
+                self._recognise(happening.uuid, now)
             case CardListed():
                 self._fact(card_seen(happening), now)
             case OrderDone(token=token) | OrderLost(token=token) if token == _COOL:

@@ -99,6 +99,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         *("FolderRemoved", "MetadataAnalysisStarted", "MetadataAnalysisFinished"),
         *("MetadataStatisticsUpdated", "ZChange", "ChartMarked", "SettingsUpdated"),
         *("PrinterProfileAdded", "PrinterProfileDeleted", "request_access", "end_request"),
+        *("Home", "Dwelling", "PositionUpdate", "FirmwareData"),
         *("ClientOpened", "ClientAuthed", "ClientClosed", "UserLoggedIn", "UserLoggedOut"),
     ),
 }

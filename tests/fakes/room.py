@@ -34,7 +34,7 @@ from schemas.link import (
     Resume,
     Welcome,
 )
-from schemas.printer import CardFile, Live, PrinterState, Progress, Prompt, Temperature
+from schemas.printer import CardFile, Doing, Live, PrinterState, Progress, Prompt, Temperature
 from schemas.watching import Interest, TerminalGot, TerminalLines, TerminalText
 
 _S, _E, _A = PrinterState, AttemptEvent, AttemptState
@@ -55,6 +55,7 @@ class Machine:
     file_name: str | None = None
     card: list[CardFile] = field(default_factory=list)
     prompt: Prompt | None = None
+    doings: tuple[Doing, ...] = ()
 
     def live(self) -> Live:
         return Live(
@@ -66,6 +67,7 @@ class Machine:
             error=self.error,
             file_name=self.file_name,
             prompt=self.prompt,
+            doings=self.doings,
             port="/dev/pts/7",
             baud=115200,
         )
@@ -115,9 +117,13 @@ class FakeRoom:
 
     async def report(self, machine: Machine, *facts: FactBody) -> None:
         """Facts first, as the agent does, then the picture."""
+        await self.fact(machine, *facts)
+        await self.show(machine)
+
+    async def fact(self, machine: Machine, *facts: FactBody) -> None:
+        """*facts* and its state alone."""
         state = PrinterFact(printer=machine.id, state=machine.state, grant=machine.grant)
         await self._say(*facts, state)
-        await self.show(machine)
 
     async def show(self, machine: Machine) -> None:
         snap = LiveSnap(printers=[machine.live()])

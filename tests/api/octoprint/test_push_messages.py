@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from api.octoprint import push_client
+from api.octoprint.push_client import HELD_BACK
+from api.octoprint.push_ring import Message, Ring
 from schemas.printer import Prompt, Temperature
 from tests.api.octoprint.conftest import GCODE, PASSWORD, Farm
 from tests.api.octoprint.test_push import RAW, App, printing, signed_in, ticket_of
@@ -98,8 +100,47 @@ async def test_the_file_that_is_printed_is_a_busy_one(farm: Farm) -> None:
     assert marking == {"type": "print", "label": "Start"}
 
 
-async def test_what_was_before_the_sign_in_is_shown_and_not_told_again(farm: Farm) -> None:
-    """octoprint 8 held back: `history` shows what happened meanwhile; no event of it follows."""
+async def test_what_others_were_told_before_the_sign_in_is_held_back(farm: Farm) -> None:
+    """octoprint 8 held back: nothing before `auth`; then what happened since the socket is open,
+    `history`, and what follows."""
+    async with LiveSocket(farm.application, RAW) as watching:
+        watcher = await signed_in(farm, watching)
+        await watcher.hear("history")
+        await farm.upload("before.gcode")
+        await watcher.events("UpdatedFiles")
+        async with LiveSocket(farm.application, RAW) as socket:
+            await socket.accepted()
+            assert "connected" in await socket.hear()
+            await farm.upload("meanwhile.gcode")
+            await watcher.events("UpdatedFiles")
+            assert await socket.unheard() == []
+            app = App(socket)
+            app.say(auth=await ticket_of(farm, farm.key))
+            first = await socket.hear()
+            assert first["event"]["payload"]["path"] == "meanwhile.gcode"
+            while "history" not in (message := await socket.hear()):
+                assert message["event"]["type"] != "ClientAuthed", "nobody is told of themselves"
+            await farm.upload("after.gcode")
+            events = dict(await app.events("FileAdded"))
+            app.say(auth=await ticket_of(farm, farm.key))
+            while "history" not in (message := await socket.hear()):
+                assert "meanwhile.gcode" not in str(message), "a second sign-in holds nothing back"
+    assert events["FileAdded"]["path"] == "after.gcode"
+
+
+async def test_a_hundred_messages_are_held_back() -> None:
+    """octoprint 8 held back: the newest, from the moment on at which the socket was opened."""
+    ring = Ring()
+    for second in range(1200):
+        ring.put(Message("ZChange", "printer.z", 1, str(second)), float(second))
+    assert ring.since(1195.0, HELD_BACK) == range(1195, 1200)
+    assert ring.since(0.0, HELD_BACK) == range(1100, 1200)
+    assert (ring.since(1200.0, HELD_BACK), ring.at(1199).text) == (range(1200, 1200), "1199")
+
+
+async def test_for_a_stranger_nobody_looks_at_a_printer(farm: Farm) -> None:
+    """octoprint 8 anonymous: without anybody signed in nothing was told that could be held back;
+    `history` shows how things stand."""
     async with LiveSocket(farm.application, RAW) as socket:
         await socket.accepted()
         assert "connected" in await socket.hear()

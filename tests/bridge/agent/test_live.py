@@ -4,7 +4,7 @@ import msgspec
 
 from bridge.agent.live import FULL_S, LiveSlots, moved
 from schemas.codec import MAX_FRAME_BYTES, encoded_size
-from schemas.printer import Live, PrinterState, Progress, Prompt, Temperature
+from schemas.printer import Doing, DoingKind, Live, PrinterState, Progress, Prompt, Temperature
 from schemas.session import BEAT_S
 from schemas.watching import Interest, InterestLevel
 
@@ -111,7 +111,8 @@ def test_printer_that_left_is_forgotten() -> None:
 
 
 def test_what_a_person_must_know_leaves() -> None:
-    """A question at once; fan, reach of a stop, lost place and stale heat with the interval."""
+    """A question at once; fan, reach of a stop, lost place, stale heat and what it does with the
+    interval."""
     slots = LiveSlots()
     slots.put(IDLE)
     slots.greeted(1.0, 0.0)
@@ -123,6 +124,7 @@ def test_what_a_person_must_know_leaves() -> None:
         {"position_known": False},
         {"temps_stale": True},
         {"feedrate_mm_s": 60.0},
+        {"doings": (Doing(1, DoingKind.HOME),)},
     ):
         assert moved(IDLE, msgspec.structs.replace(IDLE, **change)), change
 
