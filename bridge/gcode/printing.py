@@ -23,8 +23,14 @@ _S, _E = PrinterState, PrinterEvent
 # Orders of our own; tokens of the driver never begin with @.
 _STILL, _PARKED, _ASKED, RESUMED = "@still", "@parked", "@asked", "@resumed"
 _DRAINED, _OVER, _BEGUN = "@drained", "@over", "@begun"
+_STAYS = (
+    "the printer does not say where it has paused, so it stays there: the script for a pause was "
+    "left out, or the print would go on from where that had parked"
+)
 #: How often the place of a pause is asked for again when the answer is lost or damaged.
 _ASKS = 2
+#: So often a cancelled print breaks a wait at most: one that hears no M108 keeps them in its ring.
+_BREAKS = 8
 _STEADY = frozenset({_S.PRINTING, _S.PAUSED, _S.OPERATIONAL, _S.OFFLINE, _S.HALTED, _S.ERROR})
 
 
@@ -34,6 +40,7 @@ class Printing:
     def __init__(self, standing: Standing) -> None:
         self._standing = standing
         self._saved: Saved | None = None
+        self._breaks_left = 0
         self._paused_at: float | None = None
         self._asks_left = 0  # for the place of the pause
         self._comes_back = False
@@ -127,6 +134,7 @@ class Printing:
         if at_once and at.config.cancel_policy == "quick_stop":
             stream.bypass(b"M410\n", answered=True)
             at.position_known = False
+        self._breaks_left = _BREAKS
         self._end_wait()
         name = "on_error" if outcome is AttemptEvent.FAILED else "on_cancel"
         self._send(at.script(name, now, reason) or [stream.dialect.drain], _OVER)
@@ -238,7 +246,7 @@ class Printing:
     # Private.
 
     def _still(self, now: float) -> None:
-        """Nothing moves: keep the state, then park."""
+        """Nothing moves: keep the state, then park, but only from where there is a way back."""
         at = self._standing
         status = at.link.status
         if status.position is None and self._asks_left:
@@ -247,6 +255,9 @@ class Printing:
             return
         self._saved = Saved(at.modal_now(), status.targets_c(), status.position)
         script = at.script("on_pause", now)
+        if script and status.position is None:
+            at.warn("position_unknown", _STAYS)
+            script = []
         if not script:
             self.order_done(_PARKED, now)
             return
@@ -281,7 +292,8 @@ class Printing:
         """End what a command waits for, a heater or a person, where the firmware hears that."""
         stream, status = self._standing.link.stream, self._standing.link.status
         breaks = status.emergency_parser or stream.dialect.reads_on
-        if breaks and stream.out.blocked(stream.acked):
+        if breaks and self._breaks_left and stream.out.blocked(stream.acked):
+            self._breaks_left -= 1
             stream.bypass(b"M108\n", answered=True)
 
     def _needs_host(self, lines: Lines) -> bool:
