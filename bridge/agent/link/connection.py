@@ -184,6 +184,8 @@ class Connection:
             except asyncio.CancelledError:
                 # What the journal has got must reach its printer, also when the link ends now.
                 await asyncio.wait((work,))
+                if not work.cancelled() and (failed := work.exception()) is not None:
+                    log.warning("the link ended amid this: %s; the API will say it again", failed)
                 raise
             self._wake.set()
 

@@ -1,13 +1,17 @@
 """What the API must not say: refused by type, counted, logged once, and never on a printer."""
 
+import asyncio
+import gc
 import logging
 import random
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from bridge.agent.database import Clock
+from bridge.agent.errors import JournalError
 from schemas.codec import MAX_FRAME_BYTES, encode
 from schemas.commands import Verb
 from schemas.link import Cmd, Frame, Hello
@@ -75,3 +79,37 @@ async def test_what_is_no_command_reaches_no_printer(
     for code in codes:
         assert caplog.text.count(f"a frame of the API is not taken: {code}") == 1
     assert len(api.hellos) == 1
+
+
+async def test_a_disk_that_fails_amid_the_end_of_a_link_is_told_of(
+    tmp_path: Path, now: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What the API had just said is finished first; that it could not be kept is one line of log
+    and no exception that nobody took (link, "Agent rules").
+    """
+    caplog.set_level(logging.INFO, "bridge.agent.link")
+    api = FakeApi()
+    bench = Bench(tmp_path, api, MemoryDialler(api, random.Random(1)), now)
+    begun, link_over = asyncio.Event(), asyncio.Event()
+    untaken: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: untaken.append(context))
+
+    async def fails(commands: list[Cmd]) -> int:
+        begun.set()
+        await link_over.wait()
+        raise JournalError("the journal cannot be written: disk full")
+
+    bench.room.commands = fails  # type: ignore[method-assign]
+    task = asyncio.create_task(bench.client.run())
+    await api.until(lambda: bool(api.connections))
+    api.command(1, Verb.GCODE, {"lines": ["G28"]})
+    await begun.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    link_over.set()
+    await asyncio.gather(task, return_exceptions=True)
+    bench.journal.close()
+    gc.collect()
+    assert untaken == []
+    assert "amid this: the journal cannot be written: disk full" in caplog.text
