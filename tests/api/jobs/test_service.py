@@ -281,8 +281,8 @@ async def test_job_takes_the_newest_file_of_its_model(farm: Farm) -> None:
     scheduled = await farm.jobs.schedule(farm.admin, NewJob(item_name="", model_id=4), None)
     assert scheduled.item_name == "new"
     assert (await farm.jobs.create(farm.admin, NewJob(item_name="B", model_id=5))).blob_id is None
-    with pytest.raises(Invalid):
-        await farm.jobs.schedule(farm.admin, NewJob(item_name="", model_id=5), None)
+    by_hand = await farm.jobs.schedule(farm.admin, NewJob(item_name="", model_id=5), None)
+    assert (by_hand.item_name, by_hand.blob_id) == ("Model 5", None)
 
 
 async def test_list_is_ordered_filtered_and_paged(farm: Farm) -> None:
