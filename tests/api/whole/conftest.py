@@ -39,6 +39,7 @@ TABLES_THAT_MOVE = (
     "pairing_try",
     "blob_survey",
     "webhook_delivery",
+    "last_live",  # the farm writes a picture that it was told of when its second has come
 )
 
 
