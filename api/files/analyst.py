@@ -9,6 +9,7 @@ The slicer's own word counts first: the duration is simulated only for files tha
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -146,6 +147,19 @@ class Analyst:
             change.record(Happened(blob.organization_id, kind, printer_id=printer_id, data=data))
             if printer_id is not None:
                 change.wake(bell(printer_id))
+
+
+async def so_far(blob: Blob) -> Sequence[str]:
+    """What those who have just named *blob* have not been told of its analysis.
+
+    Within a change. A small file may be analysed before it has a name, one that came before is.
+    """
+    row = await Blob.select_for_update().get_or_none(
+        id=blob.id
+    )  # the analyst writes it, then tells
+    if row is None or (row.analysis is None and row.analysing_until is None):
+        return ()
+    return (STARTED,) if row.analysis is None else (STARTED, FINISHED)
 
 
 def _limit_s(blob: Blob) -> float:

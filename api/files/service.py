@@ -19,7 +19,7 @@ from api.clock import Clock
 from api.config import Settings
 from api.errors import Conflict, Invalid, NotFound
 from api.events.service import Change, Happened, Ledger
-from api.files.analyst import WAITING
+from api.files.analyst import WAITING, so_far
 from api.files.incoming import as_text
 from api.files.limits import check_facts
 from api.files.models import Blob, TreeName
@@ -226,6 +226,8 @@ class Files:
             _record(change, by, "file.added", row)
             if wishes is not None:
                 change.record(_happened(by, "file.uploaded", row, **wishes))
+            for kind in await so_far(blob):
+                change.record(_happened(by, kind, row))
         return row
 
     async def tell_uploaded(self, by: Principal, row: TreeName, **wishes: bool) -> None:

@@ -55,6 +55,25 @@ async def test_a_file_is_analysed_once(files: Files, analyst: Analyst, admin: Pr
     assert kinds == ["file.added", "file.analysing", "file.analysed"]
 
 
+async def test_who_names_a_file_hears_of_its_analysis_also_when_that_was_before(
+    files: Files, analyst: Analyst, admin: Principal
+) -> None:
+    """A small file may be analysed before its upload has named it, and known bytes have been: what
+    waits for the end of an analysis waited for ever.
+    """
+    blob = await files.ingest(admin, chunks(CUBE), "cube.gcode")
+    taken = await analyst._take(None)
+    assert taken is not None
+    await files.put_name(admin, Tree.of_printer(7), "amid.gcode", "amid.gcode", blob)
+    await Blob.filter(id=blob.id).update(analysing_until=None)
+    await analyst.step()
+    await files.put_name(admin, Tree.of_printer(8), "later.gcode", "later.gcode", blob)
+    told = ["file.added", "file.analysing", "file.analysed"]
+    for printer_id, kinds in ((7, [*told[:2], *told[1:]]), (8, told)):
+        events = await Event.filter(printer_id=printer_id).order_by("number")
+        assert [event.kind for event in events] == kinds
+
+
 async def test_what_no_slicer_said_is_found(
     files: Files, analyst: Analyst, admin: Principal
 ) -> None:
