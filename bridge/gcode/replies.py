@@ -187,10 +187,10 @@ def _position(match: re.Match[str]) -> Reply:
     return Position(float(match["x"]), float(match["y"]), float(match["z"]), e_mm)
 
 
-_MM = r"\s*-?\d{1,9}(?:\.\d*)?"
-_XYZ = rf"X:(?P<x>{_MM})\s*Y:(?P<y>{_MM})\s*Z:(?P<z>{_MM})"
+_MM = r"-?\d{1,9}(?:\.\d*)?"
+_XYZ = rf"X:\s*(?P<x>{_MM})\s*Y:\s*(?P<y>{_MM})\s*Z:\s*(?P<z>{_MM})"
 #: Axes beside the three that every printer has may stand before the extruder.
-_PLACE = rf"(?:C:\s*)?{_XYZ}(?:\s*[A-DI-KU-W]:{_MM})*\s*E\d?:(?P<e>{_MM})"
+_PLACE = rf"(?:C:\s*)?{_XYZ}(?:\s*[A-DI-KU-W]:\s*{_MM})*\s*E\d?:\s*(?P<e>{_MM})"
 #: Smoothie tells no extruder.
 _BARE_PLACE = rf"C:\s*{_XYZ}(?P<e>)"
 

@@ -77,6 +77,7 @@ from bridge.gcode.temperatures import Reading, Temperatures
         ("X:1 Y:2 Z:3 I:9.00 A:-1 E:4.5 Count X:1", Position(1, 2, 3, 4.5)),
         ("C: X:1.000 Y:2.0 Z:3.0 E:4.5 E0:4.5 Count 8 1 2", Position(1, 2, 3, 4.5)),
         ("C: X:1.0000 Y:2.0000 Z:-3.0000", Position(1, 2, -3, None)),
+        ("X:\x1c1 Y: 2.0 Z:\x1f3.0 E:\x0b4.0", Position(1, 2, 3, 4)),  # noise that counts as space
         ("Begin file list", ListBegins()),
         ("File opened: MY FILE~1.GCO Size: 623471", Opened("MY FILE~1.GCO", 623471)),
         ("SD printing byte 12/4000", Printing(12, 4000)),
