@@ -2,30 +2,18 @@
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-PACKAGE = "odin-print-farm-mcp@2.1.0"
-NPM = shutil.which("npm") if shutil.which("node") else None
+from tests.fakes.npm import package
 
 
 def installed() -> Path:
     """Its program; installed once for this user. Raises `CalledProcessError` without a registry."""
-    assert NPM is not None
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "gantry-tests" / "mcp"
-    program = cache / "node_modules" / "odin-print-farm-mcp" / "dist" / "index.js"
-    if not program.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            [NPM, "install", "--no-audit", "--no-fund", "--prefix", str(cache), PACKAGE],
-            check=True,
-            capture_output=True,
-            timeout=110.0,
-        )
-    return program
+    program = "odin-print-farm-mcp/dist/index.js"
+    return package("odin-print-farm-mcp@2.1.0", "mcp", program)
 
 
 class Mcp:

@@ -1,18 +1,14 @@
-"""@jamesgopsill/octoprint-client, a published client of npm for Node.js and browsers.
-
-The package is fetched from its registry once for this user; nothing of it is kept here.
-"""
+"""@jamesgopsill/octoprint-client, a published client of npm for Node.js and browsers."""
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-PACKAGE = "@jamesgopsill/octoprint-client@0.3.0"
-NPM = shutil.which("npm") if shutil.which("node") else None
+from tests.fakes.npm import package
+
 #: A call is a line of its standard input, what it answers one of its output.
 _PROGRAM = """
 import { createInterface } from "node:readline";
@@ -29,20 +25,8 @@ for await (const line of createInterface({ input: process.stdin })) {
 
 def installed() -> Path:
     """Its program; installed once for this user. Raises `CalledProcessError` without a registry."""
-    assert NPM is not None
-    base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    cache = base / "gantry-tests" / "octoprint-npm"
-    package = cache / "node_modules" / "@jamesgopsill" / "octoprint-client"
-    program = package / "dist" / "esm" / "index.js"
-    if not program.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            [NPM, "install", "--no-audit", "--no-fund", "--prefix", str(cache), PACKAGE],
-            check=True,
-            capture_output=True,
-            timeout=110.0,
-        )
-    return program
+    program = "@jamesgopsill/octoprint-client/dist/esm/index.js"
+    return package("@jamesgopsill/octoprint-client@0.3.0", "octoprint-npm", program)
 
 
 class OctoprintNpm:

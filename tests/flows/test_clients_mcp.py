@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from infra.farm.started import StartedFarm
-from tests.fakes.mcp import NPM, Mcp
+from tests.fakes.mcp import Mcp
+from tests.fakes.npm import NPM
 from tests.flows.conftest import Faces, eventually
 
 pytestmark = [

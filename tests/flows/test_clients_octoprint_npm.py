@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.fakes.octoprint_npm import NPM, OctoprintNpm, installed
+from tests.fakes.npm import NPM
+from tests.fakes.octoprint_npm import OctoprintNpm, installed
 from tests.flows.conftest import Faces, eventually
 
 pytestmark = [
