@@ -91,10 +91,12 @@ class Verb(StrEnum):
     REMOTE_STOP = "remote_stop"
     RESET_STOP = "reset_stop"
     CARD = "card"
+    CARD_WRITE = "card_write"
     PLUG = "plug"
 
 
-#: Where a command must name its attempt: the print that the printer runs from its own card.
+#: Where a command must name its attempt: the print that the printer runs from its own card, or the
+#: file that is being written to it.
 CARD_PRINT = "card"
 
 
@@ -142,6 +144,7 @@ VERBS: dict[Verb, VerbRule] = {
     Verb.REMOTE_STOP: VerbRule(ttl_ms=None, repeatable=True),
     Verb.RESET_STOP: VerbRule(ttl_ms=30_000),
     Verb.CARD: VerbRule(ttl_ms=30_000),
+    Verb.CARD_WRITE: VerbRule(ttl_ms=120_000),
     Verb.PLUG: VerbRule(ttl_ms=15_000),
 }
 
@@ -190,6 +193,19 @@ class CardArgs(msgspec.Struct, frozen=True):
     name: str = ""
 
 
+class CardWriteArgs(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that goes to the printer's own card; done when its first line is acknowledged there.
+
+    *name*: what it is called on the card. *then*: what follows when it is there whole, `SELECT` or
+    `START`; None: nothing.
+    """
+
+    name: str
+    sha256: str
+    size_bytes: int
+    then: CardAction | None = None
+
+
 class PlugArgs(msgspec.Struct, frozen=True):
     """*force*: off even in a print, or while a nozzle is hot."""
 
@@ -201,13 +217,14 @@ class NoArgs(msgspec.Struct, frozen=True):
     """A verb that needs no arguments."""
 
 
-Args = StartArgs | GcodeArgs | TemperatureArgs | CardArgs | PlugArgs | NoArgs
+Args = StartArgs | GcodeArgs | TemperatureArgs | CardArgs | CardWriteArgs | PlugArgs | NoArgs
 
 ARGS: dict[Verb, type[Args]] = {
     Verb.START: StartArgs,
     Verb.GCODE: GcodeArgs,
     Verb.TEMPERATURE: TemperatureArgs,
     Verb.CARD: CardArgs,
+    Verb.CARD_WRITE: CardWriteArgs,
     Verb.PLUG: PlugArgs,
 }
 

@@ -25,6 +25,9 @@ class PrinterState(StrEnum):
     PAUSED = "paused"
     RESUMING = "resuming"
     CANCELLING = "cancelling"
+    TRANSFERRING = (
+        "transferring"  # a file goes to its own card; nothing moves, nothing else is taken
+    )
     FINISHING = "finishing"  # all lines acknowledged, the motion queue still runs
     ERROR = "error"  # the link or the firmware failed; connecting again is allowed
     HALTED = "halted"  # remote stop or kill; latched until an operator resets it
@@ -45,6 +48,8 @@ class PrinterEvent(StrEnum):
     CANCEL = "cancel"
     LAST_LINE = "last_line"
     JOB_OVER = "job_over"
+    TRANSFER = "transfer"
+    TRANSFERRED = "transferred"  # or given up: the printer takes commands again
     HALT = "halt"
     RESET = "reset"
     REGAIN = "regain"  # a print goes on exactly where the host before us died
@@ -64,7 +69,8 @@ PRINTER_TRANSITIONS: Table[PrinterState, PrinterEvent] = {
         _E.REGAIN_PAUSED: _S.PAUSED,
         **_LOST,
     },
-    _S.OPERATIONAL: {_E.JOB: _S.STARTING, **_LOST},
+    _S.OPERATIONAL: {_E.JOB: _S.STARTING, _E.TRANSFER: _S.TRANSFERRING, **_LOST},
+    _S.TRANSFERRING: {_E.TRANSFERRED: _S.OPERATIONAL, **_LOST},
     _S.STARTING: {
         _E.STREAM: _S.PRINTING,
         _E.PAUSE: _S.PAUSING,
@@ -112,7 +118,7 @@ ACTIVE = frozenset(
     }
 )
 #: States in which the firmware answers.
-CONNECTED = ACTIVE | {_S.OPERATIONAL}
+CONNECTED = ACTIVE | {_S.OPERATIONAL, _S.TRANSFERRING}
 
 Celsius = float | None
 

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from enum import IntEnum, StrEnum
 
 from schemas.codec import BadFrame, UnknownType, decode, encode
+from schemas.facts import FactBatch
 from schemas.link import (
     Beat,
     Body,
@@ -25,7 +26,6 @@ from schemas.link import (
     CmdGot,
     Desired,
     FactAck,
-    FactBatch,
     Frame,
     Goaway,
     Hello,

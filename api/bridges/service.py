@@ -28,7 +28,8 @@ from api.config import Settings
 from api.errors import Conflict, Forbidden, Invalid, NotAuthenticated, NotFound
 from api.events.service import Change, Happened, Ledger
 from api.principal import Principal
-from schemas.link import AUTH_SCHEME, Hello, Port, signed_text
+from schemas.facts import Port
+from schemas.link import AUTH_SCHEME, Hello, signed_text
 
 __all__ = ["Bridge", "Bridges", "Cloned", "Late", "OpenedLink", "Standing"]
 

@@ -31,7 +31,7 @@ from schemas.commands import (
     Verb,
     replaces,
 )
-from schemas.link import CommandFact
+from schemas.facts import CommandFact
 from schemas.printer import PrinterState
 from schemas.transitions import can
 

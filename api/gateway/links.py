@@ -27,7 +27,8 @@ from api.link.connection import MAX_FOREIGN
 from api.link.facts import FOREIGN, GAP
 from api.link.handler import LinkHandler
 from schemas.codec import BadFrame, decode
-from schemas.link import Beat, Body, FactBatch, Hello, LiveSnap, Nak, Sender, Welcome
+from schemas.facts import FactBatch
+from schemas.link import Beat, Body, Hello, LiveSnap, Nak, Sender, Welcome
 from schemas.session import LinkSession, LinkState
 
 #: How often facts that do not follow are looked at again before the link is given up.

@@ -25,6 +25,7 @@ from api.jobs.records import keep_run
 from api.principal import Principal, system
 from api.printers.service import Printer, Printers
 from schemas.commands import CommandState, StartArgs, Verb
+from schemas.facts import AttemptFact
 from schemas.gcode.survey import Survey
 from schemas.jobs import (
     ATTEMPT_OVER,
@@ -37,7 +38,6 @@ from schemas.jobs import (
     JobEvent,
     JobState,
 )
-from schemas.link import AttemptFact
 from schemas.printer import Profile
 from schemas.transitions import can
 

@@ -39,8 +39,8 @@ from api.principal import Principal, system
 from api.printers.service import Printer, Printers
 from schemas import leases as link
 from schemas.commands import StartArgs
+from schemas.facts import AttemptFact, CommandFact
 from schemas.jobs import JOB_WAITING, AttemptEvent, AttemptState, JobEvent, JobState
-from schemas.link import AttemptFact, CommandFact
 
 _log = logging.getLogger("gantry.jobs")
 

@@ -37,8 +37,8 @@ from api.jobs.wishes import BY_HAND, DECISIONS, step_to
 from api.pools.service import Pool, Pools
 from api.principal import Principal
 from api.printers.service import Printer, Printers
+from schemas.facts import AttemptFact
 from schemas.jobs import AttemptEvent, JobEvent, JobState
-from schemas.link import AttemptFact
 
 __all__ = ["Attempt", "Job", "JobFilter", "Jobs", "NewJob", "Print"]
 

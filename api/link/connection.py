@@ -33,17 +33,7 @@ from api.link.patience import FAREWELL_PATIENCE_S, HELLO_PATIENCE_S, PATIENCE_S,
 from api.link.turns import Step, Turns
 from api.telemetry.interest import LEASE_S
 from schemas.codec import BadFrame
-from schemas.link import (
-    Body,
-    Desired,
-    Goaway,
-    Hello,
-    Nak,
-    Refuse,
-    RemoteStop,
-    Sender,
-    Welcome,
-)
+from schemas.link import Body, Desired, Goaway, Hello, Nak, Refuse, RemoteStop, Sender, Welcome
 from schemas.session import GREETING_S, LinkSession, LinkState
 from schemas.watching import Interest, InterestLevel
 

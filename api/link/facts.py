@@ -14,23 +14,21 @@ from api.bridges.service import Bridge, Standing
 from api.db import Unstorable
 from api.events.service import Change, Happened
 from api.link.rooms import LinkRooms
-from schemas.link import (
+from schemas.facts import (
     AlarmFact,
     AttemptFact,
-    Body,
     CardFact,
     CommandFact,
     Fact,
-    FactAck,
     FactBatch,
     FirmwareFact,
     GapFact,
-    Nak,
     PlateFact,
     PlugFact,
     PortsFact,
     PrinterFact,
 )
+from schemas.link import Body, FactAck, Nak
 
 MAX_FACTS = 100
 FOREIGN = "foreign_printer"  # the code of the answer to a report about somebody else's printer

@@ -21,6 +21,7 @@ from api.link.facts import FOREIGN, FactRecorder
 from api.link.rooms import CommandRow, LinkRooms
 from schemas.codec import MAX_FRAME_BYTES, encoded_size
 from schemas.commands import VERBS, Expect, Verb
+from schemas.facts import FactBatch
 from schemas.leases import NOTHING_LENT, Lease, Lent
 from schemas.link import (
     PROTOCOL,
@@ -30,7 +31,6 @@ from schemas.link import (
     Cmd,
     CmdGot,
     Desired,
-    FactBatch,
     Hello,
     LiveSnap,
     Nak,

@@ -7,8 +7,8 @@ from api.bridges.service import Bridge, Bridges
 from api.commands.direct import DirectStops
 from api.events.service import Change, Ledger
 from api.telemetry.service import OnBridge, Telemetry
+from schemas.facts import AttemptFact, CardFact, CommandFact, PlugFact, PrinterFact
 from schemas.leases import Lent
-from schemas.link import AttemptFact, CardFact, CommandFact, PlugFact, PrinterFact
 from schemas.printer import PrinterConfig
 
 

@@ -61,6 +61,7 @@ LOOKS: dict[PrinterState, Look] = {
     _S.PAUSED: _look("Paused", "operational", "paused"),
     _S.RESUMING: _look("Resuming", "operational", "printing", "resuming"),
     _S.CANCELLING: _look("Cancelling", "operational", "printing", "cancelling"),
+    _S.TRANSFERRING: _look("Sending file to SD", "operational", "printing"),
     _S.FINISHING: _look("Finishing", "operational", "printing", "finishing"),
     _S.ERROR: _look("Error", "closedOrError", "error"),
     _S.HALTED: _look("Offline after error", "closedOrError", "error", link_text="Closed"),

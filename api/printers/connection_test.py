@@ -12,7 +12,7 @@ from api.errors import NotFound
 from api.principal import Principal
 from api.printers.service import Printer, Printers
 from api.printers.view import Picture
-from schemas.link import Port
+from schemas.facts import Port
 from schemas.printer import CONNECTED
 
 SERIAL = "serial"

@@ -8,7 +8,7 @@ from api.events.service import Change
 from api.principal import Principal
 from api.printers import forms
 from api.printers.models import PLUG, Printer
-from schemas.link import Port as LinkPort
+from schemas.facts import Port as LinkPort
 
 
 class BridgeRoom(Protocol):

@@ -11,7 +11,7 @@ from api.events.service import Change
 from api.printers import plate
 from api.printers.drafts import event
 from api.printers.models import LIGHTS_ON, PLUG, SUPPLY, Printer
-from schemas.link import CardFact, PlugFact, PrinterFact
+from schemas.facts import CardFact, PlugFact, PrinterFact
 from schemas.printer import CONNECTED, PrinterState
 
 

@@ -27,8 +27,8 @@ from api.printers.profiles import Profiles
 from api.printers.reported import Reported
 from api.printers.rows import STRUCTURE, PrinterRows, bell
 from api.printers.upkeep import Upkeep
+from schemas.facts import CardFact, PrinterFact
 from schemas.jobs import AttemptState
-from schemas.link import CardFact, PrinterFact
 from schemas.printer import PrinterConfig, Profile
 
 __all__ = ["Printer", "PrinterCreate", "Printers"]

@@ -29,6 +29,7 @@ SHOWN: dict[PrinterState, tuple[str, str]] = {
     _S.PAUSED: ("PAUSED", "paused"),
     _S.RESUMING: ("RUNNING", "printing"),
     _S.CANCELLING: ("RUNNING", "printing"),
+    _S.TRANSFERRING: ("PREPARE", "printing"),
     _S.FINISHING: ("RUNNING", "printing"),
     _S.ERROR: ("FAILED", "error"),
     _S.HALTED: ("FAILED", "error"),

@@ -11,7 +11,7 @@ from bridge.control.messages import (
     Happening,
     StateChanged,
 )
-from schemas.link import AlarmFact, AttemptFact, CardFact, FactBody, FirmwareFact, PrinterFact
+from schemas.facts import AlarmFact, AttemptFact, CardFact, FactBody, FirmwareFact, PrinterFact
 
 
 def _state(printer: int, body: StateChanged) -> FactBody:

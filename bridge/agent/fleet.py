@@ -18,7 +18,8 @@ from bridge.agent.printers import PrinterKeeper, Tools
 from bridge.agent.work import Files, PrinterWork
 from bridge.control.messages import WatchTerminal
 from schemas.commands import VERBS, CommandState, Verb
-from schemas.link import Cmd, Desired, Port, PortsFact, RemoteStop
+from schemas.facts import Port, PortsFact
+from schemas.link import Cmd, Desired, RemoteStop
 from schemas.plugs import HOT_C
 from schemas.printer import ACTIVE, PrinterConfig
 from schemas.watching import Interest, InterestLevel

@@ -29,9 +29,10 @@ from schemas.commands import (
     StartArgs,
     Verb,
 )
+from schemas.facts import AttemptFact, CommandFact, PlateFact, PrinterFact
 from schemas.jobs import ATTEMPT_OVER, ATTEMPT_TRANSITIONS, AttemptEvent, AttemptState
 from schemas.leases import ALONE, Lease
-from schemas.link import AttemptFact, Cmd, CommandFact, Desired, PlateFact, PrinterFact
+from schemas.link import Cmd, Desired
 from schemas.printer import ACTIVE, PrinterConfig
 from schemas.transitions import advance, can
 

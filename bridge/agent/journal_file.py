@@ -13,7 +13,7 @@ from pathlib import Path
 from bridge.agent.database import Clock, open_database
 from bridge.agent.errors import JournalError
 from bridge.agent.outbox import MAX_BYTES, Outbox
-from schemas.link import AlarmFact, Fact, FactBody
+from schemas.facts import AlarmFact, Fact, FactBody
 
 
 class JournalFile:

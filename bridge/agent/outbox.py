@@ -11,15 +11,7 @@ from collections import deque
 
 import msgspec
 
-from schemas.link import (
-    Fact,
-    FactBody,
-    FirmwareFact,
-    GapFact,
-    PlugFact,
-    PortsFact,
-    PrinterFact,
-)
+from schemas.facts import Fact, FactBody, FirmwareFact, GapFact, PlugFact, PortsFact, PrinterFact
 
 MAX_BYTES = 256 * 1024 * 1024
 #: A stored fact costs this much beside its text: row header, keys, page share.

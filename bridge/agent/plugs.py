@@ -18,7 +18,7 @@ from bridge.agent.journal import Journal
 from bridge.agent.journal_thread import JournalThread
 from bridge.agent.plug_talk import DIALECTS, Ask, Dialect, PlugError, Reading, asker
 from schemas.commands import CommandState, PlugAction, PlugArgs
-from schemas.link import AlarmFact, FactBody, PlugFact
+from schemas.facts import AlarmFact, FactBody, PlugFact
 from schemas.plugs import address_of
 from schemas.printer import PlugConfig, PrinterConfig
 

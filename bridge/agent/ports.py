@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from bridge.serial.ports import UsbPort, path_port
-from schemas.link import Port
+from schemas.facts import Port
 
 MAX_PORTS = 64
 MAX_TEXT = 80

@@ -36,7 +36,7 @@ from bridge.control.messages import (
     WatchTerminal,
 )
 from schemas import link
-from schemas.link import AlarmFact
+from schemas.facts import AlarmFact
 from schemas.printer import Live, PrinterConfig, PrinterState
 
 log = logging.getLogger(__name__)

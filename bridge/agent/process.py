@@ -45,7 +45,7 @@ from bridge.agent.work import Files
 from bridge.control.lock import Lock
 from bridge.control.paths import runtime_dir
 from bridge.errors import LockHeld
-from schemas.link import AlarmFact
+from schemas.facts import AlarmFact
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ that the agent does; but times that people compare are wrong then, so it is told
 from datetime import datetime
 
 from bridge.agent.database import Clock
-from schemas.link import AlarmFact
+from schemas.facts import AlarmFact
 
 #: Less than this is a clock that is being kept right; it is read in whole seconds.
 JUMP_S = 5

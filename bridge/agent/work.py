@@ -37,8 +37,8 @@ from bridge.agent.work_items import (
 )
 from bridge.control.messages import Event, EventAck, Outcome, Verdict
 from schemas.commands import CommandState, StartArgs
+from schemas.facts import PrinterFact
 from schemas.leases import WENT_ON
-from schemas.link import PrinterFact
 from schemas.printer import PrinterState
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from bridge.agent.commands import CommandRow, Finish
 from bridge.agent.senders import Line
 from bridge.control.messages import Event, Outcome
-from schemas.link import AlarmFact
+from schemas.facts import AlarmFact
 from schemas.printer import Live
 
 

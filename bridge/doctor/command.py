@@ -9,7 +9,7 @@ import msgspec
 from bridge.doctor import look
 from bridge.doctor.checks import Finding, Level, PortFacts, SystemFacts, judge
 from bridge.sender.board import Board
-from schemas.link import Port
+from schemas.facts import Port
 from schemas.printer import Live
 
 EXIT_OK = 0

@@ -18,7 +18,7 @@ from bridge.sender.board import Board
 from bridge.sender.device import Device
 from bridge.serial.links import latency_timer, link_of
 from bridge.serial.port import SerialPort
-from schemas.link import Port
+from schemas.facts import Port
 from schemas.printer import Live, PrinterConfig, PrinterState
 
 #: How long a firmware may take to answer, all baud rates together.

@@ -14,7 +14,7 @@ from pathlib import Path
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
 
-from schemas.link import Port
+from schemas.facts import Port
 
 PATH_PREFIX = "path:"
 

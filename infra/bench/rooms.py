@@ -16,6 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, WebSocketException
 
 from schemas.commands import CommandState
+from schemas.facts import CommandFact, Fact, FactBatch, FactBody, Port, PrinterFact
 from schemas.link import (
     AUTH_SCHEME,
     LINK_PATH,
@@ -23,16 +24,10 @@ from schemas.link import (
     Body,
     Cmd,
     CmdGot,
-    CommandFact,
     Desired,
-    Fact,
     FactAck,
-    FactBatch,
-    FactBody,
     Hello,
     LiveSnap,
-    Port,
-    PrinterFact,
     RemoteStop,
     Reported,
     Resume,

@@ -26,7 +26,8 @@ from api.events.service import Ledger
 from api.migrate import migrate
 from api.printers.forms import PrinterCreate
 from api.server import WithoutLifespan, server_config, settle
-from schemas.link import Hello, LiveSnap, Port
+from schemas.facts import Port
+from schemas.link import Hello, LiveSnap
 from schemas.printer import Live, PrinterState, Temperature
 
 PASSWORD = f"Bench1-{secrets.token_hex(12)}"

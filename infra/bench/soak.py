@@ -25,7 +25,8 @@ from api.link.facts import FactRecorder
 from api.migrate import migrate
 from infra.bench.served import furnish
 from infra.bench.table import Figure, show
-from schemas.link import Fact, FactBatch, LiveSnap, PrinterFact
+from schemas.facts import Fact, FactBatch, PrinterFact
+from schemas.link import LiveSnap
 from schemas.printer import Live, PrinterState, Temperature
 
 PRINTERS = 50

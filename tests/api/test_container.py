@@ -22,16 +22,8 @@ from websockets.exceptions import InvalidStatus
 from api.container import PortUnusable, listen, main
 from api.server import server_config
 from schemas.commands import CommandState
-from schemas.link import (
-    Cmd,
-    CmdGot,
-    CommandFact,
-    Desired,
-    LiveSnap,
-    PrinterFact,
-    RemoteStop,
-    Reported,
-)
+from schemas.facts import CommandFact, PrinterFact
+from schemas.link import Cmd, CmdGot, Desired, LiveSnap, RemoteStop, Reported
 from schemas.printer import Live, PrinterState, Temperature
 from tests.fakes.calling import PORT, Agent
 from tests.fakes.processes import ApiProcess

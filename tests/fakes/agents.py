@@ -4,7 +4,8 @@ import base64
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from schemas.link import AUTH_SCHEME, Hello, Port, Resume, signed_text
+from schemas.facts import Port
+from schemas.link import AUTH_SCHEME, Hello, Resume, signed_text
 
 
 class AgentKey:

@@ -19,18 +19,15 @@ from hypercorn.config import Config
 from websockets.exceptions import ConnectionClosedError
 
 from schemas.commands import Expect, StartArgs, Verb
+from schemas.facts import AttemptFact, CommandFact, Fact, FactBatch
 from schemas.link import (
     NONCE_PATH,
-    AttemptFact,
     Body,
     BulkToken,
     Cmd,
     CmdGot,
-    CommandFact,
     Desired,
-    Fact,
     FactAck,
-    FactBatch,
     Hello,
     LiveSnap,
     RemoteStop,

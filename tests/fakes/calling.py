@@ -8,7 +8,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from schemas.codec import decode, encode
-from schemas.link import Body, Fact, FactAck, FactBatch, FactBody, Frame, Port, Welcome
+from schemas.facts import Fact, FactBatch, FactBody, Port
+from schemas.link import Body, FactAck, Frame, Welcome
 from schemas.watching import Interest
 from tests.fakes.agents import AgentKey, hello_of
 

@@ -27,9 +27,9 @@ from api.scheduler.demands import Demands
 from api.scheduler.service import Scheduler
 from api.scheduler.sight import Sight
 from schemas.commands import CommandState, Verb
+from schemas.facts import AttemptFact, CommandFact, Port, PrinterFact
 from schemas.gcode.survey import Survey
 from schemas.jobs import AttemptEvent, AttemptState
-from schemas.link import AttemptFact, CommandFact, Port, PrinterFact
 from schemas.printer import PrinterState, Profile
 from tests.api.conftest import FakeClock
 

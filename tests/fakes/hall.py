@@ -16,7 +16,8 @@ from bridge.agent.ports import Ports
 from bridge.agent.printers import Tools
 from bridge.agent.work import Files
 from schemas.commands import Verb
-from schemas.link import AttemptFact, CommandFact, Desired, FactBody, Port
+from schemas.facts import AttemptFact, CommandFact, FactBody, Port
+from schemas.link import Desired
 from schemas.printer import PrinterConfig
 from tests.fakes.api_link import FakeApi
 from tests.fakes.sender import FakeHome, FakeSender

@@ -16,19 +16,9 @@ from websockets.asyncio.client import ClientConnection
 
 from infra.bench.rooms import Room
 from schemas.commands import CommandState, StartArgs, Verb
+from schemas.facts import AttemptFact, CommandFact, Fact, FactBatch, FactBody, PrinterFact
 from schemas.jobs import AttemptEvent, AttemptState
-from schemas.link import (
-    AttemptFact,
-    Body,
-    Cmd,
-    CmdGot,
-    CommandFact,
-    Fact,
-    FactAck,
-    FactBatch,
-    FactBody,
-    PrinterFact,
-)
+from schemas.link import Body, Cmd, CmdGot, FactAck
 from schemas.printer import PrinterState
 from schemas.session import LinkSession
 

@@ -11,8 +11,8 @@ from api.commands.models import Command
 from api.jobs.models import Attempt, Job
 from api.printers.models import Printer
 from schemas.commands import CommandState, Verb
+from schemas.facts import CommandFact
 from schemas.jobs import ATTEMPT_OVER, JOB_RUNNING, AttemptEvent, AttemptState, JobState
-from schemas.link import CommandFact
 from schemas.printer import PrinterState
 from tests.fakes.farm import BRIDGE, Farm
 

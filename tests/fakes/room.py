@@ -15,20 +15,14 @@ from api.app import Application
 from api.bridges.service import Bridge
 from api.link.handler import LinkHandler
 from schemas.commands import CARD_PRINT, CardAction, CommandState, Verb
+from schemas.facts import AttemptFact, CardFact, CommandFact, Fact, FactBatch, FactBody, PrinterFact
 from schemas.jobs import AttemptEvent, AttemptState
 from schemas.link import (
-    AttemptFact,
-    CardFact,
     Cmd,
     CmdGot,
-    CommandFact,
     Desired,
-    Fact,
-    FactBatch,
-    FactBody,
     Hello,
     LiveSnap,
-    PrinterFact,
     RemoteStop,
     Reported,
     Resume,

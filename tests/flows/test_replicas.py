@@ -14,7 +14,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from schemas.codec import decode
 from schemas.commands import CommandState
-from schemas.link import Cmd, CmdGot, CommandFact, Desired, LiveSnap, PrinterFact, Reported
+from schemas.facts import CommandFact, PrinterFact
+from schemas.link import Cmd, CmdGot, Desired, LiveSnap, Reported
 from schemas.printer import Live, PrinterState, Temperature
 from schemas.watching import Interest, TerminalLines, TerminalText
 from tests.fakes import databases

@@ -15,7 +15,8 @@ from schemas.codec import (
     encode,
     encoded_size,
 )
-from schemas.link import AlarmFact, Beat, Fact, FactBatch, Frame, LiveSnap
+from schemas.facts import AlarmFact, Fact, FactBatch
+from schemas.link import Beat, Frame, LiveSnap
 from schemas.printer import Live, PrinterState
 
 

@@ -5,18 +5,8 @@ from typing import get_args
 import msgspec
 import pytest
 
-from schemas.link import (
-    NAME_OF,
-    TYPES,
-    AlarmFact,
-    Body,
-    CommandFact,
-    Fact,
-    FactBody,
-    GapFact,
-    Sender,
-    signed_text,
-)
+from schemas.facts import AlarmFact, CommandFact, Fact, FactBody, GapFact
+from schemas.link import NAME_OF, TYPES, Body, Sender, signed_text
 from schemas.session import SAYS, LinkState
 
 

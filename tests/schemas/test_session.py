@@ -3,6 +3,7 @@
 import pytest
 
 from schemas.codec import decode, encode
+from schemas.facts import FactBatch
 from schemas.link import (
     Beat,
     Body,
@@ -10,7 +11,6 @@ from schemas.link import (
     CmdGot,
     Desired,
     FactAck,
-    FactBatch,
     Frame,
     Hello,
     LiveSnap,

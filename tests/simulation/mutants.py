@@ -29,7 +29,8 @@ from bridge.agent.outbox import Outbox
 from bridge.agent.work import PrinterWork
 from bridge.control.messages import Timed
 from schemas.commands import CommandEvent
-from schemas.link import Cmd, CmdGot, FactAck, FactBatch
+from schemas.facts import FactBatch
+from schemas.link import Cmd, CmdGot, FactAck
 from tests.simulation.machines import Machine
 from tests.simulation.world import Bias
 

@@ -16,7 +16,8 @@ from websockets.frames import Close
 
 from api.feed.sender import Message
 from schemas.codec import decode
-from schemas.link import Cmd, CmdGot, Desired, FactAck, FactBatch, RemoteStop
+from schemas.facts import FactBatch
+from schemas.link import Cmd, CmdGot, Desired, FactAck, RemoteStop
 from tests.simulation.history import History
 from tests.simulation.time import check_alive
 

@@ -25,7 +25,7 @@ from bridge.agent.ports import Ports
 from bridge.agent.printers import Tools
 from bridge.agent.process import EPOCHS_PER_RUN
 from bridge.agent.work import Files
-from schemas.link import Port
+from schemas.facts import Port
 from tests.simulation.disk import PATH, Disk, DiskConnection
 from tests.simulation.farm import Farm
 from tests.simulation.history import History

@@ -13,7 +13,8 @@ from typing import Protocol
 
 from bridge.agent.errors import LinkError
 from bridge.agent.link.uplink import aged
-from schemas.link import Body, Cmd, Desired, FactAck, Port, RemoteStop
+from schemas.facts import Port
+from schemas.link import Body, Cmd, Desired, FactAck, RemoteStop
 from schemas.watching import Interest
 
 MAX_WAITING = 2000

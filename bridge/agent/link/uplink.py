@@ -12,19 +12,9 @@ from msgspec.structs import replace
 from bridge.agent.live import LiveSlots
 from bridge.agent.outbox import SendWindow
 from schemas.codec import encoded_size
+from schemas.facts import Fact, FactBatch
 from schemas.leases import Lease
-from schemas.link import (
-    Body,
-    Cmd,
-    Desired,
-    Fact,
-    FactAck,
-    FactBatch,
-    Hello,
-    LiveSnap,
-    Sender,
-    Welcome,
-)
+from schemas.link import Body, Cmd, Desired, FactAck, Hello, LiveSnap, Sender, Welcome
 from schemas.session import LinkSession, LinkState
 from schemas.watching import Interest, TerminalGot, TerminalLines
 

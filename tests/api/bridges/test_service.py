@@ -17,7 +17,7 @@ from api.errors import Conflict, Forbidden, Invalid, NotAuthenticated, NotFound,
 from api.events.models import AuditEntry, Event
 from api.events.service import Ledger
 from api.principal import Principal, Role
-from schemas.link import Port
+from schemas.facts import Port
 from tests.api.conftest import FakeClock
 from tests.fakes.agents import AgentKey, hello_of
 

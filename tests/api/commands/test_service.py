@@ -10,7 +10,7 @@ from api.commands.rules import MAX_WAITING
 from api.errors import Conflict, Invalid, Unavailable
 from api.printers.models import Printer
 from schemas.commands import CommandState, GcodeArgs, TemperatureArgs, Verb
-from schemas.link import CommandFact
+from schemas.facts import CommandFact
 from schemas.printer import PrinterState
 from tests.fakes.farm import BRIDGE, BridgeId, Farm
 

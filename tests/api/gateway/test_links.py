@@ -12,18 +12,8 @@ from api.gateway.links import GAP_WAITS_S
 from api.gateway.models import GatewaySocket
 from api.gateway.sockets import LONGEST, forget_ended
 from schemas.codec import decode
-from schemas.link import (
-    Beat,
-    Cmd,
-    CmdGot,
-    Desired,
-    FactAck,
-    LiveSnap,
-    PrinterFact,
-    Refuse,
-    Reported,
-    Welcome,
-)
+from schemas.facts import PrinterFact
+from schemas.link import Beat, Cmd, CmdGot, Desired, FactAck, LiveSnap, Refuse, Reported, Welcome
 from schemas.printer import Live, PrinterState
 from tests.api.gateway.conftest import Room
 from tests.api.link.conftest import batch

@@ -15,9 +15,9 @@ from api.link.handler import desired_parts
 from api.printers.models import Printer
 from api.scheduler import lending
 from schemas.commands import CommandState, Verb
+from schemas.facts import AttemptFact, CommandFact, Fact, FactBatch, PlateFact
 from schemas.jobs import AttemptEvent, AttemptState
 from schemas.leases import ALONE
-from schemas.link import AttemptFact, CommandFact, Fact, FactBatch, PlateFact
 from schemas.printer import PrinterState
 from tests.fakes.farm import BRIDGE, Farm
 

@@ -2,8 +2,8 @@
 
 from api.jobs.models import Attempt
 from api.jobs.view import Around, job_fields
+from schemas.facts import AttemptFact
 from schemas.jobs import AttemptEvent, AttemptState
-from schemas.link import AttemptFact
 from schemas.printer import Quality
 from tests.fakes.farm import BRIDGE, BridgeId, Farm
 

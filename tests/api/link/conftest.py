@@ -24,7 +24,8 @@ from api.printers.service import Printers
 from api.storage import open_storage
 from api.telemetry.service import Telemetry
 from schemas.commands import Verb
-from schemas.link import Fact, FactBatch, FactBody, Welcome
+from schemas.facts import Fact, FactBatch, FactBody
+from schemas.link import Welcome
 from tests.api.conftest import FakeClock
 from tests.fakes.agents import AgentKey, hello_of
 from tests.fakes.rooms import printer_row

@@ -16,7 +16,8 @@ from api.db import Busy, Transaction, Transient, in_our_words
 from api.link.patience import PATIENCE_S
 from api.link.socket import LinkEndpoint
 from schemas.commands import Verb
-from schemas.link import Cmd, Desired, FactAck, PrinterFact, RemoteStop, Token, Welcome
+from schemas.facts import PrinterFact
+from schemas.link import Cmd, Desired, FactAck, RemoteStop, Token, Welcome
 from schemas.printer import PrinterState
 from tests.api.link.conftest import Farm, batch
 from tests.fakes.agents import hello_of

@@ -12,23 +12,22 @@ from api.jobs.models import Attempt, Job
 from api.link.facts import FOREIGN, FactGap, new_facts
 from api.printers.models import Printer
 from schemas.commands import CommandState
-from schemas.jobs import AttemptEvent, AttemptState
-from schemas.link import (
+from schemas.facts import (
     AlarmFact,
     AttemptFact,
     CommandFact,
     Fact,
-    FactAck,
     FactBatch,
     FactBody,
     FirmwareFact,
     GapFact,
-    Nak,
     PlugFact,
     Port,
     PortsFact,
     PrinterFact,
 )
+from schemas.jobs import AttemptEvent, AttemptState
+from schemas.link import FactAck, Nak
 from schemas.printer import PrinterState
 from tests.api.link.conftest import Farm, batch
 from tests.fakes.rooms import printer_row

@@ -15,6 +15,7 @@ from api.link.handler import LinkHandler
 from api.link.socket import LinkEndpoint
 from schemas.codec import MAX_FRAME_BYTES, encode
 from schemas.commands import Verb
+from schemas.facts import PrinterFact
 from schemas.link import (
     Beat,
     Body,
@@ -26,7 +27,6 @@ from schemas.link import (
     Goaway,
     LiveSnap,
     Nak,
-    PrinterFact,
     Refuse,
     RemoteStop,
     Welcome,

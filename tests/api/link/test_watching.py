@@ -14,20 +14,9 @@ from api.link.socket import LinkEndpoint
 from api.printers.models import Printer
 from api.telemetry.interest import LEASE_S
 from schemas.commands import CommandState
+from schemas.facts import AttemptFact, CommandFact, PlateFact, PrinterFact
 from schemas.jobs import AttemptEvent, AttemptState
-from schemas.link import (
-    AttemptFact,
-    Body,
-    CommandFact,
-    Desired,
-    FactAck,
-    Nak,
-    PlateFact,
-    PrinterFact,
-    Refuse,
-    RemoteStop,
-    Welcome,
-)
+from schemas.link import Body, Desired, FactAck, Nak, Refuse, RemoteStop, Welcome
 from schemas.printer import PrinterState
 from schemas.watching import (
     Interest,

@@ -33,7 +33,7 @@ from api.principal import Principal, Role
 from api.printers.models import Printer
 from api.printers.rows import STRUCTURE, bell
 from api.printers.service import PrinterCreate
-from schemas.link import Port
+from schemas.facts import Port
 from tests.fakes import databases
 from tests.fakes.room import FakeRoom, Machine
 

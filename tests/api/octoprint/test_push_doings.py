@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from api.octoprint import push_client
-from schemas.link import FirmwareFact
+from schemas.facts import FirmwareFact
 from schemas.printer import Doing, DoingKind, Place, PrinterState
 from tests.api.octoprint.conftest import Farm
 from tests.api.octoprint.test_push import RAW, App, printing

@@ -8,8 +8,8 @@ import pytest
 from api.octoprint import push_client
 from api.octoprint.push_document import Picture
 from api.octoprint.push_words import Scene, state_messages
+from schemas.facts import AttemptFact
 from schemas.jobs import AttemptEvent, AttemptState
-from schemas.link import AttemptFact
 from schemas.printer import PrinterState
 from tests.api.octoprint.conftest import GCODE, Farm
 from tests.api.octoprint.test_pools import pool_of

@@ -15,7 +15,7 @@ from api.pairing.routes import PairingRoutes, here
 from api.pairing.service import Pairing
 from api.principal import Principal
 from api.v1 import V1
-from schemas.link import Port
+from schemas.facts import Port
 from tests.api.conftest import FakeClock
 from tests.fakes.agents import AgentKey, hello_of
 

@@ -10,7 +10,8 @@ from api.db import PASSING, Unstorable
 from api.events.models import Event
 from api.events.service import Happened, Ledger
 from api.printers.models import Printer
-from schemas.link import AlarmFact, FactAck, PrinterFact
+from schemas.facts import AlarmFact, PrinterFact
+from schemas.link import FactAck
 from schemas.printer import PrinterState
 from tests.api.conftest import FakeClock
 from tests.api.link import conftest as link

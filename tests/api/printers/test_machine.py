@@ -11,7 +11,7 @@ from api.printers.view import card_fields, care_fields, live_status, motion_fiel
 from api.telemetry.service import LiveView
 from bridge.gcode.dialects import DIALECTS as BRIDGE_DIALECTS
 from schemas.commands import CARD_PRINT, CardAction, CommandState, Verb
-from schemas.link import CardFact
+from schemas.facts import CardFact
 from schemas.printer import DIALECTS, CardFile, Live, PrinterState, Prompt
 from tests.fakes.farm import Farm
 

@@ -15,7 +15,8 @@ from api.printers.power import Plugs
 from api.printers.power_routes import PowerRoutes
 from schemas import plugs
 from schemas.commands import CommandState, Verb
-from schemas.link import Hello, PlugFact
+from schemas.facts import PlugFact
+from schemas.link import Hello
 from schemas.printer import Live, PlugConfig, PrinterState, Temperature
 from tests.fakes.farm import BRIDGE, Farm
 from tests.fakes.farm_app import FarmApp

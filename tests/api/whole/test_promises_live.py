@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from schemas.link import LiveSnap, Port
+from schemas.facts import Port
+from schemas.link import LiveSnap
 from schemas.printer import Live, PrinterState, Temperature
 from tests.api.whole.conftest import Whole
 from tests.fakes.agents import AgentKey, hello_of

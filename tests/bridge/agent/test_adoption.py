@@ -16,8 +16,9 @@ import pytest
 from bridge.agent.journal import Journal
 from bridge.control.messages import Alarm, Start
 from schemas.commands import COMMAND_TRANSITIONS, CommandEvent, CommandState, Verb
+from schemas.facts import AlarmFact, AttemptFact, CommandFact, Fact, FactBody
 from schemas.jobs import ATTEMPT_TRANSITIONS, AttemptEvent, AttemptState
-from schemas.link import AlarmFact, AttemptFact, CommandFact, Desired, Fact, FactBody
+from schemas.link import Desired
 from schemas.printer import PrinterConfig
 from schemas.transitions import advance
 from tests.fakes.hall import CONFIG, DATA, Hall, InlineJournal

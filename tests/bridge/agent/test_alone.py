@@ -17,9 +17,10 @@ from bridge.agent.prefetch import Prefetch
 from bridge.agent.work import Files
 from bridge.control.messages import AttemptChanged, Event, StateChanged
 from schemas.commands import CommandState, Verb
+from schemas.facts import AttemptFact, CommandFact
 from schemas.jobs import AttemptEvent, AttemptState
 from schemas.leases import ALONE, Lease
-from schemas.link import AttemptFact, CommandFact, Desired
+from schemas.link import Desired
 from schemas.printer import Live, PrinterState
 from tests.fakes.api_link import FakeApi
 from tests.fakes.hall import DATA, hall_of

@@ -20,7 +20,7 @@ from bridge.agent import status
 from bridge.agent.identity import Pairing, load_or_create, save_pairing
 from bridge.control.paths import runtime_dir
 from bridge.simulator import executed
-from schemas.link import AlarmFact
+from schemas.facts import AlarmFact
 from schemas.printer import PrinterConfig, PrinterState
 from tests.fakes.api_link import FakeApi, serve
 from tests.fakes.signals import send_signal

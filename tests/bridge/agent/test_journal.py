@@ -13,18 +13,18 @@ from bridge.agent.journal import KEEP_COMMANDS_S, KEEP_NEWEST, Journal, open_or_
 from bridge.agent.outbox import BATCH_BYTES, BATCH_FACTS, SendWindow
 from bridge.control.messages import Alarm, AttemptChanged, Event, Firmware, StateChanged
 from schemas.commands import CommandState, Verb
-from schemas.jobs import AttemptEvent, AttemptState
-from schemas.link import (
+from schemas.facts import (
     AlarmFact,
     AttemptFact,
     CommandFact,
-    Desired,
     FactBody,
     FirmwareFact,
     GapFact,
     PortsFact,
     PrinterFact,
 )
+from schemas.jobs import AttemptEvent, AttemptState
+from schemas.link import Desired
 from schemas.printer import PrinterConfig, PrinterState
 from tests.fakes.rows import row
 

@@ -12,7 +12,7 @@ import pytest
 from bridge.agent.database import Clock
 from bridge.agent.journal import Journal
 from schemas.commands import CommandState, Verb
-from schemas.link import AlarmFact, CommandFact
+from schemas.facts import AlarmFact, CommandFact
 from tests.fakes.rows import row
 
 REPOSITORY = Path(__file__).parents[3]

@@ -23,17 +23,15 @@ from bridge.agent.link.inbox import MAX_WAITING, Inbox
 from bridge.agent.link.uplink import DesiredParts, Uplink
 from bridge.agent.live import LiveSlots
 from schemas.commands import Verb
+from schemas.facts import AlarmFact, Fact, Port
 from schemas.link import (
-    AlarmFact,
     Body,
     BulkToken,
     Cmd,
     Desired,
-    Fact,
     FactAck,
     Goaway,
     Nak,
-    Port,
     Refuse,
     RemoteStop,
     Sender,

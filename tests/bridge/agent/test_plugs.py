@@ -15,7 +15,8 @@ from bridge.agent.handover import stop_row
 from bridge.agent.journal import Journal
 from bridge.control.messages import Status
 from schemas.commands import CommandState, PlugAction, PlugArgs, Verb
-from schemas.link import AlarmFact, CommandFact, Desired, PlugFact, RemoteStop
+from schemas.facts import AlarmFact, CommandFact, PlugFact
+from schemas.link import Desired, RemoteStop
 from schemas.plugs import address_of
 from schemas.printer import Live, PlugConfig, PrinterConfig, PrinterState, Temperature
 from tests.fakes.hall import CONFIG, Hall, hall_of

@@ -22,8 +22,9 @@ from bridge.control.messages import (
 )
 from schemas import link
 from schemas.commands import Verb
+from schemas.facts import AlarmFact, Port, PrinterFact
 from schemas.jobs import AttemptEvent
-from schemas.link import AlarmFact, Desired, Port, PrinterFact
+from schemas.link import Desired
 from schemas.printer import PrinterState
 from tests.fakes.hall import CONFIG, Hall, hall_of
 from tests.fakes.sender import FakeHome, FakeSender, serve

@@ -17,7 +17,7 @@ from bridge.agent.simulators import Simulators, link_of, pid_of
 from bridge.control.lock import Lock
 from bridge.control.messages import Adopt
 from bridge.serial.ports import UsbPort
-from schemas.link import Port
+from schemas.facts import Port
 from tests.fakes.sender import FakeSender, serve
 from tests.fakes.signals import send_signal
 

@@ -11,18 +11,8 @@ from bridge.agent.terminal import EVERY_S, MAX_LINES, PATIENCE_S, TerminalLane
 from bridge.control.messages import TerminalSaid, WatchTerminal
 from schemas.codec import decode, encoded_size
 from schemas.commands import Verb
-from schemas.link import (
-    AlarmFact,
-    BulkToken,
-    CmdGot,
-    Fact,
-    FactAck,
-    FactBatch,
-    Hello,
-    LiveSnap,
-    Sender,
-    Welcome,
-)
+from schemas.facts import AlarmFact, Fact, FactBatch
+from schemas.link import BulkToken, CmdGot, FactAck, Hello, LiveSnap, Sender, Welcome
 from schemas.printer import Live, PrinterState
 from schemas.session import LinkSession
 from schemas.watching import (

@@ -14,7 +14,7 @@ from bridge.doctor import command, look
 from bridge.doctor.checks import Level, PortFacts, SystemFacts, judge
 from bridge.sender.board import Board
 from bridge.serial.port import SerialPort
-from schemas.link import Port
+from schemas.facts import Port
 from schemas.printer import Live, PrinterState
 from tests.fakes.owner import Processes
 
