@@ -39,7 +39,7 @@ class Printing:
 
     def __init__(self, standing: Standing) -> None:
         self._standing = standing
-        self._saved: Saved | None = None
+        self._saved: Saved | None = None  # from a pause until it is brought back
         self._breaks_left = 0
         self._paused_at: float | None = None
         self._asks_left = 0  # for the place of the pause
@@ -93,8 +93,8 @@ class Printing:
         run.pause_after = None
         stream = at.link.stream
         stream.hold()
-        self._saved, self._comes_back = None, False
-        if not park:
+        self._comes_back = False
+        if not park or self._saved is not None:  # parked still: a resume had only just begun
             stream.order([stream.dialect.drain], _PARKED)
             return
         at.link.status.position = None  # only an answer to what follows is that of this place
@@ -213,7 +213,6 @@ class Printing:
         elif token == RESUMED and at.state is _S.RESUMING:
             at.link.stream.release()
             run.run_clock(now)
-            self._saved = None
             at.attempt(AttemptEvent.RESUMED, now)
             at.step(_E.STREAM, grant=run.facts.grant)
             at.watch = True
@@ -267,6 +266,7 @@ class Printing:
     def _bring_back(self, now: float) -> None:
         """What is heated is known: make it as it was at the pause, then go on."""
         at, saved = self._standing, self._saved
+        self._saved = None
         lines: list[bytes] = []
         if saved is not None:
             lines += pausing.heat_lines(saved, at.link.status.targets_c())

@@ -259,3 +259,39 @@ def test_a_cancel_ends_a_filament_change_however_often_it_asks() -> None:
     host.go()
     assert b"M104 T0 S0" in host.firmware.executed
     assert host.attempts[-1] is _A.CANCELLED
+
+
+def test_a_pause_behind_a_resume_that_has_brought_nothing_back_keeps_its_state() -> None:
+    """It stood in the parking place with a cold nozzle still: that is not where it printed."""
+    host = paused(scripts=PARK)
+    host.say(b" T0:20.0 /0.0 T1:180.0 /0.0 B:60.0 /60.0\n")
+    host.firmware.says[b"M114"] = b"X:10.00 Y:20.00 Z:10.30 E:123.45 Count X:0 Y:0 Z:0\n"
+    host.printer.resume(host.now)
+    host.printer.pause(host.now)
+    host.go()
+    assert host.printer.state is _S.PAUSED
+    assert b"G1 Z10" not in host.firmware.executed
+    host.firmware.executed.clear()
+    host.printer.resume(host.now)
+    host.go()
+    assert b"M109 T1 S210" in host.firmware.executed
+    assert b"G1 Z0.300 F600" in host.firmware.executed
+    assert host.attempts[-1] is _A.COMPLETED
+
+
+def test_a_pause_while_a_resume_heats_finds_the_place_again() -> None:
+    """What brings it back goes on; then it pauses anew from where it printed."""
+    host = paused(scripts=PARK)
+    host.say(b" T0:20.0 /0.0 T1:180.0 /0.0 B:60.0 /60.0\n")
+    host.firmware.stuck = {b"M109"}
+    host.printer.resume(host.now)
+    host.go()
+    assert host.states[-1] is _S.RESUMING
+    host.printer.pause(host.now)
+    host.go()
+    host.firmware.executed.clear()
+    host.say(host.firmware.finish())
+    host.go()
+    assert host.states[-1] is _S.PAUSED
+    ran = host.firmware.executed
+    assert ran.index(b"G1 Z0.300 F600") < ran.index(b"M114") < ran.index(b"G1 Z10")
