@@ -5,6 +5,7 @@ is revoked is forgotten at once, wherever the bus reaches. Every end wakes `cred
 `ENDS`, so that open sockets can be closed: their holders ask `ended_of`.
 """
 
+import asyncio
 import hmac
 import logging
 from collections.abc import Collection, Iterable, Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
+from weakref import WeakValueDictionary
 
 from tortoise.exceptions import OperationalError
 
@@ -88,6 +90,7 @@ class Credentials:
         self._ledger = ledger
         self._clock = clock
         self._known: dict[str, _Known] = {}
+        self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._generation = 0  # rises with every revocation, so that no older look-up is remembered
 
     async def add(self, change: Change, secret: str, grant: Grant) -> Credential | None:
@@ -119,10 +122,17 @@ class Credentials:
         if not keys.plausible(secret):
             raise _nobody()
         sha256 = keys.digest(secret)
-        known = self._known.get(sha256)
-        if known is not None and self._clock.monotonic() < known.until_s:
-            return known.principal
-        return await self._look_up(secret, sha256)
+        known = self._remembered(sha256)
+        if known is not None:
+            return known
+        # Who comes while one asks waits for what it finds: a page's thirty requests cost one query.
+        async with self._asking.setdefault(sha256, asyncio.Lock()):
+            known = self._remembered(sha256)
+            if known is not None:
+                return known
+            principal, row = await self._look_up(secret, sha256)
+        await self._mark_used(row)  # nobody else waits for that
+        return principal
 
     async def revoke(self, **which: Any) -> int:
         """End the credentials that match the filter *which*; how many there were."""
@@ -217,7 +227,13 @@ class Credentials:
         self._generation += 1
         self._known.clear()
 
-    async def _look_up(self, secret: str, sha256: str) -> Principal:
+    def _remembered(self, sha256: str) -> Principal | None:
+        known = self._known.get(sha256)
+        if known is None or self._clock.monotonic() >= known.until_s:
+            return None
+        return known.principal
+
+    async def _look_up(self, secret: str, sha256: str) -> tuple[Principal, Credential]:
         generation = self._generation
         self._known.pop(sha256, None)
         row = await Credential.get_or_none(prefix=keys.prefix_of(secret))
@@ -226,8 +242,7 @@ class Credentials:
         principal, row = await self._owner(row)
         if generation == self._generation:
             self._remember(sha256, principal, row)
-        await self._mark_used(row)
-        return principal
+        return principal, row
 
     async def _owner(self, row: Credential | None) -> tuple[Principal, Credential]:
         """Who acts through *row*. Raises `NotAuthenticated`, for what only opens something too."""

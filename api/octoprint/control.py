@@ -12,7 +12,7 @@ from quart import Response, request
 from api.commands.control import AIMS
 from api.commands.machine import Machine
 from api.errors import Conflict, Invalid
-from api.http import truthy
+from api.http import asks_nothing, truthy
 from api.octoprint import moves
 from api.octoprint.body import json_object
 from api.octoprint.card_document import is_ready, state_text
@@ -83,7 +83,7 @@ class Control:
         """Temperatures and state; 409 when nothing answers."""
         if visit.pool is not None:
             return await self._pool(visit, visit.pool)
-        if not request.args:
+        if asks_nothing():
             cached = await self._hot.printer(visit.printer)
             return answer(cached) if cached is not None else _not_operational()
         live = self._orders.live(visit)

@@ -17,6 +17,7 @@ from quart import request
 
 from api.errors import Conflict, Forbidden, Invalid, NotAuthenticated, NotFound
 from api.files.service import Tree
+from api.http import asks_nothing
 from api.octoprint import cookies
 from api.octoprint.addresses import SLUG_ROOT, Addresses
 from api.octoprint.permissions import holds
@@ -229,7 +230,8 @@ def has_credential(place: Place) -> bool:
 
 def given_key(form: Mapping[str, str]) -> str | None:
     """The key of this request; None when none is present. *form*: its form fields, if any."""
-    for found in (request.args.get("apikey"), form.get("apikey"), request.headers.get("X-Api-Key")):
+    asked = None if asks_nothing() else request.args.get("apikey")
+    for found in (asked, form.get("apikey"), request.headers.get("X-Api-Key")):
         if found is not None:
             return found
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")

@@ -3,10 +3,12 @@
 import asyncio
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tortoise import connections
 
+from api.accounts.credentials import CACHE_S
 from api.accounts.models import Credential, LoginAttempt, Organization, User
 from api.accounts.service import Accounts
 from api.errors import Forbidden, Invalid, NotAuthenticated, NotFound, TooMany
@@ -204,6 +206,31 @@ async def test_use_is_noted_once_a_minute(accounts: Accounts, clock: FakeClock) 
         times.append((await Credential.get(id=login.principal.credential_id)).last_used_at)
         clock.advance(10)
     assert len(set(times)) == 2
+
+
+async def test_a_page_that_asks_thirty_things_at_once_is_looked_up_once(
+    accounts: Accounts, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever comes while one asks waits for it; who holds a wrong secret still gets nothing."""
+    login = await make_admin(accounts)
+    asked: list[str] = []
+    ask = Credential.get_or_none
+
+    def counted(**which: Any) -> Any:
+        asked.append(which["prefix"])
+        return ask(**which)
+
+    monkeypatch.setattr(Credential, "get_or_none", counted)
+    for _ in range(2):  # at first, and again when the memory ends
+        found = await asyncio.gather(*(accounts.authenticate(login.token) for _ in range(30)))
+        assert {one.username for one in found} == {"admin"}
+        clock.advance(CACHE_S)
+    assert len(asked) == 2
+    wrong = login.token[:-4] + "AAAA"
+    outcomes = await asyncio.gather(
+        *(accounts.authenticate(wrong) for _ in range(5)), return_exceptions=True
+    )
+    assert [type(one) for one in outcomes] == [NotAuthenticated] * 5
 
 
 async def test_tokens_never_exceed_their_maker(accounts: Accounts) -> None:
