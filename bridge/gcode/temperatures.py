@@ -11,6 +11,8 @@ _TOKEN = re.compile(
 )
 _TARGET_ONLY = re.compile(r"^Target(?P<name>Extr\d+|Bed)\s*:\s*(?P<target>-?\d+\.?\d*)")
 _SETTLING = re.compile(r"\bW:\s*(?:\?|-?\d+)|\bE:\s*\d+\s*(?:W:|B:|$)")
+#: The number of the extruder that M109 waits for, no temperature.
+_WAITING = re.compile(r"\bE:\s*(\d{1,2})(?=\s|$)")
 _NAMES = {"B": "bed", "C": "chamber"}
 
 
@@ -33,8 +35,9 @@ class Temperatures:
 def parse(line: str) -> Temperatures | None:
     """The temperatures in *line*, None when it has none.
 
-    `T:` is the active tool: it counts as tool0 only where no tool has a report of its own. A value
-    that is no finite number is None, so that it never reaches a graph.
+    `T:` is the active tool; it counts where tool0 has no report of its own (Smoothie calls its
+    first one so), and for the tool that a line of M109 names (Marlin 1.0, MK3: `T:24.0 E:1 W:?`). A
+    value that is no finite number is None, so that it never reaches a graph.
     """
     if "FIRMWARE" in line or line.startswith("echo:  M"):
         return None
@@ -49,8 +52,9 @@ def parse(line: str) -> Temperatures | None:
     if not found:
         return None
     active = found.pop("T", None)
-    if active is not None and not any(name[0] == "T" and name[1:].isdigit() for name in found):
-        found["T0"] = active
+    if active is not None:
+        waiting = _WAITING.search(line)
+        found.setdefault(f"T{int(waiting[1])}" if waiting else "T0", active)
     readings = {
         _NAMES.get(name, f"tool{name[1:]}"): reading
         for name, reading in found.items()

@@ -183,6 +183,8 @@ def test_an_answer_on_the_ok_line_is_both() -> None:
         ("T0:nan /0 B:-15/0", {"tool0": (None, 0.0), "bed": (-15.0, 0.0)}, False),
         ("T:170.1 E:0 B:60.0", {"tool0": (170.1, None), "bed": (60.0, None)}, True),
         ("T:24.8 /0.0 @0 B:25.1 /0.0 @0", {"tool0": (24.8, 0.0), "bed": (25.1, 0.0)}, False),
+        ("T:98.0 E:1 W:?", {"tool1": (98.0, None)}, True),
+        ("T:24.8 /210.0 @0 T1:25.1 /0.0 @0", {"tool0": (24.8, 210.0), "tool1": (25.1, 0.0)}, False),
         ("C:31.0 /40.0", {"chamber": (31.0, 40.0)}, False),
         ("TargetExtr0:200", {"tool0": (None, 200.0)}, False),
         ("TargetBed:60", {"bed": (None, 60.0)}, False),
