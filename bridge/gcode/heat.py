@@ -75,10 +75,22 @@ class RunawayWatch:
         self._traces: dict[str, _Trace] = {}
 
     def observe(
-        self, heaters: Mapping[str, Temperature], profile: Profile, now: float
+        self,
+        heaters: Mapping[str, Temperature],
+        profile: Profile,
+        now: float,
+        *,
+        resting: bool = False,
     ) -> str | None:
-        """A report has come. The fault for a person, None when all is well."""
+        """A report has come. The fault for a person, None when all is well.
+
+        *resting*: the firmware waits for a person, and then lets its nozzles cool after a while
+        without taking their targets back (Marlin: PAUSE_PARK_NOZZLE_TIMEOUT, 45 s).
+        """
         for name, heater in heaters.items():
+            trace = self._traces.get(name)
+            if resting and trace and heater.target_c and heater.actual_c is not None:
+                trace.mark_c, trace.since = heater.actual_c, now
             fault = self._judge(name, heater, profile, now)
             if fault is not None:
                 return fault

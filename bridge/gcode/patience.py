@@ -23,11 +23,13 @@ MAX_SILENCES = 5
 class Patience:
     """Since when nobody has answered. *human*: it waits for a person and is never given up."""
 
-    __slots__ = ("busy_known", "human", "quiet_since", "silences")
+    __slots__ = ("busy_known", "human", "human_at", "quiet_since", "silences")
 
     def __init__(self) -> None:
         #: the firmware says `busy` while a long command runs
         self.busy_known = False
+        #: when it has said last that it waits for a person
+        self.human_at = float("-inf")
         self.restart(0.0)
 
     def restart(self, now: float) -> None:
@@ -42,6 +44,14 @@ class Patience:
         self.quiet_since = now
         self.silences = 0
         self.human = human
+        if human:
+            self.human_at = now
+
+    def awaits_person(self, now: float, *, in_flight: bool) -> bool:
+        """Whether a person is due; where nothing of ours waits for him it must have said so lately,
+        because no answer will end it.
+        """
+        return self.human and (in_flight or now < self.human_at + HUMAN_SILENCE_S)
 
     def keepalive(self, every_s: float) -> None:
         """The firmware has said how often it will say `busy`; 0 for never."""

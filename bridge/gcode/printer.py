@@ -336,7 +336,9 @@ class Printer(Standing):
     def _look_at_heat(self, now: float) -> None:
         if self.state not in CONNECTED:
             return
-        fault = self._runaway.observe(self.link.status.temperatures, self.config.profile, now)
+        heaters, stream = self.link.status.temperatures, self.link.stream
+        resting = stream.patience.awaits_person(now, in_flight=stream.in_flight > 0)
+        fault = self._runaway.observe(heaters, self.config.profile, now, resting=resting)
         if fault is not None:
             self.warn("thermal_fault", f"{fault}: the printer was stopped")
             self.halt(fault, now)

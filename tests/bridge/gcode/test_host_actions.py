@@ -383,3 +383,41 @@ def test_a_half_line_left_in_the_printer_is_ended_first() -> None:
     host.firmware.receive(b"N7 G1 X1")
     host.connect()
     assert not host.printed
+
+
+def test_a_nozzle_that_cools_while_a_person_changes_filament_is_no_runaway() -> None:
+    """serial 7: Marlin lets it cool after 45 s and tells its target still; behind it all counts."""
+    host = connected()
+    host.firmware.stuck = {b"M600"}
+    host.say(b" T:210.0 /210.0 B:60.0 /60.0\n")
+    host.start(b"G1 X1 F1500\nM600\nG1 X2 E1\n")
+    host.go()
+    host.say(b"//action:paused\n")
+    for second in range(600):
+        host.now += 1.0
+        host.say(b" T:%.1f /210.0 B:60.0 /60.0\n" % max(25.0, 210.0 - second))
+        host.say(b"echo:busy: paused for user\n")
+    host.go()
+    assert host.printer.state is _S.PAUSING
+    host.say(host.firmware.finish())
+    host.go()
+    for _ in range(70):
+        host.now += 1.0
+        host.say(b" T:25.0 /210.0 B:60.0 /60.0\n")
+    host.go()
+    assert host.states[-1] is _S.HALTED
+
+
+def test_a_filament_change_at_the_panel_lets_the_nozzle_cool_too() -> None:
+    """Nothing of ours waits for the person; a while after the last word the watch is back."""
+    host = connected()
+    for second in range(300):
+        host.now += 1.0
+        host.say(b" T:%.1f /210.0 B:60.0 /60.0\n" % max(25.0, 210.0 - second))
+        host.say(b"echo:busy: paused for user\n")
+    assert host.printer.state is _S.OPERATIONAL
+    for _ in range(130):
+        host.now += 1.0
+        host.say(b" T:25.0 /210.0 B:60.0 /60.0\n")
+    host.go()
+    assert host.states[-1] is _S.HALTED
