@@ -211,7 +211,7 @@ class _Farm:
             for metric, heater in ((nozzle, "tool0"), (bed, "bed")):
                 if (temperature := live.temps.get(heater)) and temperature.actual_c is not None:
                     metric.add_metric(who, temperature.actual_c)
-            if live.progress is not None:
+            if live.progress is not None and live.state in ACTIVE:
                 progress.add_metric(who, live.progress.completion)
         yield from (nozzle, bed, progress, hours, prints)
 

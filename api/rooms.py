@@ -8,6 +8,7 @@ from api.alerts.service import Alerts
 from api.bridges.service import Bridges
 from api.bus import Bus
 from api.clock import Clock
+from api.commands.card_writes import CardWrites
 from api.commands.service import Commands
 from api.config import Settings
 from api.events.history import History
@@ -57,6 +58,7 @@ class Rooms:
     analyst: Analyst
     library: Library
     commands: Commands
+    card_writes: CardWrites
     telemetry: Telemetry
     jobs: Jobs
     seen: SeenPrints
@@ -114,6 +116,7 @@ def open_rooms(settings: Settings, clock: Clock, bus: Bus) -> Rooms:
         analyst=Analyst(storage, ledger, bus, clock),
         library=library,
         commands=commands,
+        card_writes=CardWrites(printers, commands, ledger),
         telemetry=telemetry,
         jobs=jobs,
         seen=SeenPrints(printers, telemetry, jobs.attempts, ledger, clock),

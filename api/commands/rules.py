@@ -18,7 +18,7 @@ from schemas.commands import (
     ttl_ms_of,
 )
 from schemas.gcode.limits import ceiling_c
-from schemas.printer import ACTIVE, Profile
+from schemas.printer import ACTIVE, PrinterState, Profile
 
 #: So many commands may wait for one printer; more are refused, a stop always passes.
 MAX_WAITING = 64
@@ -94,8 +94,8 @@ def ttl_left_ms(verb: Verb, args: Any, deadline_at: datetime | None, now: dateti
 
 
 def card_print(state: str) -> str | None:
-    """What a printer that no attempt holds prints in *state*: from its card, or nothing."""
-    return CARD_PRINT if state in ACTIVE else None
+    """What a printer that no attempt holds does in *state*: with its card, or nothing."""
+    return CARD_PRINT if state in ACTIVE or state == PrinterState.TRANSFERRING else None
 
 
 def check_grant(verb: Verb, grant: str | None, name: str) -> None:

@@ -19,6 +19,7 @@ from api.commands.rooms import BridgeRoom, Row
 from api.errors import Conflict, NotFound, Unavailable
 from api.events.service import Change, Happened, Ledger
 from api.principal import Principal
+from api.printers.sending import check_free_for
 from api.printers.service import Printer
 from schemas.commands import (
     COMMAND_OVER,
@@ -108,6 +109,7 @@ class Commands:
         args = args if args is not None else NoArgs()
         rules.check_args(verb, args)
         bridge_id = self._reachable_bridge(printer, verb)
+        check_free_for(printer, verb)
         if VERBS[verb].needs_grant:
             grant = grant or printer.active_grant or rules.card_print(printer.state)
             rules.check_grant(verb, grant, printer.name)

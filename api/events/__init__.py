@@ -19,6 +19,11 @@ printer.settings_updated, pool.settings_updated
                       what only OctoPrint's clients know of it changed; name, and pool_id
 printer.profile_added, printer.profile_deleted
                       one of the profiles that OctoPrint's clients choose from; name, identifier
+printer.card          its own SD card was listed, or came or went; name, present
+printer.card_write_started, printer.card_written, printer.card_write_failed
+                      a file goes to that card, is there, or is not; name, file (as it is called
+                      there), path (in the printer's tree, "" when it came another way), and
+                      size_bytes, time_s, or time_s and reason
 printer.slot          what is loaded in a slot changed; name, slot_number
 pool.created, pool.updated, pool.deleted
                       pool_id, name; fields
@@ -48,7 +53,8 @@ command.issued, command.<state>
 file.added, file.moved, file.removed, folder.added, folder.moved, folder.removed
                       a name in a printer's or pool's tree; path, tree, and old of what was moved
 file.uploaded         it came in from outside; path, tree, select, print (what its sender asked
-                      for), effective_select, effective_print (what came of it)
+                      for), effective_select, effective_print (what came of it), target (sdcard:
+                      it goes on to the printer's card)
 file.analysing, file.analysed
                       its moves are followed; path, tree
 print_file.added, print_file.removed, model.added, model.updated, model.removed

@@ -230,12 +230,14 @@ class Files:
                 change.record(_happened(by, kind, row))
         return row
 
-    async def tell_uploaded(self, by: Principal, row: TreeName, **wishes: bool) -> None:
+    async def tell_uploaded(
+        self, by: Principal, row: TreeName, wishes: Mapping[str, bool], target: str = "local"
+    ) -> None:
         """That *row* has come in from outside: whether its sender asked to `select` and to `print`
-        it, and what came of that (`effective_select`, `effective_print`).
+        it, and what came of that (`effective_select`, `effective_print`). *target*: where to.
         """
         async with self._ledger.change() as change:
-            change.record(_happened(by, "file.uploaded", row, **wishes))
+            change.record(_happened(by, "file.uploaded", row, target=target, **wishes))
 
     async def make_folder(self, by: Principal, tree: Tree, path: str) -> TreeName:
         """Make the folder and those above it; one that is there already is no error."""

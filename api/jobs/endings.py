@@ -11,8 +11,9 @@ from api.jobs.leases import Leases
 from api.jobs.models import Attempt, Job
 from api.jobs.moves import job_row, move_job, note, wrong_state
 from api.principal import Principal
+from api.printers.sending import is_sending
 from api.printers.service import Printer, Printers
-from schemas.commands import Verb
+from schemas.commands import CARD_PRINT, Verb
 from schemas.jobs import JOB_OVER, JOB_RUNNING, AttemptEvent, JobEvent, JobState
 from schemas.printer import ACTIVE
 
@@ -92,14 +93,15 @@ class Endings:
         return await self._printers.get(by, printer_id)
 
     async def _cancel_card(self, change: Change, by: Principal, printer: Printer) -> Command:
-        """End what the printer prints from its own card."""
-        if printer.bridge_id is None or printer.state not in ACTIVE:
+        """End what the printer prints from its own card, or what goes to it."""
+        busy = printer.state in ACTIVE or is_sending(printer)
+        if printer.bridge_id is None or not busy:
             raise Conflict(
                 f"Nothing is printing on {printer.name}, so there is nothing to stop.",
                 code="invalid_state_transition",
             )
         change.note(by, "printer.stop", ("printer", printer.id))
-        return await self._commands.issue_in(change, by, printer, Verb.CANCEL)
+        return await self._commands.issue_in(change, by, printer, Verb.CANCEL, grant=CARD_PRINT)
 
     async def _cancel_in(
         self, change: Change, by: Principal, job: Job, *, force: bool

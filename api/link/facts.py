@@ -18,6 +18,7 @@ from schemas.facts import (
     AlarmFact,
     AttemptFact,
     CardFact,
+    CardWrittenFact,
     CommandFact,
     Fact,
     FactBatch,
@@ -176,6 +177,8 @@ class FactRecorder:
                 await self._rooms.commands.record(work.change, work.bridge, body)
             case AttemptFact():
                 await self._attempt(work, body, age_of(fact, work.batch))
+            case CardWrittenFact():
+                await self._rooms.printers.reported.card_written(work.change, body)
             case PrinterFact() | FirmwareFact() | CardFact() | PlateFact() | PlugFact():
                 await self._printer(work, body)
             case PortsFact():

@@ -7,7 +7,14 @@ from api.bridges.service import Bridge, Bridges
 from api.commands.direct import DirectStops
 from api.events.service import Change, Ledger
 from api.telemetry.service import OnBridge, Telemetry
-from schemas.facts import AttemptFact, CardFact, CommandFact, PlugFact, PrinterFact
+from schemas.facts import (
+    AttemptFact,
+    CardFact,
+    CardWrittenFact,
+    CommandFact,
+    PlugFact,
+    PrinterFact,
+)
 from schemas.leases import Lent
 from schemas.printer import PrinterConfig
 
@@ -81,6 +88,9 @@ class ReportsRoom(Protocol):
 
     async def plug(self, change: Change, fact: PlugFact) -> None:
         """How the plug of a printer stands."""
+
+    async def card_written(self, change: Change, fact: CardWrittenFact) -> None:
+        """A file went to its own card, or did not."""
 
 
 class PrintersRoom(Protocol):

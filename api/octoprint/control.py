@@ -96,7 +96,7 @@ class Control:
             profile,
             offsets_c,
             exclude,
-            text=state_text(live),
+            text=state_text(visit.printer, live),
             sd_ready=is_ready(visit.printer, live),
         )
         if "temperature" in document:

@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from api.accounts.service import Accounts
 from api.audit.denials import Denials
+from api.commands.card_writes import CardWrites
 from api.commands.machine import Machine
 from api.commands.service import Commands
 from api.config import Settings
@@ -31,6 +32,7 @@ from api.octoprint.addresses import SLUG_ROOT, Addresses
 from api.octoprint.app_key_routes import AppKeyRoutes
 from api.octoprint.app_keys import AppKeyRequests
 from api.octoprint.body import form_fields
+from api.octoprint.card_upload import CardUpload
 from api.octoprint.connection import Connection
 from api.octoprint.control import Control
 from api.octoprint.cors import Cors
@@ -115,6 +117,10 @@ class Rooms(Protocol):
         """Commands."""
 
     @property
+    def card_writes(self) -> CardWrites:
+        """Files that go to cards."""
+
+    @property
     def telemetry(self) -> Telemetry:
         """What printers report."""
 
@@ -153,10 +159,14 @@ class OctoPrintFace:
         )
         card = SdCard(machine, orders, hot)
         jobs = JobFace(rooms.jobs, orders, hot, pools, card=card)
+        to_card = CardUpload(rooms.card_writes, rooms.files, orders, hot)
         data_dir = settings.data_dir.absolute()
         files = FileStore(rooms.files, rooms.accounts, hot, pools, card=card, data_dir=data_dir)
         upload = Upload(
-            rooms.files, self._visitors, files, jobs, hot=hot, max_bytes=settings.max_upload_bytes
+            *(rooms.files, self._visitors, files, jobs),
+            card=to_card,
+            hot=hot,
+            max_bytes=settings.max_upload_bytes,
         )
         self._downloads = Downloads(rooms.files)
         connection = Connection(rooms.printers, rooms.jobs, orders, pools=pools, profiles=profiles)
@@ -167,7 +177,9 @@ class OctoPrintFace:
             *Access(rooms.accounts, self._visitors).routes(),
             *files.routes(),
             *upload.routes(),
-            *FileCommands(rooms.files, rooms.analyst, files, jobs, hot=hot, card=card).routes(),
+            *FileCommands(
+                rooms.files, rooms.analyst, files, jobs, hot=hot, card=card, uploads=to_card
+            ).routes(),
             *Thumbnails(rooms.files).routes(),
             *self._downloads.routes(),
             *Control(machine, orders, hot, pools, store).routes(),

@@ -11,6 +11,7 @@ from api.files.names import clean_path, extension, join
 from api.files.service import Files, TreeName
 from api.octoprint.body import is_true, json_object
 from api.octoprint.card_document import ORIGIN
+from api.octoprint.card_upload import CardUpload
 from api.octoprint.file_document import refs
 from api.octoprint.file_store import MACHINE_CODE, FileStore, check_local
 from api.octoprint.hot import HotReads
@@ -39,6 +40,7 @@ class FileCommands:
         *,
         hot: HotReads,
         card: SdCard,
+        uploads: CardUpload,
     ) -> None:
         self._card = card
         self._files = files
@@ -54,7 +56,7 @@ class FileCommands:
             "move": ("FILES_UPLOAD", self._moved),
             "analyse": ("FILES_UPLOAD", self._analysed),
             "slice": ("SLICE", self._impossible),
-            "uploadSd": ("FILES_UPLOAD", self._impossible),
+            "uploadSd": ("FILES_UPLOAD", uploads.command),
         }
 
     def routes(self) -> tuple[Route, ...]:
@@ -124,10 +126,10 @@ class FileCommands:
         return done()
 
     async def _impossible(self, visit: Visit, path: str, body: Body) -> Response:
-        """There is no slicer and no card: 404, as without their plugin and support."""
+        """There is no slicer: 404, as without its plugin."""
         del body
         await self._files.name(visit.by, visit.tree, path)
-        raise NotFound("There is no slicer and no SD card here.")
+        raise NotFound("There is no slicer here.")
 
     async def _copied(self, visit: Visit, path: str, body: Body) -> Response:
         row = await self._files.name(visit.by, visit.tree, path)

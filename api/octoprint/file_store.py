@@ -27,6 +27,7 @@ from api.octoprint.sdcard import SdCard
 from api.octoprint.visitor import Visit
 from api.octoprint.wire import Validators, answer, done
 from api.principal import system
+from api.printers.sending import sending_of
 
 MACHINE_CODE = (".gcode", ".gco", ".g")
 
@@ -158,10 +159,13 @@ class FileStore:
         await self._deselect(visit, path)
 
     async def check_unused(self, visit: Visit, path: str) -> None:
-        """Raises `Conflict` when *path* is, or holds, the file of the running print."""
+        """Raises `Conflict` when *path* is, or holds, the file of the running print, or the one
+        that goes to the printer's card.
+        """
         if any(_covers(path, used) for used in await self._printed(visit)):
             raise Conflict(
-                f"{path} is being printed. Wait until that is over, or use another name.",
+                f"{path} is being printed, or sent to a card. Wait until that is over, or use "
+                "another name.",
                 code="file_in_use",
             )
 
@@ -169,7 +173,9 @@ class FileStore:
         if visit.pool is not None:
             return await self._pools.printed_paths(visit, visit.pool)
         shown = await self._hot.shown(visit.printer)
-        return [shown.path] if shown.is_running else []
+        sending = sending_of(visit.printer)
+        sent = [sending.path] if sending is not None and sending.path else []
+        return [*sent, *([shown.path] if shown.is_running else [])]
 
     async def _deselect(self, visit: Visit, path: str) -> None:
         if visit.pool is None and _covers(path, (await self._hot.shown(visit.printer)).path):
@@ -228,11 +234,6 @@ def _named(
 
 def check_local(origin: str) -> None:
     """Raises `NotFound` for any place of files but local."""
-    if origin == ORIGIN:
-        raise NotFound(
-            "No file is sent to a printer's SD card over its cable, and none is changed on it. "
-            "Upload to local (/api/files/local): a print starts from there as well."
-        )
     if origin != "local":
         raise NotFound(
             f"There are no files in {origin[:64]!r}. Upload to local (/api/files/local)."

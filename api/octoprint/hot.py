@@ -21,6 +21,7 @@ from api.octoprint.card_document import (
     card_file,
     is_ready,
     prints_from_card,
+    sent_file,
     state_text,
 )
 from api.octoprint.job_document import (
@@ -39,7 +40,7 @@ from api.principal import system
 from api.printers.service import Printer, Printers
 from api.telemetry.service import Telemetry
 from schemas.jobs import ATTEMPT_OVER, AttemptState
-from schemas.printer import Live, Progress
+from schemas.printer import Live, PrinterState, Progress
 
 
 @dataclass(slots=True)
@@ -92,7 +93,7 @@ class HotReads:
                         live,
                         profile,
                         offsets_c,
-                        text=state_text(live),
+                        text=state_text(printer, live),
                         sd_ready=is_ready(printer, live),
                     )
                 )
@@ -124,7 +125,10 @@ class HotReads:
     async def _job(self, printer: Printer) -> dict[str, Any]:
         live = picture(self.telemetry, printer)
         if prints_from_card(live):
-            return self._card_job(printer, live)
+            file = card_file(printer, live.file_name) if live.file_name else None
+            return _card_job(printer, live, file)
+        if live.state is PrinterState.TRANSFERRING:
+            return _card_job(printer, live, sent_file(printer, live))
         shown = await self.shown(printer)
         return job_document(
             live.state,
@@ -133,18 +137,6 @@ class HotReads:
             ever_selected=printer.selected_file is not None or shown.attempt is not None,
             error=live.error,
             quality=shown.attempt.quality if shown.attempt is not None else None,
-        )
-
-    @staticmethod
-    def _card_job(printer: Printer, live: Live) -> dict[str, Any]:
-        """What the printer prints from its own card."""
-        return job_document(
-            live.state,
-            card_file(printer, live.file_name) if live.file_name else None,
-            progress_document(live.progress),
-            ever_selected=True,
-            error=live.error,
-            text=state_text(live),
         )
 
     async def shown(self, printer: Printer) -> Shown:
@@ -166,12 +158,16 @@ class HotReads:
 
     async def select(self, printer: Printer, path: str | None, origin: str = "local") -> None:
         """Remember *path* as selected until the next print; None: nothing is."""
-        last = await self.jobs.last_on(printer.id)
-        after = last[1].grant if last else None
+        after = await self.last_grant(printer)
         by = system(printer.organization_id)
         await self.printers.select_file(
             by, printer.id, {"path": path, "after": after, "origin": origin}
         )
+
+    async def last_grant(self, printer: Printer) -> str | None:
+        """The attempt that a selection made now comes after."""
+        last = await self.jobs.last_on(printer.id)
+        return last[1].grant if last else None
 
     async def _selected(self, printer: Printer, selection: dict[str, Any] | None) -> JobFile | None:
         if not selection or not selection.get("path"):
@@ -229,6 +225,18 @@ class HotReads:
             return (await self.accounts.user(system(printer.organization_id), user_id)).username
         except NotFound:
             return None
+
+
+def _card_job(printer: Printer, live: Live, file: JobFile | None) -> dict[str, Any]:
+    """What the printer prints from its own card, or what goes to it."""
+    return job_document(
+        live.state,
+        file,
+        progress_document(live.progress),
+        ever_selected=True,
+        error=live.error,
+        text=state_text(printer, live),
+    )
 
 
 def _progress(shown: Shown, live: Live) -> dict[str, Any]:

@@ -34,7 +34,7 @@ _S = PrinterState
 _RESUMED = frozenset({_S.PRINTING, _S.FINISHING})
 _NOT_STARTED = JOB_WAITING | JOB_OVER | {JobState.SUBMITTED}
 _PAUSED = frozenset({_S.PAUSED, _S.PAUSING})
-_NO_LONGER_PRINTING = frozenset(PrinterState) - (ACTIVE - {_S.CANCELLING})
+_NO_LONGER_PRINTING = frozenset(PrinterState) - (ACTIVE - {_S.CANCELLING}) - {_S.TRANSFERRING}
 
 Body = dict[str, Any]
 
@@ -140,6 +140,8 @@ class JobFace:
         live = self.live(visit)
         if not LOOKS[live.state].active:
             raise Conflict("Printer does not have an active print job")
+        if live.state is _S.TRANSFERRING:
+            raise Conflict("A file that goes to the SD card cannot be paused, only cancelled.")
         action = body.get("action", "toggle")
         if action not in ("pause", "resume", "toggle"):
             raise Invalid(f"action takes pause, resume or toggle, not {str(action)[:100]}")

@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
+import msgspec
+
 from api.commands.control import check_outcome
 from api.commands.rules import check_targets
 from api.commands.service import Commands
 from api.errors import Invalid
 from api.octoprint.visitor import Visit
 from api.principal import Principal
+from api.printers.sending import sending_of
 from api.printers.service import Printer
 from api.telemetry.history import Reading
 from api.telemetry.service import Telemetry
@@ -32,6 +35,9 @@ def picture(telemetry: Telemetry, printer: Printer) -> Live:
         if printer.state == PrinterState.HALTED:  # latched: an absent room does not reset it
             state = PrinterState.HALTED
         return Live(printer=printer.id, state=state, error=printer.state_reason or None)
+    if view.live.state is PrinterState.OPERATIONAL and sending_of(printer) is not None:
+        # ordered: it is no longer free, and opens the file as soon as its room has it
+        return msgspec.structs.replace(view.live, state=PrinterState.TRANSFERRING, progress=None)
     return view.live
 
 

@@ -9,7 +9,7 @@ clients in step share one text. The terminal comes only while a client reads it.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -101,6 +101,7 @@ class Channel:
         self._told_state: PrinterState
         self._ahead: PrinterState | None = None  # connected, as a fact says and no picture yet
         self._job_file: dict[str, Any] | None = None
+        self._selected: Mapping[str, Any] | None = None  # as it was told last
         self._progress: dict[str, Any] = {}  # the last that was shown of a print
         self._is_selected = False  # FileSelected was said for the print to come
         self._bell = asyncio.Event()
@@ -205,7 +206,11 @@ class Channel:
         if picture is None:
             raise NotFound("The printer or pool is gone.")
         self._picture, self._told_state = picture, picture.state
-        self._is_selected = picture.file is not None
+        is_sent = (
+            picture.state is PrinterState.TRANSFERRING
+        )  # what goes to the card is no selection
+        self._selected = None if is_sent else file_payload(picture)
+        self._is_selected = self._selected is not None
         with self._hub.followed_by(self), self._stage.terminal(self.lines) as self._terminal:
             task = asyncio.create_task(self.run())
             try:
@@ -293,7 +298,10 @@ class Channel:
             self._say("ZChange", "printer.z", {"new": picture.z_mm, "old": old.z_mm})
         if picture.prompt != old.prompt:
             self._ask(picture.prompt)
-        if file_payload(picture) != file_payload(old):
+        if picture.state is PrinterState.TRANSFERRING:
+            return  # its job is the file that goes to the card, which nobody has selected
+        selected, self._selected = self._selected, file_payload(picture)
+        if self._selected != selected:
             self._select(picture)
 
     def _tell_doings(self, messages: Sequence[tuple[str, Any]]) -> None:

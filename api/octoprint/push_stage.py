@@ -119,7 +119,7 @@ class PrinterStage:
 
 
 def _state(row: Printer, live: Live) -> dict[str, Any]:
-    text, ready = state_text(live), is_ready(row, live)
+    text, ready = state_text(row, live), is_ready(row, live)
     return state_document(live.state, live.error, text=text, sd_ready=ready)
 
 

@@ -20,7 +20,8 @@ Payload = Mapping[str, Any] | None
 Message = tuple[str, Payload]
 
 _S = PrinterState
-_STATE_IDS = {_S.HALTED: "CLOSED_WITH_ERROR"}
+#: A file on its way to the card is a print of its kind to OctoPrint; its text tells them apart.
+_STATE_IDS = {_S.HALTED: "CLOSED_WITH_ERROR", _S.TRANSFERRING: _S.PRINTING.name}
 _PAUSED = frozenset({_S.PAUSED, _S.RESUMING})
 
 
@@ -206,7 +207,8 @@ def _file(operation: str) -> Callable[[Event, Scene], list[Message]]:
 def _uploaded(event: Event, scene: Scene) -> list[Message]:
     """What its sender asked for beside, and what came of that."""
     flags = {flag: event.data[flag] for flag in _WISHES}
-    return [("Upload", {**_where(event.data["path"]), "target": "local", **flags})]
+    target = event.data.get("target", "local")
+    return [("Upload", {**_where(event.data["path"]), "target": target, **flags})]
 
 
 def _analysis(name: str) -> Callable[[Event, Scene], list[Message]]:
@@ -230,6 +232,27 @@ def _moved(name: str) -> Callable[[Event, Scene], list[Message]]:
         return [(name, {"storage": "local", **source, **target}), _UPDATED]
 
     return messages
+
+
+def _transfer(name: str) -> Callable[[Event, Scene], list[Message]]:
+    """A file that goes to the card: *local* here, *remote* there; *time* in seconds at its end.
+    Why it failed is ours to say.
+    """
+
+    def messages(event: Event, scene: Scene) -> list[Message]:
+        told = event.data
+        payload = {"local": told["path"] or told["file"], "remote": told["file"]}
+        if "time_s" in told:
+            payload["time"] = told["time_s"]
+        if "reason" in told:
+            payload["reason"] = told["reason"]
+        return [(name, payload)]
+
+    return messages
+
+
+def _card(event: Event, scene: Scene) -> list[Message]:
+    return [_UPDATED]
 
 
 def _settings(event: Event, scene: Scene) -> list[Message]:
@@ -265,6 +288,10 @@ MESSAGES: dict[str, Callable[[Event, Scene], list[Message]]] = {
     "folder.added": _folder("FolderAdded"),
     "folder.removed": _folder("FolderRemoved"),
     "folder.moved": _moved("FolderMoved"),
+    "printer.card": _card,
+    "printer.card_write_started": _transfer("TransferStarted"),
+    "printer.card_written": _transfer("TransferDone"),
+    "printer.card_write_failed": _transfer("TransferFailed"),
     "printer.updated": _settings,
     "printer.settings_updated": _settings,
     "pool.updated": _settings,

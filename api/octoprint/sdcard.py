@@ -71,9 +71,9 @@ class SdCard:
 
     async def delete(self, visit: Visit, path: str) -> Response:
         """M30; 409 while it prints."""
-        self.entry(visit, path)
+        name = self.entry(visit, path)["path"]
         self._need_idle(visit)
-        await self._machine.card(visit.by, visit.printer.id, CardAction.DELETE, path)
+        await self._machine.card(visit.by, visit.printer.id, CardAction.DELETE, name)
         return done()
 
     async def file_command(self, visit: Visit, path: str, body: dict[str, Any]) -> Response:
@@ -84,7 +84,7 @@ class SdCard:
             return await self._unselect(visit, path)
         if command != "select":
             raise Invalid(f"command on the card takes select or unselect, not {str(command)[:100]}")
-        self.entry(visit, path)
+        path = self.entry(visit, path)["path"]
         self._need_idle(visit)
         starts = is_true(body.get("print"))
         if starts:
@@ -108,7 +108,7 @@ class SdCard:
         selected = (await self._hot.shown(visit.printer)).file
         if selected is None or selected.origin != ORIGIN:
             return plain("No file is selected", 409)
-        if path not in ("current", selected.path):
+        if path.lower() not in ("current", selected.path.lower()):
             return plain("Only the currently selected file can be unselected", 400)
         await self._hot.select(visit.printer, None)
         return done()

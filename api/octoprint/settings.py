@@ -9,7 +9,6 @@ from quart import Response
 from api.accounts.service import Accounts
 from api.errors import Invalid
 from api.octoprint.body import json_object
-from api.octoprint.card_document import has_slot
 from api.octoprint.cors import SETTING, Cors
 from api.octoprint.preferences import PreferencesStore, happened
 from api.octoprint.route import Route
@@ -25,6 +24,7 @@ from api.octoprint.visitor import Visit
 from api.octoprint.wire import Validators, answer
 from api.permissions import EVERYTHING
 from api.pools.service import Pool, Pools
+from api.printers.sending import has_slot
 from api.printers.service import Printer, Printers
 
 

@@ -31,6 +31,8 @@ from api.files.names import clean_name, clean_path, extension, join
 from api.files.service import Blob, Files, TreeName
 from api.http import truthy
 from api.octoprint.body import FORM_TYPE, MULTIPART_TYPE, form_fields
+from api.octoprint.card_document import ORIGIN
+from api.octoprint.card_upload import CardUpload
 from api.octoprint.file_document import refs
 from api.octoprint.file_store import MACHINE_CODE, FileStore, check_local
 from api.octoprint.hot import HotReads
@@ -90,9 +92,11 @@ class Upload:
         store: FileStore,
         jobs: JobFace,
         *,
+        card: CardUpload,
         hot: HotReads,
         max_bytes: int,
     ) -> None:
+        self._card = card
         self._files = files
         self._visitors = visitors
         self._store = store
@@ -109,18 +113,18 @@ class Upload:
         if request.mimetype != MULTIPART_TYPE:
             fields = await form_fields() if request.mimetype == FORM_TYPE else {}
             visit = await self._visit(root, fields)
-            check_local(origin)
-            return await self._without_file(visit, fields)
+            self._check_target(visit, origin)
+            return await self._without_file(visit, origin, fields)
         form = _Form()
         try:
             visit = await self._read(root, origin, form)
             if form.filename is None and form.elsewhere and "foldername" not in form.fields:
                 raise Invalid(f"The file must come in the field file, not {form.elsewhere!r}.")
             if form.filename is None:
-                return await self._without_file(visit, form.fields)
+                return await self._without_file(visit, origin, form.fields)
             if form.blob is None:
                 form.blob = await self._store_aside(visit, form)
-            return await self._finish(visit, form, form.blob)
+            return await self._finish(visit, origin, form, form.blob)
         finally:
             if form.aside is not None:
                 form.aside.close()
@@ -135,6 +139,8 @@ class Upload:
     async def _read(self, root: str, origin: str, form: _Form) -> Visit:
         """Read all parts; the visit of whoever has proved to send them."""
         visit = await self._visit_before_the_form(root)
+        if visit is not None and origin == ORIGIN:
+            self._check_target(visit, origin)  # before a byte is read that nobody takes
         async for part in await multipart(request, self._max_bytes):
             if part.filename is None:
                 form.fields.setdefault(part.name, await part.read_text())
@@ -144,8 +150,15 @@ class Upload:
                 await self._take_file(visit, form, part, self._unproven(root))
         if visit is None:
             raise NotAuthenticated(self._unproven(root))
-        check_local(origin)
+        self._check_target(visit, origin)
         return visit
+
+    def _check_target(self, visit: Visit, origin: str) -> None:
+        """Raises `NotFound` for a place that is none, `Conflict` for a card that takes no file."""
+        if origin == ORIGIN:
+            self._card.check(visit)
+        else:
+            check_local(origin)
 
     async def _visit_before_the_form(self, root: str) -> Visit | None:
         """By query, header or cookie. None: only a key in the form, which counts more than a
@@ -199,9 +212,11 @@ class Upload:
 
     # Doing.
 
-    async def _without_file(self, visit: Visit, fields: dict[str, str]) -> Response:
+    async def _without_file(self, visit: Visit, origin: str, fields: dict[str, str]) -> Response:
         if "foldername" not in fields:
             raise Invalid("No file to upload and no folder to create")
+        if origin == ORIGIN:
+            raise Invalid("No folder is made on a printer's SD card.")
         name = clean_name(fields["foldername"])
         path = join(clean_path(fields.get("path", "")), name)
         row = await self._files.make_folder(visit.by, visit.tree, path)
@@ -209,12 +224,18 @@ class Upload:
         folder = {"name": name, "path": row.path, "origin": "local", "refs": links}
         return answer({"folder": folder, "done": True}, 201, {"Location": links["resource"]})
 
-    async def _finish(self, visit: Visit, form: _Form, blob: Blob) -> Response:
+    async def _finish(self, visit: Visit, origin: str, form: _Form, blob: Blob) -> Response:
         fields = form.fields
         path, display = form.place()
         userdata = _userdata(fields.get("userdata"))
         await self._check_overwrite(visit, path, truthy(fields.get("noOverwrite")))
         wants_print, wants_selection = (truthy(fields.get(wish)) for wish in ("print", "select"))
+        if origin == ORIGIN:
+            self._card.check_file(visit, blob)
+            row = await self._files.put_name(
+                visit.by, visit.tree, path, display, blob, userdata=userdata
+            )
+            return await self._card.uploaded(visit, row, blob, wants_selection, wants_print)
         if wants_print and visit.pool is None:
             self._files.check_against(blob, Printers.profile(visit.printer))
         wishes = {"select": wants_selection, "print": wants_print}
@@ -233,7 +254,7 @@ class Upload:
         printed = await self._jobs.print_upload(visit, row, blob) if wants_print else False
         if not is_plain:
             outcome = {"effective_select": selected, "effective_print": printed}
-            await self._files.tell_uploaded(visit.by, row, **wishes, **outcome)
+            await self._files.tell_uploaded(visit.by, row, {**wishes, **outcome})
         links = refs(visit.place.base, row.path, is_folder=False)
         name = row.path.rpartition("/")[2]
         local = {"name": name, "path": row.path, "origin": "local", "refs": links}

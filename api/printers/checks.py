@@ -3,6 +3,7 @@
 from api.errors import Conflict
 from api.printers import plate
 from api.printers.models import Printer
+from api.printers.sending import busy_sending, is_sending
 from schemas.printer import ACTIVE, PrinterState
 
 
@@ -15,6 +16,8 @@ def check_startable(row: Printer, *, explicit: bool) -> None:
         )
     if row.active_grant is not None:
         raise busy(row)
+    if is_sending(row):
+        raise busy_sending(row)
     if row.bridge_id is not None and row.state != PrinterState.OPERATIONAL:
         raise Conflict(
             f"{row.name} is {row.state}; a print needs it operational.",
@@ -26,7 +29,11 @@ def check_startable(row: Printer, *, explicit: bool) -> None:
 
 
 def check_quiet(row: Printer) -> None:
-    """Raises `Conflict` ``printer_busy`` while a print is bound to this printer."""
+    """Raises `Conflict` ``printer_busy`` while a print is bound to this printer, or a file goes to
+    its card.
+    """
+    if row.state == PrinterState.TRANSFERRING:
+        raise busy_sending(row)
     if row.active_grant is not None or row.state in ACTIVE:
         raise busy(row)
 

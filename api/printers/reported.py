@@ -7,11 +7,12 @@ import msgspec
 from ulid import ULID
 
 from api.clock import Clock, iso
-from api.events.service import Change
+from api.events.service import Change, Happened
 from api.printers import plate
 from api.printers.drafts import event
 from api.printers.models import LIGHTS_ON, PLUG, SUPPLY, Printer
-from schemas.facts import CardFact, PlugFact, PrinterFact
+from api.printers.sending import Sending, card_with, known_sending, sending_of
+from schemas.facts import CardFact, CardWrittenFact, PlugFact, PrinterFact
 from schemas.printer import CONNECTED, PrinterState
 
 
@@ -50,6 +51,7 @@ class Reported:
         await self._rows.save(change, row, *names)
         told = {"state": row.state, "old_state": before, "reason": row.state_reason}
         change.record(event(row, "printer.state", None, **told))
+        await self._follow_sending(change, row, before)
         change.wake("scheduler")
         return row
 
@@ -81,14 +83,68 @@ class Reported:
         row = await _row(fact.printer)
         if row is None:
             return
+        sending = known_sending(row)
         row.card = {
             "present": fact.present,
             "files": [msgspec.to_builtins(file) for file in fact.files],
             "unlisted": fact.unlisted,
             "listed_at": iso(self._clock.now()),
         }
+        row.card = card_with(row, sending)
         await self._rows.save(change, row, "card")
         change.record(event(row, "printer.card", None, present=fact.present))
+
+    # A file that goes to the card.
+
+    async def card_written(self, change: Change, fact: CardWrittenFact) -> None:
+        """A file is on its card, or is not.
+
+        A failure of what nobody sends (any more) was told when the printer was lost: it is dropped.
+        """
+        row = await _row(fact.printer)
+        sending = known_sending(row) if row is not None else None
+        if row is None:
+            return
+        if sending is None or sending.name.lower() != fact.name.lower():
+            if not fact.reason:
+                change.record(_written(row, fact.name[:300], "", fact.time_s))
+            return
+        if fact.reason:
+            await self.not_written(change, row, sending, fact.reason, fact.time_s)
+            return
+        row.card = card_with(row, None)
+        names = ["card"]
+        if sending.selection is not None:
+            row.selected_file = sending.selection
+            names.append("selected_file")
+        await self._rows.save(change, row, *names)
+        change.record(_written(row, sending.name, sending.path, fact.time_s))
+        change.wake("scheduler")
+
+    async def not_written(
+        self, change: Change, row: Printer, sending: Sending, reason: str, time_s: float = 0.0
+    ) -> None:
+        """*sending* has not got onto the card of *row*, and no longer tries to."""
+        row.card = card_with(row, None)
+        await self._rows.save(change, row, "card")
+        told = {"file": sending.name, "path": sending.path, "time_s": time_s}
+        change.record(event(row, "printer.card_write_failed", None, **told, reason=reason[:300]))
+        change.wake("scheduler")
+
+    async def _follow_sending(self, change: Change, row: Printer, before: str) -> None:
+        """What the printer's new state says of the file that goes to its card."""
+        sending = sending_of(row)
+        if sending is None:
+            return
+        if row.state == PrinterState.TRANSFERRING:
+            told = {"file": sending.name, "path": sending.path, "size_bytes": sending.size_bytes}
+            change.record(event(row, "printer.card_write_started", None, **told))
+        elif before == PrinterState.TRANSFERRING and row.state in CONNECTED:
+            row.card = card_with(row, msgspec.structs.replace(sending, is_over=True))
+            await self._rows.save(change, row, "card")  # how it went is told by a fact of its own
+        elif before == PrinterState.TRANSFERRING:
+            why = row.state_reason or f"{row.name} is {row.state}"
+            await self.not_written(change, row, sending, why)
 
     async def plug(self, change: Change, fact: PlugFact) -> None:
         """How the plug in its room's network stands; of one that is not there it is dropped."""
@@ -110,6 +166,10 @@ class Reported:
         if kept["is_on"] is not fact.is_on:
             data = {"is_on": fact.is_on, "error": said["error"]}
             change.record(event(row, "printer.power", None, **data))
+
+
+def _written(row: Printer, name: str, path: str, time_s: float) -> Happened:
+    return event(row, "printer.card_written", None, file=name, path=path, time_s=time_s)
 
 
 def _unheard(details: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ AHEAD = 3
 #: So many jobs for whichever printer are looked at, whether one alone can have them.
 LOOKED_AT = 200
 #: What passes by itself, or with a hand in the room; the hours are told with the lease.
-_PASSING = frozenset({"busy", "state", "plate", "hours"})
+_PASSING = frozenset({"busy", "card", "state", "plate", "hours"})
 _ASKED = tuple(rule for rule in RULES if rule.name not in _PASSING)
 _LASTING = tuple(rule for rule in RULES if rule.lasting)
 

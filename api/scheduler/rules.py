@@ -331,6 +331,13 @@ RULES: tuple[Rule, ...] = (
         unblock=lambda _, spot, __: f"somebody to release the queue of {spot.name}: {_held(spot)}",
     ),
     Rule(
+        name="card",
+        asks=_always,
+        fits=lambda _, spot, __: not spot.is_sending,
+        why_not=lambda *_: "is getting a file onto its SD card",
+        unblock=lambda _, spot, __: f"the file that goes to the SD card of {spot.name}",
+    ),
+    Rule(
         name="state",
         asks=_always,
         fits=lambda _, spot, __: spot.state is PrinterState.OPERATIONAL,

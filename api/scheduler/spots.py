@@ -6,6 +6,7 @@ from datetime import datetime
 from ulid import ULID
 
 from api.printers.plate import may_start
+from api.printers.sending import is_sending
 from api.printers.service import Printer, Printers
 from api.scheduler.needs import color_name, material_name
 from schemas.printer import ACTIVE, PrinterState, Profile
@@ -29,7 +30,7 @@ class Spot:
     """One printer. *slots*: those that somebody has spoken of; none: nobody keeps track here.
 
     *held*: why its queue waits for a person. *granted_at*: when the start was given that holds it.
-    *draws*: something runs on it, whoever started it.
+    *draws*: something runs on it, whoever started it. *is_sending*: a file goes to its own card.
     """
 
     id: int
@@ -48,6 +49,7 @@ class Spot:
     has_grant: bool
     granted_at: datetime | None
     plate_clear: bool
+    is_sending: bool
     row: Printer
 
     @property
@@ -64,6 +66,7 @@ class Spot:
             and self.is_active
             and self.state is PrinterState.OPERATIONAL
             and not self.has_grant
+            and not self.is_sending
             and not self.held
         )
 
@@ -87,6 +90,7 @@ def spot_of(row: Printer, *, reachable: bool) -> Spot:
         has_grant=row.active_grant is not None,
         granted_at=ULID.from_str(row.active_grant).datetime if row.active_grant else None,
         plate_clear=may_start(row.plate_policy, row.plate_state, explicit=False),
+        is_sending=is_sending(row),
         row=row,
     )
 

@@ -296,7 +296,7 @@ class Telemetry:
             live = rows.live_of(row)
             if live is None:
                 continue
-            if live.state in ACTIVE:
+            if live.state in ACTIVE or live.state is PrinterState.TRANSFERRING:
                 live = msgspec.structs.replace(live, progress=None)
                 self._awaited.add(row.printer_id)
             heard_at = now - max(0.0, (wall - row.at).total_seconds())

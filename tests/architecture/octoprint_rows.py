@@ -94,6 +94,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         *("Connecting", "Connected", "Disconnecting", "Disconnected", "PrinterStateChanged"),
         *("FileSelected", "FileDeselected", "PrintStarted", "PrintPaused", "PrintResumed"),
         *("PrintCancelling", "PrintCancelled", "PrintFailed", "PrintDone"),
+        *("TransferStarted", "TransferDone", "TransferFailed"),
         *("order of cancel", "order of success"),
         *("Upload", "UpdatedFiles", "FileAdded", "FileMoved", "FileRemoved", "FolderAdded"),
         *("FolderRemoved", "MetadataAnalysisStarted", "MetadataAnalysisFinished"),
@@ -116,8 +117,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         GET    /api/files                                200x6 403
         GET    /api/files/\\w+                            200x2 404
         GET    /api/files/{_LOC}/.+                      200x3 404x4
-        POST   /api/files/\\w+                            404
-        POST   /api/files/{_LOC}/.+                      201x3 204x5 400x6 403x2 404x6 409x7 415
+        POST   /api/files/\\w+                            201 400 403 404x2 409x3
+        POST   /api/files/{_LOC}/.+                      201x4 204x5 400x7 403x2 404x7 409x8 415
         DELETE /api/files/{_LOC}/.+                      204x3 403 404x2 409x2
         POST   /api/files/test                           200x3
         GET    /downloads/files/local/.+                 200 206 403 404

@@ -15,7 +15,16 @@ from api.app import Application
 from api.bridges.service import Bridge
 from api.link.handler import LinkHandler
 from schemas.commands import CARD_PRINT, CardAction, CommandState, Verb
-from schemas.facts import AttemptFact, CardFact, CommandFact, Fact, FactBatch, FactBody, PrinterFact
+from schemas.facts import (
+    AttemptFact,
+    CardFact,
+    CardWrittenFact,
+    CommandFact,
+    Fact,
+    FactBatch,
+    FactBody,
+    PrinterFact,
+)
 from schemas.jobs import AttemptEvent, AttemptState
 from schemas.link import (
     Cmd,
@@ -81,6 +90,9 @@ class FakeRoom:
         self.machines: dict[int, Machine] = {}
         self.orders: list[tuple[str, Any]] = []
         self.refuses = ""
+        #: files for cards are being fetched: their printers open them when the test says so
+        self.fetches = False
+        self.writes: list[tuple[str, Any]] = []
 
     async def connect(self) -> None:
         welcome = await self._handler.hello(
@@ -153,6 +165,29 @@ class FakeRoom:
         await self.advance(machine, 1.0)
         await self._end(machine, _E.COMPLETED, _A.COMPLETED)
 
+    async def open_file(self, machine: Machine) -> None:
+        """The printer has opened the file that it is to write to its card."""
+        command_id, args = self.writes[-1]
+        machine.state, machine.file_name = _S.TRANSFERRING, args["name"]
+        machine.size_bytes = args["size_bytes"]
+        await self.report(machine, CommandFact(id=command_id, state=CommandState.DONE))
+        await self.advance(machine, 0.0)
+
+    async def close_file(self, machine: Machine, reason: str = "") -> None:
+        """That file is on the card (listed in capitals), or for *reason* it is not."""
+        _, args = self.writes[-1]
+        if not reason:
+            machine.card = [*machine.card, CardFile(args["name"].upper(), args["size_bytes"])]
+        machine.state, machine.progress, machine.file_name = _S.OPERATIONAL, None, None
+        told = CardWrittenFact(
+            printer=machine.id, name=args["name"], time_s=12.5, reason=reason[:300]
+        )
+        listed = CardFact(printer=machine.id, present=True, files=machine.card)
+        await self.report(machine, told, listed)
+        if not reason and args["then"] == CardAction.START:
+            machine.state, machine.file_name = _S.PRINTING, args["name"].upper()
+            await self.report(machine)
+
     async def _say(self, *bodies: FactBody) -> None:
         facts = []
         for body in bodies:
@@ -200,6 +235,11 @@ class FakeRoom:
             return
         machine = self.machines[command.printer]
         done = CommandFact(id=command.id, state=CommandState.DONE)
+        if command.verb == Verb.CARD_WRITE:
+            self.writes.append((command.id, args))
+            if not self.fetches:
+                await self.open_file(machine)
+            return
         if command.verb == Verb.CARD or command.expect.grant == CARD_PRINT:
             await self._card(machine, command.verb, args, done)
             return
@@ -232,7 +272,11 @@ class FakeRoom:
     async def _card(
         self, machine: Machine, verb: str, args: dict[str, Any], done: CommandFact
     ) -> None:
-        """The card in the slot, and what is printed from it."""
+        """The card in the slot, what is printed from it, and what is written to it."""
+        if verb == Verb.CANCEL and machine.state is _S.TRANSFERRING:
+            await self.close_file(machine, "It was cancelled.")
+            await self._say(done)
+            return
         action = args.get("action")
         after: dict[str, PrinterState] = {
             Verb.PAUSE: _S.PAUSED,

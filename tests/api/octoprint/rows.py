@@ -192,7 +192,22 @@ async def _profile(farm: Farm, root: str) -> None:
     assert (await farm.post(f"{root}/api/printerprofiles", json=body)).status_code == 200
 
 
+async def _card(farm: Farm, root: str) -> None:
+    """A card is in the slot."""
+    answer = await farm.post(f"{root}/api/printer/sd", json={"command": "init"})
+    assert answer.status_code == 204, answer.text
+
+
+async def _sending(farm: Farm, root: str) -> None:
+    """A file goes to the card."""
+    await _card(farm, root)
+    files = {"file": ("s.gcode", GCODE)}
+    assert (await farm.post(f"{root}/api/files/sdcard", files=files)).status_code == 201
+
+
 GIVEN: dict[str, Given] = {
+    "card": _card,
+    "sending": _sending,
     "file": _uploaded,
     "folder": _foldered,
     "selected": _selected,
@@ -217,7 +232,7 @@ async def clear(farm: Farm) -> None:
     for machine in farm.room.machines.values():
         machine.state, machine.grant, machine.error = PrinterState.OPERATIONAL, None, None
         no_progress: Progress | None = None
-        machine.progress, machine.temps = no_progress, {}
+        machine.progress, machine.temps, machine.file_name = no_progress, {}, None
         await farm.room.report(machine)
 
 

@@ -42,6 +42,7 @@ IDS = [
     ("paused", "PAUSED", "Paused"),
     ("resuming", "RESUMING", "Resuming"),
     ("finishing", "FINISHING", "Finishing"),
+    ("transferring", "PRINTING", "Sending file to SD"),
     ("cancelling", "CANCELLING", "Cancelling"),
     ("error", "ERROR", "Error"),
     ("halted", "CLOSED_WITH_ERROR", "Offline after error"),

@@ -112,7 +112,7 @@ async def test_a_full_disk_behind_which_the_key_comes(
 
 
 async def test_a_printers_own_card(farm: Farm) -> None:
-    """404: that no file is sent there, and where it goes; so for a place that nobody knows."""
+    """404: that there is no slot, and where it goes; so for a place that nobody knows."""
     assert said(await sent(farm, LOCAL.replace("local", "sdcard")), 404, "SD card", "local")
     assert said(await sent(farm, LOCAL.replace("local", "cloud")), 404, "'cloud'", "local")
 

@@ -195,8 +195,7 @@ async def test_a_folder_is_made_and_made_again(farm: Farm) -> None:
 
 
 async def test_other_targets_are_404(farm: Farm) -> None:
-    """octoprint 6 unknown target, 6 sdcard: no file is sent to a printer's card, and there is
-    nothing else."""
+    """octoprint 6 unknown target: a card where there is no slot, and there is nothing else."""
     for target in ("sdcard", "cloud"):
         files = {"file": ("a.gcode", GCODE)}
         assert (await farm.post(f"/api/files/{target}", files=files)).status_code == 404

@@ -109,6 +109,7 @@ CASES: tuple[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any], str], ..
     ("stopped", {}, {"state": "halted"}, {}, "was stopped"),
     ("held", {}, {"queue_hold": "The last print failed."}, {}, "The last print failed."),
     ("state", {}, {"state": "error"}, {}, "is error"),
+    ("card", {}, {"state": "transferring"}, {}, "getting a file onto its SD card"),
     ("busy", {}, {"active_grant": "01J0000000000000000000000A"}, {}, "has another print"),
     (
         "plate",
