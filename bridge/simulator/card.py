@@ -1,8 +1,12 @@
-"""A card in the simulated printer's slot: M20 to M25, M27, M30, M524 (serial 6).
+"""A card in the simulated printer's slot: M20 to M25, M27 to M30, M524 (serial 6).
 
-Only names and sizes are kept: a print from it takes its bytes at a constant pace and moves nothing.
+A print from it takes its bytes at a constant pace and moves nothing. What is written to it is kept,
+as Marlin does it: between M28 and M29 every line that is accepted goes into the file, whatever it
+says, and none is executed; one without a number is refused.
 """
 
+import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bridge.simulator.pace import Pace
@@ -13,15 +17,32 @@ if TYPE_CHECKING:
 
 #: Bytes a print from the card takes a second at speed 1.
 BYTES_PER_S = 2000.0
+#: How Marlin ends a line that it writes.
+LINE_END = b"\r\n"
+_CLOSES = re.compile(rb"M29(?![0-9])")
+
+
+@dataclass(slots=True)
+class Storage:
+    """What outlives a reset. *files* maps names to sizes in bytes, *written* to what was sent.
+
+    *room_bytes*: what can still be written, None: no end of it.
+    """
+
+    files: dict[str, int]
+    room_bytes: int | None = None
+    written: dict[str, bytearray] = field(default_factory=dict)
 
 
 class Card:
-    """The card of one machine; *files* maps names to sizes in bytes. Empty from the start: none."""
+    """The card of one machine; a *storage* that is empty from the start is no card."""
 
-    def __init__(self, files: dict[str, int], pace: Pace) -> None:
+    def __init__(self, storage: Storage, pace: Pace, *, inserted: bool) -> None:
         self._pace = pace
-        self.files = dict(files)
-        self.mounted = bool(files)
+        self.storage = storage
+        self.files = storage.files
+        self.mounted = inserted
+        self.saving: str | None = None
         self.opened: str | None = None
         self.runs = False
         self.started = False
@@ -47,6 +68,21 @@ class Card:
         """How much of the file is read."""
         run_s = self._pace.simulated_s(now - self._since) if self.runs else 0.0
         return min(float(self.size_bytes), self._at_bytes + run_s * BYTES_PER_S)
+
+    def write(self, text: bytes) -> str | None:
+        """A line for the file that is being written; what the printer says about it."""
+        assert self.saving is not None
+        if _CLOSES.search(text):
+            self.saving = None
+            return "Done saving file."
+        data, storage = text + LINE_END, self.storage
+        if storage.room_bytes is not None:
+            if len(data) > storage.room_bytes:
+                return "Error:error writing to file"
+            storage.room_bytes -= len(data)
+        storage.written[self.saving] += data
+        self.files[self.saving] += len(data)
+        return None
 
     def close(self) -> None:
         """Nothing is open."""
@@ -110,9 +146,29 @@ def _report(machine: "Machine", command: Command, now: float) -> None:
         machine.say(f"SD printing byte {at_bytes}/{card.size_bytes}")
 
 
+def _write(machine: "Machine", command: Command, now: float) -> None:
+    """M28 <name>; without a card Marlin says nothing to it."""
+    card, name = machine.card, _name(command)
+    if not card.mounted:
+        return
+    card.close()
+    machine.say(f"echo:Now fresh file: {name}")
+    if not name or not _IS_NAME.fullmatch(name):
+        machine.say(f"open failed, File: {name}.")
+        return
+    card.saving = name
+    card.files[name], card.storage.written[name] = 0, bytearray()
+    machine.say(f"Writing to file: {name}")
+
+
+def _saved(machine: "Machine", command: Command, now: float) -> None:
+    """M29 when nothing is being written: an `ok` and no more."""
+
+
 def _delete(machine: "Machine", command: Command, now: float) -> None:
     """M30 <name>."""
     name = _name(command)
+    machine.card.storage.written.pop(name, None)
     if machine.card.files.pop(name, None) is None:
         machine.say(f"Deletion failed, File: {name}.")
     else:
@@ -122,6 +178,10 @@ def _delete(machine: "Machine", command: Command, now: float) -> None:
 def _abort(machine: "Machine", command: Command, now: float) -> None:
     """M524."""
     machine.card.close()
+
+
+#: Names of eight and three characters.
+_IS_NAME = re.compile(r"[^ ./\\]{1,8}(?:\.[^ ./\\]{1,3})?")
 
 
 def _name(command: Command) -> str:
@@ -136,6 +196,8 @@ HANDLERS: "dict[bytes, Handler]" = {
     b"M24": _start,
     b"M25": _pause,
     b"M27": _report,
+    b"M28": _write,
+    b"M29": _saved,
     b"M30": _delete,
     b"M524": _abort,
 }

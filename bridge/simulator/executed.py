@@ -1,12 +1,12 @@
 """The log of executed commands: what the printer really did, in order, for checking.
 
 One command per line, exactly its text without line number and checksum. A line that came without a
-number begins with a tab; a reset is a tab, a semicolon and its reason. So the numbered lines of a
-print are the lines that begin with neither.
+number begins with a tab; a reset is a tab, a semicolon and its reason; one that went into a file on
+the card is a tab, `>` and the line. So the numbered lines of a print begin with neither.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 
@@ -49,11 +49,14 @@ class ExecutedLog:
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """A log, read: numbered and unnumbered commands, each in order, and the reasons of resets."""
+    """A log, read: numbered and unnumbered commands, each in order, the reasons of resets, and what
+    went into files on the card.
+    """
 
     numbered: list[str]
     unnumbered: list[str]
     resets: list[str]
+    saved: list[str] = field(default_factory=list)
 
 
 def read(path: Path) -> Executed:
@@ -63,6 +66,8 @@ def read(path: Path) -> Executed:
     for line in complete.split("\n") if complete else []:
         if line.startswith("\t;"):
             executed.resets.append(line[2:])
+        elif line.startswith("\t>"):
+            executed.saved.append(line[2:])
         elif line.startswith("\t"):
             executed.unnumbered.append(line[1:])
         else:

@@ -12,6 +12,7 @@ Every `now` is monotonic real seconds. The calling order is: `power_on` once, th
 from collections import deque
 from math import inf
 
+from bridge.simulator.card import Storage
 from bridge.simulator.commands import ANSWERED_BY_THEMSELVES, find
 from bridge.simulator.emergency import Emergency, EmergencyCode, EmergencyParser
 from bridge.simulator.machine import Machine, Work
@@ -40,6 +41,7 @@ class Firmware:
         self._pace = pace
         self._out: list[str] = []
         self._executed: list[bytes] = []
+        self.storage = Storage(dict(profile.card), profile.card_room)
         self._boot_at = inf
         self._reason = POWER_UP
         self._forget()
@@ -58,7 +60,7 @@ class Firmware:
         """Take bytes from the link. While booting or killed they are lost."""
         if self._dead():
             return
-        if self._profile.family.emergency_parser:
+        if self._profile.family.emergency_parser and self._machine.card.saving is None:
             for emergency in self._emergency.feed(data):
                 self._react(emergency, now)
         self._machine.receiver.feed(data)
@@ -91,7 +93,7 @@ class Firmware:
         """The commands executed since the last call, in order.
 
         Without line number and checksum; unnumbered ones begin with a tab; a reset is a tab, a
-        semicolon and its reason.
+        semicolon and its reason; a line that went into a file on the card a tab, `>` and the line.
         """
         executed = self._executed
         self._executed = []
@@ -120,7 +122,7 @@ class Firmware:
     # The main loop
 
     def _forget(self) -> None:
-        self._machine = Machine(self._profile, self._pace, self._out.append)
+        self._machine = Machine(self._profile, self._pace, self._out.append, self.storage)
         self._emergency = EmergencyParser()
         self._queue: deque[Command] = deque()
         self._work: Work | None = None
@@ -147,6 +149,9 @@ class Firmware:
                 return
 
     def _begin(self, command: Command, now: float) -> None:
+        if self._machine.card.saving is not None:
+            self._save(command, now)
+            return
         self._executed.append(command.text if command.number is not None else b"\t" + command.text)
         handler = find(command)
         if handler is None:
@@ -154,11 +159,23 @@ class Firmware:
             self._finish(command, now)
             return
         self._work = handler(self._machine, command, now)
+        self._machine.receiver.saving = self._machine.card.saving is not None
         if self._work is None:
             self._finish(command, now)
             return
         self._wait = next(self._work, None)
         self._restart_keepalive(now)
+
+    def _save(self, command: Command, now: float) -> None:
+        """The line goes into the file on the card; the one that closes it is done."""
+        card, text = self._machine.card, command.text
+        said = card.write(text)
+        if said is not None:
+            self._out.append(said)
+        self._executed.append(b"\t>" + text if card.saving else text)
+        self._machine.receiver.saving = card.saving is not None
+        self._out.append(self._ok(command, now))
+        self._queue.popleft()
 
     def _go_on(self, now: float) -> bool:
         """Advance the command in work; False if it still has to wait."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator
 from math import inf
 
-from bridge.simulator.card import Card
+from bridge.simulator.card import Card, Storage
 from bridge.simulator.heater import BED, NOZZLE, Heater
 from bridge.simulator.motion import Motion
 from bridge.simulator.pace import Pace
@@ -38,15 +38,17 @@ class Repeating:
 
 
 class Machine:
-    """Everything a reset forgets. *say* is called with each line for the host."""
+    """Everything a reset forgets, and *storage*, which outlives it; *say* gets each line said."""
 
-    def __init__(self, profile: Profile, pace: Pace, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, profile: Profile, pace: Pace, say: Callable[[str], None], storage: Storage
+    ) -> None:
         self.profile = profile
         self.pace = pace
         self.say = say
         self.receiver = Receiver(profile.rx_bytes, say, profile.family)
         self.motion = Motion(pace)
-        self.card = Card(profile.card, pace)
+        self.card = Card(storage, pace, inserted=bool(profile.card))
         self.nozzles = [self._nozzle(index) for index in range(profile.hotends)]
         self.bed = Heater(
             "bed", BED, profile.max_bed_c, profile.ambient_c, profile.heater_faults.get("bed")

@@ -60,8 +60,9 @@ class HeaterFault(Enum):
 class Profile:
     """The machine: limits in °C and mm, buffer sizes in bytes and commands.
 
-    *card* maps the files on its card to bytes, empty without a card. *heater_faults* maps
-    `e0`…`e7` or `bed` to what is broken about that heater.
+    *card* maps the files on its card to bytes, empty without a card; *card_room* is what else fits
+    on it in bytes, None: no end of it. *heater_faults* maps `e0`…`e7` or `bed` to what is broken
+    about that heater.
     """
 
     name: str = "simulator"
@@ -77,6 +78,7 @@ class Profile:
     heater_faults: dict[str, HeaterFault] = field(default_factory=dict)
     family: Family = MARLIN
     card: dict[str, int] = field(default_factory=dict)
+    card_room: int | None = None
 
 
 def boot_text(reason: str, family: Family = MARLIN) -> list[str]:
@@ -111,7 +113,7 @@ def firmware_info(profile: Profile) -> list[str]:
         f"MACHINE_TYPE:Gantry simulator {profile.name} KINEMATICS:Cartesian "
         f"EXTRUDER_COUNT:{profile.hotends} UUID:{machine_uuid(profile.name)}"
     )
-    can = CAPABILITIES | {"SDCARD": int(bool(profile.card))}
+    can = CAPABILITIES | dict.fromkeys(("SDCARD", "SD_WRITE"), int(bool(profile.card)))
     capabilities = [f"Cap:{name}:{value}" for name, value in can.items()]
     return [identity, *capabilities, f"area:{{full:{{{corners}}},work:{{{corners}}}}}"]
 

@@ -21,6 +21,7 @@ _MAX_RECEIVED = 4 * MAX_CMD_SIZE
 
 _N = ord("N")
 _NUMBER = re.compile(rb"N\s*([-+]?[0-9]+)")
+_CLOSES = re.compile(rb"M29(?![0-9])")
 _INTEGER = re.compile(rb"\s*([-+]?[0-9]+)")
 
 
@@ -44,7 +45,7 @@ class Receiver:
     *say* is called with each reply line. *last* is the last accepted number.
     """
 
-    __slots__ = ("_family", "_held", "_lines", "_say", "_size", "_unfinished", "last")
+    __slots__ = ("_family", "_held", "_lines", "_say", "_size", "_unfinished", "last", "saving")
 
     def __init__(
         self, size_bytes: int, say: Callable[[str], None], family: Family = MARLIN
@@ -56,6 +57,8 @@ class Receiver:
         self._unfinished = b""
         self._held = 0
         self.last = 0
+        #: a file is being written: a line without number is refused, unless it ends that
+        self.saving = False
 
     def feed(self, data: bytes) -> None:
         """Put received bytes into the ring."""
@@ -91,6 +94,9 @@ class Receiver:
         if not line:
             return None
         if line[0] != _N:
+            if self.saving and not _CLOSES.search(line):
+                self._refuse("No Checksum with line number", 0)
+                return None
             return Command(_without_checksum(line))
         return self._accept_numbered(line)
 

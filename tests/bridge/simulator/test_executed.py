@@ -9,9 +9,9 @@ def test_log_tells_numbered_from_unnumbered(tmp_path: Path) -> None:
     """What is written is read back, in order, by kind."""
     path = tmp_path / "executed.log"
     log = ExecutedLog(path)
-    log.append([b"\t;PowerUp", b"\tM105", b"G1 X1", b"\tM105", b"G1 X2"], 0.0)
+    log.append([b"\t;PowerUp", b"\tM105", b"G1 X1", b"\tM105", b"\t>G1 X9", b"G1 X2"], 0.0)
     log.close()
-    assert read(path) == Executed(["G1 X1", "G1 X2"], ["M105", "M105"], ["PowerUp"])
+    assert read(path) == Executed(["G1 X1", "G1 X2"], ["M105", "M105"], ["PowerUp"], ["G1 X9"])
 
 
 def test_log_is_flushed_within_its_period(tmp_path: Path) -> None:
