@@ -18,6 +18,7 @@ from schemas.commands import (
     EXPIRED,
     VERBS,
     Args,
+    CardWriteArgs,
     CommandState,
     Expect,
     StartArgs,
@@ -56,6 +57,11 @@ class CommandRow(msgspec.Struct, kw_only=True):
         return self.args.grant if isinstance(self.args, StartArgs) else None
 
     @property
+    def file(self) -> StartArgs | CardWriteArgs | None:
+        """The arguments that name a file, which must lie in the spool first."""
+        return self.args if isinstance(self.args, StartArgs | CardWriteArgs) else None
+
+    @property
     def means(self) -> str | None:
         """The attempt that must run for this command; a start brings its own."""
         return None if self.verb is Verb.START else self.expect.grant
@@ -63,11 +69,15 @@ class CommandRow(msgspec.Struct, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class SenderView:
-    """What the agent knows of a sender: *boot* None while none is adopted."""
+    """What the agent knows of a sender: *boot* None while none is adopted.
+
+    *writes_cards*: it understands a file for its printer's card; an older one does not.
+    """
 
     boot: str | None = None
     grant: str | None = None
     quarantined: bool = False
+    writes_cards: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +101,7 @@ class Hand:
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """Bring the file of this start into the spool, then say `file_ready` or `file_failed`."""
+    """Bring the file of this command into the spool, then say `file_ready` or `file_failed`."""
 
     row: CommandRow
 
@@ -99,6 +109,10 @@ class Fetch:
 Decision = Finish | Hand | Fetch
 
 _S = CommandState
+_TOO_OLD = (
+    "the printer's sender is older than its bridge and sends no files to a card: end it with "
+    "`bridge stop`, then start the bridge again"
+)
 _UNTOUCHED = frozenset({_S.REJECTED, _S.EXPIRED, _S.SUPERSEDED})
 _NOT_STARTED = frozenset({_S.REJECTED, _S.EXPIRED, _S.FAILED, _S.SUPERSEDED})
 _OF_VERDICT = {
@@ -144,11 +158,11 @@ class CommandBook:
         self._rows[row.id] = row
 
     def file_ready(self, command_id: str) -> None:
-        """The file of this start lies verified in the spool."""
+        """The file of this command lies verified in the spool."""
         self._ready.add(command_id)
 
     def file_failed(self, command_id: str, reason: str) -> Finish | None:
-        """The file cannot be had: the start has failed. None when it has ended already."""
+        """The file cannot be had: the command has failed. None when it has ended already."""
         row = self._rows.get(command_id)
         if row is None or row.state is not _S.DELIVERED:
             return None
@@ -236,8 +250,9 @@ class CommandBook:
         return any(row.verb is Verb.CONNECT for row in self._waiting())
 
     def files(self) -> set[str]:
-        """Hashes of the files that open starts need."""
-        return {r.args.sha256 for r in self._rows.values() if isinstance(r.args, StartArgs)}
+        """Hashes of the files that open commands need."""
+        needed = (r for r in self._rows.values() if r.grant or r.state is not _S.UNKNOWN)
+        return {row.file.sha256 for row in needed if row.file is not None}
 
     def without_outcome(self) -> int:
         """How many commands nobody has said anything final about, not even `unknown`."""
@@ -252,7 +267,7 @@ class CommandBook:
         decision = self._end_early(row, now_ms, view)
         if decision is not None or self._start_of(row.means) is not None:
             return decision  # what means a start that still waits has to wait for it
-        if row.grant is not None and row.id not in self._ready:
+        if row.file is not None and row.id not in self._ready:
             return None if row.id in self._fetching else Fetch(row)
         return self._check_job(row, view) if view.boot is not None else None
 
@@ -263,11 +278,11 @@ class CommandBook:
                 return finish(row, _S.FAILED, "no_sender", "the printer's sender is not running")
             return finish(row, _S.EXPIRED, EXPIRED, "its deadline passed before it could start")
         if row.verb is Verb.CANCEL and row.means is not None:
-            start = self._start_of(row.means)
+            start = self._start_of(row.means) or self._transfer_of(row.means)
             if start is not None:
-                return self._withdraw(start)
-            if row.means == self._withdrawn:
-                return finish(row, _S.DONE, "", "its start was still waiting and is withdrawn")
+                return self._withdraw(start, row)
+            if self._withdrawn in (row.means, row.id):
+                return finish(row, _S.DONE, "", "what it ends was still waiting and is withdrawn")
         if view.quarantined and row.verb is not Verb.CONNECT:
             reason = "the printer's sender failed repeatedly; connect the printer again"
             return finish(row, _S.REJECTED, "sender_failed", reason)
@@ -275,6 +290,8 @@ class CommandBook:
 
     def _check_job(self, row: CommandRow, view: SenderView) -> Decision:
         wanted = row.means
+        if row.verb is Verb.CARD_WRITE and not view.writes_cards:
+            return finish(row, _S.REJECTED, "sender_too_old", _TOO_OLD)
         if wanted is None:
             if VERBS[row.verb].needs_grant:
                 return finish(row, _S.REJECTED, "wrong_job", f"{row.verb} must name its attempt")
@@ -285,15 +302,22 @@ class CommandBook:
             return Hand(row)
         return finish(row, _S.REJECTED, "wrong_job", f"attempt {wanted} is not the one running")
 
-    def _withdraw(self, start: CommandRow) -> Finish:
-        self._withdrawn = start.grant
+    def _withdraw(self, start: CommandRow, cancel: CommandRow) -> Finish:
+        self._withdrawn = start.grant or cancel.id  # what goes to a card has no grant of its own
         reason = "cancelled before it was started"
-        return Finish(start, _S.REJECTED, "cancelled", reason, AttemptEvent.CANCELLED)
+        attempt = AttemptEvent.CANCELLED if start.grant is not None else None
+        return Finish(start, _S.REJECTED, "cancelled", reason, attempt)
 
     def _start_of(self, grant: str | None) -> CommandRow | None:
         if grant is None:
             return None
         return next((row for row in self._waiting() if row.grant == grant), None)
+
+    def _transfer_of(self, means: str | None) -> CommandRow | None:
+        """What waits for its file to go to the printer's card, where a cancel means the card."""
+        if means != CARD_PRINT:
+            return None
+        return next((row for row in self._waiting() if row.verb is Verb.CARD_WRITE), None)
 
     def _waiting(self) -> list[CommandRow]:
         return [row for row in self._rows.values() if row.state is _S.DELIVERED]

@@ -7,11 +7,20 @@ from bridge.control.messages import (
     Alarm,
     AttemptChanged,
     CardSeen,
+    CardWritten,
     Firmware,
     Happening,
     StateChanged,
 )
-from schemas.facts import AlarmFact, AttemptFact, CardFact, FactBody, FirmwareFact, PrinterFact
+from schemas.facts import (
+    AlarmFact,
+    AttemptFact,
+    CardFact,
+    CardWrittenFact,
+    FactBody,
+    FirmwareFact,
+    PrinterFact,
+)
 
 
 def _state(printer: int, body: StateChanged) -> FactBody:
@@ -49,12 +58,17 @@ def _card(printer: int, body: CardSeen) -> FactBody:
     return CardFact(printer=printer, present=body.present, files=body.files, unlisted=body.unlisted)
 
 
+def _card_written(printer: int, body: CardWritten) -> FactBody:
+    return CardWrittenFact(printer=printer, name=body.name, time_s=body.time_s, reason=body.reason)
+
+
 _BUILD: dict[type[Happening], Callable[[int, Any], FactBody]] = {
     StateChanged: _state,
     AttemptChanged: _attempt,
     Alarm: _alarm,
     Firmware: _firmware,
     CardSeen: _card,
+    CardWritten: _card_written,
 }
 
 

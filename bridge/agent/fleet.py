@@ -21,7 +21,7 @@ from schemas.commands import VERBS, CommandState, Verb
 from schemas.facts import Port, PortsFact
 from schemas.link import Cmd, Desired, RemoteStop
 from schemas.plugs import HOT_C
-from schemas.printer import ACTIVE, PrinterConfig
+from schemas.printer import ACTIVE, PrinterConfig, PrinterState
 from schemas.watching import Interest, InterestLevel
 
 log = logging.getLogger(__name__)
@@ -176,6 +176,8 @@ class Fleet:
         if self.is_printing(keeper):
             return "it prints"
         picture = keeper.picture()
+        if picture is not None and picture.state is PrinterState.TRANSFERRING:
+            return "a file is being written to its card"
         temps = picture.temps if picture is not None else {}
         nozzles = [now.actual_c or 0.0 for heater, now in temps.items() if heater[:4] == "tool"]
         hottest_c = max(nozzles, default=0.0)

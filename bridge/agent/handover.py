@@ -9,6 +9,7 @@ from bridge.agent.commands import STOP_WAIT_MS, CommandRow
 from bridge.control.messages import (
     Cancel,
     Card,
+    CardWrite,
     Connect,
     Disconnect,
     Gcode,
@@ -27,6 +28,7 @@ from schemas.commands import (
     ARGS,
     Args,
     CardArgs,
+    CardWriteArgs,
     CommandState,
     Expect,
     GcodeArgs,
@@ -151,6 +153,16 @@ _MESSAGE: dict[Verb, Callable[[CommandRow], ToSender]] = {
 def message_of(row: CommandRow, file_of: Callable[[str], Path]) -> ToSender:
     """What the sender is told; *file_of* gives the path of a sha256 in the spool."""
     args = row.args
+    if isinstance(args, CardWriteArgs):
+        return CardWrite(
+            id=row.id,
+            name=args.name,
+            path=str(file_of(args.sha256)),
+            sha256=args.sha256,
+            size_bytes=args.size_bytes,
+            then=args.then,
+            before_ms=row.deadline_ms,
+        )
     if not isinstance(args, StartArgs):
         message = _MESSAGE[row.verb](row)
         if isinstance(message, Timed):

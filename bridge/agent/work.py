@@ -35,8 +35,15 @@ from bridge.agent.work_items import (
     Removal,
     Stop,
 )
-from bridge.control.messages import Event, EventAck, Outcome, Verdict
-from schemas.commands import CommandState, StartArgs
+from bridge.control.messages import (
+    WITH_CARD_WRITE,
+    CardWritten,
+    Event,
+    EventAck,
+    Outcome,
+    Verdict,
+)
+from schemas.commands import CardWriteArgs, CommandState, StartArgs, Verb
 from schemas.facts import PrinterFact
 from schemas.leases import WENT_ON
 from schemas.printer import PrinterState
@@ -48,6 +55,7 @@ JOURNAL_RETRY_S = 1.0
 #: which attempts died with that one.
 SETTLE_S = 0.5
 MAX_BATCH = 200
+_DONE = CommandState.DONE
 
 
 async def nowhere(sha256: str, size_bytes: int) -> bool:
@@ -77,6 +85,7 @@ class PrinterWork:
     ) -> None:
         self.grant: str | None = None  # what the sender says it is printing
         self.last_file: str | None = None  # the hash of what was started last
+        self._card_file: str | None = None  # the hash of what goes to its printer's card
         self._book = CommandBook()
         self._printer = printer
         self._journal = journal
@@ -122,7 +131,7 @@ class PrinterWork:
 
     def files(self) -> set[str]:
         """Hashes of the files that must stay in the spool."""
-        return self._book.files() | ({self.last_file} if self.last_file else set())
+        return self._book.files() | {one for one in (self.last_file, self._card_file) if one}
 
     async def room(self, limit: int) -> None:
         """Wait while more than *limit* items are not taken."""
@@ -186,7 +195,13 @@ class PrinterWork:
     def _view(self) -> SenderView:
         settled = self._line is not None and self._settle_at is None
         boot = self._line.adopted.boot if self._line is not None and settled else None
-        return SenderView(boot=boot, grant=self.grant, quarantined=self._quarantined)
+        protocol = self._line.adopted.protocol if self._line is not None else WITH_CARD_WRITE
+        return SenderView(
+            boot=boot,
+            grant=self.grant,
+            quarantined=self._quarantined,
+            writes_cards=protocol >= WITH_CARD_WRITE,
+        )
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
@@ -225,12 +240,16 @@ class PrinterWork:
             events.append(item)
         await self._journal.run(Journal.record_events, self._printer, events, self._journal.now())
         self._on_fact()
+        if any(isinstance(event.body, CardWritten) for event in events):
+            self._card_file = None
         for boot, seq in {event.boot: event.seq for event in events}.items():
             self._send_ack(EventAck(boot=boot, seq=seq))
         return len(events)
 
     def _outcome(self, outcome: Outcome) -> int:
         end = self._book.outcome(outcome.id, outcome.verdict, outcome.code, outcome.reason)
+        if end is not None and end.row.verb is Verb.CARD_WRITE and end.state is not _DONE:
+            self._card_file = None
         if end is not None:
             self._items[0] = end  # now it cannot be lost: it stays until the journal has it
             return 0
@@ -247,7 +266,7 @@ class PrinterWork:
         self._settle_at = self._clock() + (SETTLE_S if waits else 0.0)
 
     async def _died(self, death: Death) -> None:
-        self._line, self._settle_at, self.grant = None, None, None
+        self._line, self._settle_at, self.grant, self._card_file = None, None, None, None
         if not self._down:
             fact = PrinterFact(
                 printer=self._printer, state=PrinterState.OFFLINE, reason=death.reason
@@ -297,6 +316,8 @@ class PrinterWork:
         self._on_fact()
         if isinstance(row.args, StartArgs):
             self.last_file = row.args.sha256
+        elif isinstance(row.args, CardWriteArgs):
+            self._card_file = row.args.sha256
         self._send(row)
 
     def _refused(self, row: CommandRow, error: GrantConsumed | WentOnAlone) -> Finish:
@@ -363,9 +384,9 @@ class PrinterWork:
         task.add_done_callback(self._fetches.discard)
 
     async def _bring(self, row: CommandRow) -> None:
-        assert isinstance(row.args, StartArgs)
+        assert row.file is not None
         try:
-            await self._files.fetch(row.args.sha256, row.args.size_bytes)
+            await self._files.fetch(row.file.sha256, row.file.size_bytes)
         except SpoolError as error:
             end = self._book.file_failed(row.id, str(error))
             if end is not None:

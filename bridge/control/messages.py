@@ -14,11 +14,13 @@ from schemas.commands import CardAction
 from schemas.jobs import AttemptEvent, AttemptState
 from schemas.printer import CardFile, Live, PrinterConfig, PrinterState, Progress, Quality
 
-PROTOCOL = 2
-#: Protocols this side can speak, oldest first: N-1 and N.
-PROTOCOLS = (1, 2)
+PROTOCOL = 3
+#: Protocols this side can speak, oldest first: N-2 to N.
+PROTOCOLS = (1, 2, 3)
 #: Since this protocol a sender understands `WatchTerminal`.
 WITH_TERMINAL = 2
+#: Since this protocol a sender understands `CardWrite`.
+WITH_CARD_WRITE = 3
 
 
 class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +95,7 @@ class Resume(Timed, frozen=True, kw_only=True, tag="resume"):
 
 
 class Cancel(Timed, frozen=True, kw_only=True, tag="cancel"):
-    """End the attempt *grant* with the cancel script."""
+    """End the attempt *grant* with the cancel script; `CARD_PRINT`: what runs with the card."""
 
     grant: str
 
@@ -122,6 +124,20 @@ class Card(Timed, frozen=True, kw_only=True, tag="card"):
 
     action: CardAction
     name: str = ""
+
+
+class CardWrite(Timed, frozen=True, kw_only=True, tag="card_write"):
+    """A file for the printer's own card, complete and verified in the spool at *path*.
+
+    Done when the printer has opened it there under *name*; `CardWritten` tells of its end. *then*:
+    what follows when it is there whole. `Cancel` with `CARD_PRINT` ends it.
+    """
+
+    name: str
+    path: str
+    sha256: str | None
+    size_bytes: int
+    then: CardAction | None = None
 
 
 class RemoteStop(msgspec.Struct, frozen=True, kw_only=True, tag="remote_stop"):
@@ -171,6 +187,7 @@ Command = (
     | Gcode
     | SetTargets
     | Card
+    | CardWrite
     | RemoteStop
     | ResetStop
     | Quit
@@ -266,7 +283,15 @@ class CardSeen(msgspec.Struct, frozen=True, kw_only=True, tag="card_seen"):
     unlisted: int = 0
 
 
-Happening = StateChanged | AttemptChanged | Alarm | Firmware | CardSeen
+class CardWritten(msgspec.Struct, frozen=True, kw_only=True, tag="card_written"):
+    """A file has gone to the card within *time_s*; *reason* not blank: it is not there, and why."""
+
+    name: str
+    time_s: float
+    reason: str = ""
+
+
+Happening = StateChanged | AttemptChanged | Alarm | Firmware | CardSeen | CardWritten
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag="event"):

@@ -171,7 +171,10 @@ class CardPrint:
         (action, name, token), self._asked = self._asked, None
         link = self._standing.link
         if link.status.card.opened is None:
-            self._standing.report(OrderLost(token, f"the printer finds no {name!r} on its card"))
+            text = f"the printer finds no {name!r} on its card"
+            if token.startswith("@"):  # nobody waits for it
+                self._standing.warn("card_file_missing", text)
+            self._standing.report(OrderLost(token, text))
         elif action is CardAction.SELECT:
             self._standing.report(OrderDone(token))
         else:

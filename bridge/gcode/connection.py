@@ -86,9 +86,9 @@ class Connection:
         """How the greeting stands, None once it is over and answered."""
         return self._greeting.outcome if self._greeting else None
 
-    def greet(self, now: float, *, boots: bool, trying: bool = False) -> None:
-        """Begin to say hello; lines are numbered from 1 once it is answered."""
-        self._greeting = Greeting(now, boots=boots, trying=trying)
+    def greet(self, now: float, *, boots: bool, trying: bool = False, closes: bool = False) -> None:
+        """Begin to say hello; lines are numbered from 1 once it is answered. See `Greeting`."""
+        self._greeting = Greeting(now, boots=boots, trying=trying, closes=closes)
         self._reports = False
         self._next_poll = None
 
@@ -140,6 +140,8 @@ class Connection:
         """When `tick` is due; None: never."""
         if self._greeting is not None:
             return self._greeting.deadline()
+        if self.stream.orders.saving:
+            return self.stream.deadline()
         due = [moment for moment in (self.stream.deadline(), self._next_poll) if moment is not None]
         if not self.ready:
             due.append(self._greeted_at + IDENTIFY_S)
@@ -154,6 +156,8 @@ class Connection:
         if self._greeting is not None:
             return
         self.stream.tick(now)
+        if self.stream.orders.saving:
+            return  # every question would be a line of the file
         if not self.ready and now >= self._greeted_at + IDENTIFY_S:
             self._be_ready(now)
         blocked = self.stream.out.blocked(self.stream.acked)
@@ -168,6 +172,11 @@ class Connection:
         if self.watch_card and now >= self._next_card_poll:
             self._next_card_poll = now + CARD_POLL_S
             self.stream.order([b"M27"])
+
+    def saved(self, now: float) -> None:
+        """The file on the card is closed: what waited for that goes on."""
+        self.stream.orders.saved()
+        self._reports_at = now
 
     def events(self, now: float) -> list[OrderDone | StreamLost]:
         """The stream's events that are not our own business."""

@@ -81,6 +81,8 @@ class Dialect:
     lower_case_names: bool = False
     #: Ends a print from its card.
     card_abort: bytes = b"M524"
+    #: Why no file can be written to its card over the cable (M28), for a person; blank: it can.
+    no_card_write: str = ""
 
 
 MARLIN = Dialect(
@@ -99,6 +101,7 @@ DIALECTS: tuple[Dialect, ...] = (
         spare=2,
         assumed=frozenset({"AUTOREPORT_TEMP"}),
         own_filament_change=True,
+        no_card_write="files come to Prusa's Buddy boards over their network or on a stick",
     ),
     Dialect(
         name="prusa",
@@ -111,6 +114,8 @@ DIALECTS: tuple[Dialect, ...] = (
         joined_modes=False,
         lower_case_names=True,
         card_abort=b"M603",
+        # it takes lines without number into the file too, and keeps the numbers of the others there
+        no_card_write="Prusa's firmware would keep the line numbers in the file",
     ),
     Dialect(
         name="reprapfirmware",
@@ -125,6 +130,7 @@ DIALECTS: tuple[Dialect, ...] = (
         own_filament_change=True,
         joined_modes=False,
         card_abort=b"M0",
+        no_card_write="RepRapFirmware drops damaged lines without a word: send it over its network",
     ),
     Dialect(
         name="repetier",
@@ -151,6 +157,7 @@ DIALECTS: tuple[Dialect, ...] = (
         emergency=Emergency.AT_ONCE,
         stop=b"\x18" + STOP_BYTES,
         own_filament_change=True,
+        no_card_write="Smoothieware writes files its own way: copy it to the drive that it shows",
     ),
     Dialect(
         name="klipper",
@@ -164,9 +171,15 @@ DIALECTS: tuple[Dialect, ...] = (
         emergency=Emergency.AT_ONCE,
         own_filament_change=True,
         joined_modes=False,
+        no_card_write="Klipper has no card: its files are a folder of its own host",
     ),
     Dialect(name="malyan", pattern=r"malyan", window=1, assumed=frozenset({"SDCARD"})),
-    Dialect(name="chitu", pattern=r"chitu|cbd make", window=1),
+    Dialect(
+        name="chitu",
+        pattern=r"chitu|cbd make",
+        window=1,
+        no_card_write="nobody has seen that a Chitu board takes one over its cable",
+    ),
     Dialect(
         name="teacup",
         pattern=r"teacup",
@@ -175,6 +188,7 @@ DIALECTS: tuple[Dialect, ...] = (
         keepalive=False,
         drain=b"G4 P0",
         emergency=Emergency.IN_TURN,
+        no_card_write="Teacup writes no files to a card",
     ),
     Dialect(
         name="marlin-1.0",

@@ -114,7 +114,12 @@ _NOTICES: tuple[tuple[re.Pattern[str], Kind], ...] = (
     (re.compile(r"(?:echo:|//)\s*unknown command", re.I), Kind.UNKNOWN_COMMAND),
     (re.compile(r"echo:.*cold extrusion prevented", re.I), Kind.COLD),
     (re.compile(r"echo:.*home .*first", re.I), Kind.NOT_HOMED),
-    (re.compile(r"open failed, file|(?:echo:)?no (?:sd card|media)\b", re.I), Kind.CARD),
+    (
+        re.compile(
+            r"(?:file\.)?open failed|error writing to file|(?:echo:)?no (?:sd card|media)\b", re.I
+        ),
+        Kind.CARD,
+    ),
     (re.compile(r"// klipper state: shutdown|kill button pressed", re.I), Kind.KILLED),
     (re.compile(r"// klipper state: disconnect", re.I), Kind.NOT_READY),
     (re.compile(r"INT4$"), Kind.POWER_PANIC),

@@ -4,6 +4,11 @@ The hello is `N0 M110 N0` with its checksum: it sets the line count and every fi
 A board that resets when its port opens gets time to boot first, since a bootloader eats bytes; if
 it boots later than that, its `start` begins the greeting anew. Some boards take `M110` without a
 word: every second hello also asks for the temperatures, which they all tell.
+
+A firmware that may still write a file to its card would take a hello for a line of that: a bare M29
+closes the file first. Marlin takes it without a number for just that (`queue.cpp`), and when it
+writes nothing it only says `ok` (`M28_M29.cpp`). A refused line empties its ring, the M29 behind it
+included, so it is said more than once.
 """
 
 from enum import StrEnum
@@ -13,6 +18,12 @@ from bridge.gcode.replies import Ack, Reply, Resend, Start, Wait
 #: The line feed ends a half line that an earlier connection may have left (serial 12/#43).
 HELLO = b"\nN0 M110 N0*125\n"
 HELLO_AGAIN = HELLO + b"M105\n"
+#: The end of a file that is being written to the card; the first line feed ends a half line.
+CLOSE = b"\nM29\n"
+#: So often it is said in vain at least, and at most when it is refused, and the time between two.
+CLOSES = 3
+MAX_CLOSES = 12
+CLOSE_EVERY_S = 0.5
 #: How long a board may take from reset to `start`.
 BOOT_S = 2.0
 #: From `start` to the end of the boot text.
@@ -38,8 +49,13 @@ class Outcome(StrEnum):
 class Greeting:
     """One try to get an answer."""
 
-    def __init__(self, now: float, *, boots: bool, trying: bool = False) -> None:
-        """*boots*: the board may just have been reset. *trying*: the baud rate is a guess."""
+    def __init__(
+        self, now: float, *, boots: bool, trying: bool = False, closes: bool = False
+    ) -> None:
+        """*boots*: the board may just have been reset. *trying*: the baud rate is a guess.
+
+        *closes*: it may still be writing a file to its card.
+        """
         self.outcome = Outcome.WAITING
         self._left = HELLOS_WHEN_TRYING if trying else HELLOS
         self._every_s = TRYING_EVERY_S if trying else HELLO_EVERY_S
@@ -47,6 +63,8 @@ class Greeting:
         self._refused = False
         self._again = False
         self._said = False
+        self._closes, self._to_close = closes, CLOSES if closes else 0
+        self._closes_left = MAX_CLOSES
 
     def deadline(self) -> float | None:
         """When `tick` is due; None: never again."""
@@ -56,6 +74,11 @@ class Greeting:
         """What to write now, blank for nothing. Sets `outcome` when patience is over."""
         if self.outcome is not Outcome.WAITING or now < self._next:
             return b""
+        if self._to_close and self._closes_left:
+            self._to_close -= 1
+            self._closes_left -= 1
+            self._next = now + CLOSE_EVERY_S
+            return CLOSE
         if self._left == 0:
             self.outcome = Outcome.SILENT
             return b""
@@ -69,8 +92,10 @@ class Greeting:
         if self.outcome is not Outcome.WAITING:
             return
         match reply:
+            case Resend() if self._closes and not self._said:
+                self._to_close = min(self._to_close + 1, CLOSES)
             case Start():
-                self._again = False
+                self._again, self._to_close = False, 0
                 self._next = now + SETTLE_S
                 self._left = max(self._left, HELLOS_WHEN_TRYING)
             case Resend():

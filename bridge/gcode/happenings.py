@@ -58,6 +58,15 @@ class CardListed:
 
 
 @dataclass(frozen=True, slots=True)
+class CardWritten:
+    """A file has gone to the card within *time_s* seconds, or *reason* says why it is not there."""
+
+    name: str
+    time_s: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class OrderDone:
     """All lines of the order *token* are acknowledged."""
 
@@ -80,4 +89,13 @@ class StreamLost:
     text: str
 
 
-Happening = StateMoved | AttemptMoved | Warned | Identified | CardListed | OrderDone | OrderLost
+Happening = (
+    StateMoved
+    | AttemptMoved
+    | Warned
+    | Identified
+    | CardListed
+    | CardWritten
+    | OrderDone
+    | OrderLost
+)

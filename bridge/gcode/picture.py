@@ -12,6 +12,7 @@ def picture(printer: Printer, now: float, *, port: str | None, baud: int | None)
     status, run = printer.link.status, printer.run
     facts = run.facts if run else None
     opened = status.card.opened if printer.card_print.active else None
+    written = printer.card_write.job
     connected = printer.state in CONNECTED
     modal = printer.modal_now() if connected else None
     age_s = None if status.heard_at is None else round(now - status.heard_at, 1)
@@ -21,7 +22,9 @@ def picture(printer: Printer, now: float, *, port: str | None, baud: int | None)
         state=printer.state,
         grant=facts.grant if facts else None,
         job=facts.job if facts else None,
-        file_name=facts.file_name if facts else opened.name if opened else None,
+        file_name=next((one.name for one in (opened, written) if one), None)
+        if facts is None
+        else facts.file_name,
         temps=dict(status.temperatures),
         temps_age_s=age_s,
         temps_stale=age_s is not None and age_s > STALE_REPORTS * printer.link.report_every_s,

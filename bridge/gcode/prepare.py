@@ -86,7 +86,7 @@ class Preparer:
         self._marks += [
             (bisect_right(ends, begin + at), mark) for at, mark in self._layers.scan(data[:end])
         ]
-        found = scan_lines(b"\n".join(texts), self._profile, moves=True)
+        found = self.findings(b"\n".join(texts))
         findings = {finding.line - 1: finding for finding in found}
         for index, finding in findings.items():
             if finding.treatment is Treatment.REFUSE:
@@ -97,6 +97,10 @@ class Preparer:
         runs = _split(texts, ends, findings)
         self._marks = _place(self._marks, runs)
         return [prepared for _, prepared in runs]
+
+    def findings(self, batch: bytes) -> list[Finding]:
+        """What is wrong with the cleaned lines of *batch*, counted from 1."""
+        return scan_lines(batch, self._profile, moves=True)
 
     def _clean(self, raws: list[bytes]) -> tuple[list[bytes], list[int]]:
         texts: list[bytes] = []

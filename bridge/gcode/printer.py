@@ -7,16 +7,17 @@ does not allow raises `LocalProtocolError` and changes nothing.
 
 from bridge.gcode import printing, reactions, scripts
 from bridge.gcode.cardprint import CardPrint
+from bridge.gcode.cardwrite import CardWrite
 from bridge.gcode.connection import Connection
-from bridge.gcode.failures import Failure, Severity
 from bridge.gcode.greeting import Outcome
 from bridge.gcode.happenings import OrderDone, StreamLost
 from bridge.gcode.heat import SILENT_HEAT_S, HeatLease, RunawayWatch
 from bridge.gcode.prepare import Prepared
 from bridge.gcode.printing import Printing
-from bridge.gcode.replies import Busy, Reply, Start
+from bridge.gcode.replies import Busy
 from bridge.gcode.run import JobFacts
 from bridge.gcode.standing import Standing, StopReach
+from bridge.gcode.stopping import Stopping
 from bridge.gcode.temperatures import Temperatures
 from bridge.gcode.terminal import sendable
 from schemas.gcode.policy import Origin
@@ -35,11 +36,6 @@ _S, _E = PrinterState, PrinterEvent
 #: Job lines that are kept ready in the stream.
 LOW_WATER_LINES = 512
 
-#: A machine that still speaks so long after M112 may never have got it: noise hits that line too.
-STOP_AGAIN_S = 1.0
-#: How often M112 is sent at most; a firmware that does not know it must not be flooded.
-STOPS = 5
-
 _TALKING = CONNECTED | {_S.CONNECTING}
 _HEATS = (b"M104", b"M109", b"M140", b"M190", b"M141", b"M191")
 
@@ -51,12 +47,11 @@ class Printer(Standing):
         super().__init__(config, Connection(config, lossless=lossless))
         self.printing = Printing(self)
         self.card_print = CardPrint(self)
+        self.card_write = CardWrite(self, self.card_print)
         self.half_error = False  # Marlin 1 has begun an error line
         self.lease = HeatLease(config.heat_lease_s)
         self._runaway = RunawayWatch()
-        self._stop = b""
-        self._stops_left = 0
-        self._stop_again_at = 0.0
+        self._stopping = Stopping()
         self._wanted_heat = False  # since the last tick
         self._hot = False  # an attempt was lost: heaters off before anything else
 
@@ -70,7 +65,7 @@ class Printer(Standing):
         self.link = Connection(self.config, lossless=lossless)
         self._runaway = RunawayWatch()
         self.tell_again()
-        self.link.greet(now, boots=boots, trying=trying)
+        self.link.greet(now, boots=boots, trying=trying, closes=self.card_write.may_save)
 
     def lost(self, reason: str, now: float) -> None:
         """The port is gone or the firmware is: the attempt is interrupted, the state is error."""
@@ -141,8 +136,13 @@ class Printer(Standing):
             self.printing.resume(now)
 
     def cancel(self, now: float, reason: str = "") -> None:
-        """End the print with the cancel script; `JOB_OVER` comes when that has run."""
-        if self.card_print.active:
+        """End the print with the cancel script; `JOB_OVER` comes when that has run.
+
+        A file that goes to the card is deleted there.
+        """
+        if self.card_write.job is not None:
+            self.card_write.cancel(now, reason)
+        elif self.card_print.active:
             self.card_print.cancel(now, reason)
         else:
             self.printing.end(AttemptEvent.CANCELLED, reason, now)
@@ -158,9 +158,10 @@ class Printer(Standing):
     def order(self, lines: list[str], token: str, origin: Origin = Origin.TERMINAL) -> None:
         """Send typed lines through the gate; `OrderDone` or `OrderLost` with *token* follows.
 
-        Raises `LocalProtocolError` when not connected, `GateRefusal` for a line the gate refuses.
+        Raises `LocalProtocolError` when that is not possible now, `GateRefusal` for a line that the
+        gate refuses.
         """
-        self.need_connection()
+        self.need_free()
         texts, bypassing = sendable(lines, self.config.profile, origin)
         for text in bypassing:
             self.link.status.answered(text)
@@ -176,8 +177,8 @@ class Printer(Standing):
         self.card_print.follow(texts)
 
     def cool(self, token: str) -> None:
-        """All heaters off. Raises `LocalProtocolError` when not connected."""
-        self.need_connection()
+        """All heaters off. Raises `LocalProtocolError` when that is not possible now."""
+        self.need_free()
         self.link.stream.order(scripts.heaters_off(self.config.profile), token)
 
     def halt(self, reason: str, now: float) -> None:
@@ -186,13 +187,12 @@ class Printer(Standing):
         It is sent again as long as the machine speaks and does not say that it has stopped.
         """
         again = self.state is _S.HALTED
-        connected = self.state in CONNECTED
+        uncertain = self.state in CONNECTED and self.stop_reach is not StopReach.AT_ONCE
         self.fall(_E.HALT, AttemptEvent.FAILED, reason, now)
         if again:
             return
-        self._stop = self.link.stream.dialect.stop
-        self._stops_left, self._stop_again_at = STOPS - 1, now + STOP_AGAIN_S
-        if connected and self.stop_reach is not StopReach.AT_ONCE:
+        self._stopping.begin(self.link.stream.dialect.stop, now, saving=self.card_write.may_save)
+        if uncertain:
             self.warn(
                 "stop_uncertain",
                 "M112 was sent, but this firmware may obey only when it has done what it is at: "
@@ -202,7 +202,8 @@ class Printer(Standing):
     def reset(self) -> None:
         """Release the latch of a stop or kill; the printer must be connected again."""
         self.step(_E.RESET)
-        self.error, self._stop, self._stops_left = None, b"", 0
+        self.error = None
+        self._stopping.clear()
 
     # Public: bytes and time.
 
@@ -212,7 +213,7 @@ class Printer(Standing):
         if self.state is _S.HALTED:
             for reply in link.receive(data, now):
                 reactions.react(self, reply, now)
-                self._insist(reply, now)
+                self._stopping.heard(reply, now)
             return
         if link.plain(data, now):
             if self.watch:
@@ -228,9 +229,8 @@ class Printer(Standing):
 
     def take(self, now: float) -> bytes:
         """What to write next; every byte counts as sent. After a stop: M112 and nothing else."""
-        if self._stop:
-            data, self._stop = self._stop, b""
-            return data
+        if stop := self._stopping.take():
+            return stop
         if self.state not in _TALKING:
             return b""
         data = self.link.take(now)
@@ -244,13 +244,19 @@ class Printer(Standing):
     def deadline(self) -> float | None:
         """When `tick` is due at the latest; None: never."""
         if self.state not in _TALKING:
-            return None
-        moments = (self.link.deadline(), self.lease.deadline(), self.printing.deadline())
+            return self._stopping.deadline()
+        moments = (
+            self.link.deadline(),
+            self.lease.deadline(),
+            self.printing.deadline(),
+            self.card_write.deadline(),
+        )
         return min((moment for moment in moments if moment is not None), default=None)
 
     def tick(self, now: float) -> None:
         """Act on what is due."""
         if self.state not in _TALKING:
+            self._stopping.tick(now)
             return
         self.link.tick(now, quiet=self.state in ACTIVE)
         if self.state is not _S.CONNECTING and self.silent:
@@ -258,11 +264,13 @@ class Printer(Standing):
         self._advance(now)
         if self.state in CONNECTED:
             self.printing.cool_pause(now)
+            self.card_write.tick(now)
             self._keep_heat(now)
 
     def progress(self, now: float) -> Progress | None:
-        """How far the attempt or the print from the card is, None without one."""
-        return self.run_progress(now) or self.card_print.progress(now)
+        """How far the attempt is, or what runs with the card; None without one."""
+        cards = self.card_write.progress(now) or self.card_print.progress(now)
+        return self.run_progress(now) or cards
 
     # Public: what the printer itself brings about.
 
@@ -280,6 +288,7 @@ class Printer(Standing):
             self._hot = True
         self.give_up_orders(reason)
         self.card_print.forget()
+        self.card_write.forget(reason, now)
         self.run, self.watch = None, False
         self.error = None if event is _E.CLOSE else reason
         self.step(event, grant=run.facts.grant if run else None, reason=reason)
@@ -298,6 +307,7 @@ class Printer(Standing):
                 continue
             self.printing.order_done(event.token, now)
             self.card_print.order_done(event.token, now)
+            self.card_write.order_done(event.token, now)
         if self.link.stream.strays.news():
             reactions.strayed(self, now)
         if (identity := self.link.take_identity()) is not None:
@@ -306,19 +316,12 @@ class Printer(Standing):
             self._ready(now)
         if self.watch and self.run is not None:
             self.printing.advance(now)
+        elif self.watch:
+            self.card_write.advance()
         self.card_print.tell()
 
-    def _insist(self, reply: Reply, now: float) -> None:
-        """The machine speaks after a stop: send it again, unless this says that it has obeyed."""
-        killed = isinstance(reply, Failure) and reply.severity is Severity.HALTED
-        if killed or isinstance(reply, Start):
-            self._stops_left = 0
-        elif self._stops_left and now >= self._stop_again_at:
-            self._stop = self.link.stream.dialect.stop
-            self._stops_left -= 1
-            self._stop_again_at = now + STOP_AGAIN_S
-
     def _ready(self, now: float) -> None:
+        self.card_write.may_save = False  # whatever it wrote is closed: the greeting has seen to it
         self.step(_E.READY)
         running = self.link.status.card.running
         if running is not None:
@@ -349,7 +352,8 @@ class Printer(Standing):
         if self._wanted_heat:
             self._wanted_heat = False
             self.lease.renew(now)
-        needed = self.state in ACTIVE
+        transferring = self.state is _S.TRANSFERRING  # nothing is on, nothing can be switched off
+        needed = self.state in ACTIVE or transferring
         if self.lease.follow(now, heating=status.heating, needed=needed):
             self.link.stream.order(scripts.heaters_off(self.config.profile))
             self.warn(
@@ -358,5 +362,6 @@ class Printer(Standing):
                 "are switched off",
             )
         heard_at = status.heard_at
-        if status.heating and heard_at is not None and now >= heard_at + SILENT_HEAT_S:
+        silent = heard_at is not None and now >= heard_at + SILENT_HEAT_S
+        if status.heating and silent and not transferring:
             self.warn_once("temperature_silent", "no temperature is reported while heaters are on")

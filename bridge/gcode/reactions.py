@@ -70,6 +70,7 @@ def _listen(printer: "Printer", reply: Reply, now: float) -> None:
     """What a connected printer tells of itself."""
     if isinstance(reply, CardReply):
         printer.card_print.heard(reply, now)
+        printer.card_write.heard(reply, now)
     elif isinstance(reply, Position):
         modal = printer.modal_now()
         printer.doings.told_place(reply, modal.tool, modal.feedrate_mm_min)
@@ -95,8 +96,9 @@ def _rebooted(printer: "Printer", now: float) -> None:
         printer.modal = Modal()
     if printer.state not in CONNECTED or not new:
         return
-    if printer.state in ACTIVE:
-        printer.warn("printer_reset", "the printer has restarted in the middle of the print")
+    if printer.state in ACTIVE or printer.card_write.job is not None:
+        what = "print" if printer.state in ACTIVE else "transfer to its card"
+        printer.warn("printer_reset", f"the printer has restarted in the middle of the {what}")
         printer.lost("the printer has restarted", now)
     else:
         printer.link.greet(now, boots=False)
@@ -113,6 +115,8 @@ def _failed(printer: "Printer", failure: Failure, now: float) -> None:
     severity, text = failure.severity, failure.text
     printer.half_error = failure.kind is Kind.OTHER and len(text) <= 2
     if severity is Severity.RESEND or printer.half_error or printer.state not in CONNECTED:
+        return
+    if failure.kind is Kind.CARD and printer.card_write.failed(text, now):
         return
     if failure.kind in _LOSING_PLACE:
         printer.position_known = False

@@ -58,7 +58,28 @@ class Present:
     there: bool
 
 
-CardReply = ListBegins | ListEnds | Opened | Selected | Printing | NotPrinting | Finished | Present
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """M28 has opened the file: from here on every line goes into it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """M29 has closed the file."""
+
+
+CardReply = (
+    ListBegins
+    | ListEnds
+    | Opened
+    | Selected
+    | Printing
+    | NotPrinting
+    | Finished
+    | Present
+    | Writing
+    | Saved
+)
 
 PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], CardReply]], ...] = (
     (re.compile(r"Begin file list", re.I), lambda _: ListBegins()),
@@ -74,6 +95,8 @@ PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], CardReply]], ..
     ),
     (re.compile(r"Not (?:SD printing|currently playing)", re.I), lambda _: NotPrinting()),
     (re.compile(r"Done printing file", re.I), lambda _: Finished()),
+    (re.compile(r"Writing to file:", re.I), lambda _: Writing()),
+    (re.compile(r"Done saving file", re.I), lambda _: Saved()),
     (re.compile(r"(?:echo:\s*)?SD card (?:ok|inserted)", re.I), lambda _: Present(True)),
     (
         re.compile(r"(?:echo:\s*)?(?:No (?:SD card|media)|SD card (?:released|removed))", re.I),

@@ -80,6 +80,12 @@ class Standing:
         if self.state not in CONNECTED:
             raise LocalProtocolError(f"the printer is {self.state.value}: it is not connected")
 
+    def need_free(self) -> None:
+        """Raise `LocalProtocolError` when nobody can send anything now."""
+        self.need_connection()
+        if self.state is PrinterState.TRANSFERRING:
+            raise LocalProtocolError("a file is being sent to its card; cancel that first")
+
     # What is reported.
 
     @property
@@ -173,6 +179,8 @@ class Standing:
     @property
     def stop_reach(self) -> StopReach:
         """Whether a stop acts at once, as far as the firmware has said."""
+        if self.state is PrinterState.TRANSFERRING:
+            return StopReach.IN_TURN  # its file has to be closed first
         told = self.link.status.capabilities.get("EMERGENCY_PARSER")
         emergency = self.link.stream.dialect.emergency
         if told or emergency is Emergency.AT_ONCE:

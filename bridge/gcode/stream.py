@@ -18,6 +18,7 @@ from collections import deque
 from bridge.gcode.dialects import MARLIN, Dialect
 from bridge.gcode.happenings import OrderDone, StreamLost
 from bridge.gcode.lines import impossible_line, is_alone
+from bridge.gcode.orders import Orders
 from bridge.gcode.outgoing import Outgoing
 from bridge.gcode.patience import Patience
 from bridge.gcode.replay import MAX_SAME_RESEND, Replay
@@ -41,12 +42,11 @@ class Stream:
     def __init__(self, *, lossless: bool) -> None:
         """*lossless*: the link has flow control (pty, native USB), so bytes are never lost."""
         self.out = Outgoing()
-        self.acked = 0
-        self.resends = 0
+        self.acked = self.resends = 0
         self.held = False
         self._lossless = lossless
-        self._orders: deque[tuple[bytes, str | None]] = deque()
-        self._tokens: deque[tuple[int, str]] = deque()
+        self.orders = Orders()
+        self._orders, self._tokens = self.orders.waiting, self.orders.tokens
         self._events: list[OrderDone | StreamLost] = []
         self._urgent = bytearray()
         #: told what the firmware says of its own pace
@@ -88,11 +88,14 @@ class Stream:
     def order(self, texts: list[bytes], token: str | None = None) -> None:
         """Send *texts*, numbered and in order, before the job lines that are not sent yet.
 
-        `OrderDone` with *token* comes when the last is acknowledged. At least one line.
+        `OrderDone` with *token* comes when the last is acknowledged.
         """
-        for text in texts[:-1]:
-            self._orders.append((text, None))
-        self._orders.append((texts[-1], token))
+        self.orders.add(texts, token)
+
+    def save(self, texts: list[bytes], token: str) -> None:
+        """Like `order`, for M28 and M29: from here on only these and the job's lines go."""
+        self.orders.saving = True
+        self.orders.add(texts, token, saves=True)
 
     def bypass(self, line: bytes, *, answered: bool) -> None:
         """Send *line* now, unnumbered, past every queue. *answered*: an `ok` comes for it."""
@@ -112,11 +115,7 @@ class Stream:
     def abandon(self) -> list[str]:
         """Forget job lines and orders that were not sent; the tokens that will never be done."""
         self.out.drop_queue()
-        lost = [token for _, token in self._orders if token]
-        lost += [token for _, token in self._tokens]
-        self._orders.clear()
-        self._tokens.clear()
-        return lost
+        return self.orders.drop()
 
     # Public: state.
 
@@ -328,7 +327,7 @@ class Stream:
 
     def _probe_at(self) -> float:
         patience = self.patience
-        long = self.out.waits_long(self.acked)
+        long = not self.orders.saving and self.out.waits_long(self.acked)
         return patience.quiet_since + patience.span_s(
             self.dialect, long=long, repeating=self._repeated, wary=self._window.wary
         )
@@ -355,11 +354,14 @@ class Stream:
     def _probe(self, now: float) -> None:
         """Ask for a sign of life; the line feed ends a half line that noise may have left."""
         self.patience.quiet_since = now
+        if self.orders.saving:
+            self._urgent += b"\n" + impossible_line(self.out.top)
+            return
         if not self.dialect.bare_lines:
             self._prove(self.sent, now)
             return
-        # A host that died within these bytes would leave `M1`, and the printer would wait for a
-        # person. It cannot: with no more than a window in flight the kernel takes them at once.
+        # `M1`, a part of this, would wait for a person. No host dies within these bytes: with no
+        # more than a window in flight the kernel takes them at once.
         self._probes.append(self.sent)
         self._urgent += b"\nM105\n"
 
@@ -381,6 +383,9 @@ class Stream:
 
     def _prove(self, number: int, now: float) -> None:
         """Take lines up to *number* as done, until the next numbered line tells otherwise."""
+        if self.orders.saving:
+            self._probe(now)
+            return
         silences = self.patience.silences
         self._unconfirmed = number + 1
         self._credit(number - self.acked, now)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from bridge.control.messages import (
     Cancel,
     Card,
+    CardWrite,
     Command,
     Configure,
     Connect,
@@ -22,7 +23,9 @@ from bridge.control.messages import (
     Verdict,
 )
 from bridge.errors import BridgeError, GateRefusal, JobFileError
+from bridge.gcode.cardwrite import CardJob
 from bridge.gcode.run import JobFacts
+from bridge.sender.cardfile import CardFile
 from bridge.sender.device import Device
 from bridge.sender.jobfile import JobFile
 from bridge.sender.lifecycle import Lifecycle
@@ -36,6 +39,9 @@ _S = PrinterState
 #: Answers that are kept for repeated ids, and grants that are never started again.
 _MAX_KEPT = 512
 _TOO_LATE = "its deadline passed before its sender could read it"
+#: What is done while a file goes to the printer's card.
+_IN_TRANSFER = (Cancel, Connect, Disconnect)
+_TRANSFERS = "a file is being sent to its card; cancel that first"
 _IN_TURN = "if the machine does not stop now, use its power switch"
 _NOT_SENT = (
     "M112 was not sent, the printer's port is not open: use its power switch; nothing is sent to "
@@ -143,8 +149,12 @@ class Commands:
             raise Rejected(EXPIRED, _TOO_LATE)
         if self._device.printer.state is _S.HALTED:
             raise Rejected("stopped", "the printer is stopped; reset the stop first")
+        if self._device.printer.state is _S.TRANSFERRING and not isinstance(command, _IN_TRANSFER):
+            raise Rejected("printer_busy", _TRANSFERS)
         if isinstance(command, Start):
             return self._start(command)
+        if isinstance(command, CardWrite):
+            return self._write_card(command)
         if isinstance(command, Pause | Resume | Cancel):
             return self._steer(command, now)
         return self._do_idle(command, now)
@@ -223,15 +233,9 @@ class Commands:
             raise Rejected("grant_used", f"the grant {job.grant} was started before")
         if self._lifecycle.ending:
             raise Rejected("ending", "this sender is on its way out")
-        if printer.state is not _S.OPERATIONAL:
-            code = "printer_busy" if printer.state in ACTIVE else "printer_not_operational"
-            raise Rejected(code, f"the printer is {printer.state.value}")
+        _need_operational(printer.state)
         file = JobFile(job.path, job.sha256, printer.config.profile)
-        if file.size_bytes != job.size_bytes:
-            file.close()
-            raise JobFileError(
-                job.path, f"{job.path} has {file.size_bytes} bytes, {job.size_bytes} were promised"
-            )
+        _check_size(file, job.size_bytes)
         self.used(job.grant)
         facts = JobFacts(
             grant=job.grant,
@@ -243,10 +247,28 @@ class Commands:
         self._device.start(facts, file)
         return True
 
+    def _write_card(self, command: CardWrite) -> bool:
+        printer = self._device.printer
+        if self._lifecycle.ending:
+            raise Rejected("ending", "this sender is on its way out")
+        _need_operational(printer.state)
+        file = CardFile(command.path, command.sha256, printer.config.profile)
+        _check_size(file, command.size_bytes)
+        job = CardJob(
+            name=command.name, size_bytes=file.size_bytes, token=command.id, then=command.then
+        )
+        try:
+            self._device.card.start(job, file)
+        except BridgeError:
+            file.close()
+            raise
+        return False
+
     def _steer(self, command: Pause | Resume | Cancel, now: float) -> bool:
         printer = self._device.printer
         run = printer.run
-        running = run.facts.grant if run else CARD_PRINT if printer.card_print.active else None
+        with_card = printer.card_print.active or printer.card_write.job is not None
+        running = run.facts.grant if run else CARD_PRINT if with_card else None
         if running != command.grant:
             raise Rejected("wrong_job", _not_running(command.grant))
         match command:
@@ -271,9 +293,22 @@ class Commands:
         self._answer(outcome)
 
 
+def _need_operational(state: PrinterState) -> None:
+    if state is not _S.OPERATIONAL:
+        code = "printer_busy" if state in ACTIVE else "printer_not_operational"
+        raise Rejected(code, f"the printer is {state.value}")
+
+
+def _check_size(file: JobFile, size_bytes: int) -> None:
+    if file.size_bytes != size_bytes:
+        file.close()
+        text = f"{file.path} has {file.size_bytes} bytes, {size_bytes} were promised"
+        raise JobFileError(file.path, text)
+
+
 def _not_running(grant: str) -> str:
     if grant == CARD_PRINT:
-        return "nothing is printed from the printer's card"
+        return "nothing is printed from the printer's card or sent to it"
     return f"the printer is not printing {grant}"
 
 

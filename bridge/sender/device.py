@@ -4,10 +4,12 @@ Errors of the port become states of the printer; nothing here raises because a c
 """
 
 from collections import deque
+from contextlib import suppress
 from typing import Protocol
 
 from bridge.errors import GateRefusal, JobFileError, PortError
 from bridge.gcode.continuation import lift_off, skip
+from bridge.gcode.greeting import CLOSE
 from bridge.gcode.happenings import Happening
 from bridge.gcode.pausing import PausedAt
 from bridge.gcode.picture import picture
@@ -15,6 +17,7 @@ from bridge.gcode.prepare import Prepared
 from bridge.gcode.printer import Printer
 from bridge.gcode.run import JobFacts
 from bridge.sender.blackbox import IDLE, BlackBox
+from bridge.sender.cardfile import CardFeed
 from bridge.sender.comeback import Comeback, host_boot, open_again, read_on
 from bridge.sender.jobfile import JobFile
 from bridge.sender.linejournal import LineJournal, Standing
@@ -60,6 +63,7 @@ class Device:
         self.port: SerialPort | None = None
         self.box = box or BlackBox()
         self.meter = Meter()
+        self.card = CardFeed(self.printer)
         self.job: JobFile | None = None
         self._unsent = b""
         self._ready: deque[Prepared] = deque()
@@ -75,11 +79,10 @@ class Device:
 
     def open(self, device: str | None, now: float) -> None:
         """Open *device* and greet the firmware; what goes wrong is a state of the printer."""
-        printer = self.printer
+        printer, wanted = self.printer, self.printer.config.baud
         if device is None:
             printer.lost("the printer's port is not plugged in", now)
             return
-        wanted = printer.config.baud
         self._drop_port()  # a stop keeps it open until the latch is released
         try:
             self.port = self._open_port(
@@ -99,7 +102,10 @@ class Device:
         printer.opened(now, boots=boots, lossless=link.lossless, trying=bool(self._bauds))
 
     def close(self, now: float) -> None:
-        """Close the port; a bound attempt is interrupted."""
+        """Close the port; a bound attempt is interrupted, a file on the card is closed."""
+        if self.port is not None and self.printer.card_write.may_save:
+            with suppress(PortError):
+                self.port.write(CLOSE)
         self._drop_port()
         self.printer.closed(now)
 
@@ -127,8 +133,10 @@ class Device:
 
     @property
     def busy(self) -> bool:
-        """Whether the job's file is still being checked or read again: come back at once."""
-        return self.job is not None and (not self.job.checked or self._rereading)
+        """Whether a file is still being checked or read again: come back at once."""
+        if self.job is None:
+            return self.card.busy
+        return not self.job.checked or self._rereading
 
     def keepsake(self) -> Kept | None:
         """What a later life needs to take up the running print; None when none runs."""
@@ -210,11 +218,10 @@ class Device:
         """Prepare lines ahead of need and write what may go out."""
         if self.job is not None and (self.printer.wants_lines or self.busy):
             self._prepare(self.job, now)
+        self.card.pump(now)
         port = self.port
-        if port is None:
-            return
-        data = self._unsent or self.printer.take(now)
-        if not data:
+        data = self._unsent or (self.printer.take(now) if port is not None else b"")
+        if port is None or not data:
             return
         if self._journal is not None and self.job is not None and self._comeback is None:
             self._journal.follow(self.printer)

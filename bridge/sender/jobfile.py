@@ -57,11 +57,9 @@ class JobFile:
         that is not the promised one. Nothing has been printed then.
         """
         chunk = self._read(CHECK_BYTES)
-        if chunk:
-            self._hash.update(chunk)
-            self._preflight.feed(chunk)
-            self.estimate.feed(chunk)
-        if chunk and self._offset < self.size_bytes:
+        last = not chunk or self._offset >= self.size_bytes
+        self.look_at(chunk, last=last)
+        if not last:
             return False
         for finding in self._preflight.finish()[:1]:
             raise GateRefusal(finding.line, str(finding))
@@ -70,6 +68,12 @@ class JobFile:
         self._offset = 0
         self.checked = True
         return True
+
+    def look_at(self, chunk: bytes, *, last: bool) -> None:
+        """The next piece of the file in its check. Raises `GateRefusal`."""
+        self._hash.update(chunk)
+        self._preflight.feed(chunk)
+        self.estimate.feed(chunk)
 
     def trust(self) -> None:
         """It was checked in an earlier life and is the same file still."""

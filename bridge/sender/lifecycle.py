@@ -15,6 +15,8 @@ HEAT_LEASE_S = 60.0
 ORPHAN_LIFE_S = 600.0
 #: From the wish to end until the end, whatever the printer does.
 ENDING_S = 30.0
+#: What an orphan finishes, and what is cancelled first.
+_BUSY = ACTIVE | {PrinterState.TRANSFERRING}
 
 
 class Step(StrEnum):
@@ -66,7 +68,7 @@ class Lifecycle:
         self._follow(now, situation)
         if self._ending_since is not None:
             return self._end_step(now, situation)
-        if self._alone_since is None or situation.state in ACTIVE:
+        if self._alone_since is None or situation.state in _BUSY:
             return Step.NOTHING
         idle_s = 0.0 if self._unused_since is None else now - self._unused_since
         if idle_s >= ORPHAN_LIFE_S:
@@ -80,7 +82,7 @@ class Lifecycle:
             self._alone_since = None
         elif self._alone_since is None:
             self._alone_since = now
-        if situation.owned or situation.state in ACTIVE:
+        if situation.owned or situation.state in _BUSY:
             self._unused_since = None
             if self._ending_since is None:
                 self._cooled = False
@@ -89,7 +91,7 @@ class Lifecycle:
 
     def _end_step(self, now: float, situation: Situation) -> Step:
         assert self._ending_since is not None
-        active = situation.state in ACTIVE
+        active = situation.state in _BUSY
         if self._drain and active:
             self._ending_since = now
             return Step.NOTHING

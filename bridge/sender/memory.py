@@ -53,12 +53,15 @@ class Running(msgspec.Struct, frozen=True):
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
     """The file's content. *halted*: why the printer was stopped, None when it is not.
 
-    *clean*: that life ended by itself, with what it had heated cooled down.
+    *clean*: that life ended by itself, with what it had heated cooled down. *transfer*: the name of
+    the file that was going to the printer's card; *may_save*: the printer may be writing one still.
     """
 
     clean: bool = False
     halted: str | None = None
     running: Running | None = None
+    transfer: str | None = None
+    may_save: bool = False
     events: list[Event] = []
 
 

@@ -18,7 +18,6 @@ from bridge.control.messages import (
     Alarm,
     AttemptChanged,
     EventAck,
-    Firmware,
     Outcome,
     StateChanged,
     Status,
@@ -29,9 +28,11 @@ from bridge.control.messages import Happening as Fact
 from bridge.control.paths import lines_path, lock_path, state_path
 from bridge.control.server import Listener
 from bridge.errors import JobFileError, PortError
+from bridge.gcode.cardwrite import PARTIAL
 from bridge.gcode.happenings import (
     AttemptMoved,
     CardListed,
+    CardWritten,
     Happening,
     Identified,
     OrderDone,
@@ -39,11 +40,10 @@ from bridge.gcode.happenings import (
     StateMoved,
     Warned,
 )
-from bridge.sender import comeback, memory
+from bridge.sender import comeback, facts, memory
 from bridge.sender.adoption import Adoption
 from bridge.sender.blackbox import BlackBox
 from bridge.sender.board import KnownBoard, board_path
-from bridge.sender.card import card_seen
 from bridge.sender.commands import Commands
 from bridge.sender.device import Device
 from bridge.sender.eventlog import EventLog
@@ -69,7 +69,7 @@ class Service:
         """Listen at *socket*. Raises `ControlError` when that is not possible."""
         now = time.monotonic()
         left = memory.load(state_path(socket))
-        self._memory = Memory(halted=left.halted)
+        self._memory = Memory(halted=left.halted, may_save=left.may_save)
         self._memory_path = state_path(socket)
         self._box = BlackBox(state_dir / "blackbox" / f"printer-{printer}")
         self._box_problem: str | None = None
@@ -104,7 +104,7 @@ class Service:
             self.happened(happening, now)
         self._box.close(now)
         left = self._log.waiting()
-        self._save(Memory(clean=True, halted=self._memory.halted, events=left))
+        self._save(replace(self._memory, clean=True, running=None, events=left))
         self._adoption.close()
         self._loop.close()
 
@@ -133,19 +133,10 @@ class Service:
             case Warned(code, text, grant):
                 self._fact(Alarm(code=code, text=text, grant=grant), now)
             case Identified():
-                self._fact(
-                    Firmware(
-                        name=happening.name,
-                        uuid=happening.uuid,
-                        machine=happening.machine,
-                        capabilities=happening.capabilities,
-                        fields=happening.fields,
-                    ),
-                    now,
-                )
+                self._fact(facts.firmware(happening), now)
                 self._recognise(happening.uuid, now)
-            case CardListed():
-                self._fact(card_seen(happening), now)
+            case CardListed() | CardWritten():
+                self._card_moved(happening, now)
             case OrderDone(token=token) | OrderLost(token=token) if token == _COOL:
                 self._life.cooled()
             case OrderDone(token):
@@ -201,7 +192,23 @@ class Service:
             self._keep_board()
         if moved.state is _S.HALTED or moved.previous is _S.HALTED:
             halted = moved.reason if moved.state is _S.HALTED else None
-            self._save(Memory(halted=halted, running=self._memory.running))
+            self._save(replace(self._memory, halted=halted))
+        self._remember_transfer(moved.state)
+
+    def _card_moved(self, happening: CardListed | CardWritten, now: float) -> None:
+        if isinstance(happening, CardListed):
+            self._fact(facts.card_seen(happening), now)
+            return
+        self._fact(facts.card_written(happening), now)
+        self._save(replace(self._memory, transfer=None))
+
+    def _remember_transfer(self, state: PrinterState) -> None:
+        """A later life must know that the printer may be writing a file to its card."""
+        job = self._device.printer.card_write.job
+        if state is _S.TRANSFERRING and job is not None:
+            self._save(replace(self._memory, transfer=job.name, may_save=True))
+        elif state is _S.OPERATIONAL and self._memory.may_save:
+            self._save(replace(self._memory, may_save=False))
 
     def _recognise(self, uuid: str | None, now: float) -> None:
         """A board that is not this printer's is let go before a line of a job reaches it."""
@@ -236,21 +243,10 @@ class Service:
 
     def _remember(self, running: Running | None) -> None:
         if running != self._memory.running:
-            self._save(Memory(halted=self._memory.halted, running=running))
+            self._save(replace(self._memory, running=running))
 
     def _tell(self, moved: AttemptMoved, now: float) -> None:
-        self._fact(
-            AttemptChanged(
-                grant=moved.grant,
-                job=moved.job,
-                event=moved.event,
-                state=moved.state,
-                reason=moved.reason,
-                progress=moved.progress,
-                quality=self._device.quality(),
-            ),
-            now,
-        )
+        self._fact(facts.attempt_changed(moved, self._device.quality()), now)
 
     def _fact(self, fact: Fact, now: float) -> None:
         for event in self._log.add(fact, int(now * 1000)):
@@ -308,6 +304,11 @@ class Service:
             problem = self._come_back(left.running, now) if left.halted is None else left.halted
             if problem is not None:
                 self._interrupted(left.running, problem, now)
+        self._device.printer.card_write.may_save = left.may_save
+        if left.transfer is not None:
+            reason = f"the sender died while it sent the file; {PARTIAL}"
+            lost = facts.card_written(CardWritten(left.transfer, 0.0, reason))
+            self._log.add(lost, int(now * 1000))
         if left.halted is not None:
             self._device.stop(left.halted, now)
         if not left.clean:  # killed: who knows what it had heated (safety M01)
@@ -324,7 +325,7 @@ class Service:
             self._device.come_back(kept, standing, now)
         except (JobFileError, PortError) as error:
             return str(error)
-        self._memory = Memory(running=running)
+        self._memory = replace(self._memory, running=running)
         return None
 
     def _interrupted(self, running: Running, problem: str, now: float) -> None:
@@ -346,7 +347,7 @@ class Service:
             return
         kept = replace(kept, config=replace(kept.config, offsets_c=config.offsets_c))
         running = replace(running, kept=kept)
-        self._save(Memory(halted=self._memory.halted, running=running))
+        self._save(replace(self._memory, running=running))
 
     def _save(self, kept: Memory) -> None:
         self._memory = kept

@@ -19,6 +19,7 @@ MAX_CMD_SIZE = 96
 # Escapes and backspaces shrink a line, so it may be longer as received than as stored.
 _MAX_RECEIVED = 4 * MAX_CMD_SIZE
 
+_SPECIAL = re.compile(rb"[;\\\x08\x00]")
 _N = ord("N")
 _NUMBER = re.compile(rb"N\s*([-+]?[0-9]+)")
 _CLOSES = re.compile(rb"M29(?![0-9])")
@@ -88,7 +89,7 @@ class Receiver:
     # Private
 
     def _accept(self, line: bytes) -> Command | None:
-        if len(line) >= MAX_CMD_SIZE or b";" in line or b"\\" in line or b"\b" in line:
+        if len(line) >= MAX_CMD_SIZE or _SPECIAL.search(line):
             line = _stored(line)
         line = line.strip(b" ")
         if not line:
@@ -159,7 +160,7 @@ def _stored(line: bytes) -> bytes:
         elif byte == ord("\\"):
             escaped = True
             continue
-        elif byte == ord(";"):
+        elif byte in (ord(";"), 0):  # what stands behind a zero no C string has
             break
         elif byte == ord("\b"):
             del kept[-1:]

@@ -94,6 +94,7 @@ class Bench:
         config: PrinterConfig = CONFIG,
         box: BlackBox | None = None,
         family: Family = MARLIN,
+        board: Profile | None = None,
     ) -> None:
         self.random = Random(seed)
         self.now = 1000.0
@@ -109,7 +110,7 @@ class Bench:
         self._box = box
         self.page = bytearray(LineJournal.SIZE_BYTES)
         self._cable = Cable(faults or Faults())
-        self.firmware = Firmware(Profile(family=family), Pace(speed))
+        self.firmware = Firmware(board or Profile(family=family), Pace(speed))
         self.firmware.power_on(self.now)
         self.host = self._new_host()
 

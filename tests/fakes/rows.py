@@ -3,6 +3,7 @@
 from bridge.agent.commands import CommandRow
 from schemas.commands import (
     Args,
+    CardWriteArgs,
     Expect,
     GcodeArgs,
     NoArgs,
@@ -28,6 +29,7 @@ def start_args(grant: str = "grant-1", sha256: str = SHA, size_bytes: int = 10) 
 
 
 _ARGS: dict[Verb, Args] = {
+    Verb.CARD_WRITE: CardWriteArgs(name="PART.GCO", sha256=SHA, size_bytes=10),
     Verb.START: start_args(),
     Verb.GCODE: GcodeArgs(["G28"]),
     Verb.TEMPERATURE: TemperatureArgs({"tool0": 200.0}),

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from bridge.agent.errors import SenderLost
 from bridge.control.framing import encode, to_sender_reader
 from bridge.control.messages import (
@@ -53,6 +55,7 @@ class FakeSender:
     waiting: list[Event] = field(default_factory=list)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     silent: bool = False  # takes commands and does not answer
+    refuses: Outcome | None = None  # what is not executed is answered like this
     protocol: int = PROTOCOL
     watches: list[WatchTerminal] = field(default_factory=list)
     seq: int = 0
@@ -136,6 +139,8 @@ class FakeSender:
             self.executed.append(message)
             self.move(AttemptEvent.STARTED)
             return Outcome(id=command_id, verdict=Verdict.DONE)
+        if self.refuses is not None:
+            return msgspec.structs.replace(self.refuses, id=command_id)
         self.executed.append(message)
         return Outcome(id=command_id, verdict=Verdict.DONE)
 

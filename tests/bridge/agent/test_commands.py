@@ -6,7 +6,7 @@ from bridge.agent.commands import CommandBook, CommandRow, Fetch, Finish, Hand, 
 from bridge.control.messages import Verdict
 from schemas.commands import CARD_PRINT, CommandState, GcodeArgs, TemperatureArgs, Verb
 from schemas.jobs import AttemptEvent
-from tests.fakes.rows import row, start_args
+from tests.fakes.rows import SHA, row, start_args
 
 READY = SenderView(boot="life-1")
 S = CommandState
@@ -114,7 +114,7 @@ def test_cancel_withdraws_a_start_that_still_waits() -> None:
     assert isinstance(end, Finish)
     assert (end.row, end.attempt) == (start, AttemptEvent.CANCELLED)
     assert book.next(0, SenderView()) == Finish(
-        cancel, S.DONE, "", "its start was still waiting and is withdrawn"
+        cancel, S.DONE, "", "what it ends was still waiting and is withdrawn"
     )
 
 
@@ -343,3 +343,74 @@ def test_files_of_open_starts_are_needed() -> None:
     book = CommandBook()
     book.add(row(Verb.START, args=start_args(sha256="cd" * 32)))
     assert book.files() == {"cd" * 32}
+
+
+def test_a_file_for_the_card_is_fetched_first_and_kept() -> None:
+    """As a start's; it is nobody's attempt."""
+    book = CommandBook()
+    write = row(Verb.CARD_WRITE)
+    book.add(write)
+    assert book.next(0, READY) == Fetch(write)
+    assert book.next(0, READY) is None
+    assert book.files() == {SHA}
+    book.file_ready(write.id)
+    assert book.next(0, READY) == Hand(write)
+    assert book.files() == {SHA}
+
+
+def test_a_file_for_the_card_that_cannot_be_had_fails() -> None:
+    """Told once; no attempt is invented."""
+    book = CommandBook()
+    write = row(Verb.CARD_WRITE)
+    book.add(write)
+    book.next(0, READY)
+    assert book.file_failed(write.id, "404") == Finish(write, S.FAILED, "file_unavailable", "404")
+    assert len(book) == 0
+
+
+def test_cancel_withdraws_a_file_for_the_card_that_still_waits() -> None:
+    """Nothing is sent; the next cancel means the card again and is the sender's to judge."""
+    book = CommandBook()
+    write, cancel = row(Verb.CARD_WRITE), row(Verb.CANCEL, grant=CARD_PRINT, seq=2)
+    book.add(write)
+    assert book.next(0, READY) == Fetch(write)
+    book.add(cancel)
+    end = book.next(0, READY)
+    assert isinstance(end, Finish)
+    assert (end.row, end.state, end.attempt) == (write, S.REJECTED, None)
+    assert finished(book.next(0, READY)) == (S.DONE, "")
+    book.file_ready(write.id)
+    later = row(Verb.CANCEL, grant=CARD_PRINT, seq=3)
+    book.add(later)
+    assert book.next(0, READY) == Hand(later)
+
+
+@pytest.mark.parametrize("verb", [Verb.PAUSE, Verb.RESUME])
+def test_what_means_a_print_from_the_card_waits_for_no_file(verb: Verb) -> None:
+    """Only a cancel means a file that is still fetched."""
+    book = CommandBook()
+    book.add(row(Verb.CARD_WRITE))
+    assert isinstance(book.next(0, READY), Fetch)
+    pause = row(verb, grant=CARD_PRINT, seq=2)
+    book.add(pause)
+    assert book.next(0, READY) == Hand(pause)
+
+
+def test_a_sender_that_died_with_a_file_for_the_card_is_not_given_it_again() -> None:
+    """Nobody knows how much of it is there."""
+    book, write = left_over(Verb.CARD_WRITE)
+    (end,) = book.adopted(0, SenderView(boot="life-2"), frozenset())
+    assert finished(end) == (S.UNKNOWN, "sender_died")
+    assert book.next(0, SenderView(boot="life-2")) is None
+    assert write.state is S.UNKNOWN
+
+
+def test_a_sender_that_knows_no_files_for_cards_gets_none() -> None:
+    """It would hang up on the message."""
+    book = CommandBook()
+    write = row(Verb.CARD_WRITE)
+    book.add(write)
+    book.next(0, READY)
+    book.file_ready(write.id)
+    old = SenderView(boot="life-1", writes_cards=False)
+    assert finished(book.next(0, old)) == (S.REJECTED, "sender_too_old")

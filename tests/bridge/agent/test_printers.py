@@ -12,6 +12,8 @@ from bridge.agent.senders import SenderLine
 from bridge.control.messages import (
     Adopt,
     Alarm,
+    CardWrite,
+    CardWritten,
     EventAck,
     Gcode,
     Outcome,
@@ -21,8 +23,8 @@ from bridge.control.messages import (
     Verdict,
 )
 from schemas import link
-from schemas.commands import Verb
-from schemas.facts import AlarmFact, Port, PrinterFact
+from schemas.commands import CardAction, Verb
+from schemas.facts import AlarmFact, CardWrittenFact, Port, PrinterFact
 from schemas.jobs import AttemptEvent
 from schemas.link import Desired
 from schemas.printer import PrinterState
@@ -374,3 +376,52 @@ async def test_sender_that_hangs_is_shown_as_old_and_left_alone_until_it_speaks(
         await hall.until(lambda: hall.live.picture(1) == hall.sender.live())
         assert keeper.state() == "running"
         assert hall.home.starts == [] and hall.sender.alive
+
+
+WRITE = {"name": "PART.GCO", "sha256": "ab" * 32, "size_bytes": 4, "then": "select"}
+
+
+async def test_a_file_for_the_card_is_brought_and_pinned_while_it_goes(quick_dir: Path) -> None:
+    """The sender gets the spool's path; it is let go when the sender tells its end, as a fact."""
+    async with hall_of(quick_dir, FakeSender()) as hall:
+        command_id = await hall.command(Verb.CARD_WRITE, WRITE)
+        await hall.told(command_id, "started", "done")
+        (write,) = hall.sender.executed
+        assert isinstance(write, CardWrite)
+        assert (write.id, write.name, write.then) == (command_id, "PART.GCO", CardAction.SELECT)
+        assert write.path == f"/spool/{'ab' * 32}" and write.before_ms is not None
+        assert hall.fleet.pinned() == {"ab" * 32}
+        hall.sender.happen(CardWritten(name="PART.GCO", time_s=2.5, reason="cancelled"))
+        await hall.until(lambda: not hall.fleet.pinned())
+        fact = CardWrittenFact(printer=1, name="PART.GCO", time_s=2.5, reason="cancelled")
+        assert fact in await hall.facts()
+
+
+async def test_a_file_for_the_card_that_is_refused_is_not_kept(quick_dir: Path) -> None:
+    """The printer cannot take it: nothing goes on its way."""
+    async with hall_of(quick_dir, FakeSender()) as hall:
+        no = Outcome(id="", verdict=Verdict.REJECTED, code="not_possible", reason="no card")
+        hall.sender.refuses = no
+        command_id = await hall.command(Verb.CARD_WRITE, WRITE)
+        await hall.told(command_id, "started", "rejected")
+        await hall.until(lambda: not hall.fleet.pinned())
+
+
+async def test_a_sender_that_dies_with_a_file_for_the_card_gets_it_no_more(quick_dir: Path) -> None:
+    """Its successor tells what became of it; the command's end is unknown."""
+    async with hall_of(quick_dir, FakeSender(silent=True)) as hall:
+        command_id = await hall.command(Verb.CARD_WRITE, WRITE)
+        await hall.told(command_id, "started")
+        hall.sender.silent = False
+        hall.sender.die()
+        await hall.told(command_id, "started", "unknown")
+        assert len(hall.sender.executed) == 1
+        assert hall.fleet.pinned() == set()
+
+
+async def test_an_older_sender_is_given_no_file_for_the_card(quick_dir: Path) -> None:
+    """It does not know the message."""
+    async with hall_of(quick_dir, FakeSender(protocol=2)) as hall:
+        command_id = await hall.command(Verb.CARD_WRITE, WRITE)
+        await hall.told(command_id, "rejected")
+        assert hall.sender.executed == []

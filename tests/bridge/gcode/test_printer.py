@@ -7,8 +7,8 @@ from bridge.gcode.connection import POLL_IDLE_S
 from bridge.gcode.dialects import STOP_BYTES
 from bridge.gcode.happenings import AttemptMoved, Identified, OrderDone, OrderLost
 from bridge.gcode.picture import picture
-from bridge.gcode.printer import STOP_AGAIN_S, STOPS
 from bridge.gcode.run import JobFacts
+from bridge.gcode.stopping import STOP_AGAIN_S, STOPS
 from schemas.jobs import AttemptState
 from schemas.printer import PrinterConfig, PrinterState, Profile, Temperature
 from tests.fakes.host import CONFIG, Host

@@ -1,0 +1,73 @@
+"""A remote stop on its way: M112 until the machine has obeyed, or it has been said often enough.
+
+Noise hits that line too, so it is said again as long as the machine speaks. A firmware that writes
+a file to its card does not hear it at all: Marlin refuses every line without a number then, and its
+emergency parser is off (`queue.cpp`, `cardreader.cpp`). So M29 goes before it, both again and again
+(a half line that the stop has cut is refused, and with it what stands behind), and M112 at once
+when the firmware says that the file is closed.
+"""
+
+from bridge.gcode.failures import Failure, Severity
+from bridge.gcode.greeting import CLOSE
+from bridge.gcode.replies import Reply, Start
+from bridge.gcode.sdcard import Saved
+
+#: A machine that still speaks so long after M112 may never have got it.
+STOP_AGAIN_S = 1.0
+#: How often M112 is sent at most; a firmware that does not know it must not be flooded.
+STOPS = 5
+#: The same while it may be writing a file.
+CLOSE_AGAIN_S = 0.3
+_STOPS_SAVING = 15
+
+
+class Stopping:
+    """One stop. All times are seconds on one monotonic clock."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Nothing is to be stopped."""
+        self._data = self._stop = b""
+        self._left = 0
+        self._again_at = 0.0
+        self._saving = False
+
+    def begin(self, stop: bytes, now: float, *, saving: bool) -> None:
+        """Stop it by *stop*; *saving*: it may be writing a file to its card."""
+        self._stop, self._saving = stop, saving
+        self._left = _STOPS_SAVING if saving else STOPS
+        self._again(now)
+
+    def take(self) -> bytes:
+        """What to write now; blank for nothing."""
+        data, self._data = self._data, b""
+        return data
+
+    def heard(self, reply: Reply, now: float) -> None:
+        """The machine speaks after a stop: send it again, unless this says that it has obeyed."""
+        killed = isinstance(reply, Failure) and reply.severity is Severity.HALTED
+        if killed or isinstance(reply, Start):
+            self._left = 0
+        elif self._saving and isinstance(reply, Saved):
+            self._saving, self._left = False, STOPS
+            self._again(now)
+        elif now >= self._again_at:
+            self._again(now)
+
+    def deadline(self) -> float | None:
+        """When `tick` is due; None: never."""
+        return self._again_at if self._saving and self._left else None
+
+    def tick(self, now: float) -> None:
+        """One that may be writing a file may say nothing by itself: it is not waited for."""
+        if self._saving and now >= self._again_at:
+            self._again(now)
+
+    def _again(self, now: float) -> None:
+        if not self._left:
+            return
+        self._left -= 1
+        self._data = CLOSE + self._stop if self._saving else self._stop
+        self._again_at = now + (CLOSE_AGAIN_S if self._saving else STOP_AGAIN_S)

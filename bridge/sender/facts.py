@@ -1,0 +1,51 @@
+"""What the core reports as facts for the agent; each fits a batch of facts."""
+
+from bridge.control.messages import AttemptChanged, CardSeen, CardWritten, Firmware
+from bridge.gcode import happenings
+from bridge.gcode.happenings import AttemptMoved, CardListed, Identified
+from schemas.printer import Quality
+
+#: Of the names; and what one file takes beside them.
+MAX_CARD_BYTES = 16 * 1024
+_CARD_FILE_BYTES = 24
+
+
+def card_seen(listed: CardListed) -> CardSeen:
+    """*listed* as a fact of bounded size: names beyond that are counted."""
+    files, room = [], MAX_CARD_BYTES
+    for file in listed.files:
+        room -= len(file.name.encode()) + len((file.long_name or "").encode()) + _CARD_FILE_BYTES
+        if room < 0:
+            break
+        files.append(file)
+    unlisted = listed.unlisted + len(listed.files) - len(files)
+    return CardSeen(present=listed.present, files=files, unlisted=unlisted)
+
+
+def card_written(written: happenings.CardWritten) -> CardWritten:
+    """*written* as a fact."""
+    return CardWritten(name=written.name, time_s=written.time_s, reason=written.reason)
+
+
+def attempt_changed(moved: AttemptMoved, quality: Quality) -> AttemptChanged:
+    """*moved* as a fact, with the quality of its lines so far."""
+    return AttemptChanged(
+        grant=moved.grant,
+        job=moved.job,
+        event=moved.event,
+        state=moved.state,
+        reason=moved.reason,
+        progress=moved.progress,
+        quality=quality,
+    )
+
+
+def firmware(identified: Identified) -> Firmware:
+    """*identified* as a fact."""
+    return Firmware(
+        name=identified.name,
+        uuid=identified.uuid,
+        machine=identified.machine,
+        capabilities=identified.capabilities,
+        fields=identified.fields,
+    )
