@@ -43,9 +43,10 @@ _OPENS = 3
 #: Lines that are kept ready in the stream.
 _LOW_WATER_LINES = 512
 #: Eight and three characters that no firmware makes anything else of.
-_NAME = re.compile(r"[A-Za-z0-9_~-]{1,8}(?:\.[A-Za-z0-9_~-]{1,3})?")
-#: Marlin reads `M28 B1…` as the beginning of a binary transfer, and M110 in any line as its number.
-_NO_NAME = re.compile(r"B[0-9]|.*M110", re.IGNORECASE)
+_NAME = re.compile(r"[A-Za-z0-9_~()-]{1,8}(?:\.[A-Za-z0-9_~()-]{1,3})?")
+#: Marlin reads `M28 B1…` as the beginning of a binary transfer, and M110 in any line as its number;
+#: in lower case it does neither.
+_NO_NAME = re.compile(r"B[0-9]|.*M110")
 PARTIAL = "what is on the card under that name is not whole"
 
 
@@ -337,6 +338,6 @@ def _bad_name(name: str) -> str:
     if _NAME.fullmatch(name) and not _NO_NAME.match(name):
         return ""
     return (
-        f"no file on a card is called {name[:40]!r}: eight letters, digits, _, ~ or -, a dot and "
-        "three of them, not beginning with B and a digit"
+        f"no file on a card is called {name[:40]!r}: eight of the letters, digits and _~()-, a dot "
+        "and three of them, not beginning with a capital B and a digit"
     )

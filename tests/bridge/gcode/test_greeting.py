@@ -2,10 +2,14 @@
 
 from bridge.gcode.greeting import (
     BOOT_S,
+    CLOSE,
+    CLOSE_EVERY_S,
+    CLOSES,
     GARBAGE_BYTES,
     HELLO,
     HELLO_AGAIN,
     HELLOS,
+    MAX_CLOSES,
     Greeting,
     Outcome,
 )
@@ -85,3 +89,36 @@ def test_a_refused_hello_is_repeated() -> None:
     assert greeting.tick(0.2) == HELLO
     greeting.receive(Wait(), 0.3)
     assert greeting.deadline() is None
+
+
+def said(greeting: Greeting, refusals: int) -> list[bytes]:
+    """What it writes before its hello when so many of those are refused."""
+    written: list[bytes] = []
+    while written[-1:] != [HELLO]:
+        now = greeting.deadline() or 0.0
+        written.append(greeting.tick(now))
+        if len(written) <= refusals:
+            greeting.receive(Resend(5), now + 0.01)
+        greeting.receive(Ack(), now + 0.02)  # it may be that of a line of the life before
+        assert greeting.outcome is Outcome.WAITING or written[-1] == HELLO
+    return written
+
+
+def test_a_file_that_may_be_open_is_closed_before_the_hello() -> None:
+    """Marlin writes a numbered M110 into the file; a bare M29 it takes, and says only `ok` to."""
+    greeting = Greeting(0.0, boots=False, closes=True)
+    assert said(greeting, 0) == [CLOSE] * CLOSES + [HELLO]
+
+
+def test_a_refused_close_is_said_once_more_each_time() -> None:
+    """A half line empties the ring, and the M29 behind it with that; but not for ever."""
+    assert said(Greeting(0.0, boots=False, closes=True), 2) == [CLOSE] * (CLOSES + 2) + [HELLO]
+    assert said(Greeting(0.0, boots=False, closes=True), 99) == [CLOSE] * MAX_CLOSES + [HELLO]
+
+
+def test_a_board_that_boots_has_nothing_open() -> None:
+    """`start` leads straight to the hello."""
+    greeting = Greeting(0.0, boots=False, closes=True)
+    assert greeting.tick(0.0) == CLOSE
+    greeting.receive(Start(), CLOSE_EVERY_S / 2)
+    assert greeting.tick(greeting.deadline() or 0.0) == HELLO
