@@ -254,7 +254,7 @@ class Connection:
             self._asked_again = True
             self.stream.order([b"M115"], _IDENTIFY)
         elif self.can("SDCARD"):
-            self.stream.order([b"M27"], _CARD)
+            self.stream.order([b"M27", b"M105"], _CARD)  # some answer behind the `ok`
         else:
             self._be_ready(now)
 

@@ -60,7 +60,8 @@ class Dialect:
     #: It knows M113, which says whether long commands speak (`busy`).
     keepalive: bool = True
     #: Capabilities it has without ever saying so; what M115 says wins.
-    assumed: frozenset[str] = frozenset()
+    #: A card may be behind any of them: one that prints from it needs its heat when we connect.
+    assumed: frozenset[str] = frozenset({"SDCARD"})
     #: Answers when all motion is done.
     drain: bytes = b"M400"
     #: It answers M114 with its position.
@@ -99,7 +100,7 @@ DIALECTS: tuple[Dialect, ...] = (
         name="prusa-buddy",
         pattern=r"prusa-firmware-buddy",
         spare=2,
-        assumed=frozenset({"AUTOREPORT_TEMP"}),
+        assumed=frozenset({"AUTOREPORT_TEMP", "SDCARD"}),
         own_filament_change=True,
         no_card_write="files come to Prusa's Buddy boards over their network or on a stick",
     ),
@@ -109,7 +110,6 @@ DIALECTS: tuple[Dialect, ...] = (
         banner=r"^(echo: ?)?prusa|^[0-9.]+-[0-9]+_prusa",
         window=1,
         resend_ok=False,
-        assumed=frozenset({"SDCARD"}),
         own_filament_change=True,
         joined_modes=False,
         lower_case_names=True,
@@ -125,7 +125,6 @@ DIALECTS: tuple[Dialect, ...] = (
         asks_again=False,
         silence_s=60.0,
         keepalive=False,
-        assumed=frozenset({"SDCARD"}),
         emergency=Emergency.AT_ONCE,
         own_filament_change=True,
         joined_modes=False,
@@ -141,7 +140,6 @@ DIALECTS: tuple[Dialect, ...] = (
         bare_lines=False,
         keepalive=False,
         card_abort=b"M25",
-        assumed=frozenset({"SDCARD"}),
         own_filament_change=True,
     ),
     Dialect(
@@ -153,7 +151,6 @@ DIALECTS: tuple[Dialect, ...] = (
         keepalive=False,
         joined_modes=False,
         card_abort=b"abort",
-        assumed=frozenset({"SDCARD"}),
         emergency=Emergency.AT_ONCE,
         stop=b"\x18" + STOP_BYTES,
         own_filament_change=True,
@@ -173,7 +170,7 @@ DIALECTS: tuple[Dialect, ...] = (
         joined_modes=False,
         no_card_write="Klipper has no card: its files are a folder of its own host",
     ),
-    Dialect(name="malyan", pattern=r"malyan", window=1, assumed=frozenset({"SDCARD"})),
+    Dialect(name="malyan", pattern=r"malyan", window=1),
     Dialect(
         name="chitu",
         pattern=r"chitu|cbd make",
@@ -196,7 +193,6 @@ DIALECTS: tuple[Dialect, ...] = (
         banner=r"^(echo: ?)?marlin ?(v?1\.0|v1\b)",
         keepalive=False,
         card_abort=b"M25",
-        assumed=frozenset({"SDCARD"}),
         emergency=Emergency.IN_TURN,
     ),
     Dialect(

@@ -13,7 +13,7 @@ from tests.fakes.firmware import Firmware
 M115 = (
     b"FIRMWARE_NAME:Marlin 2.1 (fake) SOURCE_CODE_URL:x PROTOCOL_VERSION:1.0 "
     b"MACHINE_TYPE:Fake EXTRUDER_COUNT:1 UUID:11-22\nCap:AUTOREPORT_TEMP:1\n"
-    b"Cap:EMERGENCY_PARSER:1\n"
+    b"Cap:EMERGENCY_PARSER:1\nCap:SDCARD:0\n"
 )
 POSITION = b"X:10.00 Y:20.00 Z:0.30 E:123.45 Count X:0 Y:0 Z:0\n"
 CONFIG = PrinterConfig(id=7, slug="fake", name="Fake", port_id="path:/dev/fake")

@@ -11,8 +11,10 @@ from bridge.gcode.replies import Ack, Start
 from bridge.gcode.sdcard import Saved
 from bridge.gcode.stopping import CLOSE_AGAIN_S, STOPS, Stopping
 from schemas.printer import PrinterConfig, PrinterState
-from tests.fakes.host import Host
+from tests.fakes.host import M115, Host
 
+#: A firmware that does not tell whether it has a card.
+SILENT = M115.replace(b"Cap:SDCARD:0\n", b"")
 JOB = CardJob(name="CUBE.GCO", size_bytes=10, token="T")
 WRITE = {"marlin", "marlin-1.1", "marlin-1.0", "repetier", "malyan", "sprinter"}
 
@@ -21,7 +23,8 @@ WRITE = {"marlin", "marlin-1.1", "marlin-1.0", "repetier", "malyan", "sprinter"}
 def test_each_family_takes_files_or_says_why_not(dialect: Dialect) -> None:
     """A clear refusal, and nothing is sent."""
     assert (not dialect.no_card_write) is (dialect.name in WRITE)
-    host = Host(PrinterConfig(id=1, slug="", name="", port_id="", dialect=dialect.name))
+    config = PrinterConfig(id=1, slug="", name="", port_id="", dialect=dialect.name)
+    host = Host(config, m115=SILENT)
     host.connect()
     heard = len(host.firmware.heard)
     if not dialect.no_card_write:
@@ -49,7 +52,7 @@ def test_a_firmware_that_says_it_cannot_is_believed(told: bytes, why: str) -> No
 
 def test_a_failure_before_the_file_is_checked_sends_nothing() -> None:
     """The printer is free at once; who asked is told."""
-    host = Host()
+    host = Host(m115=SILENT)
     host.connect()
     heard = len(host.firmware.heard)
     host.printer.card_write.start(JOB)
@@ -61,7 +64,7 @@ def test_a_failure_before_the_file_is_checked_sends_nothing() -> None:
 
 def test_a_card_that_cannot_be_opened_is_told_and_not_deleted_from() -> None:
     """`open failed`: what is there under that name is another file."""
-    host = Host()
+    host = Host(m115=SILENT)
     host.firmware.says[b"M28 CUBE.GCO"] = b"open failed, File: CUBE.GCO.\n"
     host.connect()
     host.printer.card_write.start(JOB)
@@ -74,7 +77,7 @@ def test_a_card_that_cannot_be_opened_is_told_and_not_deleted_from() -> None:
 
 def test_a_file_that_the_printer_closes_by_itself_is_given_up() -> None:
     """What comes behind would be run as commands: not a line more is sent."""
-    host = Host()
+    host = Host(m115=SILENT)
     host.firmware.says[b"M28 CUBE.GCO"] = b"Writing to file: CUBE.GCO\n"
     host.connect()
     write = host.printer.card_write

@@ -247,6 +247,7 @@ def test_reports_are_ordered_where_they_exist_and_polled_where_they_stop() -> No
     """serial 6: M155 and M154; a firmware that falls silent is asked."""
     host = connected(b"FIRMWARE_NAME:Marlin 2.1\nCap:AUTOREPORT_TEMP:1\nCap:AUTOREPORT_POS:1\n")
     assert host.firmware.executed[-2:] == [b"M155 S1", b"M154 S5"]
+    host.firmware.executed.clear()
     for _ in range(20):
         host.say(b" T:20.0 /0.0 B:20.0 /0.0 @:0 B@:0\n")
         host.wait(1.0)

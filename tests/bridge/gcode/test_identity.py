@@ -38,7 +38,7 @@ def test_the_oks_of_repeated_hellos_are_no_answers() -> None:
     hello = host.printer.take(host.now)
     host.say(host.firmware.receive(hello))
     asked = b""
-    for _ in range(2):  # it is asked again for the second `ok`, and done with the third
+    for _ in range(4):  # asked again for the second `ok`, then for its card, then done
         asked += host.printer.take(host.now)
         host.say(b"ok\n")
     assert host.printer.state is PrinterState.OPERATIONAL
