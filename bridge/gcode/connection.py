@@ -315,6 +315,11 @@ class Connection:
         told = self.can("AUTOREPORT_SD_STATUS")
         self._next_card_poll = now + (2 * CARD_POLL_S if told else CARD_POLL_S)
 
+    def card_chosen(self, now: float) -> None:
+        """A file on the card was chosen, by us or at the panel: see whether it is printed."""
+        self.watch_card = True
+        self._next_card_poll = now + CARD_POLL_S
+
     def can(self, capability: str) -> bool:
         """Whether the firmware has said, or is known, to have *capability*."""
         told = self.status.capabilities.get(capability)

@@ -37,6 +37,8 @@ _S, _E = PrinterState, PrinterEvent
 LOW_WATER_LINES = 512
 
 _TALKING = CONNECTED | {_S.CONNECTING}
+#: Who has the heaters switched off at the end of their lease.
+_LEASE = "@lease"
 _HEATS = (b"M104", b"M109", b"M140", b"M190", b"M141", b"M191")
 
 
@@ -52,6 +54,7 @@ class Printer(Standing):
         self.lease = HeatLease(config.heat_lease_s)
         self._runaway = RunawayWatch()
         self._stopping = Stopping()
+        self._cooling: set[str] = set()  # tokens of who waits to hear what the card does
         self._wanted_heat = False  # since the last tick
         self._hot = False  # an attempt was lost: heaters off before anything else
 
@@ -177,9 +180,17 @@ class Printer(Standing):
         self.card_print.follow(texts)
 
     def cool(self, token: str) -> None:
-        """All heaters off. Raises `LocalProtocolError` when that is not possible now."""
+        """All heaters off, but not under a print from the card that nobody has told us of.
+
+        `OrderDone` with *token* follows either way. Raises `LocalProtocolError` when that is not
+        possible now.
+        """
         self.need_free()
-        self.link.stream.order(scripts.heaters_off(self.config.profile), token)
+        if self.link.can("SDCARD") and self.state is _S.OPERATIONAL:
+            self._cooling.add(token)
+            self.link.stream.order([b"M27", b"M105"], token)  # some answer behind the `ok`
+        else:
+            self._switch_off(token)
 
     def halt(self, reason: str, now: float) -> None:
         """Remote stop: M112 goes out next, past everything; latched until `reset`.
@@ -287,6 +298,7 @@ class Printer(Standing):
             self.attempt(ending, now, reason)
             self._hot = True
         self.give_up_orders(reason)
+        self._cooling.clear()
         self.card_print.forget()
         self.card_write.forget(reason, now)
         self.run, self.watch = None, False
@@ -302,6 +314,9 @@ class Printer(Standing):
                 self.warn(event.code, event.text)
                 self.lost(event.text, now)
                 return
+            if event.token in self._cooling:
+                self._cool_unless_printing(event.token)
+                continue
             if not event.token.startswith("@"):
                 self.report(event)
                 continue
@@ -319,6 +334,23 @@ class Printer(Standing):
         elif self.watch:
             self.card_write.advance()
         self.card_print.tell()
+
+    def _cool_unless_printing(self, token: str) -> None:
+        """The card has been asked: heaters off, unless something is going on there or here."""
+        self._cooling.discard(token)
+        if self.state is _S.OPERATIONAL:
+            self._switch_off(token)
+        elif token != _LEASE:
+            self.report(OrderDone(token))
+
+    def _switch_off(self, token: str) -> None:
+        self.link.stream.order(scripts.heaters_off(self.config.profile), token)
+        if token == _LEASE:
+            self.warn(
+                "heat_lease",
+                f"the heaters were on without a job for {self.lease.life_s / 60:.0f} minutes and "
+                "are switched off",
+            )
 
     def _ready(self, now: float) -> None:
         self.card_write.may_save = False  # whatever it wrote is closed: the greeting has seen to it
@@ -355,12 +387,7 @@ class Printer(Standing):
         transferring = self.state is _S.TRANSFERRING  # nothing is on, nothing can be switched off
         needed = self.state in ACTIVE or transferring
         if self.lease.follow(now, heating=status.heating, needed=needed):
-            self.link.stream.order(scripts.heaters_off(self.config.profile))
-            self.warn(
-                "heat_lease",
-                f"the heaters were on without a job for {self.lease.life_s / 60:.0f} minutes and "
-                "are switched off",
-            )
+            self.cool(_LEASE)
         heard_at = status.heard_at
         silent = heard_at is not None and now >= heard_at + SILENT_HEAT_S
         if status.heating and silent and not transferring:

@@ -15,7 +15,7 @@ from bridge.gcode.replies import (
     Text,
     parse,
 )
-from bridge.gcode.sdcard import CardReply
+from bridge.gcode.sdcard import CardReply, Selected
 from schemas.jobs import AttemptEvent
 from schemas.printer import ACTIVE, CONNECTED, PrinterEvent, PrinterState, Prompt
 
@@ -71,6 +71,8 @@ def _listen(printer: "Printer", reply: Reply, now: float) -> None:
     if isinstance(reply, CardReply):
         printer.card_print.heard(reply, now)
         printer.card_write.heard(reply, now)
+        if isinstance(reply, Selected) and printer.state is _S.OPERATIONAL:
+            printer.link.card_chosen(now)
     elif isinstance(reply, Position):
         modal = printer.modal_now()
         printer.doings.told_place(reply, modal.tool, modal.feedrate_mm_min)

@@ -276,6 +276,8 @@ class Service:
         match self._life.step(now, Situation(printer.state, self._adoption.owned, heating)):
             case Step.COOL:
                 printer.cool(_COOL)
+            case Step.CANCEL if printer.card_print.active:
+                self._loop.stop()  # it needs no host
             case Step.CANCEL if printer.state is not _S.CANCELLING:
                 printer.cancel(now, "the sender was told to end")
             case Step.EXIT:

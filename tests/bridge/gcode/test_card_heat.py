@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from bridge.gcode.happenings import OrderDone, OrderLost
 from schemas.printer import PrinterConfig, PrinterState
 from tests.fakes.host import CONFIG, Host
 
@@ -54,3 +55,64 @@ def test_an_answer_behind_its_ok_is_waited_for() -> None:
     host.go()
     assert host.states[-1] is _S.PRINTING
     assert b"M104 S0" not in host.firmware.executed
+
+
+def heated(host: Host, seconds: int) -> None:
+    """So long the heaters are on, and told of every second."""
+    for _ in range(seconds):
+        host.now += 1.0
+        host.say(b" T:210.0 /210.0 B:60.0 /60.0\n")
+        host.printer.tick(host.now)
+        host.go()
+
+
+def test_the_end_of_the_heat_lease_asks_the_card_first() -> None:
+    """safety M04: heat without a job of ours may be that of a print that began at the panel."""
+    host = with_card(b"Not SD printing\n")
+    host.connect()
+    host.firmware.says[b"M27"] = RUNNING
+    heated(host, 1000)
+    assert host.states[-1] is _S.PRINTING
+    assert b"M104 S0" not in host.firmware.executed
+    assert "heat_lease" not in host.warnings
+    host.firmware.says[b"M27"] = b"Not SD printing\n"
+    heated(host, 1000)
+    assert "heat_lease" in host.warnings
+    assert host.firmware.executed.count(b"M104 S0") == 1
+
+
+def test_a_print_begun_at_the_panel_is_noticed_within_seconds() -> None:
+    """serial 6: the firmware tells every host which file was selected."""
+    host = with_card(b"Not SD printing\n")
+    host.connect()
+    host.firmware.says[b"M27"] = RUNNING
+    host.say(b"echo:Now fresh file: CUBE.GCO\nFile opened: CUBE.GCO Size: 1000\nFile selected\n")
+    host.wait(6.0)
+    assert host.states[-1] is _S.PRINTING
+
+
+def test_who_cools_an_idle_printer_takes_no_heat_from_its_card() -> None:
+    """A sender that ends, or whose owner is gone; he is told that it is done."""
+    host = with_card(b"Not SD printing\n")
+    host.connect()
+    host.firmware.says[b"M27"] = RUNNING
+    host.printer.cool("cool")
+    host.go()
+    assert b"M104 S0" not in host.firmware.executed
+    assert OrderDone("cool") in host.happened
+    host.firmware.says[b"M27"] = b"Not SD printing\n"
+    host.wait(12.0)
+    host.printer.cool("cool again")
+    host.go()
+    assert host.firmware.executed[-2:] == [b"M104 S0", b"M140 S0"]
+    assert OrderDone("cool again") in host.happened
+
+
+def test_who_waits_for_the_card_is_told_when_the_port_is_lost() -> None:
+    """And a later connection is not surprised by his token."""
+    host = with_card(b"Not SD printing\n")
+    host.connect()
+    host.printer.cool("cool")
+    host.printer.lost("unplugged", host.now)
+    host.go()
+    assert OrderLost("cool", "unplugged") in host.happened

@@ -298,6 +298,19 @@ def test_sigterm_cancels_cools_and_leaves(processes: Processes) -> None:
     assert not sender.path.exists()
 
 
+def test_sigterm_leaves_a_print_from_the_card_alone(processes: Processes) -> None:
+    """It needs no host: neither ended nor cooled."""
+    printer = processes.simulator("--speed", "1", "--card", "CUBE.GCO:400000")
+    sender = processes.sender()
+    owner = processes.owner(sender, 1)
+    owner.connect(printer.link)
+    owner.ask(Gcode(id="card", lines=["M104 S200", "M23 CUBE.GCO", "M24"]))
+    owner.state(_S.PRINTING)
+    sender.process.terminate()
+    assert sender.process.wait(20) == 0
+    assert printer.printed()[-1] == b"M24"
+
+
 def test_quit_drains_first_when_asked_to(processes: Processes) -> None:
     """A printer that leaves the room's configuration finishes its print."""
     printer, sender = processes.simulator(), processes.sender()
