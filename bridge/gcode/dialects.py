@@ -76,7 +76,8 @@ class Dialect:
     own_filament_change: bool = False
     #: A refused number tells its line count, as seen on the real one: a print can go on exactly.
     tells_count: bool = False
-    #: G90 and G91 set the extruder's mode too.
+    #: G90 and G91 set the extruder's mode too. Where not, M82 and M83 do alone; some take it for
+    #: relative behind either of G91 and M83.
     joined_modes: bool = True
     #: A file on its card is selected by its name in lower case.
     lower_case_names: bool = False
@@ -141,6 +142,7 @@ DIALECTS: tuple[Dialect, ...] = (
         keepalive=False,
         card_abort=b"M25",
         own_filament_change=True,
+        joined_modes=False,
     ),
     Dialect(
         name="smoothie",
@@ -149,7 +151,6 @@ DIALECTS: tuple[Dialect, ...] = (
         window=1,
         resend_ok=False,
         keepalive=False,
-        joined_modes=False,
         card_abort=b"abort",
         emergency=Emergency.AT_ONCE,
         stop=b"\x18" + STOP_BYTES,
@@ -186,6 +187,7 @@ DIALECTS: tuple[Dialect, ...] = (
         drain=b"G4 P0",
         emergency=Emergency.IN_TURN,
         no_card_write="Teacup writes no files to a card",
+        joined_modes=False,
     ),
     Dialect(
         name="marlin-1.0",
@@ -194,6 +196,7 @@ DIALECTS: tuple[Dialect, ...] = (
         keepalive=False,
         card_abort=b"M25",
         emergency=Emergency.IN_TURN,
+        joined_modes=False,
     ),
     Dialect(
         name="marlin-1.1",
@@ -201,6 +204,7 @@ DIALECTS: tuple[Dialect, ...] = (
         spare=2,
         banner=r"^(echo: ?)?marlin (bugfix-)?1\.1",
         reads_on=True,
+        joined_modes=False,
     ),
     Dialect(
         name="sprinter",
@@ -210,6 +214,7 @@ DIALECTS: tuple[Dialect, ...] = (
         keepalive=False,
         drain=b"G4 P0",
         emergency=Emergency.IN_TURN,
+        joined_modes=False,
     ),
     MARLIN,
 )

@@ -295,3 +295,24 @@ def test_a_pause_while_a_resume_heats_finds_the_place_again() -> None:
     assert host.states[-1] is _S.PAUSED
     ran = host.firmware.executed
     assert ran.index(b"G1 Z0.300 F600") < ran.index(b"M114") < ran.index(b"G1 Z10")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "mode"),
+    [
+        *((name, b"M82") for name in ("marlin", "prusa-buddy", "smoothie")),
+        *((name, b"M83") for name in ("marlin-1.0", "marlin-1.1", "prusa", "reprapfirmware")),
+        *((name, b"M83") for name in ("repetier", "klipper", "teacup", "sprinter")),
+    ],
+)
+def test_the_extruder_goes_on_as_this_family_had_it(dialect: str, mode: bytes) -> None:
+    """Behind `M83` and `G90` some extrude relatively still: told otherwise, they pull all out."""
+    host = Host(config(scripts=PARK, dialect=dialect))
+    host.connect()
+    host.start(b"M83\nG91\nG90\nG1 X1 E1 F1500\nM0\nG1 X2 E1\n")
+    host.go()
+    host.firmware.executed.clear()
+    host.printer.resume(host.now)
+    host.go()
+    assert [line for line in host.firmware.executed if line in (b"M82", b"M83")] == [mode]
+    assert host.attempts[-1] is _A.COMPLETED
