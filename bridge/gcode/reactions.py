@@ -164,6 +164,8 @@ def _ask(printer: "Printer", prompt: Prompt) -> None:
 def _act(printer: "Printer", word: str, text: str, now: float) -> None:
     status = printer.link.status
     if word in ("pause", "paused") and printer.state in _PAUSABLE:
+        if text:
+            printer.warn("printer_says", text)
         printer.pause(now, park=word == "pause")
     elif word in ("resume", "resumed"):
         _go_on(printer, word, now)

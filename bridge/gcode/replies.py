@@ -166,6 +166,12 @@ def _fatal(match: re.Match[str]) -> Reply:
     return failures.sort(match["text"].strip() or "halted")
 
 
+def _pause_request(match: re.Match[str]) -> Reply:
+    """Repetier's word for `action:pause`, also behind a homing after which nothing may move."""
+    failure = failures.sort(match["why"])
+    return failure if failure.kind is failures.Kind.HOMING else Action("pause", match["why"])
+
+
 def _info(match: re.Match[str]) -> Reply:
     line = match.string
     fields = list(_FIELD.finditer(line))
@@ -225,6 +231,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Reply]], ...] 
         re.compile(r"//\s*action:\s*(?P<word>[a-z_]+)\s*(?P<text>.*)"),
         lambda m: Action(m["word"], m["text"]),
     ),
+    (re.compile(r"(?:echo: ?)?RequestPause:(?P<why>.*)"), _pause_request),
+    (re.compile(r"(?:echo: ?)?RequestContinue:"), lambda _: Action("resume", "")),
     (re.compile(r"Cap:([A-Z0-9_]+):([01])"), lambda m: Capability(m[1], m[2] == "1")),
     (re.compile(r".*(?:FIRMWARE_NAME:|^NAME[:.]\s*Malyan)"), _info),
     (re.compile(r"CBD make it.*", re.I), _nameless),

@@ -422,3 +422,30 @@ def test_a_filament_change_at_the_panel_lets_the_nozzle_cool_too() -> None:
         host.say(b" T:25.0 /210.0 B:60.0 /60.0\n")
     host.go()
     assert host.states[-1] is _S.HALTED
+
+
+def test_a_jam_that_repetier_asks_to_pause_for_pauses() -> None:
+    """serial 10: it asks in words of its own, and leaves it to the host to stop sending."""
+    host = printing(dialect="repetier")
+    host.say(b"// action:out_of_filament T0\nRequestPause:Extruder Jam Detected!\n")
+    host.go()
+    host.say(host.firmware.finish())
+    host.go()
+    assert host.states[-1] is _S.PAUSED
+    assert "printer_says" in host.warnings
+    sent = len(host.printed)
+    host.say(b"RequestContinue:\n")
+    host.go()
+    assert host.attempts[-1] is _A.COMPLETED
+    assert sent < len(host.printed) == 50
+
+
+def test_nothing_moves_behind_a_homing_that_repetier_says_has_failed() -> None:
+    """serial 7: the head would be driven by a place that is not its own."""
+    host = printing(dialect="repetier")
+    sent = len(host.printed)
+    host.say(b"RequestPause:Homing failed!\n")
+    host.go()
+    assert host.attempts[-1] is _A.FAILED
+    assert not host.printer.position_known
+    assert len(host.printed) == sent
