@@ -10,7 +10,8 @@ from copy import copy
 
 _NUMBER = rb"\s*([-+]?(?:\d+\.?\d*|\.\d+))"
 _WORDS = {letter: re.compile(letter.encode() + _NUMBER) for letter in "FPST"}
-_FEEDRATE = re.compile(rb" F" + _NUMBER)
+_FEEDRATE = re.compile(rb"F" + _NUMBER)
+_MOVE = re.compile(rb"G0*[0-35](?![\d.])")
 _HEAD = re.compile(rb"([GMT])(\d+)")
 _MM_PER_INCH = 25.4
 
@@ -70,15 +71,14 @@ class Modal:
     def moved(self, texts: list[bytes]) -> None:
         """Take in the feedrate of the moves *texts*, in order."""
         joined = b"\n".join(texts)
-        at = joined.rfind(b" F")
+        at = joined.rfind(b"F")
         while at >= 0:
-            start = joined.rfind(b"\n", 0, at) + 1
             match = _FEEDRATE.match(joined, at)
-            if match and joined[start : start + 1] == b"G":
+            if match and _MOVE.match(joined, joined.rfind(b"\n", 0, at) + 1):
                 scale = _MM_PER_INCH if self.inches else 1.0
                 self.feedrate_mm_min = float(match[1]) * scale
                 return
-            at = joined.rfind(b" F", 0, at)
+            at = joined.rfind(b"F", 0, at)
 
     def refuse_tool(self, number: int) -> bool:
         """The firmware has no tool *number*; False when that was not the one we are at."""

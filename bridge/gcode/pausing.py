@@ -67,7 +67,8 @@ def restore_lines(saved: Saved, now: Modal) -> list[bytes]:
     lines.append(b"G90" if was.absolute else b"G91")
     lines.append(b"M82" if was.e_absolute else b"M83")
     if was.fan_percent is not None:
-        lines.append(b"M106 S%d" % round(was.fan_percent * 2.55))
+        level = round(was.fan_percent * 2.55, 3)  # as it was: RepRapFirmware takes 0.5 for a half
+        lines.append(b"M106 S%g" % level)
     if was.feed_percent != now.feed_percent:
         lines.append(b"M220 S%g" % was.feed_percent)
     if was.flow_percent != now.flow_percent:

@@ -81,3 +81,23 @@ def test_a_refused_tool_is_not_kept() -> None:
     assert along.refuse_tool(4, 5) == 1
     assert along.at(4).tool == 1
     assert along.refuse_tool(4, 7) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "feedrate"),
+    [
+        (b"G1 X1 F1200", 1200.0),
+        (b"G1X1Y2F1200", 1200.0),
+        (b"G01 X1F 1200", 1200.0),
+        (b"G3 X1 Y1 I2 F1200.5", 1200.5),
+        (b"G29 F10", None),
+        (b"M117 F10", None),
+        (b"M204 P1 F10", None),
+        (b"G28", None),
+    ],
+)
+def test_the_feedrate_of_a_move_is_read_however_it_is_written(
+    line: bytes, feedrate: float | None
+) -> None:
+    """Files without blanks are files, too; a resumed print had gone on at the pace of its lift."""
+    assert trail(b"G90", line, b"G1 X2").at(3).feedrate_mm_min == feedrate

@@ -316,3 +316,16 @@ def test_the_extruder_goes_on_as_this_family_had_it(dialect: str, mode: bytes) -
     host.go()
     assert [line for line in host.firmware.executed if line in (b"M82", b"M83")] == [mode]
     assert host.attempts[-1] is _A.COMPLETED
+
+
+@pytest.mark.parametrize("fan", [b"M106 S0.5", b"M106 S127", b"M106 S255", b"M106 S33.5"])
+def test_the_fan_comes_back_as_the_file_has_set_it(fan: bytes) -> None:
+    """RepRapFirmware takes a number up to 1 for a share: rounded, its fan stayed off."""
+    host = Host(config(scripts=PARK))
+    host.connect()
+    host.start(fan + b"\nG1 X1 F1500\nM0\nG1 X2\n")
+    host.go()
+    host.firmware.executed.clear()
+    host.printer.resume(host.now)
+    host.go()
+    assert fan in host.firmware.executed
