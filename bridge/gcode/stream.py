@@ -352,7 +352,7 @@ class Stream:
             self._events.append(OrderDone(self._tokens.popleft()[1]))
 
     def _probe(self, now: float) -> None:
-        """Ask for a sign of life; the line feed ends a half line that noise may have left."""
+        """Ask for a sign of life, behind what ends a half line where noise may have left one."""
         self.patience.quiet_since = now
         if self.orders.saving:
             self._urgent += b"\n" + impossible_line(self.out.top)
@@ -363,7 +363,7 @@ class Stream:
         # `M1`, a part of this, would wait for a person. No host dies within these bytes: with no
         # more than a window in flight the kernel takes them at once.
         self._probes.append(self.sent)
-        self._urgent += b"\nM105\n"
+        self._urgent += b"M105\n" if self._lossless else b"\nM105\n"
 
     def _resolve(self, number: int, now: float) -> None:
         """Up to *number* all was taken or never received: the next numbered line finds out."""

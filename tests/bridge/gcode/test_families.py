@@ -174,6 +174,24 @@ def test_klippers_long_macro_is_waited_for() -> None:
     assert talk.stream.acked == talk.stream.sent
 
 
+def test_a_probe_behind_klippers_macro_brings_no_answer_too_many() -> None:
+    """serial 12/#73: an hour of silence is probed; a blank line of it would be answered, too."""
+    firmware = Klipper()
+    held: list[bytes] = []
+
+    def answer(data: bytes) -> bytes:
+        held.append(firmware.receive(data))
+        return b""
+
+    talk = Conversation(printing("klipper", lossless=True), answer)
+    talk.run(until_s=3000.0)
+    assert b"M105" in b"".join(talk.written)
+    while talk.stream.acked < 20:
+        talk.say(held.pop(0))
+        talk.run(until_s=talk.now + 0.01)
+        assert talk.stream.acked <= len(moves(firmware)) - sum(each == b"ok\n" for each in held)
+
+
 @pytest.mark.parametrize(("dialect", "family"), [("klipper", Klipper), ("smoothie", Smoothie)])
 def test_no_blank_line_is_ever_sent(dialect: str, family: type[Firmware]) -> None:
     """serial 12/#73: a family that says `ok` to a blank line would be counted wrong."""
