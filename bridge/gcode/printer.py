@@ -314,15 +314,7 @@ class Printer(Standing):
                 self.warn(event.code, event.text)
                 self.lost(event.text, now)
                 return
-            if event.token in self._cooling:
-                self._cool_unless_printing(event.token)
-                continue
-            if not event.token.startswith("@"):
-                self.report(event)
-                continue
-            self.printing.order_done(event.token, now)
-            self.card_print.order_done(event.token, now)
-            self.card_write.order_done(event.token, now)
+            self._order_done(event, now)
         if self.link.stream.strays.news():
             reactions.strayed(self, now)
         if (identity := self.link.take_identity()) is not None:
@@ -334,6 +326,16 @@ class Printer(Standing):
         elif self.watch:
             self.card_write.advance()
         self.card_print.tell()
+
+    def _order_done(self, order: OrderDone, now: float) -> None:
+        if order.token in self._cooling:
+            self._cool_unless_printing(order.token)
+        elif not order.token.startswith("@"):
+            self.report(order)
+        else:
+            self.printing.order_done(order.token, now)
+            self.card_print.order_done(order.token, now)
+            self.card_write.order_done(order.token, now)
 
     def _cool_unless_printing(self, token: str) -> None:
         """The card has been asked: heaters off, unless something is going on there or here."""
