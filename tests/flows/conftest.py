@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import httpx
 import pytest
 
+from bridge.simulator.executed import read
 from infra.farm.started import StartedFarm
 from tests.fakes.migrated import sqlite_into
 
@@ -77,6 +78,10 @@ class Faces:
         log = self.farm.ready["printers"][0]["executed_log"]
         lines = Path(log).read_text(encoding="utf-8").splitlines()
         return [line for line in lines if not line.startswith("\t")]
+
+    def saved(self) -> list[str]:
+        """The lines that have gone into files on the first printer's card."""
+        return read(Path(self.farm.ready["printers"][0]["executed_log"])).saved
 
 
 def commands_of(text: str) -> list[str]:

@@ -81,6 +81,27 @@ def test_heat_without_a_job_is_kept_by_renewing(faces: Faces) -> None:
     assert eventually(lambda: faces.get_v1(at)["heat_lease_s"], 10.0, "the lease") > 800
 
 
+def test_a_file_goes_to_the_card_over_the_cable(faces: Faces) -> None:
+    """An upload to `sdcard`, by API, link, spool, sender and firmware: what came is on the card."""
+    told(faces, "/sd", action="mount")
+    lines = ["G28", *(f"G1 X{at % 90} F3000" for at in range(400)), "M117 done"]
+    data = ("; small\n" + "\n".join(lines) + "\n").encode()
+    before = faces.saved()
+    answer = faces.octoprint.post("/api/files/sdcard", files={"file": ("part.gcode", data)})
+    assert answer.status_code == 201, answer.text
+    listed = eventually(
+        lambda: [
+            one["name"]
+            for one in faces.get_octoprint("/api/files/sdcard")["files"]
+            if one["name"].lower() == "part.gco"
+        ],
+        30.0,
+        "the file on the card's list",
+    )
+    assert len(listed) == 1
+    eventually(lambda: faces.saved() == [*before, *lines], 10.0, "the firmware's own file")
+
+
 def test_a_stop_says_that_it_is_obeyed_at_once(faces: Faces) -> None:
     """The simulated firmware has an emergency parser, and the answer says so."""
     answer = told(faces, "/remote-stop")
