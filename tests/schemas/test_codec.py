@@ -75,10 +75,10 @@ def test_size_and_depth_are_limited() -> None:
 @pytest.mark.parametrize("text", ['"\\' * 16_000, '"' * 32_000, "[" * 32_000, '"\\\n' * 10_000])
 def test_no_text_of_the_allowed_size_costs_much_time(text: str) -> None:
     """Quotes without an end made the depth check quadratic."""
-    begun = time.perf_counter()
+    begun = time.process_time()  # another process may have the core
     with pytest.raises(BadFrame):
         decode('{"t":"beat","d":' + text)
-    assert time.perf_counter() - begun < 0.25
+    assert time.process_time() - begun < 0.25
 
 
 def test_own_frame_over_the_limit_is_refused() -> None:
