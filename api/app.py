@@ -45,6 +45,7 @@ from api.http import MAX_BODY_BYTES
 from api.idempotency.requests import IdempotentRequests
 from api.idempotency.service import Idempotency
 from api.jobs import all_routes as job_routes
+from api.jobs.card_routes import CardRoutes
 from api.jobs.costs import Costs
 from api.jobs.show import Shown
 from api.link.handler import LinkHandler
@@ -307,6 +308,7 @@ def _register(
         rooms.printers, rooms.commands, rooms.jobs.control, rooms.telemetry, rooms.ledger
     )
     ControlRoutes(rooms.printers, rooms.jobs, machine, rooms.telemetry).register(v1)
+    CardRoutes(rooms.printers, rooms.library, rooms.files, rooms.card_writes).register(v1)
     PoolRoutes(rooms.pools, rooms.printers).register(v1)
     fleet = Fleet(rooms.printers, rooms.pools, machine, rooms.jobs, ledger=rooms.ledger)
     FleetRoutes(fleet, machine, rooms.printers).register(v1)

@@ -23,9 +23,18 @@ from api.printers.sending import (
     check_writable,
     known_sending,
     may_start,
+    sending_of,
 )
 from api.printers.service import Printer, Printers
-from schemas.commands import COMMAND_OVER, CardAction, CardWriteArgs, CommandState, Verb
+from schemas.commands import (
+    CARD_PRINT,
+    COMMAND_OVER,
+    CardAction,
+    CardWriteArgs,
+    CommandState,
+    Verb,
+)
+from schemas.printer import PrinterState
 
 #: How long an answer waits for a refusal; a large file may take its room longer to fetch.
 REFUSAL_WAIT_S = 3.0
@@ -60,16 +69,23 @@ class CardWrites:
         check_writable(printer, reachable=self._printers.reachable(printer))
 
     async def send(
-        self, by: Principal, printer_id: int, file: CardFile, then: CardAction | None = None
+        self,
+        by: Principal,
+        printer_id: int,
+        file: CardFile,
+        then: CardAction | None = None,
+        *,
+        right: str = "files.write",
     ) -> Sending:
         """Have *file* written to the card of a printer under a name that is free there.
 
+        *right*: the one that the face asks for, of who uploads or of who controls the printer.
         *then*: what follows when it is there whole, SELECT or START. A start keeps the rule of the
         plate. Returns when the firmware has opened the file, and after 3 s at the latest. Raises
         `NotFound` without a slot, `Conflict` when the printer cannot take it now or refuses,
         `Invalid` for an empty file.
         """
-        by.require("files.write")
+        by.require(right)
         await self._printers.get(by, printer_id)
         if not file.size_bytes:
             raise Invalid(f"{file.file_name} is empty; there is nothing to send to the card.")
@@ -116,15 +132,24 @@ class CardWrites:
         return sending
 
     async def _ended(self, change: Change, command: Command) -> None:
-        """In the transaction in which an order ends: one that was not taken frees its printer."""
-        if command.verb != Verb.CARD_WRITE or command.state == CommandState.DONE:
+        """In the transaction in which an order ends: one that was not taken frees its printer, and
+        so does a cancel of which its room says that nothing is being sent.
+        """
+        is_cancel = command.verb == Verb.CANCEL and command.grant == CARD_PRINT
+        refused = command.state in (CommandState.REJECTED, CommandState.FAILED)
+        if command.verb != Verb.CARD_WRITE and not (is_cancel and refused):
+            return
+        if command.state == CommandState.DONE:
             return
         try:
             row = await self._printers.locked(change, command.printer_id)
         except NotFound:
             return
-        sending = known_sending(row)
-        if sending is not None and sending.command_id == command.id:
+        sending = sending_of(row) if is_cancel else known_sending(row)
+        if sending is None:
+            return
+        is_lost = is_cancel and row.state == PrinterState.OPERATIONAL
+        if is_lost or sending.command_id == command.id:
             why = command.reason or command.code or str(command.state)
             await self._printers.reported.not_written(change, row, sending, why)
 

@@ -266,6 +266,16 @@ class CardFileAnswer(Answer):
     long_name: str | None
 
 
+class CardSendingAnswer(Answer):
+    """A file on its way to a printer's own card."""
+
+    name: str = Field(description="What it is called there")
+    file_path: str | None = Field(description="In OctoPrint's tree; null: it came another way")
+    size_bytes: int
+    progress: float | None = Field(description="Percent; null: the printer has not opened it yet")
+    then: Literal["select", "start"] | None = Field(description="What follows")
+
+
 class CardAnswer(Answer):
     """What is on a printer's own SD card, as it said last."""
 
@@ -274,6 +284,7 @@ class CardAnswer(Answer):
     listed_at: Instant | None = Field(description="null: never; ask with the action list")
     files: list[CardFileAnswer]
     unlisted: int = Field(description="Files beyond the list")
+    sending: CardSendingAnswer | None = Field(description="What goes there now")
 
 
 class Reordered(Answer):

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from api.clock import iso
 from api.printers.forms import API_KEY_HASH
 from api.printers.models import LIGHTS_ON, PLUG, Printer
+from api.printers.sending import sending_of
 from api.printers.slots import slot_fields
 from api.printers.upkeep import SERVICED
 from schemas.printer import ACTIVE, CONNECTED, Live, PrinterState, Progress, Temperature
@@ -265,6 +266,22 @@ def card_fields(row: Printer, picture: Picture) -> dict[str, Any]:
             for name, size_bytes, long_name in card.get("files", ())
         ],
         "unlisted": card.get("unlisted", 0),
+        "sending": _sending(row, live),
+    }
+
+
+def _sending(row: Printer, live: Live | None) -> dict[str, Any] | None:
+    """The file that goes to the card; None: none."""
+    sending = sending_of(row)
+    if sending is None:
+        return None
+    is_there = live is not None and live.state is _S.TRANSFERRING
+    return {
+        "name": sending.name,
+        "file_path": sending.path or None,
+        "size_bytes": sending.size_bytes,
+        "progress": _percent(live.progress) if live is not None and is_there else None,
+        "then": sending.then,
     }
 
 

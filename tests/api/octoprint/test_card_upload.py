@@ -389,3 +389,54 @@ async def test_the_queue_waits_for_the_end(farm: Farm) -> None:
             return
         await asyncio.sleep(0.02)
     raise AssertionError("the job has not begun")
+
+
+async def test_v1_sends_a_print_file(farm: Farm) -> None:
+    """Ours, beside v1 2.3: a file of the library, by its number; `sending` tells how far it is;
+    404 for a file that is not there, 409 while another goes, 422 for other words."""
+    headers = {"Authorization": f"Bearer {farm.token}"}
+    path = "/api/v1/printers/1/sd-files"
+    uploaded = await farm.http.post(
+        "/api/v1/print-files/upload", files={"file": ("vase.gcode", GCODE)}, headers=headers
+    )
+    assert uploaded.status_code in (200, 201), uploaded.text
+    number = (await farm.http.get("/api/v1/print-files", headers=headers)).json()[0]["id"]
+
+    async def ask(**body: object) -> httpx.Response:
+        return await farm.http.post(path, json=body, headers=headers)
+
+    assert (await ask(print_file_id=number)).status_code == 404  # no slot
+    await with_card(farm)
+    assert (await ask(print_file_id=number + 1)).status_code == 404
+    assert (await ask(print_file_id=number, then="eat")).status_code == 422
+    assert (await farm.http.get(path, headers=headers)).json()["sending"] is None
+    answer = await ask(print_file_id=number, then="start")
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["file"], answer.json()["state"]) == ("vase.gco", "TRANSFERRING")
+    assert farm.room.orders[-1][1]["then"] == "start"
+    await farm.room.advance(farm.machine, 0.5)
+    sending = (await farm.http.get(path, headers=headers)).json()["sending"]
+    assert (sending["name"], sending["size_bytes"], sending["then"]) == (
+        *("vase.gco", len(GCODE)),
+        "start",
+    )
+    assert 40 < sending["progress"] < 60
+    assert (await ask(print_file_id=number)).status_code == 409
+    await farm.room.close_file(farm.machine)
+    assert (await farm.job())["state"] == "Printing from SD"
+    assert (await farm.http.get(path, headers=headers)).json()["sending"] is None
+
+
+async def test_a_cancel_frees_a_printer_whose_room_knows_nothing_of_a_file(farm: Farm) -> None:
+    """The room has lost the order: what it answers to the cancel ends the wait."""
+    await with_card(farm)
+    farm.room.fetches = True
+    await send(farm)
+    farm.room.refuses = "Nothing is being sent to the card."
+    cancelled = await farm.post("/api/job", json={"command": "cancel"})
+    assert cancelled.status_code == 409
+    farm.room.refuses = ""
+    assert await state_text(farm) == "Operational"
+    assert (await newest("printer.card_write_failed"))["file"] == "cube.gco"
+    farm.room.fetches = False
+    assert (await send(farm)).status_code == 201

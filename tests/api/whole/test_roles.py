@@ -159,6 +159,7 @@ V1: dict[tuple[str, str], str] = {
     ("POST", "/printers/<int:printer_id>/prompt"): "operator",
     ("POST", "/printers/<int:printer_id>/heat-lease"): "operator",
     ("GET", "/printers/<int:printer_id>/sd-files"): "viewer",
+    ("POST", "/printers/<int:printer_id>/sd-files"): "operator",
     ("POST", "/printers/<int:printer_id>/sd"): "operator",
     ("POST", "/printers/<int:printer_id>/reset-stop"): "operator",
     ("POST", "/printers/<int:printer_id>/connect"): "operator",
