@@ -11,7 +11,9 @@ from collections.abc import Collection
 MAX_STEM = 8
 MAX_NUMBER = 99
 _ENDINGS = ("gco", "g")
-_REFUSED = re.compile(r"[^a-z0-9_()-]")
+_REFUSED = re.compile(r"[^a-z0-9_-]")
+#: `M28 B1…` begins a binary transfer on Marlin, and M110 anywhere in a line is its number.
+_MISREAD = re.compile(r"^(?=b[0-9])|(?<=m)(?=110)")
 _NO_LETTERS_LEFT = "file"
 
 
@@ -40,4 +42,5 @@ def dos_name(file_name: str, taken: Collection[str]) -> str:
 def _plain(stem: str) -> str:
     """*stem* in letters that every firmware takes in a command: no accents, no spaces."""
     folded = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode().lower()
-    return _REFUSED.sub("", re.sub(r"\s+", "_", folded.strip())) or _NO_LETTERS_LEFT
+    letters = _REFUSED.sub("", re.sub(r"\s+", "_", folded.strip())) or _NO_LETTERS_LEFT
+    return _MISREAD.sub("_", letters)

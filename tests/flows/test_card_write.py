@@ -20,7 +20,7 @@ LARGE = "".join(f"G1 X{20 + at % 100}.{at % 10} Y{at % 90} F900 ; {at}\n" for at
 def faces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faces]:
     directory = tmp_path_factory.mktemp("card")
     sqlite_into(directory / "data")
-    options = ("--printers", "1", "--no-demo-job", "--speed", "20", "--card", "OLD.GCO:4000")
+    options = ("--printers", "1", "--no-demo-job", "--speed", "2", "--card", "OLD.GCO:4000")
     with StartedFarm(directory, *options) as farm:
         found = Faces(farm)
         mounted = found.octoprint.post("/api/printer/sd", json={"command": "init"})

@@ -16,6 +16,10 @@ NAMES = [
     ("v1.2[x];M112.gcode", "v12xm112.gco"),
     ("日本.gcode", "file.gco"),
     ("noending", "noending.gco"),
+    ("box (1).gcode", "box_1.gco"),
+    ("b1.gcode", "_b1.gco"),
+    ("xM110.gcode", "xm_110.gco"),
+    ("bM1100b.gcode", "bm_1100b.gco"),
 ]
 
 
