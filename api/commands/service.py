@@ -41,6 +41,7 @@ __all__ = ["Command", "Commands", "Row"]
 _log = logging.getLogger("gantry.commands")
 
 _UNSENT = (CommandState.QUEUED,)
+_STARTS = (Verb.START, Verb.CARD_WRITE)  # the second may start what it has written
 _UNDELIVERED = (CommandState.QUEUED, CommandState.SENT)
 _STOPPED = "The printer was stopped before its room was told to start."
 _EVENT_OF = {CommandState(event.value): event for event in CommandEvent}
@@ -192,7 +193,7 @@ class Commands:
         What a link carried without the journal's word for it has no life left: only the bridge
         can say whether it had come, and starts it no more if it had not.
         """
-        starts = Command.filter(printer_id=printer_id, verb=Verb.START)
+        starts = Command.filter(printer_id=printer_id, verb__in=_STARTS)
         await starts.filter(state=CommandState.SENT).update(deadline_at=self._clock.now())
         for command in await starts.filter(state__in=_UNSENT).order_by("seq"):
             await self._step(change, command, CommandEvent.SUPERSEDED, "stopped", _STOPPED)
