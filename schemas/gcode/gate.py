@@ -86,7 +86,7 @@ _BLANK = rb"\x00-\x09\x0b-\x20\\\x7f-\xff"
 def _codes(letter: str) -> bytes:
     """All numbers of *letter* that are in a table, as they may be written behind it."""
     numbers = sorted(code[1:] for code in {*POLICY, *limits.SETTERS} if code[0] == letter)
-    return b"[0%b]*(?:%b)(?![0-9])" % (_BLANK, "|".join(numbers).encode())
+    return b"[0+%b]*(?:%b)(?![0-9])" % (_BLANK, "|".join(numbers).encode())
 
 
 _M = re.compile(b"[Mm]" + _codes("M"))
@@ -111,7 +111,7 @@ _SEARCHES = (
     _Search(b"@", re.compile(b"@"), _HOST),
     _Search(b"%", re.compile(b"%"), _HOST),
     _Search(b"/", re.compile(b"//"), _HOST),
-    _Search(b"_", re.compile(b"_HEATER", re.IGNORECASE)),
+    _Search(b"_", re.compile(b"_(?:HEATER|CALIBRATE)", re.IGNORECASE)),
 )
 
 

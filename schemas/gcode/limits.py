@@ -35,10 +35,12 @@ class _Setter:
     heater: str
     letters: str
     needs: str = ""  # letters of which one must be there, or the command sets nothing
+    bed: str = ""  # letters that are the bed's
 
 
 #: Which words of which command are temperatures. B is Marlin's autotemp ceiling; G10 and M568 are
-#: RepRapFirmware's tool temperatures (a G10 without P is a retraction everywhere else).
+#: RepRapFirmware's tool temperatures, with P or for the tool it has (elsewhere G10 is a retraction,
+#: and its S 0 or 1); G26 and M600 are Marlin's test print and filament change, which heat, too.
 SETTERS: dict[str, _Setter] = {
     "M104": _Setter("nozzle", "SRB"),
     "M109": _Setter("nozzle", "SRB"),
@@ -46,7 +48,9 @@ SETTERS: dict[str, _Setter] = {
     "M190": _Setter("bed", "SR"),
     "M141": _Setter("chamber", "SR"),
     "M191": _Setter("chamber", "SR"),
-    "G10": _Setter("nozzle", "SR", needs="P"),
+    "G10": _Setter("nozzle", "SR", needs="PRS"),
+    "G26": _Setter("nozzle", "H", needs="BH", bed="B"),
+    "M600": _Setter("nozzle", "R"),
     "M568": _Setter("nozzle", "SR"),
     "M303": _Setter("nozzle", "SR"),  # or what its words name, see `_tuned`
 }
@@ -77,10 +81,12 @@ def check(command: Command, profile: Profile) -> Violation | None:
     if setter.needs and not any(word.letter in setter.needs for word in words):
         return None
     heater = _tuned(words, profile) if command.code == "M303" else setter.heater
-    allowed_c = ceiling_c(profile, heater)
     for index, word in enumerate(words):
-        if word.letter not in setter.letters:
+        if word.letter not in setter.letters + setter.bed:
             continue
+        if word.letter in setter.bed:
+            heater = "bed"
+        allowed_c = ceiling_c(profile, heater)
         following = words[index + 1] if index + 1 < len(words) else None
         for asked_c in _readings(command.arguments, word, following):
             if asked_c is None or asked_c > allowed_c:
@@ -125,15 +131,21 @@ def _exponent(mantissa: str, exponent: str) -> float | None:
 
 
 def _check_klipper(command: Command, profile: Profile) -> Violation | None:
-    target = _KLIPPER_TARGET.search(command.arguments)
-    if target is None:
-        return None
-    named = _KLIPPER_HEATER.search(command.arguments)
-    name = named[1].decode("ascii", "replace").lower() if named else ""
-    heater = next((kind for kind in ("bed", "chamber") if kind in name), "nozzle")
-    allowed_c = ceiling_c(profile, heater)
-    try:
-        asked_c = float(target[1])
-    except ValueError:
-        return Violation(command.code, heater, None, allowed_c)
-    return Violation(command.code, heater, asked_c, allowed_c) if asked_c > allowed_c else None
+    """Of words that come twice Klipper takes the last: each is held against each heater's limit."""
+    names = _KLIPPER_HEATER.findall(command.arguments)
+    heaters = {_klipper_heater(name) for name in names or [b""]}
+    for target in _KLIPPER_TARGET.findall(command.arguments):
+        for heater in sorted(heaters):
+            allowed_c = ceiling_c(profile, heater)
+            try:
+                asked_c = float(target)
+            except ValueError:
+                return Violation(command.code, heater, None, allowed_c)
+            if not asked_c <= allowed_c:
+                return Violation(command.code, heater, asked_c, allowed_c)
+    return None
+
+
+def _klipper_heater(name: bytes) -> str:
+    text = name.decode("ascii", "replace").lower()
+    return next((kind for kind in ("bed", "chamber") if kind in text), "nozzle")

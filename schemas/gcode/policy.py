@@ -58,6 +58,8 @@ _SD_WRITE = "it writes or deletes files on the printer's card"
 _SD_PRINT = "it starts or steers a print from the printer's card"
 _SETTINGS = "it changes the stored settings of the printer"
 _MACHINE = "it changes the machine's calibration or currents"
+_TUNES = "it tunes the heaters and takes them above their targets"
+_GUARD = "it changes how heaters are measured or what guards them"
 _POWER = "it switches the printer's power supply"
 _REPORTS = "the host sets up reports itself"
 
@@ -86,7 +88,13 @@ POLICY: dict[str, Rule] = {
     "M154": Rule(_D, _P, _REPORTS),
     "M155": Rule(_D, _P, _REPORTS),
     "M302": Rule(_R, _R, "it allows extrusion with a cold nozzle", for_admin=True, by_profile=True),
-    "M303": Rule(_R, _R, "it tunes the heaters and takes them above their targets", for_admin=True),
+    "M303": Rule(_R, _R, _TUNES, for_admin=True),
+    "PID_CALIBRATE": Rule(_R, _R, _TUNES),
+    "MPC_CALIBRATE": Rule(_R, _R, _TUNES),
+    "M143": Rule(_R, _P, _GUARD),
+    "M305": Rule(_R, _P, _GUARD),
+    "M308": Rule(_R, _P, _GUARD),
+    "M570": Rule(_R, _P, _GUARD),
     "M410": Rule(_R, _P, "it stops the motors and loses the position"),
     "M500": Rule(_R, _R, _SETTINGS, for_admin=True, by_profile=True),
     "M501": Rule(_R, _R, _SETTINGS, for_admin=True),

@@ -13,10 +13,14 @@ TEXT_CODES = frozenset(
     {"M16", "M23", "M28", "M30", "M32", "M33", "M117", "M118", "M486", "M862", "M928"}
 )
 
+#: Those whose text no family but Marlin takes for one: Smoothie and RepRapFirmware run the commands
+#: in it.
+_MARLINS_TEXTS = frozenset({"M16", "M33", "M118", "M486", "M862"})
+
 _LINE_NUMBER = re.compile(rb"[ \t]*[Nn][ \t]*-?\d+[ \t]*")
 _COMMAND = re.compile(rb"([GMT])[ \t]*([-+]?\d{1,400})?(?:\.(\d{1,400}))?")
-_NEXT_COMMAND = re.compile(rb"[GM][ \t]*\d")
-_HEAT = re.compile(rb"M[ \t]*0*(?:104|109|140|190|141|191)(?!\d)")
+_NEXT_COMMAND = re.compile(rb"[GM][ \t]*\+?\d")
+_HEAT = re.compile(rb"M[ \t]*\+?0*(?:104|109|140|190|141|191)(?!\d)")
 _NUMBER = re.compile(rb"([A-Z])[ \t]*([-+]?(?:\d+\.?\d*|\.\d+))?")
 _UNPRINTABLE = bytes(code if 32 <= code < 127 else 32 for code in range(256))
 _CHECKSUM = re.compile(rb"\*[ \t]*\d*[ \t]*$")
@@ -105,6 +109,8 @@ def _commands(text: bytes) -> list[Command]:
         letter = match[1].decode()
         code = f"{letter}{int(match[2])}" if match[2] else letter
         end = len(upper)
+        if code in _MARLINS_TEXTS and (hidden := _HEAT.search(upper, match.end())):
+            end = hidden.start()
         if code not in TEXT_CODES:
             upper = upper.replace(b"(", b" ").replace(b")", b" ")
             following = _NEXT_COMMAND.search(upper, match.end())

@@ -69,7 +69,7 @@ def test_host_commands_are_dropped_from_files_and_refused_at_the_terminal() -> N
 
 
 @given(
-    st.sampled_from(["M104", "M109", "m 0104", "M140", "N3 M190"]),
+    st.sampled_from(["M104", "M109", "m 0104", "M140", "N3 M190", "M+104", "M486 M+109"]),
     st.sampled_from([" S", "S", " R", "T1 S", " s"]),
     st.integers(276, 9999),
     st.sampled_from(["", ".0", " ; S0", "*33", " S0", "e0", "\t"]),
@@ -93,6 +93,7 @@ _PIECES = [
     *(b"M", b"m", b"G", b"g", b"10", b"0010", b"104", b"M104 S300", b"g10 P0 S400", b"M 0 999"),
     *(b"P", b"p1", b"S300", b"R", b" ", b"\t", b"\\", b"\x80", b"\x00", b";", b'"', b"@x", b"%"),
     *(b"//", b"/", b"SET_HEATER_TEMPERATURE HEATER=extruder TARGET=400", b"_heater", b"N1", b"*7"),
+    *(b"+", b"26", b"H300", b"b200", b"M600R400", b"M486 ", b"M118 ", b"pid_calibrate", b"_CALIB"),
     *(b"set_HEATER_temperature heater=extruder target=1e9", b"X1.5", b"MMMMMMMMMMMMMMMMMM", b"\r"),
 ]
 

@@ -29,8 +29,18 @@ def violation(line: bytes) -> Violation | None:
         (b"M190 R120", 120, "bed"),
         (b"M141 S61", 61, "chamber"),
         (b"G10 P0 S300", 300, "nozzle"),
+        (b"G10 S300", 300, "nozzle"),
+        (b"G10 R300", 300, "nozzle"),
+        (b"G26 H300", 300, "nozzle"),
+        (b"G26 H200 B120", 120, "bed"),
+        (b"M600 R300", 300, "nozzle"),
+        (b"M+104 S300", 300, "nozzle"),
+        (b"M486 M104 S300", 300, "nozzle"),
+        (b"M118 M104 S300", 300, "nozzle"),
         (b"G1 X1 M104 S300", 300, "nozzle"),
         (b"SET_HEATER_TEMPERATURE HEATER=heater_bed TARGET=130", 130, "bed"),
+        (b"SET_HEATER_TEMPERATURE HEATER=extruder TARGET=200 TARGET=300", 300, "nozzle"),
+        (b"SET_HEATER_TEMPERATURE HEATER=extruder HEATER=heater_bed TARGET=130", 130, "bed"),
     ],
 )
 def test_a_target_above_the_ceiling_is_a_violation(
@@ -61,6 +71,10 @@ def test_what_is_no_plain_number_is_a_violation(line: bytes) -> None:
         b"M140 S110 ; S300",
         b"G1 S300",
         b"M117 S300",
+        b"M117 M104 S300",
+        b"M118 M104 S200",
+        b"G26 H200 B100",
+        b"M600 B300",
     ],
 )
 def test_a_target_within_the_ceiling_passes(line: bytes) -> None:
