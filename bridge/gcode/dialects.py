@@ -81,14 +81,24 @@ class Dialect:
     joined_modes: bool = True
     #: A file on its card is selected by its name in lower case.
     lower_case_names: bool = False
+    #: Keeps the motors on for a day of pause: what has not moved for 2 to 10 minutes is let go of
+    #: else, and whoever changes filament moves the head. The time from before is nowhere to be
+    #: read, so none is put back that might be shorter. Blank: it lets go of none, or has no word.
+    holds: bytes = b""
+    #: Takes that back, where the firmware remembers what it had.
+    lets_go: bytes = b""
     #: Ends a print from its card.
     card_abort: bytes = b"M524"
     #: Why no file can be written to its card over the cable (M28), for a person; blank: it can.
     no_card_write: str = ""
 
 
+#: Seconds, for all that come from Sprinter; without S it would let go of them at once.
+_A_DAY = b"M84 S86400"
+
 MARLIN = Dialect(
     name="marlin",
+    holds=_A_DAY,
     pattern=r"marlin",
     spare=2,
     banner=r"^(echo: ?)?marlin (bugfix-)?2",
@@ -99,6 +109,7 @@ MARLIN = Dialect(
 DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="prusa-buddy",
+        holds=_A_DAY,
         pattern=r"prusa-firmware-buddy",
         spare=2,
         assumed=frozenset({"AUTOREPORT_TEMP", "SDCARD"}),
@@ -107,6 +118,7 @@ DIALECTS: tuple[Dialect, ...] = (
     ),
     Dialect(
         name="prusa",
+        holds=_A_DAY,
         pattern=r"prusa-firmware",
         banner=r"^(echo: ?)?prusa|^[0-9.]+-[0-9]+_prusa",
         window=1,
@@ -134,6 +146,7 @@ DIALECTS: tuple[Dialect, ...] = (
     ),
     Dialect(
         name="repetier",
+        holds=_A_DAY,
         pattern=r"repetier",
         banner=r"^(info: ?)?repetier",
         rx_bytes=63,
@@ -159,6 +172,8 @@ DIALECTS: tuple[Dialect, ...] = (
     ),
     Dialect(
         name="klipper",
+        holds=b"SET_IDLE_TIMEOUT TIMEOUT=86400",
+        lets_go=b"SET_IDLE_TIMEOUT",
         pattern=r"klipper",
         banner=r"^// klipper state",
         window=2,
@@ -191,6 +206,7 @@ DIALECTS: tuple[Dialect, ...] = (
     ),
     Dialect(
         name="marlin-1.0",
+        holds=_A_DAY,
         pattern=r"marlin[^;]*; sprinter/grbl|marlin ?(v?1\.0|v1\b)",
         banner=r"^(echo: ?)?marlin ?(v?1\.0|v1\b)",
         keepalive=False,
@@ -200,6 +216,7 @@ DIALECTS: tuple[Dialect, ...] = (
     ),
     Dialect(
         name="marlin-1.1",
+        holds=_A_DAY,
         pattern=r"marlin (bugfix-)?1\.",
         spare=2,
         banner=r"^(echo: ?)?marlin (bugfix-)?1\.1",
@@ -208,6 +225,7 @@ DIALECTS: tuple[Dialect, ...] = (
     ),
     Dialect(
         name="sprinter",
+        holds=_A_DAY,
         pattern=r"sprinter",
         banner=r"^sprinter",
         window=1,

@@ -95,7 +95,7 @@ class Printing:
         stream.hold()
         self._comes_back = False
         if not park or self._saved is not None:  # parked still: a resume had only just begun
-            stream.order([stream.dialect.drain], _PARKED)
+            stream.order([*self._hold(), stream.dialect.drain], _PARKED)
             return
         at.link.status.position = None  # only an answer to what follows is that of this place
         where = [b"M114"] if stream.dialect.position else []
@@ -136,6 +136,8 @@ class Printing:
             at.position_known = False
         self._breaks_left = _BREAKS
         self._end_wait()
+        if self._saved is not None and (freed := self._let_go()):
+            stream.order(freed)
         name = "on_error" if outcome is AttemptEvent.FAILED else "on_cancel"
         self._send(at.script(name, now, reason) or [stream.dialect.drain], _OVER)
 
@@ -257,11 +259,12 @@ class Printing:
         if script and status.position is None:
             at.warn("position_unknown", _STAYS)
             script = []
-        if not script:
+        self._saved.moved = bool(script)
+        lines = [*self._hold(), *script]
+        if lines:
+            self._send(lines, _PARKED)
+        else:
             self.order_done(_PARKED, now)
-            return
-        self._saved.moved = True
-        self._send(script, _PARKED)
 
     def _bring_back(self, now: float) -> None:
         """What is heated is known: make it as it was at the pause, then go on."""
@@ -271,6 +274,7 @@ class Printing:
         if saved is not None:
             lines += pausing.heat_lines(saved, at.link.status.targets_c())
         lines += at.script("on_resume", now)
+        lines += self._let_go()
         if saved is not None:
             saved.moved = saved.moved or exists(at.config, "on_resume")
             now_set = at.modal_now().copy()
@@ -283,6 +287,15 @@ class Printing:
             self._send(lines, RESUMED)
         else:
             self.order_done(RESUMED, now)
+
+    def _hold(self) -> list[bytes]:
+        """What keeps the head where it is until somebody resumes, whenever that is."""
+        holds = self._standing.link.stream.dialect.holds
+        return [holds] if holds else []
+
+    def _let_go(self) -> list[bytes]:
+        lets_go = self._standing.link.stream.dialect.lets_go
+        return [lets_go] if lets_go else []
 
     def _send(self, lines: list[bytes], token: str) -> None:
         self._standing.ordered(lines)

@@ -62,8 +62,8 @@ def test_the_parking_script_sees_where_it_paused() -> None:
     host.start(JOB)
     host.go()
     at = host.firmware.executed.index(b"M114")
-    assert host.firmware.executed[at - 1 : at + 4] == [
-        *(b"M400", b"M114", b"G91", b"G1 Z10", b"M104 S0")
+    assert host.firmware.executed[at - 1 : at + 5] == [
+        *(b"M400", b"M114", b"M84 S86400", b"G91", b"G1 Z10", b"M104 S0")
     ]
 
 
@@ -329,3 +329,41 @@ def test_the_fan_comes_back_as_the_file_has_set_it(fan: bytes) -> None:
     host.printer.resume(host.now)
     host.go()
     assert fan in host.firmware.executed
+
+
+_DAY, _KLIPPERS_DAY = b"M84 S86400", b"SET_IDLE_TIMEOUT TIMEOUT=86400"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "holds", "ends"),
+    [
+        *((name, [_DAY], []) for name in ("marlin", "marlin-1.0", "marlin-1.1", "sprinter")),
+        *((name, [_DAY], []) for name in ("prusa", "prusa-buddy", "repetier")),
+        ("klipper", [_KLIPPERS_DAY], [b"SET_IDLE_TIMEOUT"]),
+        *((name, [], []) for name in ("reprapfirmware", "smoothie", "teacup", "malyan", "chitu")),
+    ],
+)
+@pytest.mark.parametrize("scripts", [{}, PARK])
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_the_motors_hold_as_long_as_the_pause_takes(
+    dialect: str, holds: list[bytes], ends: list[bytes], scripts: dict[str, str], goes_on: bool
+) -> None:
+    """After two minutes Marlin lets go of what rests (DEFAULT_STEPPER_TIMEOUT_SEC), Klipper of
+    the place as well (idle_timeout): who changes filament moves the head, and so the print.
+    """
+    host = Host(config(scripts=scripts, dialect=dialect))
+    host.connect()
+    host.start(JOB)
+    host.go()
+    ran = host.firmware.executed
+    assert host.printer.state is _S.PAUSED
+    assert [line for line in ran if line.startswith((b"M84", b"SET_IDLE"))] == holds
+    ran.clear()
+    if goes_on:
+        host.printer.resume(host.now)
+    else:
+        host.printer.cancel(host.now)
+    host.go()
+    ended = [line for line in ran if line.startswith((b"M84 S", b"SET_IDLE"))]
+    assert ended == ends
+    assert host.attempts[-1] is (_A.COMPLETED if goes_on else _A.CANCELLED)
