@@ -162,20 +162,22 @@ class FileStore:
         """Raises `Conflict` when *path* is, or holds, the file of the running print, or the one
         that goes to the printer's card.
         """
-        if any(_covers(path, used) for used in await self._printed(visit)):
-            raise Conflict(
-                f"{path} is being printed, or sent to a card. Wait until that is over, or use "
-                "another name.",
-                code="file_in_use",
-            )
+        sending = None if visit.pool is not None else sending_of(visit.printer)
+        for used, doing in (
+            *((printed, "is being printed") for printed in await self._printed(visit)),
+            (sending.path if sending else None, "is being sent to the printer's SD card"),
+        ):
+            if _covers(path, used):
+                raise Conflict(
+                    f"{path} {doing}. Wait until that is over, or use another name.",
+                    code="file_in_use",
+                )
 
     async def _printed(self, visit: Visit) -> Collection[str | None]:
         if visit.pool is not None:
             return await self._pools.printed_paths(visit, visit.pool)
         shown = await self._hot.shown(visit.printer)
-        sending = sending_of(visit.printer)
-        sent = [sending.path] if sending is not None and sending.path else []
-        return [*sent, *([shown.path] if shown.is_running else [])]
+        return [shown.path] if shown.is_running else []
 
     async def _deselect(self, visit: Visit, path: str) -> None:
         if visit.pool is None and _covers(path, (await self._hot.shown(visit.printer)).path):

@@ -384,8 +384,7 @@ class Stream:
     def _prove(self, number: int, now: float) -> None:
         """Take lines up to *number* as done, until the next numbered line tells otherwise."""
         if self.orders.saving:
-            self._probe(now)
-            return
+            return self._probe(now)
         silences = self.patience.silences
         self._unconfirmed = number + 1
         self._credit(number - self.acked, now)

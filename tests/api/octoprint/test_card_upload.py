@@ -239,7 +239,9 @@ async def test_nothing_else_reaches_a_printer_that_gets_a_file(farm: Farm) -> No
     key = {"X-Api-Key": farm.key}
     for path in (f"{LOCAL}/cube.gcode", f"{CARD}/OLD.GCO"):
         assert (await farm.http.request("DELETE", path, headers=key)).status_code == 409, path
-    assert (await farm.upload("cube.gcode")).status_code == 409
+    again = await farm.upload("cube.gcode")
+    assert again.status_code == 409
+    assert "cube.gcode is being sent to the printer's SD card" in again.json()["error"]
     assert len(farm.room.orders) == orders
 
 

@@ -405,6 +405,7 @@ async def test_a_file_for_the_card_that_is_refused_is_not_kept(quick_dir: Path) 
         command_id = await hall.command(Verb.CARD_WRITE, WRITE)
         await hall.told(command_id, "started", "rejected")
         await hall.until(lambda: not hall.fleet.pinned())
+        assert hall.fleet.pinned() == set()
 
 
 async def test_a_sender_that_dies_with_a_file_for_the_card_gets_it_no_more(quick_dir: Path) -> None:
