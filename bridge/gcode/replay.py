@@ -10,6 +10,11 @@ early: that is refused, the ring is emptied once more, the replay itself is cut,
 So nothing is sent before all that was under way can have arrived, and what is answered meanwhile
 counts for nothing. If the same line is asked for again the pauses grow, and a firmware that drops
 repeats without a word is asked for its count: the replay may have arrived all the same.
+
+A firmware looks at numbers when it reads a line, and says `ok` when it has run it: lines that it
+took before the damaged one are still in its queue when it asks, and are answered behind the `ok` of
+the Resend (Marlin: `queue.cpp`, `gcode_line_error`). Those answers are waited for before anything
+goes; counted for the replay they would be too many, and the window would be too wide for good.
 """
 
 from bridge.gcode.dialects import Dialect
@@ -27,6 +32,16 @@ MAX_PAUSE_S = 1.0
 MAX_SAME_RESEND = 10
 
 
+def agreed(told: int | None, number: int, top: int) -> int:
+    """The line asked for: *told* by the error, if it said so, and *number* by its Resend.
+
+    *top*: the highest ever sent. Noise in one of the two: going on costs less than going back.
+    """
+    if not told:
+        return number
+    return max((one for one in (told, number) if one <= top + 1), default=number)
+
+
 class Replay:
     """What is still owed after a Resend."""
 
@@ -34,9 +49,11 @@ class Replay:
         "_strays",
         "await_ok",
         "double_due",
+        "due",
         "leftover_until",
         "leftovers",
         "number",
+        "owed",
         "pause_until",
         "swallow_until",
         "times",
@@ -62,6 +79,11 @@ class Replay:
         self.double_due = False
         #: until when an `ok` belongs to a Resend that was ignored; 0: none is expected
         self.swallow_until = 0.0
+        #: lines before the one asked for that were taken and are not answered yet; below 0: so
+        #: many answers came in a pause, and the next Resend may tell whose they were
+        self.owed = 0
+        #: Resends that came while nothing may be sent, each with an `ok` of its own
+        self.due = 0
 
     @property
     def pending(self) -> bool:
@@ -71,7 +93,7 @@ class Replay:
     @property
     def holds(self) -> bool:
         """Whether nothing may be sent now."""
-        return self.await_ok is not None or self.pause_until is not None
+        return self.await_ok is not None or self.pause_until is not None or self.owed > 0
 
     def deadlines(self) -> tuple[float | None, float | None, float | None]:
         """When something of this is due."""
@@ -84,12 +106,14 @@ class Replay:
         return self.times < MAX_SAME_RESEND
 
     def begin(
-        self, leftovers: int, now: float, *, doubles: bool, size_bytes: int, cuts: bool
+        self, leftovers: int, now: float, *, before: int, doubles: bool, size_bytes: int, cuts: bool
     ) -> None:
         """Go back: one `ok` and up to *leftovers* further Resends belong to this one.
 
+        *before*: lines before it that were not answered; below 0: that were, and did not count.
         *size_bytes*: so much may be under way. *cuts*: on this link lines lose their heads.
         """
+        self.owed, self.due = max(0, self.owed + before), 0
         self.leftovers = leftovers
         self.double_due = doubles
         self.await_ok = now + RESEND_GRACE_S
@@ -102,12 +126,21 @@ class Replay:
         """The Resend is ignored; so is its `ok`, where the firmware gives one."""
         self.swallow_until = now + RESEND_GRACE_S if resend_ok else 0.0
 
-    def takes_ok(self, now: float) -> bool:
-        """Whether an `ok` that has just come belongs to a Resend, which then has had it."""
+    def takes_ok(self, now: float, number: int | None = None) -> bool:
+        """Whether an `ok` that has just come is none for what is sent from here on.
+
+        It belongs to a Resend, or to a line that was taken before. *number*: its line's, if told.
+        """
+        if number is not None and number >= self.number:
+            self.owed = 0
         if self.await_ok is not None:
             self.await_ok = None
             return True
-        if self.pause_until is not None:
+        if self.due:
+            self.due -= 1
+            return True
+        if self.owed > 0 or self.pause_until is not None:
+            self.owed -= 1
             return True
         if self.swallow_until:
             swallowed, self.swallow_until = now <= self.swallow_until, 0.0
@@ -120,6 +153,7 @@ class Replay:
             return False
         if self.holds:
             self._strays.again()
+            self.due += self.await_ok is None and dialect.resend_ok
             return True
         if self.double_due:
             self.double_due = False
@@ -145,8 +179,9 @@ class Replay:
         """
         if self.pause_until is None or now < self.pause_until:
             return False
-        self.pause_until = None
+        self.pause_until, self.due = None, 0
         if not counts or self.times == 1:
+            self.owed = max(0, self.owed)
             return False
         self.await_ok = now + RESEND_GRACE_S
         return True

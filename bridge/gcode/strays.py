@@ -31,14 +31,14 @@ class Strays:
     def resent(self, number: int, acked: int, *, others: int, sure: bool) -> None:
         """Line *number* is asked for, lines up to *acked* counted as answered until now.
 
-        *others* unnumbered lines are still to be answered. *sure*: all those answers were heard,
-        and *number* was told twice.
+        *others* unnumbered lines are still to be answered, and so are those between the two.
+        *sure*: all those answers were heard, and *number* was told twice.
         """
         if sure:
             excused = sum(number <= line <= acked for line in self._excused)
             self.count += max(0, acked + 1 - number - excused)
         self._excused.clear()
-        self._owed = 1 + others
+        self._owed = 1 + others + max(0, number - 1 - acked)
 
     def again(self) -> None:
         """One more Resend for the same line, and its `ok`."""

@@ -21,7 +21,7 @@ from bridge.gcode.lines import impossible_line, is_alone
 from bridge.gcode.orders import Orders
 from bridge.gcode.outgoing import Outgoing
 from bridge.gcode.patience import Patience
-from bridge.gcode.replay import MAX_SAME_RESEND, Replay
+from bridge.gcode.replay import MAX_SAME_RESEND, Replay, agreed
 from bridge.gcode.replies import Ack
 from bridge.gcode.strays import Strays
 from bridge.gcode.window import MAX_WINDOW, Window
@@ -70,10 +70,8 @@ class Stream:
         self.acked = 0
         self._window.restart()
         self._free: int | None = None
-        self._extras: deque[int] = deque()
-        self._probes: deque[int] = deque()
-        self._unconfirmed = 0
-        self._repeated = False
+        self._extras, self._probes = deque[int](), deque[int]()
+        self._unconfirmed, self._repeated = 0, False
         #: the line that an error line has asked for before its Resend came; 0: it did not say
         self._refused: int | None = None
         self._replay.restart()
@@ -148,7 +146,7 @@ class Stream:
     def deadline(self) -> float | None:
         """When `tick` is due at the latest, on the clock of *now*; None: never."""
         due = [one for one in self._replay.deadlines() if one is not None]
-        if (self.in_flight or self._probes) and self.patience.minds(self.dialect):
+        if self._waits and self.patience.minds(self.dialect):
             due.append(self._probe_at())
         return min(due, default=None)
 
@@ -193,11 +191,11 @@ class Stream:
         if self._refused is not None:  # the Resend between the error and this was lost
             self.on_resend(self._refused, now)
         self.strays.heard(self.acked, waiting=self._replay.holds)
-        if self._replay.takes_ok(now):
-            self.patience.quiet_since = now
-            return
         if self._probes and ack.temperatures:
             self._resolve(self._probes.popleft(), now)
+            return
+        if self._replay.takes_ok(now, ack.number):
+            self.patience.quiet_since = now
             return
         if self._extras and self._extras[0] <= self.acked:
             self._extras.popleft()
@@ -215,8 +213,7 @@ class Stream:
         """The firmware asks for line *number* and everything behind it."""
         self.resends += 1
         told, self._refused = self._refused, None
-        if told and told != number:  # noise in one of the two: going on costs less than going back
-            number = max((one for one in (told, number) if one <= self.out.top + 1), default=number)
+        number = agreed(told, number, self.out.top)
         replay, resend_ok = self._replay, self.dialect.resend_ok
         if replay.is_leftover(number, self.acked, now, self.dialect):
             return
@@ -239,10 +236,10 @@ class Stream:
         self.strays.resent(number, self.acked, others=others, sure=sure)
         self._extras.clear()
         self._probes.clear()
-        leftovers = max(0, self.sent - number)
         replay.begin(
-            leftovers,
+            max(0, self.sent - number),
             now,
+            before=number - 1 - self.acked,
             doubles=self.dialect.doubles_resend,
             size_bytes=self.out.size_of(number, self.sent),
             cuts=not self._lossless,
@@ -266,7 +263,7 @@ class Stream:
 
     def on_wait(self, now: float) -> None:
         """The firmware is idle: what is in flight is done or was never received."""
-        if self.in_flight and now - self.patience.quiet_since >= WAIT_AFTER_S:
+        if self._waits and now - self.patience.quiet_since >= WAIT_AFTER_S:
             self._resolve(self.sent, now)
 
     def tick(self, now: float) -> None:
@@ -279,8 +276,7 @@ class Stream:
             self.out.rewind(self.acked + 1)
             self._repeated = True
         patience = self.patience
-        waiting = (self.in_flight or self._probes) and patience.minds(self.dialect)
-        if waiting and now >= self._probe_at():
+        if self._waits and patience.minds(self.dialect) and now >= self._probe_at():
             patience.silences += 1
             if patience.over:
                 self._lose("no_answer", "the printer does not answer any more")
@@ -288,6 +284,11 @@ class Stream:
             self._probe(now)
 
     # Private: sending.
+
+    @property
+    def _waits(self) -> bool:
+        """Whether an answer is due."""
+        return self.in_flight > 0 or bool(self._probes) or self._replay.owed > 0
 
     def _room(self) -> int:
         if self._replay.holds:
@@ -335,8 +336,7 @@ class Stream:
     # Private: answers.
 
     def _credit(self, count: int, now: float) -> None:
-        sent = self.out.next - 1
-        self.acked = acked = min(self.acked + count, sent)
+        self.acked = acked = min(self.acked + count, self.out.next - 1)
         patience = self.patience
         patience.quiet_since = now
         patience.silences = 0
@@ -355,6 +355,7 @@ class Stream:
         """Ask for a sign of life, behind what ends a half line where noise may have left one."""
         self.patience.quiet_since = now
         if self.orders.saving:
+            self._replay.owed = 0  # no M105 tells: the next line does
             self._urgent += b"\n" + impossible_line(self.out.top)
             return
         if not self.dialect.bare_lines:
@@ -367,7 +368,7 @@ class Stream:
 
     def _resolve(self, number: int, now: float) -> None:
         """Up to *number* all was taken or never received: the next numbered line finds out."""
-        self.patience.silences = 0
+        self.patience.silences = self._replay.owed = 0
         if number <= self.acked:
             return
         self._extras.clear()
@@ -385,7 +386,7 @@ class Stream:
         """Take lines up to *number* as done, until the next numbered line tells otherwise."""
         if self.orders.saving:
             return self._probe(now)
-        silences = self.patience.silences
+        silences, self._replay.owed = self.patience.silences, 0
         self._unconfirmed = number + 1
         self._credit(number - self.acked, now)
         self.patience.silences = silences
