@@ -31,7 +31,7 @@ class Kind(StrEnum):
     INACTIVITY = "inactivity"
     NOT_READY = "not_ready"  # the host behind the firmware has lost its boards
     NOT_HOMED = "not_homed"  # a move was skipped
-    COLD = "cold"  # an extrusion was skipped
+    COLD = "cold"  # an extrusion was skipped, for its heat or its length
     UNKNOWN_COMMAND = "unknown_command"
     CARD = "card"
     OTHER = "other"
@@ -76,7 +76,7 @@ _KINDS: tuple[tuple[re.Pattern[str], Kind], ...] = tuple(
         (r"homing failed", Kind.HOMING),
         (r"probing failed|probe failed", Kind.PROBING),
         (r"home .*first|must home|insufficient axes homed", Kind.NOT_HOMED),
-        (r"cold extrusion|too cold to|below minimum temp", Kind.COLD),
+        (r"cold extrusion|too long extrusion|too cold to|below minimum temp", Kind.COLD),
         (r"unknown command", Kind.UNKNOWN_COMMAND),
         (r"open failed|openroot|volume\.init|sd init|no (sd )?(card|media)|to file", Kind.CARD),
     )
@@ -112,7 +112,9 @@ def sort(text: str) -> Failure:
 #: Lines that are no errors by their beginning but tell of something that went wrong.
 _NOTICES: tuple[tuple[re.Pattern[str], Kind], ...] = (
     (re.compile(r"(?:echo:|//)\s*unknown command", re.I), Kind.UNKNOWN_COMMAND),
-    (re.compile(r"echo:.*cold extrusion prevented", re.I), Kind.COLD),
+    (re.compile(r"echo:.*(?:cold|too long) extrusion prevented", re.I), Kind.COLD),
+    # Marlin 2 says it to every move of a stopped machine, without `Error:` (`queue.cpp`)
+    (re.compile(r"printer stopped due to errors", re.I), Kind.STOPPED),
     (re.compile(r"echo:.*home .*first", re.I), Kind.NOT_HOMED),
     (
         re.compile(

@@ -138,6 +138,8 @@ def test_a_line_is_one_value(line: str, reply: Reply) -> None:
         ("Error: THERMAL RUNAWAY", Severity.HALTED),
         ("!! MCU 'mcu' shutdown: Timer too close", Severity.HALTED),
         ("Error:Printer stopped due to errors. Fix the error and use M999", Severity.STOPPED),
+        ("Printer stopped due to errors. Fix the error and use M999", Severity.STOPPED),
+        ("echo: too long extrusion prevented", Severity.HARMLESS),
         ("Error:something else", Severity.HARMLESS),
     ],
 )
