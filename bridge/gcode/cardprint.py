@@ -91,12 +91,16 @@ class CardPrint:
         return text[:4] + text[4:].lower() if lower and text.startswith(b"M23 ") else text
 
     def cancel(self, now: float, reason: str) -> None:
-        """End it, with the cancel script."""
+        """End it, with the cancel script.
+
+        Between the two something is asked for that may get lost: Marlin empties its queue a moment
+        behind the `ok` of M524 (`MarlinCore.cpp`, `abortSDPrinting`).
+        """
         at = self._standing
         at.step(_E.CANCEL, reason=reason)
         dialect = at.link.stream.dialect
         script = at.script("on_cancel", now, reason)
-        at.link.stream.order([dialect.card_abort, *script], _OVER)
+        at.link.stream.order([dialect.card_abort, dialect.drain, *script], _OVER)
 
     def forget(self) -> None:
         """The connection is gone; the printer may print on."""

@@ -25,10 +25,11 @@ BLOCKING_CODES = frozenset(
 )
 #: Commands that decide what others mean, or end it: run out of turn as the rest of a cut line they
 #: would spoil what is around them, and a move only itself. So they are alone, too (`strays`).
+#: Behind M524 Marlin empties its command queue: what is in there is taken, and never run.
 DECIDING_CODES = frozenset(
     {
         *("G20", "G21", "G53", "G54", "G55", "G56", "G57", "G58", "G59", "G90", "G91", "G92"),
-        *("M18", "M81", "M82", "M83", "M84", "M200", "M218", "M290", "M428"),
+        *("M18", "M81", "M82", "M83", "M84", "M200", "M218", "M290", "M428", "M524"),
     }
 )
 _ALONE_CODES = BLOCKING_CODES | DECIDING_CODES

@@ -46,6 +46,8 @@ class Card:
         self.opened: str | None = None
         self.runs = False
         self.started = False
+        #: M524 has come; the main loop does it
+        self.aborts = False
         self._at_bytes = 0.0
         self._since = 0.0
 
@@ -176,8 +178,11 @@ def _delete(machine: "Machine", command: Command, now: float) -> None:
 
 
 def _abort(machine: "Machine", command: Command, now: float) -> None:
-    """M524."""
-    machine.card.close()
+    """M524: what is printed ends in the main loop; what is only open is closed."""
+    if machine.card.runs:
+        machine.card.aborts = True
+    else:
+        machine.card.close()
 
 
 #: Names of eight and three characters.

@@ -141,12 +141,25 @@ class Firmware:
                 queue.append(command)
                 if not self._profile.family.emergency_parser:
                     self._react_when_read(command, now)
+            if self._machine.card.aborts:
+                self._abort_card_print(now)
             if not queue:
                 return
             if self._work is None:
                 self._begin(queue[0], now)
             elif not self._go_on(now):
                 return
+
+    def _abort_card_print(self, now: float) -> None:
+        """Marlin's `abortSDPrinting`: what waits in the queue was taken and is never answered."""
+        machine = self._machine
+        machine.card.aborts = False
+        machine.card.close()
+        self._queue.clear()
+        machine.motion.quick_stop(now)
+        for heater in machine.heaters():
+            machine.heat(heater, 0.0, now)
+        machine.fans.clear()
 
     def _begin(self, command: Command, now: float) -> None:
         if self._machine.card.saving is not None:

@@ -92,3 +92,15 @@ def test_a_file_that_was_written_can_be_deleted(board: Board) -> None:
     board.send_numbered("M28 NEW.GCO", "G1 X1", "M29")
     assert board.send_numbered("M30 NEW.GCO") == ["File deleted:NEW.GCO", "ok"]
     assert board.send_numbered("M20")[1:-2] == ["OLD.GCO 12"]
+
+
+def test_behind_m524_the_queue_is_emptied_unheard(board: Board) -> None:
+    """Marlin's `abortSDPrinting`: what was taken behind it is neither run nor answered."""
+    board.send_numbered("M104 S200", "M23 OLD.GCO", "M24")
+    board.executed()
+    assert board.send_numbered("M524", "G91", "M105") == ["ok"]
+    assert board.executed() == ["M524"]
+    said = board.send_numbered("M105")
+    assert said[0].startswith("ok T:"), "the numbers go on"
+    assert " /0.00 B:" in said[0], "and it has let its heaters cool"
+    assert board.send_numbered("M524", "M17") == ["ok", "ok"], "nothing is printed: only closed"
