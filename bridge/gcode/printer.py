@@ -17,7 +17,7 @@ from bridge.gcode.printing import Printing
 from bridge.gcode.replies import Busy
 from bridge.gcode.run import JobFacts
 from bridge.gcode.standing import Standing, StopReach
-from bridge.gcode.stopping import Stopping
+from bridge.gcode.stopping import IGNORED, Stopping
 from bridge.gcode.temperatures import Temperatures
 from bridge.gcode.terminal import sendable
 from schemas.gcode.policy import Origin
@@ -225,6 +225,8 @@ class Printer(Standing):
             for reply in link.receive(data, now):
                 reactions.react(self, reply, now)
                 self._stopping.heard(reply, now)
+            if self._stopping.ignored():
+                self.warn("stop_ignored", IGNORED)
             return
         if link.plain(data, now):
             if self.watch:

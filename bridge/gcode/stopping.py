@@ -16,6 +16,12 @@ from bridge.gcode.sdcard import Saved
 STOP_AGAIN_S = 1.0
 #: How often M112 is sent at most; a firmware that does not know it must not be flooded.
 STOPS = 5
+#: What a person is told when all that was in vain. A build of Marlin for Linux says that it has an
+#: emergency parser and feeds it nothing (`HAL/LINUX/main.cpp`): M112 is then but an `ok`.
+IGNORED = (
+    "the machine goes on talking although M112 was sent again and again: it has not stopped, "
+    "switch it off"
+)
 #: The same while it may be writing a file.
 CLOSE_AGAIN_S = 0.3
 _STOPS_SAVING = 15
@@ -32,11 +38,12 @@ class Stopping:
         self._data = self._stop = b""
         self._left = 0
         self._again_at = 0.0
-        self._saving = False
+        self._saving = self._ignored = False
+        self._settled = False  # it has obeyed, or that it does not is told
 
     def begin(self, stop: bytes, now: float, *, saving: bool) -> None:
         """Stop it by *stop*; *saving*: it may be writing a file to its card."""
-        self._stop, self._saving = stop, saving
+        self._stop, self._saving, self._settled = stop, saving, False
         self._left = _STOPS_SAVING if saving else STOPS
         self._again(now)
 
@@ -49,12 +56,19 @@ class Stopping:
         """The machine speaks after a stop: send it again, unless this says that it has obeyed."""
         killed = isinstance(reply, Failure) and reply.severity is Severity.HALTED
         if killed or isinstance(reply, Start):
-            self._left = 0
+            self._left, self._settled = 0, True
         elif self._saving and isinstance(reply, Saved):
             self._saving, self._left = False, STOPS
             self._again(now)
-        elif now >= self._again_at:
+        elif now >= self._again_at and self._left:
             self._again(now)
+        elif now >= self._again_at and not self._settled:
+            self._ignored = self._settled = True
+
+    def ignored(self) -> bool:
+        """Whether the machine has just turned out not to obey; once."""
+        ignored, self._ignored = self._ignored, False
+        return ignored
 
     def deadline(self) -> float | None:
         """When `tick` is due; None: never."""

@@ -374,8 +374,12 @@ def test_a_stop_is_sent_again_until_the_machine_says_that_it_obeys(
         host.now += STOP_AGAIN_S
     assert heard == [b"", STOP_BYTES, STOP_BYTES]
     host.say(obeys)
-    host.say(b" T:200.0 /200.0 B:60.0 /60.0 @:0 B@:0\n")
-    assert host.printer.take(host.now) == b""
+    for _ in range(2 * STOPS):
+        host.say(b" T:200.0 /200.0 B:60.0 /60.0 @:0 B@:0\n")
+        assert host.printer.take(host.now) == b""
+        host.now += STOP_AGAIN_S
+    host.happened += host.printer.events()
+    assert "stop_ignored" not in host.warnings
 
 
 def test_a_machine_that_does_not_know_stops_is_not_flooded_with_them(host: Host) -> None:
@@ -387,6 +391,8 @@ def test_a_machine_that_does_not_know_stops_is_not_flooded_with_them(host: Host)
         host.say(b"ok T:20.0 /0.0\n")
         sent += host.printer.take(host.now)
     assert sent == STOP_BYTES * STOPS
+    host.happened += host.printer.events()
+    assert host.warnings.count("stop_ignored") == 1
 
 
 def test_a_stop_that_found_no_port_is_not_sent_later() -> None:
