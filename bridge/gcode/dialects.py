@@ -221,6 +221,9 @@ DIALECTS: tuple[Dialect, ...] = (
         spare=2,
         banner=r"^(echo: ?)?marlin (bugfix-)?1\.1",
         reads_on=True,
+        # its emergency parser takes a blank line for the beginning of one to ignore, and with it
+        # the M112 behind: hence another
+        stop=STOP_BYTES + b"M112\n",
         joined_modes=False,
     ),
     Dialect(

@@ -1,0 +1,49 @@
+"""What is sent for a stop is understood wherever it cuts the line before it (safety M06)."""
+
+import pytest
+
+from bridge.gcode.dialects import STOP_BYTES, by_firmware
+from bridge.simulator.emergency import Emergency, EmergencyCode, EmergencyParser
+
+LINE = b"N1234 G1 X10 Y20 E0.5*71\n"
+
+
+class OldParser:
+    """The emergency parser of Marlin 1.1: a line feed at the start of a line begins an ignored one.
+
+    It knows M112 alone here.
+    """
+
+    _IGNORED = -1
+
+    def __init__(self) -> None:
+        self.stops = 0
+        self._at = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+        for at in range(len(data)):
+            self._take(data[at : at + 1])
+
+    def _take(self, byte: bytes) -> None:
+        if self._at == self._IGNORED:
+            self._at = self._IGNORED if byte != b"\n" else 0
+        elif self._at == len(b"M112") and byte == b"\n":
+            self.stops += 1
+            self._at = 0
+        elif self._at == 0 and byte in b"N 0123456789-":
+            pass  # a line number
+        elif byte == b"M112"[self._at : self._at + 1]:
+            self._at += 1
+        else:
+            self._at = self._IGNORED
+
+
+@pytest.mark.parametrize("cut", range(len(LINE) + 1))
+def test_every_emergency_parser_obeys_wherever_the_line_was_cut(cut: int) -> None:
+    """Marlin's of today and that of Marlin 1.1, which a blank line leads astray."""
+    new, old = EmergencyParser(), OldParser()
+    found = new.feed(LINE[:cut] + STOP_BYTES)
+    old.feed(LINE[:cut] + by_firmware("Marlin 1.1.9").stop)
+    assert Emergency(EmergencyCode.KILL) in found
+    assert old.stops
