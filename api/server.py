@@ -28,7 +28,7 @@ from api.straight import CONNECTION, straight
 from api.upload_body import STRAIGHT
 
 BACKLOG = 2048
-GRACEFUL_S = 3.0
+GRACEFUL_S = 6.0  # for what is being answered at the end: a login beside much work takes seconds
 KEEP_ALIVE_S = 30.0
 KEEP_ALIVE_REQUESTS = 1_000_000
 READ_BYTES = 256 * 1024  # at a time: what a read costs does not depend on how much it brings

@@ -241,14 +241,14 @@ async def test_a_stop_tells_bridges_first_and_finishes_requests(tmp_path: Path) 
         await agent.connect()
         body = b'{"username": "admin", "password": "Correct-horse-9"}'
         reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
-        writer.write(LOGIN_HEAD % len(body) + body[:20])
-        await asyncio.sleep(0.2)
-        stopped = asyncio.create_task(asyncio.to_thread(api.stop))
-        assert await agent.close_code() == 1012
-        writer.write(body[20:])
-        answer = await reader.read()
+        with contextlib.closing(writer):
+            writer.write(LOGIN_HEAD % len(body) + body[:20])
+            await asyncio.sleep(0.2)
+            stopped = asyncio.create_task(asyncio.to_thread(api.stop))
+            assert await agent.close_code() == 1012
+            writer.write(body[20:])
+            answer = await reader.read()
         assert answer.startswith(b"HTTP/1.1 200 "), answer
-        writer.close()
         assert await stopped == 0
         assert '"level":"error"' not in api.log
         assert "gantry-pair" not in api.log

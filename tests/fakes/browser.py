@@ -19,6 +19,9 @@ CHROMIUM = next(
      if (found := shutil.which(name))), None
 )  # fmt: skip
 
+#: Chromium draws without a graphics card here, beside everything else that runs.
+ANSWER_S = 90.0
+
 
 class Page:
     """One page; `complaints` is what the browser wrote to its console: refusals, errors."""
@@ -45,7 +48,7 @@ class Page:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
-    def wait(self, script: str, timeout_s: float = 15.0) -> Any:
+    def wait(self, script: str, timeout_s: float = 30.0) -> Any:
         """The first true value of *script*."""
         deadline = time.monotonic() + timeout_s
         while not (value := self.run(script)):
@@ -75,7 +78,7 @@ class Page:
         message = {"id": self._number, "method": method, "params": parameters}
         self._connection.send(json.dumps(message))
         while True:
-            answer = json.loads(self._connection.recv(30.0))
+            answer = json.loads(self._connection.recv(ANSWER_S))
             if answer.get("id") == self._number:
                 assert "error" not in answer, (method, answer)
                 return answer["result"]

@@ -36,7 +36,7 @@ class Replicas:
     def admin(self, number: int, headers: dict[str, str]) -> httpx.Client:
         """A client of process *number* with the credentials *headers*."""
         url = f"{self.apis[number].url}/api/v1"
-        return httpx.Client(base_url=url, headers=headers, timeout=10)
+        return httpx.Client(base_url=url, headers=headers, timeout=30)
 
 
 @contextmanager

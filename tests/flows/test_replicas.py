@@ -46,7 +46,8 @@ def replicas(
 
 @pytest.fixture(scope="module")
 def headers(replicas: Replicas) -> dict[str, str]:
-    login = httpx.post(f"{replicas.apis[1].url}/api/v1/auth/login", json=PERSON).raise_for_status()
+    url = f"{replicas.apis[1].url}/api/v1/auth/login"
+    login = httpx.post(url, json=PERSON, timeout=30).raise_for_status()
     return {"Authorization": f"Bearer {login.json()['access_token']}"}
 
 
