@@ -1,17 +1,18 @@
 """What a command may be, decided without rows: arguments, coalescing, deadlines. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
-from api.errors import Conflict, Invalid
+from api.errors import Conflict, Invalid, Unavailable
 from schemas.commands import (
     ARGS,
     CARD_PRINT,
     VERBS,
     Args,
+    CommandState,
     NoArgs,
     TemperatureArgs,
     Verb,
@@ -20,6 +21,10 @@ from schemas.commands import (
 from schemas.gcode.limits import ceiling_c
 from schemas.printer import ACTIVE, PrinterState, Profile
 
+#: The verb and the state of a command that is not over.
+Underway = tuple[str, str]
+#: No journal of a room holds these yet.
+UNDELIVERED = (CommandState.QUEUED, CommandState.SENT)
 #: So many commands may wait for one printer; more are refused, a stop always passes.
 MAX_WAITING = 64
 #: What no number of waiting commands keeps out.
@@ -105,3 +110,23 @@ def check_grant(verb: Verb, grant: str | None, name: str) -> None:
             f"Nothing is printing on {name}, so there is nothing to {verb}.",
             code="invalid_state_transition",
         )
+
+
+def check_latch(verb: Verb, state: str, underway: Collection[Underway], name: str) -> None:
+    """After a stop nothing goes there until it is reset. Raises `Conflict` (``stopped``)."""
+    if verb in PASSES_LATCH:
+        return
+    if state == PrinterState.HALTED or any(what == Verb.REMOTE_STOP for what, _ in underway):
+        raise Conflict(
+            f"{name} was stopped. Look at it, then reset the stop (reset-stop).", code="stopped"
+        )
+
+
+def check_room(verb: Verb, underway: Collection[Underway], replaced: int, name: str) -> None:
+    """Whether one more fits behind *underway*, of which *replaced* have just been taken back.
+
+    Raises `Unavailable` (``rate_limited``).
+    """
+    waiting = sum(state in UNDELIVERED for _, state in underway) - replaced
+    if verb not in ALWAYS_TAKEN and waiting >= MAX_WAITING:
+        raise Unavailable(f"{MAX_WAITING} commands wait for {name} already.", code="rate_limited")

@@ -16,7 +16,7 @@ from api.commands import rules
 from api.commands.direct import DirectStops
 from api.commands.models import Command
 from api.commands.rooms import BridgeRoom, Row
-from api.errors import Conflict, NotFound, Unavailable
+from api.errors import NotFound, Unavailable
 from api.events.service import Change, Happened, Ledger
 from api.principal import Principal
 from api.printers.sending import check_free_for
@@ -33,7 +33,6 @@ from schemas.commands import (
     replaces,
 )
 from schemas.facts import CommandFact
-from schemas.printer import PrinterState
 from schemas.transitions import can
 
 __all__ = ["Command", "Commands", "Row"]
@@ -42,7 +41,8 @@ _log = logging.getLogger("gantry.commands")
 
 _UNSENT = (CommandState.QUEUED,)
 _STARTS = (Verb.START, Verb.CARD_WRITE)  # the second may start what it has written
-_UNDELIVERED = (CommandState.QUEUED, CommandState.SENT)
+_UNDELIVERED = rules.UNDELIVERED
+_UNDERWAY = tuple(set(CommandState) - COMMAND_OVER)
 _STOPPED = "The printer was stopped before its room was told to start."
 _EVENT_OF = {CommandState(event.value): event for event in CommandEvent}
 
@@ -86,7 +86,7 @@ class Commands:
         by.require(rules.RIGHT_OF.get(verb, "printers.control"))
         if printer.organization_id != by.organization_id or not by.reaches(printer.id):
             raise NotFound(f"There is no printer {printer.id}.", code="printer_not_found")
-        async with self._ledger.change() as change:
+        async with self._ledger.change(by.organization_id) as change:
             command = await self.issue_in(change, by, printer, verb, args, grant=grant)
             entity = ("printer", printer.id)
             change.note(by, f"printer.{verb}", entity, name=printer.name, args=command.args)
@@ -114,10 +114,12 @@ class Commands:
         if VERBS[verb].needs_grant:
             grant = grant or printer.active_grant or rules.card_print(printer.state)
             rules.check_grant(verb, grant, printer.name)
-        await self._check_latch(printer, verb)
+        underway = await self._states_underway(printer, verb)
+        rules.check_latch(verb, printer.state, underway, printer.name)
+        replaced = 0
         if replaces(verb, args, args):
-            args = await self._supersede(change, printer, verb, args)
-        await self._check_room(printer, verb)
+            args, replaced = await self._supersede(change, printer, verb, args)
+        rules.check_room(verb, underway, replaced, printer.name)
         if verb is Verb.REMOTE_STOP:
             await self.withdraw_starts(change, printer.id)
         now = self._clock.now()
@@ -212,12 +214,7 @@ class Commands:
 
     async def wait(self, command_id: str, timeout_s: float) -> Command:
         """The command when it is over, or as it is after *timeout_s* seconds."""
-
-        async def over() -> bool:
-            return CommandState((await self.get(command_id)).state) in COMMAND_OVER
-
-        await self.settle(await self.get(command_id), over, timeout_s)
-        return await self.get(command_id)
+        return await self._until(command_id, timeout_s, COMMAND_OVER)
 
     async def settle(self, command: Command, reached: Reached, timeout_s: float) -> Command:
         """Wait until the printer has *reached* what was asked, or the command cannot get there.
@@ -225,17 +222,26 @@ class Commands:
         A command that is done goes on waiting for the state that shows it. Returns the command as
         it is then, *timeout_s* seconds later at most.
         """
+        hopeless, also = COMMAND_OVER - {CommandState.DONE}, f"printer:{command.printer_id}"
+        return await self._until(command.id, timeout_s, hopeless, reached, also)
+
+    async def _until(
+        self,
+        command_id: str,
+        timeout_s: float,
+        ends_in: Collection[str],
+        reached: Reached | None = None,
+        *also: str,
+    ) -> Command:
         ends = self._clock.monotonic() + timeout_s
-        names = (f"command:{command.id}", f"printer:{command.printer_id}")
-        with self._bus.listen(*names) as listener:
+        with self._bus.listen(f"command:{command_id}", *also) as listener:
             while True:
-                command = await self.get(command.id)
-                hopeless = CommandState(command.state) in COMMAND_OVER - {CommandState.DONE}
-                if hopeless or await reached():
+                command = await self.get(command_id)
+                if command.state in ends_in or (reached is not None and await reached()):
                     return command
                 left_s = ends - self._clock.monotonic()
                 if left_s <= 0 or not await listener.wait(left_s):
-                    return await self.get(command.id)
+                    return await self.get(command_id)
 
     # The link.
 
@@ -280,11 +286,14 @@ class Commands:
         """
         if not commands:
             return ()
-        async with self._ledger.change():
-            rows = Command.filter(id__in=[each.id for each in commands], state__in=_UNDELIVERED)
-            carried = {row.id for row in await rows.only("id")}
-            await rows.update(state=CommandState.SENT, sent_epoch=epoch)
-        return carried
+        ids = {each.id for each in commands}
+        async with self._ledger.change(commands[0].organization_id):
+            rows = Command.filter(id__in=ids, state__in=_UNDELIVERED)
+            carried = await rows.update(state=CommandState.SENT, sent_epoch=epoch)
+            if carried < len(ids):
+                rest = Command.filter(id__in=ids, state=CommandState.SENT, sent_epoch=epoch)
+                ids = {row.id for row in await rest.only("id")}
+        return ids
 
     async def delivered(self, change: Change, bridge_id: int, seq: int) -> None:
         """The bridge's journal holds every command up to *seq*.
@@ -339,34 +348,26 @@ class Commands:
             raise Unavailable(where)
         return printer.bridge_id
 
-    async def _check_latch(self, printer: Printer, verb: Verb) -> None:
-        if verb in rules.PASSES_LATCH:
-            return
-        stopping = Command.filter(printer_id=printer.id, verb=Verb.REMOTE_STOP).exclude(
-            state__in=tuple(COMMAND_OVER)
-        )
-        if printer.state == PrinterState.HALTED or await stopping.exists():
-            raise Conflict(
-                f"{printer.name} was stopped. Look at it, then reset the stop (reset-stop).",
-                code="stopped",
-            )
+    async def _states_underway(self, printer: Printer, verb: Verb) -> Collection[rules.Underway]:
+        """What the printer has to do yet; nothing is looked up for what passes anyway."""
+        if verb in rules.PASSES_LATCH & rules.ALWAYS_TAKEN:
+            return ()
+        rows = Command.filter(printer_id=printer.id, state__in=_UNDERWAY)
+        underway: list[rules.Underway] = await rows.values_list("verb", "state")
+        return underway
 
-    async def _check_room(self, printer: Printer, verb: Verb) -> None:
-        waiting = Command.filter(printer_id=printer.id, state__in=_UNDELIVERED)
-        if verb not in rules.ALWAYS_TAKEN and await waiting.count() >= rules.MAX_WAITING:
-            raise Unavailable(
-                f"{rules.MAX_WAITING} commands wait for {printer.name} already.",
-                code="rate_limited",
-            )
-
-    async def _supersede(self, change: Change, printer: Printer, verb: Verb, args: Args) -> Args:
-        older = Command.filter(printer_id=printer.id, verb=verb, state__in=_UNSENT)
+    async def _supersede(
+        self, change: Change, printer: Printer, verb: Verb, args: Args
+    ) -> tuple[Args, int]:
+        """*args* with what they take over, and how many commands they replace."""
+        older, replaced = Command.filter(printer_id=printer.id, verb=verb, state__in=_UNSENT), 0
         for command in await older.order_by("-seq"):
             if not replaces(verb, args, rules.args_of(verb, command.args)):
                 continue
             args = rules.merged(verb, command.args, args)
             await self._step(change, command, CommandEvent.SUPERSEDED, "superseded", "")
-        return args
+            replaced += 1
+        return args, replaced
 
     async def _step(
         self, change: Change, command: Command, event: CommandEvent, code: str, reason: str

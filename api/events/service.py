@@ -152,8 +152,9 @@ class Ledger:
             await AuditEntry.bulk_create(noted)
 
     async def _last_number(self, organization_id: int) -> int:
-        last = await Event.filter(organization_id=organization_id).order_by("-number").first()
-        return last.number if last else 0
+        events = Event.filter(organization_id=organization_id).order_by("-number").limit(1)
+        last = await events.values_list("number")
+        return int(last[0][0]) if last else 0
 
     async def read(self, organization_id: int, since: int, limit: int) -> list[Event]:
         """Up to *limit* events after number *since*, oldest first."""
