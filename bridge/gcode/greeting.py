@@ -9,11 +9,16 @@ A firmware that may still write a file to its card would take a hello for a line
 closes the file first. Marlin takes it without a number for just that (`queue.cpp`), and when it
 writes nothing it only says `ok` (`M28_M29.cpp`). A refused line empties its ring, the M29 behind it
 included, so it is said more than once.
+
+One that heats, homes or waits for a person since before we came reads a hello, and runs it when it
+has done with that: Marlin says `busy` meanwhile, or what it waits for. It is no silent one, and
+what it has read already needs not be said again: hellos would only pile up in its receive ring.
 """
 
 from enum import StrEnum
 
-from bridge.gcode.replies import Ack, Reply, Resend, Start, Wait
+from bridge.gcode.replies import Ack, Busy, Reply, Resend, Start, Wait
+from bridge.gcode.temperatures import Temperatures
 
 #: The line feed ends a half line that an earlier connection may have left (serial 12/#43).
 HELLO = b"\nN0 M110 N0*125\n"
@@ -34,6 +39,10 @@ HELLO_EVERY_S = 2.0
 HELLOS = 6
 HELLOS_WHEN_TRYING = 2
 TRYING_EVERY_S = 1.0
+#: A firmware that was busy and has not said so for so long is said hello to again, and it may be
+#: busy for so long.
+BUSY_EVERY_S = 6.0
+MAX_BUSY_S = 1800.0
 #: So many bytes that are no text mean a wrong baud rate.
 GARBAGE_BYTES = 40
 
@@ -65,6 +74,7 @@ class Greeting:
         self._said = False
         self._closes, self._to_close = closes, CLOSES if closes else 0
         self._closes_left = MAX_CLOSES
+        self._ends = now + MAX_BUSY_S
 
     def deadline(self) -> float | None:
         """When `tick` is due; None: never again."""
@@ -101,6 +111,9 @@ class Greeting:
             case Resend():
                 self._refused, self._again = True, False
                 self._next = now
+            case Busy() | Temperatures(settling=True) if self._said and now < self._ends:
+                self._next = max(self._next, now + BUSY_EVERY_S)
+                self._left = max(self._left, HELLOS_WHEN_TRYING)
             case Ack() if self._refused:
                 self._refused = False
             case Ack() | Wait() if self._said:  # some say `ok` at the end of their boot text

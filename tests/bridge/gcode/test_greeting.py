@@ -1,7 +1,10 @@
 """Getting a firmware to talk (serial 12/#1 to #6, #8)."""
 
+import pytest
+
 from bridge.gcode.greeting import (
     BOOT_S,
+    BUSY_EVERY_S,
     CLOSE,
     CLOSE_EVERY_S,
     CLOSES,
@@ -9,11 +12,15 @@ from bridge.gcode.greeting import (
     HELLO,
     HELLO_AGAIN,
     HELLOS,
+    MAX_BUSY_S,
     MAX_CLOSES,
     Greeting,
     Outcome,
 )
-from bridge.gcode.replies import Ack, Resend, Start, Text, Wait
+from bridge.gcode.replies import Ack, Busy, Reply, Resend, Start, Text, Wait
+from bridge.gcode.temperatures import Temperatures
+from schemas.printer import PrinterState
+from tests.fakes.on_a_board import OnABoard
 
 
 def test_a_board_that_does_not_boot_is_greeted_at_once() -> None:
@@ -70,6 +77,43 @@ def test_silence_ends_in_bounded_time() -> None:
     assert (hellos, greeting.outcome) == (HELLOS, Outcome.SILENT)
     assert now < 20.0
     assert greeting.deadline() is None
+
+
+@pytest.mark.parametrize("alive", [Busy(human=False), Temperatures({}, settling=True)])
+def test_who_is_busy_is_not_silent(alive: Reply) -> None:
+    """It has read the hello and answers when it has done: nothing piles up in its ring."""
+    greeting = Greeting(0.0, boots=False)
+    said = greeting.tick(0.0)
+    for step in range(300):
+        greeting.receive(alive, 2.0 * step)
+        said += greeting.tick(2.0 * step + 1.0)
+    assert (greeting.outcome, said) == (Outcome.WAITING, HELLO)
+    assert greeting.tick(600.0 + BUSY_EVERY_S) == HELLO_AGAIN, "an answer may be lost"
+    greeting.receive(Ack(), 610.0)
+    assert greeting.outcome is Outcome.ANSWERED
+
+
+def test_nobody_is_busy_for_ever() -> None:
+    """Half an hour; then it counts as one that does not answer."""
+    greeting, now = Greeting(0.0, boots=False), 0.0
+    while greeting.outcome is Outcome.WAITING and now < 2 * MAX_BUSY_S:
+        greeting.tick(now)
+        greeting.receive(Busy(human=True), now)
+        now += 2.0
+    assert greeting.outcome is Outcome.SILENT
+    assert MAX_BUSY_S < now < MAX_BUSY_S + 60.0
+
+
+def test_a_board_that_dwells_when_we_come_is_waited_for() -> None:
+    """A host before us has left it at that: one connect, no error on the way."""
+    host = OnABoard()
+    host.board.receive(b"G4 S90\n", host.now)
+    host.printer.opened(host.now, boots=False, lossless=True)
+    host.live(80.0)
+    assert host.states[-1:] == [PrinterState.CONNECTING]
+    host.live(20.0)
+    assert host.states == [PrinterState.CONNECTING, PrinterState.OPERATIONAL]
+    assert "FIRMWARE_NAME" in host.printer.link.status.fields
 
 
 def test_garbage_means_the_next_baud_rate() -> None:
