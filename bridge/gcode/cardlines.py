@@ -3,8 +3,8 @@
 A print's file is judged by what the host does with its lines; from the card they reach the firmware
 alone. So a pause of the file's own is left to the printer, and what only a host understands is
 refused. `M29` ends the file wherever it stands in a line: Marlin looks for it with `strstr`
-(`queue.cpp`, `is_M29`; before 2.0 for M290 and the like, too), and would run what follows. `M110`
-sets its line count in the same way.
+(`queue.cpp`, `is_M29`; before 2.0 for M290 and the like, too), and would run what follows. (What is
+found in the same way and sets the line count, `lines.uncounted` has taken out.)
 """
 
 import re
@@ -15,7 +15,7 @@ from schemas.gcode.policy import Treatment
 
 #: Codes that a print pauses by: the printer can do that itself.
 _OWN_PAUSES = frozenset({"M0", "M1", "M25"})
-_INSIDE = re.compile(rb"M29|(?<!\n)M110")
+_ENDS = re.compile(rb"M29")
 _TAKES_AWAY = re.compile(rb"\nM[ \t]*0*(2[1-3])(?![0-9])")
 
 
@@ -29,9 +29,8 @@ class CardPreparer(Preparer):
         for match in _TAKES_AWAY.finditer(lines):
             code = f"M{match[1].decode()}"
             found.append(_refused(lines, match.end(), code, "it takes the card from its print"))
-        for match in _INSIDE.finditer(lines):
-            code = match[0].decode()
-            found.append(_refused(lines, match.end(), code, "a printer that saves would obey it"))
+        ends = (match.end() for match in _ENDS.finditer(lines))
+        found += [_refused(lines, end, "M29", "a printer that saves would obey it") for end in ends]
         return found
 
 

@@ -52,6 +52,10 @@ def clean(raw: bytes) -> bytes | None:
     """What to send for the file line *raw*, None for a comment, a blank or a marker line.
 
     Codes and their words become upper case, texts keep their case. Raises `LineTooLong`.
+
+    A semicolon within quotes becomes a comma: it begins a comment all the same, unless Marlin was
+    built with `GCODE_QUOTED_STRINGS`. The checksum would be gone with it, and the line asked for
+    again for ever.
     """
     if raw.startswith(b"\xef\xbb\xbf"):
         raw = raw[3:]
@@ -60,10 +64,24 @@ def clean(raw: bytes) -> bytes | None:
         return None
     if _GCODE.match(text):
         text = _normal(text)
+    if b";" in text:  # within quotes
+        text = text.replace(b";", b",")
+    text = uncounted(text)
     if len(text) > MAX_COMMAND_BYTES:
         if code_of(text) not in CUTTABLE:
             raise LineTooLong(len(text))
         text = text[:MAX_COMMAND_BYTES].rstrip()
+    return text
+
+
+def uncounted(text: bytes) -> bytes:
+    """The cleaned line *text* so that no firmware sets its line count by it.
+
+    Marlin does by every line with `M110` in it, wherever that stands, to the number behind the next
+    `N` (`queue.cpp`, `get_serial_commands`): it would skip lines, or ask for all from the first.
+    """
+    if b"M110" in text and b"N" in text:
+        return text.replace(b"M110", b"M 110")
     return text
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from bridge.errors import GateRefusal
 from bridge.gcode.layers import Layers, Mark
-from bridge.gcode.lines import MOTION, PLAIN_BYTES, LineTooLong, clean, is_alone
+from bridge.gcode.lines import MOTION, PLAIN_BYTES, LineTooLong, clean, is_alone, uncounted
 from schemas.gcode.gate import Finding, scan_lines
 from schemas.gcode.policy import Treatment
 from schemas.gcode.shape import MAX_COMMAND_BYTES
@@ -82,11 +82,15 @@ class Preparer:
         if not raws[-1]:
             raws.pop()
         texts, ends = self._clean(raws)
+        batch = b"\n".join(texts)
+        if b"M110" in batch:  # in a move, too, which needs no cleaning else
+            texts = [uncounted(text) for text in texts]
+            batch = b"\n".join(texts)
         begin = self._offset + self._skipped
         self._marks += [
             (bisect_right(ends, begin + at), mark) for at, mark in self._layers.scan(data[:end])
         ]
-        found = self.findings(b"\n".join(texts))
+        found = self.findings(batch)
         findings = {finding.line - 1: finding for finding in found}
         for index, finding in findings.items():
             if finding.treatment is Treatment.REFUSE:

@@ -220,7 +220,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Reply]], ...] 
         lambda _: Overrun(),
     ),
     (
-        re.compile(r"(?:echo:)?\s*(?:T(\d+)\s+)?Invalid extruder(?:\s+(\d+))?", re.I),
+        re.compile(r"(?:echo:)?\s*(?:T(\d+)\s*)?Invalid extruder(?:\s+(\d+))?", re.I),
         lambda m: BadTool(int(m[1] or m[2] or 0)),
     ),
     (

@@ -134,7 +134,7 @@ def test_a_stop_says_whether_the_firmware_can_obey(
     host = connected(m115)
     assert picture(host.printer, host.now, port=None, baud=None).stop_reach == reach
     host.printer.halt("stopped", host.now)
-    assert host.printer.take(host.now) == STOP_BYTES
+    assert host.printer.take(host.now).startswith(STOP_BYTES)
     host.happened += host.printer.events()
     assert ("stop_uncertain" in host.warnings) is warned
 

@@ -16,6 +16,8 @@ from bridge.gcode.lines import (
     number_lines,
 )
 from schemas.gcode.shape import MAX_COMMAND_BYTES, MAX_LINE_BYTES
+from schemas.jobs import AttemptState
+from tests.fakes.on_a_board import OnABoard
 
 
 @pytest.mark.parametrize(
@@ -33,7 +35,9 @@ from schemas.gcode.shape import MAX_COMMAND_BYTES, MAX_LINE_BYTES
         (b"m117 Hello World", b"M117 Hello World"),
         (b"M117 a*b", b"M117 a b"),
         (b"M117 \xf0\x9f\x98\x80 hi", b"M117      hi"),
-        (b'M118 "a;b"', b'M118 "a;b"'),
+        (b'M118 "a;b"', b'M118 "a,b"'),
+        (b"M117 M110 DONE", b"M117 M 110 DONE"),
+        (b"M23 PLAM110.GCO", b"M23 PLAM110.GCO"),
         (b'm862.3 p "MK3S"', b'M862.3 p "MK3S"'),
         (b"N5 G1 X1*99", b"G1 X1"),
         (b"START_PRINT bed=60", b"START_PRINT bed=60"),
@@ -84,3 +88,26 @@ def test_blocking_lines_are_known(text: bytes, blocks: bool) -> None:
 def test_what_decides_about_others_is_alone_and_quick(text: bytes) -> None:
     """serial 3: run out of turn, as the rest of a cut line, it would spoil what is around it."""
     assert (is_alone(text), is_long(text)) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'M117 "a;b"',
+        b"M117 M110 DONE",
+        b"M118 LAYER N5 M110",
+        b'M486 A"part;1"',
+        b"G1 X5 M110 N7",
+    ],
+)
+def test_no_text_of_a_file_spoils_the_line_count(text: bytes) -> None:
+    """Marlin cuts a semicolon off although it is quoted, and looks for M110 everywhere."""
+    host = OnABoard()
+    host.printer.opened(host.now, boots=False, lossless=True)
+    host.live(1.0)
+    host.start(b"G1 X1\n" + text + b"\nG1 X2\nG1 X3\n")
+    host.live(5.0)
+    assert host.attempts[-1:] == [AttemptState.COMPLETED]
+    assert host.printer.link.stream.resends == 0
+    moves = [line for line in host.ran if line.startswith("G1") and "X5" not in line]
+    assert moves == ["G1 X1", "G1 X2", "G1 X3"]

@@ -70,6 +70,7 @@ from bridge.gcode.temperatures import Reading, Temperatures
         ("rs 17 Expected checksum 3", Resend(17)),
         ("resend 17", Resend(17)),
         ("echo:T5 Invalid extruder", BadTool(5)),
+        ("echo:T5Invalid extruder", BadTool(5)),  # Marlin 1.1
         ("Full RX Buffer", Overrun()),
         ("//####checkSum error 12", Overrun()),
         ("Watchdog Reset", ResetReason("Watchdog Reset")),
