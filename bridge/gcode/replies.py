@@ -157,6 +157,11 @@ def _ack(match: re.Match[str]) -> Reply:
     return Ack(temperatures=temperatures.parse(rest) is not None)
 
 
+def _merged(match: re.Match[str]) -> Reply:
+    """Two answers; the line feed between them is lost or damaged. The second is often a probe's."""
+    return Ack(count=2, temperatures=temperatures.parse(match["rest"].strip()) is not None)
+
+
 def _failure(match: re.Match[str]) -> Reply:
     return failures.sort(match["text"].strip())
 
@@ -204,6 +209,7 @@ _BARE_PLACE = rf"C:\s*{_XYZ}(?P<e>)"
 _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Reply]], ...] = (
     (re.compile(r"(?P<oks>(?:ok){2,})$"), lambda m: Ack(count=len(m["oks"]) // 2)),
     (re.compile(r"ok(?=$|[\s\d])(?P<rest>.*)"), _ack),
+    (re.compile(r"ok\S?ok(?=$|\s)(?P<rest>.*)"), _merged),
     (re.compile(r"(?:resend|rs)\b\s*:?\s*N?\s*:?\s*(\d+)", re.I), lambda m: Resend(int(m[1]))),
     (
         re.compile(r"(?:echo:\s*)?busy:\s*(?P<why>.*)", re.I),

@@ -78,3 +78,18 @@ def test_an_answer_that_was_lost_before_a_resend_is_not_waited_for_long() -> Non
             longest, before = max(longest, talk.now - before), talk.now
     assert moves(talk) == MOVES
     assert longest < 2.0
+
+
+def test_an_answer_that_runs_into_that_of_its_probe_costs_a_second() -> None:
+    """The line feed of one `ok` is damaged, so that the next is on its line: that of the probe."""
+    talk = printing(lossless=False, damage=b"N100")
+    merge = Once(b"ok\n", b"ok\x02")
+    talk._cable = lambda data: merge(data) if talk.stream.out.top >= 105 else data
+    longest, before = 0.0, 0.0
+    while not talk.stream.idle:
+        acked = talk.stream.acked
+        talk.run(until_s=talk.now + 0.01)
+        if talk.stream.acked > acked:
+            longest, before = max(longest, talk.now - before), talk.now
+    assert moves(talk) == MOVES
+    assert longest < 2.0

@@ -163,6 +163,15 @@ def test_m115_is_split_into_its_fields() -> None:
     assert reply.fields["UUID"] == "aa-bb"
 
 
+@pytest.mark.parametrize("between", ["", "\x02", "J", "*", "\x8a"])
+def test_two_answers_without_their_line_feed_are_two(between: str) -> None:
+    """serial 11: it is lost, or a bit of it is flipped; the second may be that of a probe."""
+    assert parse(f"ok{between}ok") == (Ack(count=2),)
+    ack, heat = parse(f"ok{between}ok T:20.0 /0.0 B:21.0 /0.0 @:0")
+    assert ack == Ack(count=2, temperatures=True)
+    assert isinstance(heat, Temperatures)
+
+
 def test_an_answer_on_the_ok_line_is_both() -> None:
     """Klipper and M105 answer behind `ok`."""
     ack, info = parse("ok FIRMWARE_NAME:Klipper FIRMWARE_VERSION:v0.12")
