@@ -94,9 +94,10 @@ class Outgoing:
         self.backlog = 0
 
     def restart_count(self) -> None:
-        """The next job line is the first of a new job for `ordinal_of`."""
+        """The next job line is the first of a new job for `ordinal_of`, which has none so far."""
         self.unnumber()
         self._ordinal = 0
+        self._marks = [0] * len(self._marks)
 
     def insert(self, text: bytes, *, alone: bool) -> int:
         """Put *text* next in the sequence and return its number. Only outside a replay."""

@@ -95,6 +95,22 @@ def test_a_heating_job_is_starting_until_its_first_line_is_done(host: Host) -> N
     assert host.states[1] is _S.PRINTING
 
 
+def test_a_second_print_on_the_same_connection_begins_at_nothing(host: Host) -> None:
+    """The line that was acknowledged last is none of its lines: not its progress either."""
+    host.start(CUBE)
+    host.go()
+    assert host.attempts == [_A.STARTED, _A.COMPLETED]
+    host.firmware.stuck = {b"M109"}
+    host.start(b"M109 S200\n" + CUBE, grant="g2")
+    progress = host.printer.progress(host.now)
+    assert progress is not None
+    assert (progress.file_bytes, progress.lines) == (0, 0)
+    host.go()
+    progress = host.printer.progress(host.now)
+    assert progress is not None
+    assert (progress.file_bytes, progress.lines) == (0, 0)
+
+
 def test_a_pause_is_at_a_line_boundary_and_resumes_with_the_next_line(host: Host) -> None:
     """serial 9: in between nothing of the job is sent, and nothing twice."""
     host.firmware.stuck = {b"G1"}
