@@ -82,6 +82,13 @@ class Grants:
         )
         return frozenset(row[0] for row in rows)
 
+    def given_up(self, printer: int) -> str | None:
+        """The printer's newest grant where its attempt is over, None: it may still go on."""
+        row = self._db.execute(
+            "SELECT id, state FROM grants WHERE printer = ? ORDER BY rowid DESC LIMIT 1", (printer,)
+        ).fetchone()
+        return row[0] if row and AttemptState(row[1]) in ATTEMPT_OVER else None
+
     def prune(self, wall_s: int) -> None:
         """Forget attempts that ended long ago."""
         rows = self._db.execute(

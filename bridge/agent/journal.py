@@ -241,6 +241,10 @@ class Journal(JournalFile):
         """Grants of which a sender has said that they started."""
         return self._grants.reported(printer)
 
+    def given_up(self, printer: int) -> str | None:
+        """The printer's newest grant where its attempt is over: no sender may take it up again."""
+        return self._grants.given_up(printer)
+
     def prune(self, clock: Clock) -> None:
         """Forget commands and grants that ended long ago."""
         over = tuple(COMMAND_OVER)

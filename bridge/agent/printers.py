@@ -174,8 +174,9 @@ class PrinterKeeper:
 
     async def _start(self) -> Line:
         home = self._tools.home
+        given_up = await self.work.given_up()
         try:
-            pid = home.start(self.printer)
+            pid = home.start(self.printer, given_up)
         except OSError as error:
             raise SenderLost(f"its sender cannot be started: {error}") from error
         deadline = self._tools.clock() + START_S
@@ -288,3 +289,4 @@ class PrinterKeeper:
         while self._restarts.quarantined:
             self._changed.clear()
             await self._changed.wait()
+        await self.work.room(0)  # what the print came to is in the journal

@@ -44,8 +44,11 @@ class Home(Protocol):
     def pid(self, printer: int) -> int | None:
         """The process of a printer's sender; None: it does not run."""
 
-    def start(self, printer: int) -> int:
-        """Start a printer's sender; its pid. Raises `OSError`."""
+    def start(self, printer: int, given_up: str | None) -> int:
+        """Start a printer's sender; its pid. Raises `OSError`.
+
+        *given_up*: an attempt that is told to be over; a life before may have left it running.
+        """
 
     def ended(self, pid: int) -> bool:
         """Whether the sender that `start` gave this pid has ended."""
@@ -127,10 +130,11 @@ class SenderHome:
         lock = self._lock(printer)
         return (read_pid(lock) or 0) if is_held(lock) else None
 
-    def start(self, printer: int) -> int:
-        """Start a printer's sender; its pid. Raises `OSError`."""
+    def start(self, printer: int, given_up: str | None) -> int:
+        """Start a printer's sender, which does not take up *given_up*. Raises `OSError`."""
         arguments = ["-m", SENDER_MODULE, "--socket", str(socket_path(self._runtime, printer))]
         arguments += ["--printer", str(printer), "--state-dir", str(self._state_dir)]
+        arguments += ["--given-up", given_up] if given_up is not None else []
         return self._children.start(f"sender-{printer}", arguments)
 
     def ended(self, pid: int) -> bool:

@@ -133,6 +133,10 @@ class PrinterWork:
         """Hashes of the files that must stay in the spool."""
         return self._book.files() | {one for one in (self.last_file, self._card_file) if one}
 
+    async def given_up(self) -> str | None:
+        """The newest attempt where that is over: no sender may take it up again."""
+        return await self._journal.run(Journal.given_up, self._printer)
+
     async def room(self, limit: int) -> None:
         """Wait while more than *limit* items are not taken."""
         while len(self._items) > limit:
@@ -268,15 +272,14 @@ class PrinterWork:
     async def _died(self, death: Death) -> None:
         self._line, self._settle_at, self.grant, self._card_file = None, None, None, None
         if not self._down:
-            fact = PrinterFact(
-                printer=self._printer, state=PrinterState.OFFLINE, reason=death.reason
-            )
+            off = PrinterState.OFFLINE
+            fact = PrinterFact(printer=self._printer, state=off, reason=death.reason)
             await self._journal.run(Journal.add_fact, fact, self._journal.now())
             self._down = True
         if death.alarm is not None:
-            await self._journal.run(Journal.add_fact, death.alarm, self._journal.now())
             self._quarantined = True
-            self._settle_at = self._clock()
+            await self._settle()  # its attempt is over before anybody can start the next sender
+            await self._journal.run(Journal.add_fact, death.alarm, self._journal.now())
         self._on_fact()
 
     async def _stop(self, row: CommandRow) -> None:

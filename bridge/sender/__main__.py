@@ -39,12 +39,13 @@ def _parser() -> argparse.ArgumentParser:
     served.add_argument("--socket", help="unix socket to listen on")
     served.add_argument("--printer", type=int, help="number of the printer")
     served.add_argument("--state-dir", help="directory for black boxes")
+    served.add_argument("--given-up", metavar="GRANT", help="a print that is not taken up again")
     return parser
 
 
-def _serve(socket: Path, printer: int, state_dir: str | None) -> int:
+def _serve(socket: Path, printer: int, state_dir: str | None, given_up: str | None) -> int:
     try:
-        serve(socket, printer, Path(state_dir) if state_dir else socket.parent)
+        serve(socket, printer, Path(state_dir) if state_dir else socket.parent, given_up)
     except LockHeld as error:
         print(f"bridge.sender: {error}", file=sys.stderr)
         return Exit.RUNNING
@@ -72,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
             )
         )
     if asked.socket and asked.printer is not None:
-        return _serve(Path(asked.socket), asked.printer, asked.state_dir)
+        return _serve(Path(asked.socket), asked.printer, asked.state_dir, asked.given_up)
     parser.error("give --port and --file, or --socket and --printer")
 
 

@@ -65,8 +65,10 @@ _COOL = "sender:cool"
 class Service:
     """One printer's sender. The caller holds the lock beside *socket* for its whole life."""
 
-    def __init__(self, socket: Path, printer: int, state_dir: Path) -> None:
-        """Listen at *socket*. Raises `ControlError` when that is not possible."""
+    def __init__(
+        self, socket: Path, printer: int, state_dir: Path, given_up: str | None = None
+    ) -> None:
+        """Listen at *socket*; *given_up* is not taken up. Raises `ControlError` if it cannot."""
         now = time.monotonic()
         left = memory.load(state_path(socket))
         self._memory = Memory(halted=left.halted, may_save=left.may_save)
@@ -92,7 +94,7 @@ class Service:
         self._shown = self._picture()
         self._reconnect_at = now
         comeback.host_boot()
-        self._inherit(left, now)
+        self._inherit(left, given_up, now)
 
     def run(self) -> None:
         """Serve until it is time to end; the heaters are off then, if the printer listens."""
@@ -299,11 +301,15 @@ class Service:
 
     # What is kept.
 
-    def _inherit(self, left: Memory, now: float) -> None:
+    def _inherit(self, left: Memory, given_up: str | None, now: float) -> None:
         """Act on what the last life left: a latch, an attempt that lost its sender."""
         if left.running is not None:
             self._commands.used(left.running.grant)
-            problem = self._come_back(left.running, now) if left.halted is None else left.halted
+            problem = left.halted
+            if problem is None and left.running.grant == given_up:
+                problem = "its end has been told already"
+            if problem is None:
+                problem = self._come_back(left.running, now)
             if problem is not None:
                 self._interrupted(left.running, problem, now)
         self._device.printer.card_write.may_save = left.may_save
@@ -382,10 +388,10 @@ def _complain(text: str) -> None:
     sys.stderr.flush()
 
 
-def serve(socket: Path, printer: int, state_dir: Path) -> None:
+def serve(socket: Path, printer: int, state_dir: Path, given_up: str | None = None) -> None:
     """Run the sender of *printer* to its end. Raises `LockHeld` or `ControlError`."""
     lock = Lock(lock_path(socket))
     try:
-        Service(socket, printer, state_dir).run()
+        Service(socket, printer, state_dir, given_up).run()
     finally:
         lock.release()

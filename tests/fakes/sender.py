@@ -205,6 +205,7 @@ class FakeHome:
         self.senders = {sender.printer: sender for sender in senders}
         self.starts: list[int] = []
         self.kills: list[int] = []
+        self.given_up: str | None = None  # what the last one that was started was told of
         self.broken = False
         self.deaf = False  # runs and does not answer
         self.on_adopt: Callable[[FakeSender], None] = lambda sender: None
@@ -213,8 +214,9 @@ class FakeHome:
         sender = self.senders.get(printer)
         return 1000 + sender.life if sender is not None and sender.alive else None
 
-    def start(self, printer: int) -> int:
+    def start(self, printer: int, given_up: str | None) -> int:
         self.starts.append(printer)
+        self.given_up = given_up
         if self.broken:
             return 1
         sender = self.senders.setdefault(printer, FakeSender(printer, life=0, alive=False))

@@ -110,8 +110,8 @@ class Machine:
 
     # Lives.
 
-    def rise(self) -> None:
-        """A new sender process."""
+    def rise(self, given_up: str | None = None) -> None:
+        """A new sender process, which does not take up *given_up*."""
         self.lives += 1
         self.alive, self.epoch, self.owner = True, -1, None
         self.log = EventLog(f"life-{self.number}-{self.lives}")
@@ -125,7 +125,7 @@ class Machine:
         kept, self.kept = self.kept, None
         if kept is not None:
             self.grants.add(kept.job.grant)
-            self._come_back(kept)
+            self._come_back(kept, given_up)
 
     def die(self) -> None:
         """kill -9 of the sender: the machine stands."""
@@ -140,9 +140,10 @@ class Machine:
             self.owner.end("the sender died")
         self.owner = None
 
-    def _come_back(self, kept: Run) -> None:
+    def _come_back(self, kept: Run, given_up: str | None) -> None:
         """Go on exactly, or say that nobody knows."""
-        if not self.halted and self.rng.random() < 0.5:
+        may = not self.halted and kept.job.grant != given_up
+        if may and self.rng.random() < 0.5:
             self.run = kept
             self.kept = kept
             self.state = _S.CONNECTING
@@ -505,11 +506,11 @@ class Machines:
         machine = self.machines[printer]
         return 1000 * printer + machine.lives if machine.alive else None
 
-    def start(self, printer: int) -> int:
+    def start(self, printer: int, given_up: str | None) -> int:
         check_alive()
         machine = self.machines[printer]
         if not machine.alive:
-            machine.rise()
+            machine.rise(given_up)
         return 1000 * printer + machine.lives
 
     def ended(self, pid: int) -> bool:

@@ -20,6 +20,7 @@ from bridge.agent import status
 from bridge.agent.identity import Pairing, load_or_create, save_pairing
 from bridge.control.paths import runtime_dir
 from bridge.simulator import executed
+from schemas.commands import Verb
 from schemas.facts import AlarmFact
 from schemas.printer import PrinterConfig, PrinterState
 from tests.fakes.api_link import FakeApi, serve
@@ -185,6 +186,42 @@ async def test_second_agent_refuses_and_the_first_ends_quickly(tmp_path: Path) -
 def alarms(api: FakeApi) -> list[str]:
     """Codes of what a person was told."""
     return [fact.body.code for fact in api.all_facts() if isinstance(fact.body, AlarmFact)]
+
+
+async def test_print_that_was_given_up_is_not_taken_up_when_somebody_connects(
+    tmp_path: Path,
+) -> None:
+    """The sender dies five times: the attempt is over, and so it stays, with the heaters off."""
+    log = tmp_path / "sim1.lines"
+    api = FakeApi(desired=[config(1)])
+    async with room_of(tmp_path, api, [f"virtual://sim1?speed=20&log={log}"]) as room:
+        await api.until(lambda: operational(api, 1), 20)
+        api.start(1, "grant-1", CUBE.read_bytes())
+        await api.until(lambda: api.lives[1].lines_sent > 50, 60)
+        killed: set[int] = set()
+
+        def another() -> bool:
+            known = status.read(room.directory)
+            pid = known.senders[0].pid if known is not None else None
+            if pid is not None and pid not in killed:
+                send_signal(pid, signal.SIGKILL)
+                killed.add(pid)
+            return "sender_failed" in alarms(api)
+
+        await api.until(another, 60)
+        await api.until(lambda: api.attempts("grant-1") == ["started", "interrupted"], 10)
+        await asyncio.sleep(1.0)  # the firmware runs what it had been given
+        before = len(executed.read(log).numbered)
+        api.command(1, Verb.CONNECT)
+        await api.until(lambda: operational(api, 1), 20)
+        await asyncio.sleep(1.0)
+        assert operational(api, 1)
+        assert api.lives[1].grant is None
+        assert api.attempts("grant-1") == ["started", "interrupted"]
+        assert await room.kill(signal.SIGTERM) == 0
+    ran = executed.read(log).numbered[before:]
+    assert {"M104 S0", "M140 S0"} <= set(ran)
+    assert not [line for line in ran if line.startswith("G")]
 
 
 async def test_killed_sender_goes_on_and_stop_ends_a_print(tmp_path: Path) -> None:

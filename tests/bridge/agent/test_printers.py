@@ -184,6 +184,29 @@ async def test_sender_that_dies_at_once_again_and_again_stays_down(quick_dir: Pa
         await hall.told(await hall.command(Verb.CONNECT), "started", "done")
 
 
+async def test_print_that_is_told_as_over_is_not_taken_up_by_the_sender_after_a_quarantine(
+    quick_dir: Path,
+) -> None:
+    """Its job has failed: nobody could pause or cancel what went on without one."""
+    async with hall_of(quick_dir) as hall:
+        await hall.until(lambda: bool(hall.home.senders) and hall.sender.configured)
+        assert hall.home.given_up is None
+        await hall.told(await hall.start("g1"), "started", "done")
+        hall.sender.die()
+        await hall.until(lambda: hall.sender.life == 2 and hall.sender.configured)
+        assert hall.home.given_up is None
+        hall.home.broken = True
+        hall.sender.die()
+
+        async def interrupted() -> bool:
+            return (await hall.attempts("g1"))[-1:] == ["interrupted"]
+
+        await hall.until(interrupted)
+        hall.home.broken = False
+        await hall.told(await hall.command(Verb.CONNECT), "started", "done")
+        assert hall.home.given_up == "g1"
+
+
 async def test_deaf_sender_is_ended_and_replaced(quick_dir: Path) -> None:
     """A sender that runs and does not answer costs its own printer some tries."""
     hall = Hall(quick_dir, FakeHome(FakeSender()))
