@@ -281,11 +281,12 @@ class PrinterKeeper:
             return
         log_path = self._tools.home.log_of(self.printer)
         text = (
-            f"the sender of this printer died repeatedly and stays down: {reason}. "
-            f"See {log_path}; connecting the printer starts it again"
+            f"the sender of this printer died repeatedly and stays down: {reason}. Nobody cools or "
+            f"watches the printer until it is connected, which starts it again; see {log_path}"
         )
+        self._put(Live(printer=self.printer, state=PrinterState.OFFLINE, error=text))
         alarm = AlarmFact(printer=self.printer, code="sender_failed", text=text)
-        self.work.hear(Death(reason, alarm))
+        self.work.hear(Death(text, alarm))
         while self._restarts.quarantined:
             self._changed.clear()
             await self._changed.wait()

@@ -271,7 +271,7 @@ class PrinterWork:
 
     async def _died(self, death: Death) -> None:
         self._line, self._settle_at, self.grant, self._card_file = None, None, None, None
-        if not self._down:
+        if not self._down or death.alarm is not None:
             off = PrinterState.OFFLINE
             fact = PrinterFact(printer=self._printer, state=off, reason=death.reason)
             await self._journal.run(Journal.add_fact, fact, self._journal.now())

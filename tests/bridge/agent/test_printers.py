@@ -176,6 +176,11 @@ async def test_sender_that_dies_at_once_again_and_again_stays_down(quick_dir: Pa
             ]
 
         await hall.until(alarmed)
+        (*_, state) = [b for b in await hall.facts() if isinstance(b, PrinterFact)]
+        picture = hall.live.picture(1)
+        assert picture is not None
+        assert "until it is connected" in state.reason
+        assert picture.error == state.reason  # and not how it closed its socket
         starts = len(hall.home.starts)
         rejected = await hall.command(Verb.GCODE, {"lines": []})
         await hall.told(rejected, "rejected")
