@@ -15,6 +15,9 @@ from api.printers.sending import Sending, card_with, known_sending, sending_of
 from schemas.facts import CardFact, CardWrittenFact, PlugFact, PrinterFact
 from schemas.printer import CONNECTED, PrinterState
 
+#: Nobody was there to delete it, and the card's next list shows it like any other.
+_PARTIAL = "what is on the card under that name is not whole"
+
 
 class Rows(Protocol):
     """What this needs of the printers."""
@@ -144,7 +147,7 @@ class Reported:
             await self._rows.save(change, row, "card")  # how it went is told by a fact of its own
         elif before == PrinterState.TRANSFERRING:
             why = row.state_reason or f"{row.name} is {row.state}"
-            await self.not_written(change, row, sending, why)
+            await self.not_written(change, row, sending, f"{why[:200]}; {_PARTIAL}")
 
     async def plug(self, change: Change, fact: PlugFact) -> None:
         """How the plug in its room's network stands; of one that is not there it is dropped."""

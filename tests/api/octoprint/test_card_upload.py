@@ -281,6 +281,7 @@ async def test_a_printer_that_is_lost_has_not_got_the_file(farm: Farm, state: Pr
     await farm.room.report(farm.machine)
     [(_, failed)] = await kinds("printer.card_write_failed")
     assert failed["file"] == "cube.gco"
+    assert failed["reason"].endswith("; what is on the card under that name is not whole")
     await farm.room.close_file(farm.machine, "The printer was lost.")
     assert len(await kinds("printer.card_write_failed")) == 1
     assert (await send(farm)).status_code == 201
