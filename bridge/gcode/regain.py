@@ -24,6 +24,9 @@ from bridge.gcode.temperatures import Temperatures
 ASK_EVERY_S = 1.5
 #: Questions in a row without any sign of life.
 MAX_QUESTIONS = 6
+#: Words that may wait in the receive buffer of a firmware that does not read, as while it waits for
+#: a person. More would fill it, and then nothing gets in any more: no M108, and no M112.
+MAX_UNHEARD = 3
 #: Signs of life without an answer, as while a heater or the homing holds the firmware, for so long.
 MAX_WAIT_S = 1800.0
 
@@ -52,6 +55,8 @@ class Regain:
         self._word = word
         self._asked = 0
         self._left = MAX_QUESTIONS
+        self._unheard = 0  # words since the firmware has read any
+        self._alive = False  # it has shown since the last word that it lives
         self._next = now
         self._ends = now + MAX_WAIT_S
         self._stage = _Stage.WORD
@@ -74,8 +79,12 @@ class Regain:
             self._stage = _Stage.ANSWER
             self._told = self._resend = None
             return impossible_line(self._highest)
+        alive, self._alive = self._alive, False
+        if alive and self._unheard >= MAX_UNHEARD:
+            return b""
         self._left -= 1
         self._asked += 1
+        self._unheard += 1
         self._stage = _Stage.WORD
         # No command, so that no part of it is one either: a host that dies while it writes `M118`
         # may leave `M1`, and the printer waits for a person.
@@ -88,6 +97,9 @@ class Regain:
         if isinstance(reply, Busy) or (isinstance(reply, Temperatures) and reply.settling):
             self._left = MAX_QUESTIONS
             self._next = now + ASK_EVERY_S
+            self._alive = True
+        elif isinstance(reply, Ack):
+            self._unheard = 0
         if self._stage is _Stage.ANSWER:
             self._hear_answer(reply)
             return
