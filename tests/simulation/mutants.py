@@ -13,6 +13,7 @@ from unittest import mock
 import msgspec
 
 from api.bridges.service import Bridge, Bridges, Standing
+from api.commands import rules
 from api.commands.models import Command
 from api.commands.service import Commands
 from api.jobs.leases import Leases as LentJobs
@@ -158,11 +159,8 @@ def _old_configuration_wins() -> AbstractContextManager[Any]:
 
 
 def _stop_is_not_latched() -> AbstractContextManager[Any]:
-    async def unlatched(commands: Any, printer: Any, verb: Any) -> None:
-        pass
-
     return _all(
-        mock.patch.object(Commands, "_check_latch", unlatched),
+        mock.patch.object(rules, "check_latch", lambda *_: None),
         mock.patch.object(Machine, "latches", False),
     )
 
