@@ -279,8 +279,7 @@ class Stream:
         if self._waits and patience.minds(self.dialect) and now >= self._probe_at():
             patience.silences += 1
             if patience.over:
-                self._lose("no_answer", "the printer does not answer any more")
-                return
+                return self._lose("no_answer", "the printer does not answer any more")
             self._probe(now)
 
     # Private: sending.
