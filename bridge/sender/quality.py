@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from schemas.printer import Quality
 
@@ -27,8 +28,12 @@ _SMOOTH = 0.02
 _MAX_WRITES = 64
 
 
+@cache
 def waited_for_cpu() -> Callable[[], float]:
-    """A clock of the seconds this process was ready and did not run; 0 where nobody counts."""
+    """A clock of the seconds this process was ready and did not run; 0 where nobody counts.
+
+    One for the whole process, which keeps its file open.
+    """
     try:
         fd = os.open("/proc/self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

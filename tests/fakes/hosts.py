@@ -139,6 +139,8 @@ class Bench:
     def come_back(self, gap_s: float = 1.0) -> None:
         """The next host takes the print up."""
         self._live(gap_s)
+        if self.host.job is not None:
+            self.host.job.close()  # as the end of its process has
         self.host = self._new_host()
         standing = self.standing()
         assert self.kept is not None
