@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
+from operator import xor
 from pathlib import Path
 
 import msgspec
@@ -153,11 +155,14 @@ def check_noisy(seed: int, file: Path, *, within: int) -> bool:
     bench = run(seed, file, faults, within=within)
     # one in 256 merged lines passes its checksum: what is executed of it ends at the first star
     commands, printed = commands_of(file), [line.partition(b"*")[0] for line in bench.printed]
-    if bench.ending is _A.COMPLETED:
-        assert printed == commands, f"seed {seed}"
-        return True
-    assert printed[: len(commands)] == commands[: len(printed)], f"seed {seed}"
-    return False
+    completed = bench.ending is _A.COMPLETED
+    assert len(printed) == len(commands) or not completed, f"seed {seed}"
+    wrong = [pair for pair in zip(printed, commands, strict=False) if pair[0] != pair[1]]
+    # two flips of one bit, or two lost blanks (one may be that behind the number): no firmware can
+    # tell, and it hardly ever happens
+    assert len(wrong) <= 1, f"seed {seed}: {wrong[:3]}"
+    assert all(reduce(xor, one + other) in (0, ord(" ")) for one, other in wrong), (seed, wrong)
+    return completed
 
 
 def halfway(file: Path, seed: int = 1) -> Bench:
