@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 from unittest import mock
 
@@ -100,16 +100,18 @@ class Balancer:
             writer.close()
             return
         api = self._apis[ready[self._turn % len(ready)]]
-        there, out = await asyncio.open_connection("127.0.0.1", api.port)
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(_pump(reader, out))
-                tasks.create_task(_pump(there, writer))
-        finally:
-            for end in (writer, out):
-                end.close()
-                with suppress(OSError):
-                    await end.wait_closed()
+        with closing(writer):
+            try:
+                there, out = await asyncio.open_connection("127.0.0.1", api.port)
+            except OSError:
+                return  # it has just gone
+            with closing(out):
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(_pump(reader, out))
+                    tasks.create_task(_pump(there, writer))
+        for end in (writer, out):
+            with suppress(OSError):
+                await end.wait_closed()
 
     async def close(self) -> None:
         """End the connections there are."""
