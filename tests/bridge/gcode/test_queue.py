@@ -65,26 +65,16 @@ def test_the_end_is_not_told_before_it_has_come() -> None:
     assert moves(talk) == MOVES
 
 
-def test_an_answer_that_was_lost_before_a_resend_is_not_waited_for_long() -> None:
-    """One of the answers that are due never comes: a probe settles it in about a second."""
+@pytest.mark.parametrize(
+    ("damaged", "top"),
+    [(b"", 99), (b"ok\x02", 105)],
+    ids=["lost before a Resend", "run into that of its probe"],
+)
+def test_an_answer_that_does_not_come_costs_a_second(damaged: bytes, top: int) -> None:
+    """One of the answers that are due is lost, or its line feed is: a probe settles it."""
     talk = printing(lossless=False, damage=b"N100")
-    lose = Once(b"ok\n", b"")
-    talk._cable = lambda data: lose(data) if talk.stream.out.top >= 99 else data
-    longest, before = 0.0, 0.0
-    while not talk.stream.idle:
-        acked = talk.stream.acked
-        talk.run(until_s=talk.now + 0.01)
-        if talk.stream.acked > acked:
-            longest, before = max(longest, talk.now - before), talk.now
-    assert moves(talk) == MOVES
-    assert longest < 2.0
-
-
-def test_an_answer_that_runs_into_that_of_its_probe_costs_a_second() -> None:
-    """The line feed of one `ok` is damaged, so that the next is on its line: that of the probe."""
-    talk = printing(lossless=False, damage=b"N100")
-    merge = Once(b"ok\n", b"ok\x02")
-    talk._cable = lambda data: merge(data) if talk.stream.out.top >= 105 else data
+    spoil = Once(b"ok\n", damaged)
+    talk._cable = lambda data: spoil(data) if talk.stream.out.top >= top else data
     longest, before = 0.0, 0.0
     while not talk.stream.idle:
         acked = talk.stream.acked
