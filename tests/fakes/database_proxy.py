@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+from tests.fakes.listening import closed
+
 _SOCKET = ".s.PGSQL.5432"
 _COMMIT = b"COMMIT;"
 
@@ -43,8 +45,8 @@ class DatabaseProxy:
     async def refuse(self) -> None:
         """Every connection ends and no new one is taken."""
         if self._server is not None:
-            self._server.close()
-            self._server = None
+            server, self._server = self._server, None
+            await closed(server)
             self._path.unlink(missing_ok=True)
         for task in tuple(self._serving):
             task.cancel()

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tests.fakes.listening import closed
 from tests.fakes.talks import Talk, Traps
 
 CHUNK = 64 * 1024
@@ -122,11 +123,12 @@ class FaultProxy:
             self.port = self._server.sockets[0].getsockname()[1]
 
     async def _listen_again(self) -> None:
-        self._server.close()
+        await closed(self._server)
         await self._listen()
 
     async def _close(self) -> None:
-        self._server.close()
+        self.line = Line(refusing=True)  # also for who was let in a moment ago
+        await closed(self._server)
         await self._cut()
         for task in tuple(self._tasks):
             task.cancel()

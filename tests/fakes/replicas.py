@@ -10,6 +10,7 @@ from unittest import mock
 import httpx
 
 from tests.fakes.databases import Server
+from tests.fakes.listening import closed
 from tests.fakes.processes import ApiProcess
 
 SETUP_TOKEN = "setup-of-the-replicas"
@@ -142,6 +143,6 @@ async def balanced(replicas: Replicas) -> AsyncIterator[Balancer]:
         yield balancer
     finally:
         probing.cancel()
-        server.close()
+        await closed(server)
         await asyncio.gather(probing, return_exceptions=True)
         await balancer.close()
