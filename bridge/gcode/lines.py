@@ -75,14 +75,16 @@ def clean(raw: bytes) -> bytes | None:
 
 
 def uncounted(text: bytes) -> bytes:
-    """The cleaned line *text* so that no firmware sets its line count by it.
+    """The cleaned line *text* so that no firmware counts it in another way than we do.
 
-    Marlin does by every line with `M110` in it, wherever that stands, to the number behind the next
-    `N` (`queue.cpp`, `get_serial_commands`): it would skip lines, or ask for all from the first.
+    Marlin sets its count by every line with `M110` in it, wherever that stands, to the number
+    behind the next `N` (`queue.cpp`, `get_serial_commands`): it would skip lines, or ask for all
+    from the first. Prusa's MK3 does not count a line with `PRUSA` in it, which a label or a file's
+    name may have (`cmdqueue.cpp`, `get_command`): it would ask for that line for ever.
     """
     if b"M110" in text and b"N" in text:
-        return text.replace(b"M110", b"M 110")
-    return text
+        text = text.replace(b"M110", b"M 110")
+    return text.replace(b"PRUSA", b"Prusa")
 
 
 def is_alone(text: bytes) -> bool:

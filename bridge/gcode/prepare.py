@@ -83,7 +83,7 @@ class Preparer:
             raws.pop()
         texts, ends = self._clean(raws)
         batch = b"\n".join(texts)
-        if b"M110" in batch:  # in a move, too, which needs no cleaning else
+        if b"M110" in batch or b"PRUSA" in batch:  # in a move, too, which needs no cleaning else
             texts = [uncounted(text) for text in texts]
             batch = b"\n".join(texts)
         begin = self._offset + self._skipped

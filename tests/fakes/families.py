@@ -7,7 +7,10 @@ from tests.fakes.firmware import Firmware, numbered
 
 
 class Mk3(Firmware):
-    """Prusa MK3: a repeat is an error, no `ok` behind a Resend; while *saved* lines are dropped."""
+    """Prusa MK3: a repeat is an error, no `ok` behind a Resend; while *saved* lines are dropped.
+
+    A line with `PRUSA` in it is not counted (`cmdqueue.cpp`, `get_command`).
+    """
 
     def __init__(self) -> None:
         super().__init__(silent_repeats=False, resend_ok=False)
@@ -17,11 +20,17 @@ class Mk3(Firmware):
         """Nothing at all while the print is saved for a runout."""
         if self.saved and line != b"M105":
             return b""
+        if b"PRUSA" in line:
+            return b"ok\n"
         return super().answer(line)
 
-    def back(self) -> bytes:
-        """The runout is over: it asks for what it dropped."""
+    def back(self, planned: int = 0) -> bytes:
+        """The runout is over: it asks for what it dropped, *planned* moves that it said `ok` to
+        included (`Marlin_main.cpp`, `stop_and_save_print_to_ram`)."""
         self.saved = False
+        if planned:
+            del self.executed[-planned:]
+        self.last -= planned
         return b"Resend: %d\n" % (self.last + 1)
 
     def half_line_times_out(self) -> bytes:

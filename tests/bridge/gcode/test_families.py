@@ -4,9 +4,10 @@ import pytest
 
 from bridge.gcode.dialects import by_name
 from bridge.gcode.happenings import OrderDone
+from bridge.gcode.prepare import Preparer, Run
 from bridge.gcode.stream import Stream
 from schemas.jobs import AttemptState
-from schemas.printer import PrinterConfig
+from schemas.printer import PrinterConfig, Profile
 from tests.fakes.conversation import Conversation
 from tests.fakes.families import Klipper, Mk3, Repetier, RepRapFirmware, Smoothie
 from tests.fakes.firmware import Firmware, lossy
@@ -80,6 +81,32 @@ def test_a_runout_on_an_mk3_is_waited_for() -> None:
     talk.run()
     assert talk.lost is None
     assert moves(firmware) == LINES
+
+
+def test_an_mk3_asks_again_for_moves_that_it_had_said_ok_to() -> None:
+    """Behind a runout or a crash it goes back to where its head was: what was planned is gone."""
+    firmware = Mk3()
+    talk = Conversation(printing("prusa"), firmware.receive)
+    talk.run(until_s=0.1)
+    assert len(moves(firmware)) > 20
+    firmware.saved = True
+    talk.run(until_s=10.0)
+    talk.say(firmware.back(planned=18))
+    talk.run()
+    assert talk.lost is None
+    assert moves(firmware) == LINES
+
+
+@pytest.mark.parametrize("raw", [b"M117 PRUSA MK3 stand", b"M486 APRUSA logo.stl", b"G1 X1 PRUSA"])
+def test_a_label_with_prusa_in_it_stops_no_mk3(raw: bytes) -> None:
+    """Such a line is not counted there, and asked for again for ever."""
+    (run,) = Preparer(Profile()).feed(b"G1 X5\n" + raw + b"\nG1 X6\n", last=True)
+    assert isinstance(run, Run)
+    firmware = Mk3()
+    talk = Conversation(printing("prusa", run.texts), firmware.receive)
+    talk.run()
+    assert talk.lost is None
+    assert len(firmware.executed) == 3
 
 
 def test_a_half_line_that_times_out_is_sent_again() -> None:
