@@ -23,6 +23,7 @@ from bridge.gcode.replies import (
     Overrun,
     Reply,
     Resend,
+    Skipped,
     Start,
     Text,
     Wait,
@@ -355,6 +356,8 @@ def _tell_patience(stream: Stream, reply: Reply, now: float) -> None:
         case Temperatures(settling=True):
             stream.patience.heating(now)
         case Overrun():
+        case Skipped():
+            stream.on_skip()
             stream.on_overrun()
         case _:
             pass

@@ -15,7 +15,9 @@ from enum import StrEnum
 
 #: A stop for most firmwares. One line feed ends a half line that was on its way; Marlin's emergency
 #: parser ignores one more line behind a half line that ends within its number, hence the second.
-STOP_BYTES = b"\n\nM112\n"
+#: That of Marlin 1.1, and of a 2.0 that nobody has seen the last of, takes a blank line for the
+#: beginning of one to ignore, and with it the M112 behind: hence another.
+STOP_BYTES = b"\n\nM112\nM112\n"
 
 
 class Emergency(StrEnum):
@@ -162,6 +164,9 @@ DIALECTS: tuple[Dialect, ...] = (
         pattern=r"smoothie",
         banner=r"^smoothie",
         window=1,
+        # built to demand checksums it refuses the bare one, and empties its ring; it looks for M112
+        # before it looks at the number (`gcode.cpp`, `checkAndPushCommand`)
+        stop=b"\n\nN1 M112*32\n" + STOP_BYTES,
         resend_ok=False,
         keepalive=False,
         card_abort=b"abort",
@@ -221,9 +226,6 @@ DIALECTS: tuple[Dialect, ...] = (
         spare=2,
         banner=r"^(echo: ?)?marlin (bugfix-)?1\.1",
         reads_on=True,
-        # its emergency parser takes a blank line for the beginning of one to ignore, and with it
-        # the M112 behind: hence another
-        stop=STOP_BYTES + b"M112\n",
         joined_modes=False,
     ),
     Dialect(

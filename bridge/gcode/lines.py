@@ -36,7 +36,8 @@ _ALONE_CODES = BLOCKING_CODES | DECIDING_CODES
 #: The commands that nearly every line is, and that never block.
 MOTION = (b"G1 ", b"G0 ", b"G2 ", b"G3 ")
 
-
+#: What number and checksum add to a line, at most.
+NUMBERING_BYTES = 16
 #: Ahead of all that was sent, so that no flipped bit makes one of the two numbers the other.
 _FAR = 1_000_000
 

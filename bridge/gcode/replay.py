@@ -55,6 +55,7 @@ class Replay:
         "number",
         "owed",
         "pause_until",
+        "skipped",
         "swallow_until",
         "times",
     )
@@ -79,6 +80,8 @@ class Replay:
         self.double_due = False
         #: until when an `ok` belongs to a Resend that was ignored; 0: none is expected
         self.swallow_until = 0.0
+        #: the next `ok` belongs to a line that the firmware has left out
+        self.skipped = False
         #: lines before the one asked for that were taken and are not answered yet; below 0: so
         #: many answers came in a pause, and the next Resend may tell whose they were
         self.owed = 0
@@ -88,7 +91,7 @@ class Replay:
     @property
     def pending(self) -> bool:
         """Whether the next `ok` may belong to a Resend and not to a line."""
-        return self.holds or self.leftovers > 0 or self.swallow_until > 0.0
+        return self.holds or self.leftovers > 0 or self.swallow_until > 0.0 or self.skipped
 
     @property
     def holds(self) -> bool:
@@ -131,6 +134,9 @@ class Replay:
 
         It belongs to a Resend, or to a line that was taken before. *number*: its line's, if told.
         """
+        if self.skipped:
+            self.skipped = False
+            return True
         if number is not None and number >= self.number:
             self.owed = 0
         if self.await_ok is not None:

@@ -99,6 +99,11 @@ class Overrun:
 
 
 @dataclass(frozen=True, slots=True)
+class Skipped:
+    """A line behind a damaged one was left out, without a Resend of its own (Repetier)."""
+
+
+@dataclass(frozen=True, slots=True)
 class BadTool:
     """The firmware has no tool *number* and stays with the one it had."""
 
@@ -133,6 +138,7 @@ Reply = (
     | Position
     | Temperatures
     | Overrun
+    | Skipped
     | BadTool
     | ResetReason
     | CardReply
@@ -225,6 +231,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Reply]], ...] 
         re.compile(r"Full RX Buffer|RX BUF overflow|.*####\s*checkSum error", re.I),
         lambda _: Overrun(),
     ),
+    (re.compile(r"skip \d+$"), lambda _: Skipped()),
     (
         re.compile(r"(?:echo:)?\s*(?:T(\d+)\s*)?Invalid extruder(?:\s+(\d+))?", re.I),
         lambda m: BadTool(int(m[1] or m[2] or 0)),

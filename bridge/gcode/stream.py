@@ -17,7 +17,7 @@ from collections import deque
 
 from bridge.gcode.dialects import MARLIN, Dialect
 from bridge.gcode.happenings import OrderDone, StreamLost
-from bridge.gcode.lines import impossible_line, is_alone
+from bridge.gcode.lines import NUMBERING_BYTES, impossible_line, is_alone
 from bridge.gcode.orders import Orders
 from bridge.gcode.outgoing import Outgoing
 from bridge.gcode.patience import Patience
@@ -28,10 +28,6 @@ from bridge.gcode.window import MAX_WINDOW, Window
 
 #: `wait` counts only if nothing has been sent for so long.
 WAIT_AFTER_S = 1.0
-#: What number and checksum add to a line, at most.
-_NUMBERING_BYTES = 16
-#: A Resend this far behind what is acknowledged is noise in its number.
-_MAX_REWIND = 2 * MAX_WINDOW
 
 _PLAIN_OKS = {b"ok\n" * count: count for count in range(1, MAX_WINDOW + 1)}
 
@@ -257,6 +253,11 @@ class Stream:
         if self.in_flight and self.dialect.asks_again:
             self._refused = 0 if last is None else last + 1
 
+    def on_skip(self) -> None:
+        """A line was left out behind a Resend (Repetier): its `ok` is none for any line."""
+        self.strays.unknown()
+        self._replay.skipped = True
+
     def on_overrun(self) -> None:
         """The firmware lost bytes of ours; a Resend may follow."""
         self._window.shrink()
@@ -322,7 +323,7 @@ class Stream:
         flying = self.out.size_of(self.acked + 1, self.sent)
         size = self.out.peek_bytes() or self.dialect.rx_bytes // 2
         if self._orders and not self.out.replaying:
-            size = len(self._orders[0][0]) + _NUMBERING_BYTES
+            size = len(self._orders[0][0]) + NUMBERING_BYTES
         return min(room, 1) if flying + size <= self.dialect.rx_bytes else 0
 
     def _probe_at(self) -> float:

@@ -28,6 +28,9 @@ class Family:
     error: str | None = "Error:{why}, Last Line: {last}"
     resend: str = "Resend: {next}"
     resend_ok: bool = True
+    #: so many whole lines that do not follow are skipped behind a Resend, with a word and `ok` each,
+    #: and it asks again when nothing has come for `ASK_AGAIN_S`
+    skips: int = 0
     #: a damaged line vanishes without a word
     mute: bool = False
     #: numbers need a checksum, and it is looked at
@@ -85,6 +88,7 @@ FAMILIES: dict[str, Family] = {
         repeats=Repeats.REFUSED,
         error="Error:expected line {next} got {got}",
         resend="Resend:{next}",
+        skips=14,
         ok="ok {number}",
         keepalive=False,
         reports=False,

@@ -23,6 +23,8 @@ from bridge.simulator.receiver import Command
 from bridge.simulator.waits import Wait
 
 BUFSIZE = 4
+#: A family that asks again for a line does so when nothing has come for so long.
+ASK_AGAIN_S = 0.2
 POWER_UP = "PowerUp"
 EXTERNAL_RESET = "External Reset"
 #: What acts when its line is read, in a family without emergency parser (serial 7).
@@ -64,6 +66,7 @@ class Firmware:
             for emergency in self._emergency.feed(data):
                 self._react(emergency, now)
         self._machine.receiver.feed(data)
+        self._heard_at = now
         self._run(now)
 
     def tick(self, now: float) -> None:
@@ -76,6 +79,9 @@ class Firmware:
             self._machine.protect(now)
         if self._dead():
             return
+        if now >= self._asks_at():
+            self._heard_at = now
+            self._machine.receiver.ask_again()
         self._run(now)
         self._report(now)
 
@@ -112,7 +118,7 @@ class Firmware:
         deadline = self._machine.deadline()
         if self._wait is not None:
             deadline = min(deadline, self._wait.wake_at(), self._busy_at)
-        return deadline
+        return min(deadline, self._asks_at())
 
     @property
     def killed(self) -> bool:
@@ -128,7 +134,13 @@ class Firmware:
         self._work: Work | None = None
         self._wait: Wait | None = None
         self._busy_at = inf
+        self._heard_at = 0.0
         self._booted = False
+
+    def _asks_at(self) -> float:
+        """When it asks again for a line; with its queue full it does not look."""
+        looks = self._machine.receiver.asks and len(self._queue) < BUFSIZE
+        return self._heard_at + ASK_AGAIN_S if looks else inf
 
     def _dead(self) -> bool:
         return not self._booted or self._machine.killed

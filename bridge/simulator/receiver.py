@@ -46,7 +46,17 @@ class Receiver:
     *say* is called with each reply line. *last* is the last accepted number.
     """
 
-    __slots__ = ("_family", "_held", "_lines", "_say", "_size", "_unfinished", "last", "saving")
+    __slots__ = (
+        "_family",
+        "_held",
+        "_lines",
+        "_say",
+        "_size",
+        "_skips_left",
+        "_unfinished",
+        "last",
+        "saving",
+    )
 
     def __init__(
         self, size_bytes: int, say: Callable[[str], None], family: Family = MARLIN
@@ -57,6 +67,7 @@ class Receiver:
         self._lines: deque[bytes] = deque()
         self._unfinished = b""
         self._held = 0
+        self._skips_left = 0
         self.last = 0
         #: a file is being written: a line without number is refused, unless it ends that
         self.saving = False
@@ -75,6 +86,15 @@ class Receiver:
     def room(self) -> int:
         """Free bytes in the ring; a flow-controlled link delivers no more than this."""
         return max(0, self._size - self._held)
+
+    @property
+    def asks(self) -> bool:
+        """Whether it asks again while nothing comes (Repetier: for a line, or the rest of one)."""
+        return self._family.skips > 0 and (self._skips_left > 0 or bool(self._unfinished))
+
+    def ask_again(self) -> None:
+        """Nothing has come for a while."""
+        self._request()
 
     def next(self) -> Command | None:
         """The next acceptable command in the ring, or None; errors are said on the way."""
@@ -111,7 +131,7 @@ class Receiver:
             return None
         if self._family.checks and not self._intact(line, star, number):
             return None
-        self.last = number
+        self.last, self._skips_left = number, 0
         start = match.end() if match else 1
         end = star if star >= 0 else len(line)
         return Command(line[start:end].strip(b" "), number)
@@ -122,7 +142,11 @@ class Receiver:
         if number == self.last + 1 or repeats is Repeats.EXECUTED:
             return True
         repeated = self.last - 1 <= number <= self.last
-        if not (repeated and repeats is Repeats.SILENT):
+        if self._skips_left:
+            self._skips_left -= 1
+            self._say(f"skip {number}")
+            self._say("ok")
+        elif not (repeated and repeats is Repeats.SILENT):
             self._refuse("Line Number is not Last Line Number+1", number)
         return False
 
@@ -142,10 +166,15 @@ class Receiver:
         values = {"why": why, "last": self.last, "next": self.last + 1, "got": number}
         if family.error is not None:
             self._say(family.error.format(**values))
+        self._request()
+
+    def _request(self) -> None:
+        family = self._family
         self._lines.clear()
         self._unfinished = b""
         self._held = 0
-        self._say(family.resend.format(**values))
+        self._skips_left = family.skips
+        self._say(family.resend.format(next=self.last + 1))
         if family.resend_ok:
             self._say("ok")
 

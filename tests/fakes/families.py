@@ -40,18 +40,30 @@ class Mk3(Firmware):
 
 
 class Repetier(Firmware):
-    """Says everything twice when it asks again, answers behind its `ok`, demands numbers."""
+    """Says everything twice when it asks again, answers behind its `ok`, demands numbers.
 
-    def __init__(self) -> None:
-        super().__init__(silent_repeats=False)
+    Behind a Resend it says of up to *skips* whole lines that do not follow that it skips them, with
+    an `ok` each (`gcode.cpp`, `checkAndPushCommand`, `waitingForResend`).
+    """
+
+    def __init__(self, skips: int = 0) -> None:
+        super().__init__(silent_repeats=False, flushes=not skips)
         self.bare = 0
+        self.skipped = 0
+        self._skips, self._skips_left = skips, 0
 
     def answer(self, line: bytes) -> bytes:
         """Like Marlin in other words."""
         if line and not line.startswith(b"N"):
             self.bare += 1
             return b"Error:Missing checksum\n" + b"Resend:%d\nok\n" % (self.last + 1)
+        found = numbered(line)
+        if self._skips_left and found is not None and found[0] != self.last + 1:
+            self._skips_left -= 1
+            self.skipped += 1
+            return b"skip %d\nok\n" % found[0]
         reply = super().answer(line)
+        self._skips_left = self._skips if b"Resend: " in reply else 0
         if b"Resend: " in reply:
             again = b"Resend:%d\n" % (self.last + 1)
             return b"Error:expected line %d got 9\n" % (self.last + 1) + again + b"ok\n" + again

@@ -159,6 +159,31 @@ def test_repetier_is_probed_with_a_number() -> None:
     assert moves(firmware) == LINES
 
 
+@pytest.mark.parametrize("latency_s", [0.001, 0.02])
+def test_lines_that_repetier_skips_are_no_strays(latency_s: float) -> None:
+    """It says so, and `ok`: that one is for no line, and nothing has run out of its turn."""
+    firmware = Repetier(skips=14)
+    damaged = {b"N60 ", b"N130 "}
+
+    def up(data: bytes) -> bytes:
+        for number in [one for one in damaged if one in data]:
+            damaged.discard(number)
+            data = data.replace(number + b"G1", number + b"G7")
+        return data
+
+    talk = Conversation(
+        printing("repetier", lossless=True), firmware.receive, up=up, latency_s=latency_s
+    )
+    ahead = 0
+    while not talk.stream.idle and talk.lost is None:
+        talk.run(until_s=talk.now + 0.01)
+        ahead = max(ahead, talk.stream.acked - firmware.last)
+    assert talk.lost is None
+    assert firmware.skipped
+    assert moves(firmware) == LINES
+    assert (talk.stream.strays.count, ahead) == (0, 0)
+
+
 def test_repetier_that_is_gone_is_given_up() -> None:
     """Numbered probes do not ask for ever."""
     talk = Conversation(printing("repetier"), lambda _: b"")

@@ -4,6 +4,7 @@ import pytest
 
 from bridge.gcode.dialects import STOP_BYTES, by_firmware
 from bridge.simulator.emergency import Emergency, EmergencyCode, EmergencyParser
+from tests.fakes.firmware import numbered
 
 LINE = b"N1234 G1 X10 Y20 E0.5*71\n"
 
@@ -39,11 +40,19 @@ class OldParser:
             self._at = self._IGNORED
 
 
+@pytest.mark.parametrize("name", ["Marlin 1.1.9", "Marlin 2.0.1"])
 @pytest.mark.parametrize("cut", range(len(LINE) + 1))
-def test_every_emergency_parser_obeys_wherever_the_line_was_cut(cut: int) -> None:
+def test_every_emergency_parser_obeys_wherever_the_line_was_cut(cut: int, name: str) -> None:
     """Marlin's of today and that of Marlin 1.1, which a blank line leads astray."""
     new, old = EmergencyParser(), OldParser()
     found = new.feed(LINE[:cut] + STOP_BYTES)
-    old.feed(LINE[:cut] + by_firmware("Marlin 1.1.9").stop)
+    old.feed(LINE[:cut] + by_firmware(name).stop)
     assert Emergency(EmergencyCode.KILL) in found
     assert old.stops
+
+
+def test_repetier_obeys_where_it_demands_a_checksum() -> None:
+    """It refuses a bare line then, and all behind it in its ring is gone: hence the whole first."""
+    lines = [line for line in by_firmware("Repetier_1.0.4").stop.split(b"\n") if line]
+    assert numbered(lines[0]) == (1, b"M112")
+    assert b"M112" in lines[1:]
