@@ -215,9 +215,10 @@ class Stream:
             return
         self._window.shrink()
         self._free = None
-        if number == self.sent + 1:  # it has all we sent: an answer to a repeat
+        if number == self.sent + 1:  # it has all we sent: an answer to a repeat, or to noise
             replay.swallow(now, resend_ok=resend_ok)
-            self._credit(self.in_flight, now)
+            if self._repeated or self.orders.saving:  # else their own answers may still come
+                self._credit(self.in_flight, now)
             return
         if not replay.asked(number):
             self._lose("stuck", f"the printer has asked {MAX_SAME_RESEND} times for line {number}")

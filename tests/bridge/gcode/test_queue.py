@@ -83,3 +83,19 @@ def test_an_answer_that_does_not_come_costs_a_second(damaged: bytes, top: int) -
             longest, before = max(longest, talk.now - before), talk.now
     assert moves(talk) == MOVES
     assert longest < 2.0
+
+
+def test_noise_behind_all_that_was_sent_leaves_no_answer_too_many() -> None:
+    """Rubbish that looks like a line is asked for again, which is the line behind the last: those
+    in the queue are answered when they have run, and not by that."""
+    talk = printing(lossless=False, damage=b"N none")
+    ahead, noise = [], b"N\n"
+    while not talk.stream.idle:
+        talk.run(until_s=talk.now + 0.01)
+        if talk.stream.acked > 100 and noise:
+            talk._send(talk.now, to_host=False, data=noise)
+            noise = b""
+        elif not noise and not talk.stream._replay.holds:
+            ahead.append(talk.stream.acked - len(moves(talk)))
+    assert (moves(talk), talk.stream.resends) == (MOVES, 1)
+    assert max(ahead) <= 0
