@@ -118,6 +118,8 @@ class CardWrite:
         self._it: _Transfer | None = None
         #: until M29 is answered the firmware may take every line for one of the file
         self.may_save = False
+        #: a transfer has changed what is on the card, and it was not listed since
+        self.stale = False
 
     @property
     def job(self) -> CardJob | None:
@@ -159,7 +161,7 @@ class CardWrite:
             stream.order(heaters_off(at.config.profile))
         stream.out.restart_count()
         stream.release()
-        it.phase, it.since, self.may_save = _Phase.OPENING, now, True
+        it.phase, it.since, self.may_save, self.stale = _Phase.OPENING, now, True, True
         stream.save([b"M28 " + it.name], _OPENED)
 
     @property
@@ -273,6 +275,15 @@ class CardWrite:
         self._answer(it, it.reason)
         self._report(it, now)
 
+    def found_again(self) -> None:
+        """The connection is back, and whatever the printer wrote is closed: the greeting saw to it.
+
+        What a transfer has left there that broke off is to be seen.
+        """
+        if self.stale or self.may_save:
+            self._standing.link.stream.order([b"M20"])
+        self.may_save = self.stale = False
+
     def progress(self, now: float) -> Progress | None:
         """How much of the file is on the card, None when none goes there."""
         it = self._it
@@ -307,6 +318,8 @@ class CardWrite:
         link.stream.order([*delete, b"M20"], _LISTED)
 
     def _over(self, it: _Transfer, now: float) -> None:
+        if it.phase is _Phase.LISTING:
+            self.stale = False
         self._card_print.tell()  # the new list, before the end that it shows
         self._standing.step(_E.TRANSFERRED, reason=it.reason)
         self._report(it, now)

@@ -357,7 +357,7 @@ class Printer(Standing):
             )
 
     def _ready(self, now: float) -> None:
-        self.card_write.may_save = False  # whatever it wrote is closed: the greeting has seen to it
+        self.card_write.found_again()
         self.step(_E.READY)
         running = self.link.status.card.running
         if running is not None:

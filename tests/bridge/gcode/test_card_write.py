@@ -125,3 +125,20 @@ def test_a_stop_that_was_obeyed_is_not_said_again(reply: Start | Failure) -> Non
     stop.heard(reply, 0.1)
     stop.tick(9.0)
     assert (stop.take(), stop.deadline()) == (b"", None)
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_card_is_listed_again_behind_a_transfer_that_broke_off(begun: bool) -> None:
+    """A part of the file lies there; before anything was sent nothing is another than it was."""
+    host = Host(m115=SILENT)
+    host.connect()
+    host.printer.card_write.start(JOB)
+    if begun:
+        host.printer.card_write.begin(host.now)
+        host.go()
+    host.printer.lost("the cable was pulled", host.now)
+    host.firmware.heard.clear()
+    host.printer.opened(host.now, boots=False, lossless=True)
+    host.wait(10.0)
+    assert host.printer.state is PrinterState.OPERATIONAL
+    assert any(b" M20*" in line for line in host.firmware.heard) is begun
