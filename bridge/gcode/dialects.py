@@ -89,6 +89,13 @@ class Dialect:
     holds: bytes = b""
     #: Takes that back, where the firmware remembers what it had.
     lets_go: bytes = b""
+    #: Goes on behind a pause of its own (`action:paused`): it brings back its head and its heat by
+    #: itself, and asks again for the lines that it has thrown away. Blank: it has no word for that.
+    goes_on: bytes = b""
+    #: Takes back such a pause when the print ends in it.
+    drops_pause: bytes = b""
+    #: A homing that fails stops nothing but itself: it goes on, and refuses every move behind.
+    outlives_homing: bool = False
     #: Ends a print from its card.
     card_abort: bytes = b"M524"
     #: Why no file can be written to its card over the cable (M28), for a person; blank: it can.
@@ -128,6 +135,8 @@ DIALECTS: tuple[Dialect, ...] = (
         own_filament_change=True,
         joined_modes=False,
         lower_case_names=True,
+        goes_on=b"M602",
+        drops_pause=b"M603",
         card_abort=b"M603",
         # it takes lines without number into the file too, and keeps the numbers of the others there
         no_card_write="Prusa's firmware would keep the line numbers in the file",
@@ -155,6 +164,9 @@ DIALECTS: tuple[Dialect, ...] = (
         doubles_resend=True,
         bare_lines=False,
         keepalive=False,
+        # built to demand checksums it refuses the bare one, and empties its ring; it looks for M112
+        # before it looks at the number (`gcode.cpp`, `checkAndPushCommand`)
+        stop=b"\n\nN1 M112*32\n" + STOP_BYTES,
         card_abort=b"M25",
         own_filament_change=True,
         joined_modes=False,
@@ -164,9 +176,6 @@ DIALECTS: tuple[Dialect, ...] = (
         pattern=r"smoothie",
         banner=r"^smoothie",
         window=1,
-        # built to demand checksums it refuses the bare one, and empties its ring; it looks for M112
-        # before it looks at the number (`gcode.cpp`, `checkAndPushCommand`)
-        stop=b"\n\nN1 M112*32\n" + STOP_BYTES,
         resend_ok=False,
         keepalive=False,
         card_abort=b"abort",
@@ -179,6 +188,9 @@ DIALECTS: tuple[Dialect, ...] = (
         name="klipper",
         holds=b"SET_IDLE_TIMEOUT TIMEOUT=86400",
         lets_go=b"SET_IDLE_TIMEOUT",
+        goes_on=b"RESUME",
+        drops_pause=b"CLEAR_PAUSE",
+        outlives_homing=True,
         pattern=r"klipper",
         banner=r"^// klipper state",
         window=2,

@@ -73,7 +73,7 @@ _KINDS: tuple[tuple[re.Pattern[str], Kind], ...] = tuple(
             r"heaters disabled|dry run mode",
             Kind.KILLED,
         ),
-        (r"homing failed", Kind.HOMING),
+        (r"homing failed|^no trigger on |^endstop .* still triggered", Kind.HOMING),
         (r"probing failed|probe failed", Kind.PROBING),
         (r"home .*first|must home|insufficient axes homed", Kind.NOT_HOMED),
         (r"cold extrusion|too long extrusion|too cold to|below minimum temp", Kind.COLD),

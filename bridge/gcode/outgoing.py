@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Mapping
 
 from bridge.gcode.lines import is_long, number_line, number_lines
+from bridge.gcode.window import MAX_WINDOW
 
 #: Lines numbered at a time. A longer block saves nothing and costs more when it is taken back.
 _BLOCK = 128
@@ -19,6 +20,8 @@ _TRIM_SLACK = 1024
 _ALONE_KEPT = 8
 #: Inserted lines whose place is remembered: more than can be in flight.
 INSERTS_KEPT = 64
+#: A Resend so many lines behind what is acknowledged is noise in its number.
+MAX_REWIND = 2 * MAX_WINDOW
 
 
 class _Segment:
@@ -39,6 +42,10 @@ class Outgoing:
         self.next = 1
         self.top = 0
         self.backlog = 0
+        #: what was inserted and acknowledged has run, and does not run again when it is asked for:
+        #: Prusa's MK3 counts from before its own pause when that is over (`Marlin_main.cpp`,
+        #: `restore_print_from_ram_and_continue`), whatever it was told to do meanwhile
+        self.settled = False
         #: inserted lines so far, and the last of them with the job lines up to them
         self.inserts = 0
         self.inserted: deque[tuple[int, int]] = deque(maxlen=INSERTS_KEPT)
@@ -140,10 +147,10 @@ class Outgoing:
         """Whether the next line has been sent before."""
         return self.next <= self.top
 
-    @property
-    def oldest(self) -> int:
-        """The lowest number that can be replayed."""
-        return self._base if self._lines and self._lines[0] else self._base + 1
+    def oldest(self, acked: int) -> int:
+        """The lowest number that a Resend may ask for when lines up to *acked* are acknowledged."""
+        first = self._base if self._lines and self._lines[0] else self._base + 1
+        return first if self.settled else max(first, acked - MAX_REWIND)
 
     @property
     def empty(self) -> bool:
@@ -160,9 +167,11 @@ class Outgoing:
             return False
         return is_long(self._lines[self._hold - self._base].partition(b" ")[2])
 
-    def rewind(self, number: int) -> None:
-        """Send again from *number*, which must be within the history."""
+    def rewind(self, number: int, acked: int) -> None:
+        """Send again from *number*, which must be in the history; up to *acked* was answered."""
         self.unnumber()
+        if self.settled:
+            self._leave_out(number, acked)
         self.next = number
         self._hold = 0
 
@@ -171,7 +180,7 @@ class Outgoing:
         if self._alone:
             self._alone = {number for number in self._alone if number > acked}
         surplus = acked - self._base - HISTORY
-        if surplus > _TRIM_SLACK:
+        if surplus > _TRIM_SLACK and not self.settled:
             del self._lines[:surplus]
             del self._marks[:surplus]
             self._base += surplus
@@ -180,6 +189,10 @@ class Outgoing:
         """How many job lines there are up to line *number*."""
         index = number - self._base
         return self._marks[index] if 0 <= index < len(self._marks) else 0
+
+    def is_job(self, number: int) -> bool:
+        """Whether line *number* is one of the job, and was not inserted."""
+        return self.ordinal_of(number) > self.ordinal_of(number - 1)
 
     def size_of(self, first: int, last: int) -> int:
         """Bytes of the lines from *first* to *last*, both included."""
@@ -200,6 +213,12 @@ class Outgoing:
             self.backlog += surplus
 
     # Private.
+
+    def _leave_out(self, number: int, acked: int) -> None:
+        """What was inserted from *number* to *acked* becomes a question."""
+        for index in range(max(1, number - self._base), acked - self._base + 1):
+            if self._marks[index] == self._marks[index - 1]:
+                self._lines[index] = number_line(self._base + index, b"M105")
 
     def _number_more(self) -> bool:
         segments = self._segments

@@ -44,6 +44,7 @@ class Printing:
         self._paused_at: float | None = None
         self._asks_left = 0  # for the place of the pause
         self._comes_back = False
+        self._own_pause = False  # the printer has paused by itself
 
     # What a person or the file wants.
 
@@ -54,7 +55,7 @@ class Printing:
         stream = at.link.stream
         at.run = Run(facts, at.modal)
         at.run.trail.joined = stream.dialect.joined_modes
-        self._saved, self._comes_back = None, False
+        self._saved, self._comes_back, self._own_pause = None, False, False
         at.tell_again()
         stream.out.restart_count()
         stream.release()
@@ -93,7 +94,8 @@ class Printing:
         run.pause_after = None
         stream = at.link.stream
         stream.hold()
-        self._comes_back = False
+        self._comes_back, self._own_pause = False, not park
+        stream.out.settled = not park and bool(stream.dialect.goes_on)
         if not park or self._saved is not None:  # parked still: a resume had only just begun
             stream.order([*self._hold(), stream.dialect.drain], _PARKED)
             return
@@ -136,7 +138,10 @@ class Printing:
             at.position_known = False
         self._breaks_left = _BREAKS
         self._end_wait()
-        if self._saved is not None and (freed := self._let_go()):
+        freed = self._let_go() if self._saved is not None else []
+        if self._own_pause and stream.dialect.drops_pause:
+            freed = [*freed, stream.dialect.drops_pause]
+        if freed:
             stream.order(freed)
         name = "on_error" if outcome is AttemptEvent.FAILED else "on_cancel"
         self._send(at.script(name, now, reason) or [stream.dialect.drain], _OVER)
@@ -273,6 +278,9 @@ class Printing:
         lines: list[bytes] = []
         if saved is not None:
             lines += pausing.heat_lines(saved, at.link.status.targets_c())
+        if self._own_pause and at.link.stream.dialect.goes_on:
+            lines.append(at.link.stream.dialect.goes_on)
+        self._own_pause = False
         lines += at.script("on_resume", now)
         lines += self._let_go()
         if saved is not None:

@@ -38,6 +38,8 @@ _TELLING = {
 }
 #: Behind these errors nobody knows where the head is.
 _LOSING_PLACE = frozenset({Kind.HOMING, Kind.STOPPED, Kind.NOT_HOMED})
+#: So many moves of a print that were left out for want of a homing make it a print of nothing.
+_MOST_UNHOMED = 20
 #: What a person is told of a stray command (`bridge.gcode.strays`).
 _STRAY = (
     "the cable damages lines: the printer seems to have run the rest of one as a command of its "
@@ -48,8 +50,8 @@ _STRAY = (
 def react(printer: "Printer", reply: Reply, now: float) -> None:
     """Let *reply* act on *printer*; most replies do nothing here."""
     match reply:
-        case Start():
-            _rebooted(printer, now)
+        case Start(banner):
+            _rebooted(printer, now, banner)
         case Failure():
             _failed(printer, reply, now)
         case Action(word, text):
@@ -92,7 +94,9 @@ def strayed(printer: "Printer", now: float) -> None:
         printer.warn_once("stray_command", _STRAY)
 
 
-def _rebooted(printer: "Printer", now: float) -> None:
+def _rebooted(printer: "Printer", now: float, banner: str = "") -> None:
+    if banner.startswith("//") and printer.link.order_answered:
+        return  # Klipper was asked for its state; before it restarts it says that it goes
     new = printer.link.is_new_boot(now)
     if printer.run is None:
         printer.modal = Modal()
@@ -124,12 +128,27 @@ def _failed(printer: "Printer", failure: Failure, now: float) -> None:
         printer.position_known = False
     code = "firmware_error" if failure.kind is Kind.OTHER else f"firmware_{failure.kind.value}"
     is_waiting = failure.kind is Kind.NOT_READY and printer.state not in ACTIVE
-    if severity is Severity.HARMLESS or is_waiting:
+    homing = failure.kind is Kind.HOMING and printer.link.stream.dialect.outlives_homing
+    if _ends_print(printer, failure.kind, homing=homing):
+        printer.fail(code, f"nothing moves, because it is not homed: {text}", now)
+        return
+    if severity is Severity.HARMLESS or is_waiting or homing:
         printer.warn_once(code, text)
         return
     printer.warn(code, text)
     event = PrinterEvent.HALT if severity is Severity.HALTED else PrinterEvent.FAIL
     printer.fall(event, AttemptEvent.FAILED, text, now)
+
+
+def _ends_print(printer: "Printer", kind: Kind, *, homing: bool) -> bool:
+    """Whether nothing of the print would move any more; *homing*: one failed, and all goes on."""
+    run = printer.run
+    if run is None or printer.state not in (_S.STARTING, _S.PRINTING):
+        return False
+    if kind is Kind.NOT_HOMED:
+        run.unhomed += 1
+        return run.unhomed >= _MOST_UNHOMED
+    return homing and printer.link.job_answered
 
 
 def _keep_tool(printer: "Printer", number: int) -> None:

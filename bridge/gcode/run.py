@@ -42,6 +42,8 @@ class Run:
         self.heat_lines = HeatLines(facts.tool)
         self.state = AttemptState.GRANTED
         self.fed = 0
+        #: moves that the firmware has left out because it is not homed
+        self.unhomed = 0
         self.source_over = False
         #: how it ends once its last script has run
         self.outcome = AttemptEvent.COMPLETED

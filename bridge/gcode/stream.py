@@ -19,7 +19,7 @@ from bridge.gcode.dialects import MARLIN, Dialect
 from bridge.gcode.happenings import OrderDone, StreamLost
 from bridge.gcode.lines import NUMBERING_BYTES, impossible_line, is_alone
 from bridge.gcode.orders import Orders
-from bridge.gcode.outgoing import Outgoing
+from bridge.gcode.outgoing import MAX_REWIND, Outgoing
 from bridge.gcode.patience import Patience
 from bridge.gcode.replay import MAX_SAME_RESEND, Replay, agreed
 from bridge.gcode.replies import Ack
@@ -104,7 +104,7 @@ class Stream:
 
     def release(self) -> None:
         """Go on with the next job line."""
-        self.held = False
+        self.held = self.out.settled = False
 
     def abandon(self) -> list[str]:
         """Forget job lines and orders that were not sent; the tokens that will never be done."""
@@ -200,7 +200,7 @@ class Stream:
         if ack.free is not None and self._lossless and not self._fixed:
             self._window.bound(max(self._window.limit, ack.free))
         count = ack.count
-        if ack.number is not None and self.acked - _MAX_REWIND < ack.number <= self.sent:
+        if ack.number is not None and self.acked - MAX_REWIND < ack.number <= self.sent:
             count = ack.number - self.acked
         if count > 0:
             self._credit(count, now)
@@ -223,7 +223,7 @@ class Stream:
         if not replay.asked(number):
             self._lose("stuck", f"the printer has asked {MAX_SAME_RESEND} times for line {number}")
             return
-        if not max(self.out.oldest, self.acked - _MAX_REWIND) <= number <= self.out.top + 1:
+        if not self.out.oldest(self.acked) <= number <= self.out.top + 1:
             replay.swallow(now, resend_ok=True)
             self.patience.human = False
             self._probe(now)
@@ -241,9 +241,8 @@ class Stream:
             size_bytes=self.out.size_of(number, self.sent),
             cuts=not self._lossless,
         )
-        self.acked = number - 1
-        self.out.rewind(number)
-        self._repeated = False
+        self.out.rewind(number, self.acked)
+        self.acked, self._repeated = number - 1, False
         self.patience.quiet_since = now
 
     def on_refusal(self, last: int | None) -> None:
@@ -275,7 +274,7 @@ class Stream:
         if self._replay.overdue(now) and self.in_flight:
             # the replay was damaged too, and its Resend taken for a leftover
             self._replay.leftovers = 0
-            self.out.rewind(self.acked + 1)
+            self.out.rewind(self.acked + 1, self.acked)
             self._repeated = True
         patience = self.patience
         if self._waits and patience.minds(self.dialect) and now >= self._probe_at():

@@ -133,7 +133,7 @@ def test_a_replay_is_the_same_bytes_whatever_the_offsets_are_now() -> None:
     out.feed([b"M104 S203"], alone=False)
     sent = out.take(1, 0, job=True)
     out.amend({1: b"M104 S1", 2: b"M104 S2", 4: b"M104 S4", 9: b"M104 S9"})
-    out.rewind(1)
+    out.rewind(1, 0)
     assert out.take(1, 0, job=True) == sent
     rest = [*out.take(5, 1, job=True), *out.take(5, 1, job=True)]
     texts = [line.partition(b" ")[2].partition(b"*")[0] for line in rest]

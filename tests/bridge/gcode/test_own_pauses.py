@@ -1,0 +1,217 @@
+"""A pause that the printer has made itself, and its own word to go on (serial 7 and 9)."""
+
+import pytest
+
+from schemas.jobs import AttemptState
+from schemas.printer import PrinterConfig, PrinterState
+from tests.fakes.host import M115, Host, Speaking
+
+_A, _S = AttemptState, PrinterState
+FILE = b"G1 X1\nM601\nG1 X2\nG1 X3\nG1 X4\n"
+#: An MK3 of before its temperature reports: it is asked for them, line by line.
+MK3 = b"FIRMWARE_NAME:Prusa-Firmware 3.9.0 based on Marlin PROTOCOL_VERSION:1.0 MACHINE_TYPE:MK3\n"
+KLIPPER = b"FIRMWARE_NAME:Klipper FIRMWARE_VERSION:v0.12\n"
+
+
+class PausingMk3(Speaking):
+    """M601 parks and lets its nozzle cool; M602 comes back and counts from before the pause.
+
+    *late*: a line of the file has come in between (`Marlin_main.cpp`, M601 says `ok` first).
+    """
+
+    def __init__(self, *, late: bool = False, resend_ok: bool = True) -> None:
+        super().__init__(MK3)
+        self.silent_repeats = False
+        self.paused_at: int | None = None
+        self._late, self._says_ok = late, resend_ok
+
+    def answer(self, line: bytes) -> bytes:
+        """Like the firmware, with its own pause."""
+        count, before = len(self.executed), self.paused_at
+        reply = super().answer(line)
+        if len(self.executed) == count:
+            return reply
+        if self.executed[-1] == b"M601" and before is None:
+            self.paused_at = self.last
+            return reply if self._late else reply + b"//action:paused\n"
+        if self.executed[-1] == b"M602" and before is not None:
+            return self.back() + reply
+        if before is not None and self.last == before + 1 and self._late:
+            return b"//action:paused\n" + reply
+        return reply
+
+    def back(self) -> bytes:
+        """Its pause is over."""
+        assert self.paused_at is not None
+        self.last, self.paused_at = self.paused_at, None
+        ok = b"ok\n" if self._says_ok else b""
+        return b"Resend: %d\n%b//action:resumed\n" % (self.last + 1, ok)
+
+
+class PausingKlipper(Speaking):
+    """PAUSE parks and remembers where it was; only RESUME goes back there (`pause_resume.py`)."""
+
+    def __init__(self) -> None:
+        super().__init__(KLIPPER)
+        self.says[b"PAUSE"] = b"// action:paused\n"
+        self.says[b"RESUME"] = b"// action:resumed\n"
+
+
+def paused(firmware: Speaking, dialect: str, data: bytes) -> Host:
+    """A print of *data* that stands in the printer's own pause."""
+    config = PrinterConfig(id=7, slug="fake", name="Fake", port_id="x", dialect=dialect)
+    host = Host(config)
+    host.firmware = firmware
+    host.connect()
+    host.start(data)
+    host.go()
+    assert host.printer.state is _S.PAUSED
+    return host
+
+
+def behind(host: Host, word: bytes) -> list[bytes]:
+    """The moves that ran behind the first *word*."""
+    executed = host.firmware.executed
+    return [line for line in executed[executed.index(word) :] if line.startswith(b"G1")]
+
+
+@pytest.mark.parametrize("resend_ok", [True, False])
+@pytest.mark.parametrize("late", [True, False])
+def test_an_mk3_that_has_paused_is_told_to_go_on(late: bool, resend_ok: bool) -> None:
+    """M602 heats and goes back; lines alone would run cold and from where it has parked. It asks
+    again for what it took meanwhile, and a person's own command in between is not run twice."""
+    host = paused(PausingMk3(late=late, resend_ok=resend_ok), "prusa", FILE)
+    host.printer.order(["M83", "G1 E20 F200"], "purge")
+    host.go()
+    host.printer.resume(host.now)
+    host.wait(30.0)
+    assert host.firmware.executed.count(b"G1 E20 F200") == 1
+    assert behind(host, b"M602")[-3:] == [b"G1 X2", b"G1 X3", b"G1 X4"]
+    assert b"G1 E20 F200" not in behind(host, b"M602")
+    assert host.attempts[-1] is _A.COMPLETED
+
+
+def test_an_mk3_may_pause_for_hours() -> None:
+    """Asked for its temperatures it has counted thousands of lines that it forgets then."""
+    host = paused(PausingMk3(late=True), "prusa", FILE)
+    host.wait(3 * 3600.0)
+    assert host.firmware.last > 2000
+    host.printer.resume(host.now)
+    host.wait(60.0)
+    assert behind(host, b"M602")[-3:] == [b"G1 X2", b"G1 X3", b"G1 X4"]
+    assert host.attempts[-1] is _A.COMPLETED
+
+
+def test_an_mk3_goes_on_by_its_own_knob() -> None:
+    """It asks for its lines before it says that its pause is over."""
+    firmware = PausingMk3(late=True)
+    host = paused(firmware, "prusa", FILE)
+    host.printer.order(["G1 E20 F200"], "purge")
+    host.wait(100.0)
+    host.say(firmware.back())
+    host.wait(30.0)
+    assert firmware.executed.count(b"G1 E20 F200") == 1
+    at = [index for index, line in enumerate(firmware.executed) if line == b"G1 X2"]
+    assert [line for line in firmware.executed[at[-1] :] if line.startswith(b"G1 X")] == [
+        b"G1 X2",
+        b"G1 X3",
+        b"G1 X4",
+    ]
+    assert host.attempts[-1] is _A.COMPLETED
+
+
+def test_an_mk3_whose_print_is_cancelled_forgets_its_pause() -> None:
+    """It would take no further M601 for one, and go on from the old place at its knob."""
+    host = paused(PausingMk3(), "prusa", FILE)
+    host.printer.cancel(host.now)
+    host.go()
+    executed = host.firmware.executed
+    assert executed.index(b"M603") < executed.index(b"M140 S0")
+    assert host.attempts[-1] is _A.CANCELLED
+
+
+def test_klipper_is_told_to_resume_what_it_has_paused() -> None:
+    """Its macro has parked, retracted and kept the state of the print; only RESUME brings it back,
+    and while it counts as paused no runout would pause it again."""
+    host = paused(PausingKlipper(), "klipper", b"G1 X1\nPAUSE\nG1 X2\nG1 X3\n")
+    host.printer.resume(host.now)
+    host.go()
+    assert behind(host, b"RESUME")[-1:] == [b"G1 X3"]
+    assert host.firmware.executed.count(b"RESUME") == 1
+    assert host.attempts[-1] is _A.COMPLETED
+
+
+def test_klipper_whose_print_is_cancelled_is_not_paused_any_more() -> None:
+    """The next print's runout is to be heard."""
+    host = paused(PausingKlipper(), "klipper", b"G1 X1\nPAUSE\nG1 X2\n")
+    host.printer.cancel(host.now)
+    host.go()
+    assert b"CLEAR_PAUSE" in host.firmware.executed
+    assert b"RESUME" not in host.firmware.executed
+
+
+def test_a_pause_of_ours_is_none_of_the_printers() -> None:
+    """Nothing that it does not know of is to be gone on with, or taken back."""
+    host = paused(PausingKlipper(), "klipper", b"G1 X1\nM0\nG1 X2\n")
+    host.printer.resume(host.now)
+    host.go()
+    assert host.attempts[-1] is _A.COMPLETED
+    assert not {b"RESUME", b"CLEAR_PAUSE"} & set(host.firmware.executed)
+
+
+def printing(dialect: str, m115: bytes, data: bytes, says: dict[bytes, bytes]) -> Host:
+    """A print of *data*, at its end."""
+    host = Host(PrinterConfig(id=7, slug="fake", name="Fake", port_id="x", dialect=dialect))
+    host.firmware = Speaking(m115)
+    host.firmware.says |= says
+    host.connect()
+    host.start(data)
+    host.go()
+    return host
+
+
+@pytest.mark.parametrize(
+    "error",
+    [b"!! No trigger on x after full movement", b"!! Endstop z still triggered after retract"],
+)
+def test_a_homing_that_failed_ends_klippers_print(error: bytes) -> None:
+    """It goes on and refuses every move behind: a print of nothing was told as completed."""
+    data = b"G1 X1\nG28\nG1 X2\n" + b"G1 X3\n" * 50
+    host = printing("klipper", KLIPPER, data, {b"G28": error + b"\n"})
+    assert host.attempts[-1] is _A.FAILED
+    assert len(host.printed) < 10
+    assert b"M140 S0" in host.firmware.executed
+    assert host.printer.state is _S.OPERATIONAL
+    host.printer.order(["G28"], "again")
+    host.go()
+    assert host.printer.state is _S.OPERATIONAL
+
+
+@pytest.mark.parametrize(
+    ("dialect", "m115", "word"),
+    [
+        ("klipper", KLIPPER, b"!! Must home axis first: 3.0 0.0 5.0\n"),
+        ("marlin", M115, b"echo:Home XYZ First\n"),
+    ],
+)
+@pytest.mark.parametrize(("moves", "outcome"), [(200, _A.FAILED), (3, _A.COMPLETED)])
+def test_a_print_of_nothing_ends(
+    dialect: str, m115: bytes, word: bytes, moves: int, outcome: AttemptState
+) -> None:
+    """A move or two that were left out are told; when all are, hours of them are no print."""
+    host = printing(dialect, m115, b"G1 X3\n" * moves + b"G1 X4\n" * 50, {b"G1 X3": word})
+    assert host.attempts[-1] is outcome
+    assert "firmware_not_homed" in host.warnings
+
+
+def test_klipper_that_is_asked_for_its_state_has_not_restarted() -> None:
+    """STATUS is answered with the words of a start; a restart is told by others before."""
+    host = Host(PrinterConfig(id=7, slug="fake", name="Fake", port_id="x", dialect="klipper"))
+    host.firmware = Speaking(KLIPPER)
+    host.firmware.says[b"STATUS"] = b"// Klipper state: Ready\n"
+    host.connect()
+    host.now += 60.0
+    host.start(b"G1 X1\n" + b"G1 X3\n" * 50)
+    host.printer.order(["STATUS"], "typed")
+    host.go()
+    assert host.attempts[-1] is _A.COMPLETED
