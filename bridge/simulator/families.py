@@ -28,7 +28,7 @@ class Family:
     error: str | None = "Error:{why}, Last Line: {last}"
     resend: str = "Resend: {next}"
     resend_ok: bool = True
-    #: so many whole lines that do not follow are skipped behind a Resend, with a word and `ok` each,
+    #: so many whole lines that do not follow are skipped behind a Resend, a word and `ok` for each,
     #: and it asks again when nothing has come for `ASK_AGAIN_S`
     skips: int = 0
     #: a damaged line vanishes without a word
