@@ -122,7 +122,11 @@ _NOTICES: tuple[tuple[re.Pattern[str], Kind], ...] = (
         ),
         Kind.CARD,
     ),
-    (re.compile(r"// klipper state: shutdown|kill button pressed", re.I), Kind.KILLED),
+    # RepRapFirmware says `ok` to whatever follows and does nothing (`GCodes.cpp`, DoEmergencyStop)
+    (
+        re.compile(r"// klipper state: shutdown|kill button pressed|emergency stop! reset", re.I),
+        Kind.KILLED,
+    ),
     (re.compile(r"// klipper state: disconnect", re.I), Kind.NOT_READY),
     (re.compile(r"INT4$"), Kind.POWER_PANIC),
 )

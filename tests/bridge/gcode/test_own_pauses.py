@@ -215,3 +215,18 @@ def test_klipper_that_is_asked_for_its_state_has_not_restarted() -> None:
     host.printer.order(["STATUS"], "typed")
     host.go()
     assert host.attempts[-1] is _A.COMPLETED
+
+
+def test_reprapfirmware_that_has_stopped_is_no_printer() -> None:
+    """It says `ok` to every move behind its own emergency stop, and makes none."""
+    host = Host(
+        PrinterConfig(id=7, slug="fake", name="Fake", port_id="x", dialect="reprapfirmware")
+    )
+    host.connect()
+    host.firmware.stuck = {b"G1"}
+    host.start(b"G1 X1\n" + b"G1 X3\n" * 50)
+    host.go()
+    host.say(b"Emergency Stop! Reset the controller to continue.\nok\n")
+    host.go()
+    assert host.printer.state is _S.HALTED
+    assert host.attempts[-1] is _A.FAILED
