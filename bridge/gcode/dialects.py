@@ -59,6 +59,8 @@ class Dialect:
     silence_s: float = 30.0
     #: The same while a long command runs and nobody has seen `busy`.
     long_silence_s: float = 600.0
+    #: It says `ok` when it has read a line: so many while one takes minutes, itself included.
+    reads_ahead: int = 0
     #: It knows M113, which says whether long commands speak (`busy`).
     keepalive: bool = True
     #: Capabilities it has without ever saying so; what M115 says wins.
@@ -163,6 +165,7 @@ DIALECTS: tuple[Dialect, ...] = (
         rx_bytes=63,
         doubles_resend=True,
         bare_lines=False,
+        reads_ahead=3,
         keepalive=False,
         # built to demand checksums it refuses the bare one, and empties its ring; it looks for M112
         # before it looks at the number (`gcode.cpp`, `checkAndPushCommand`)
@@ -215,6 +218,7 @@ DIALECTS: tuple[Dialect, ...] = (
         pattern=r"teacup",
         window=1,
         resend_ok=False,
+        reads_ahead=9,
         keepalive=False,
         drain=b"G4 P0",
         emergency=Emergency.IN_TURN,

@@ -63,7 +63,7 @@ class Outgoing:
         self._ordinal = 0
         self._source: _Segment | None = None
         self._alone: set[int] = set()
-        self._hold = 0
+        self._hold = self._long = 0
 
     def go_on(self, number: int, ordinal: int) -> None:
         """Lines up to *number* were sent in another life, the last of them job line *ordinal*."""
@@ -163,9 +163,7 @@ class Outgoing:
 
     def waits_long(self, acked: int) -> bool:
         """Whether a command that may take minutes is in flight."""
-        if self._hold <= acked:
-            return False
-        return is_long(self._lines[self._hold - self._base].partition(b" ")[2])
+        return self._long > acked
 
     def rewind(self, number: int, acked: int) -> None:
         """Send again from *number*, which must be in the history; up to *acked* was answered."""
@@ -173,7 +171,7 @@ class Outgoing:
         if self.settled:
             self._leave_out(number, acked)
         self.next = number
-        self._hold = 0
+        self._hold = self._long = 0
 
     def forget(self, acked: int) -> None:
         """Lines up to *acked* are done; keep `HISTORY` of them."""
@@ -242,6 +240,8 @@ class Outgoing:
             if self.next - 1 > acked:
                 return 0
             self._hold = self.next
+            if is_long(self._lines[self.next - self._base].partition(b" ")[2]):
+                self._long = self.next
             if self.next > self.top:
                 self.went_alone.append(self._lines[self.next - self._base])
             return 1

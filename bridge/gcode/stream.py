@@ -327,9 +327,9 @@ class Stream:
         return min(room, 1) if flying + size <= self.dialect.rx_bytes else 0
 
     def _probe_at(self) -> float:
-        patience = self.patience
-        long = not self.orders.saving and self.out.waits_long(self.acked)
-        return patience.quiet_since + patience.span_s(
+        behind = self.acked - self.dialect.reads_ahead
+        long = not self.orders.saving and self.out.waits_long(behind)
+        return self.patience.quiet_since + self.patience.span_s(
             self.dialect, long=long, repeating=self._repeated, wary=self._window.wary
         )
 

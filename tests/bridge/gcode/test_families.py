@@ -4,6 +4,7 @@ import pytest
 
 from bridge.gcode.dialects import by_name
 from bridge.gcode.happenings import OrderDone
+from bridge.gcode.lines import is_alone
 from bridge.gcode.prepare import Preparer, Run
 from bridge.gcode.stream import Stream
 from schemas.jobs import AttemptState
@@ -182,6 +183,36 @@ def test_lines_that_repetier_skips_are_no_strays(latency_s: float) -> None:
     assert firmware.skipped
     assert moves(firmware) == LINES
     assert (talk.stream.strays.count, ahead) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "ahead"), [("repetier", 2), ("teacup", 8)], ids=["repetier", "teacup"]
+)
+def test_who_reads_ahead_is_not_gone_while_it_works(dialect: str, ahead: int) -> None:
+    """Its `ok` comes when it has read G29, and those of a few lines behind; then it is silent."""
+    firmware = Repetier() if dialect == "repetier" else Firmware(resend_ok=False)
+    lines = [*LINES[:20], b"G29", b"G92 E0", *LINES[20:]]
+    unread, full = b"", 21 + ahead  # lines that it has when it reads no further
+
+    def answer(data: bytes) -> bytes:
+        nonlocal unread
+        unread += data
+        replies = b""
+        while unread and len(firmware.executed) < full:
+            line, feed, unread = unread.partition(b"\n")
+            replies += firmware.receive(line + feed)
+        return replies
+
+    talk = Conversation(printing(dialect, [], lossless=True), answer)
+    for text in lines:
+        talk.stream.feed([text], alone=is_alone(text))
+    talk.run(until_s=300.0)
+    assert talk.lost is None
+    assert b"M105" not in b"".join(talk.written)
+    full = 10_000
+    talk.say(answer(b""))
+    talk.run()
+    assert firmware.executed == lines
 
 
 def test_repetier_that_is_gone_is_given_up() -> None:
