@@ -94,6 +94,8 @@ class Dialect:
     #: Goes on behind a pause of its own (`action:paused`): it brings back its head and its heat by
     #: itself, and asks again for the lines that it has thrown away. Blank: it has no word for that.
     goes_on: bytes = b""
+    #: By `action:pause` it tells of such a pause, too: its state is kept, its heaters go off.
+    pauses_itself: bool = False
     #: Takes back such a pause when the print ends in it.
     drops_pause: bytes = b""
     #: A homing that fails stops nothing but itself: it goes on, and refuses every move behind.
@@ -182,6 +184,9 @@ DIALECTS: tuple[Dialect, ...] = (
         resend_ok=False,
         keepalive=False,
         card_abort=b"abort",
+        # its word of M600, the next G28 takes it back (`Player.cpp`, `suspend_command`)
+        pauses_itself=True,
+        goes_on=b"M601",
         emergency=Emergency.AT_ONCE,
         stop=b"\x18" + STOP_BYTES,
         own_filament_change=True,

@@ -185,7 +185,8 @@ def _act(printer: "Printer", word: str, text: str, now: float) -> None:
     if word in ("pause", "paused") and printer.state in _PAUSABLE:
         if text:
             printer.warn("printer_says", text)
-        printer.pause(now, park=word == "pause")
+        asked = word == "pause" and not printer.link.stream.dialect.pauses_itself
+        printer.pause(now, park=asked)
     elif word in ("resume", "resumed"):
         _go_on(printer, word, now)
     elif word == "cancel" and printer.state in ACTIVE - {_S.CANCELLING}:

@@ -10,6 +10,7 @@ _A, _S = AttemptState, PrinterState
 FILE = b"G1 X1\nM601\nG1 X2\nG1 X3\nG1 X4\n"
 #: An MK3 of before its temperature reports: it is asked for them, line by line.
 MK3 = b"FIRMWARE_NAME:Prusa-Firmware 3.9.0 based on Marlin PROTOCOL_VERSION:1.0 MACHINE_TYPE:MK3\n"
+SMOOTHIE = b"FIRMWARE_NAME:Smoothieware, FIRMWARE_URL:http%3A//smoothieware.org\n"
 KLIPPER = b"FIRMWARE_NAME:Klipper FIRMWARE_VERSION:v0.12\n"
 
 
@@ -138,6 +139,20 @@ def test_klipper_is_told_to_resume_what_it_has_paused() -> None:
     host.go()
     assert behind(host, b"RESUME")[-1:] == [b"G1 X3"]
     assert host.firmware.executed.count(b"RESUME") == 1
+    assert host.attempts[-1] is _A.COMPLETED
+
+
+def test_smoothie_is_told_to_resume_what_it_has_suspended() -> None:
+    """It has kept its place and its heat, and switched that off before we could ask for it: the
+    print went on cold, and the next M600 was none, because it was suspended still."""
+    smoothie = Speaking(SMOOTHIE)
+    smoothie.says |= {b"M600": b"// action:pause\n", b"M601": b"// action:resume\n"}
+    host = paused(smoothie, "smoothie", b"G1 X1\nM600\nG1 X2\nG1 X3\n")
+    assert b"M114" not in smoothie.executed
+    host.printer.resume(host.now)
+    host.go()
+    assert behind(host, b"M601") == [b"G1 X2", b"G1 X3"]
+    assert smoothie.executed.count(b"M601") == 1
     assert host.attempts[-1] is _A.COMPLETED
 
 
