@@ -24,6 +24,8 @@ class Family:
     boot: tuple[str, ...] | None = None  # None: Marlin's
     capabilities: frozenset[str] | None = None  # None: Marlin's; blank: says none
     emergency_parser: bool = True
+    #: M108 ends a wait for a person without an emergency parser, too (Marlin: HAS_MARLINUI_MENU)
+    display: bool = True
     repeats: Repeats = Repeats.SILENT
     error: str | None = "Error:{why}, Last Line: {last}"
     resend: str = "Resend: {next}"
@@ -50,6 +52,7 @@ FAMILIES: dict[str, Family] = {
         "MACHINE_TYPE:RepRap",
         boot=("start", "Marlin 1.1.9", "echo:SD init fail"),
         emergency_parser=False,
+        display=False,
         repeats=Repeats.REFUSED,
     ),
     "marlin-1.0": Family(

@@ -20,7 +20,7 @@ from bridge.simulator.pace import Pace
 from bridge.simulator.planner import BLOCK_BUFFER_SIZE
 from bridge.simulator.profile import Profile, boot_text
 from bridge.simulator.receiver import Command
-from bridge.simulator.waits import Wait
+from bridge.simulator.waits import User, Wait
 
 BUFSIZE = 4
 #: A family that asks again for a line does so when nothing has come for so long.
@@ -251,7 +251,10 @@ class Firmware:
 
     def _react_when_read(self, command: Command, now: float) -> None:
         """Without emergency parser a line without number acts as soon as it is in the queue."""
-        if command.number is None and command.head in _READ_CODES:
+        if command.number is not None or command.head not in _READ_CODES:
+            return
+        for_person = command.head == b"M108" and isinstance(self._wait, User)
+        if self._profile.family.display or not for_person:
             self._react(Emergency(_READ_CODES[command.head]), now)
 
     def _react(self, emergency: Emergency, now: float) -> None:

@@ -4,6 +4,8 @@ import pytest
 
 from bridge.gcode.dialects import STOP_BYTES
 from bridge.simulator.emergency import Emergency, EmergencyCode, EmergencyParser
+from bridge.simulator.families import FAMILIES
+from bridge.simulator.profile import Profile
 from tests.fakes.board import Board, numbered
 
 
@@ -103,6 +105,26 @@ def test_break_ends_a_heat_wait_and_is_acknowledged_too() -> None:
     board.send("M190 S60")
     assert board.send("M108") == ["ok", "ok"]
     assert "/60.00" in board.send("M105")[0]
+
+
+def test_without_emergency_parser_and_display_nothing_ends_a_wait_for_a_person() -> None:
+    """Marlin reads M108 early then, for a heater alone; the M0 of others waits for a switch."""
+    board = Board(profile=Profile(family=FAMILIES["marlin-1.1"]))
+    board.send("M190 S60")
+    assert board.send("M108") == ["ok", "ok"]
+    board.send("M0 look")
+    assert board.send("M108") == []
+
+
+def test_repetier_skips_what_does_not_follow_and_asks_again() -> None:
+    """Behind a Resend: a word and an `ok` for each whole line, and the Resend again every 0.2 s."""
+    board = Board(profile=Profile(family=FAMILIES["repetier"]))
+    board.feed(numbered(1, "M105"))
+    assert board.feed(numbered(3, "M105"))[-2:] == ["Resend:2", "ok"]
+    assert board.feed(numbered(4, "M105") + numbered(5, "M105")) == ["skip 4", "ok", "skip 5", "ok"]
+    assert board.wait(0.5) == ["Resend:2", "ok"] * 2
+    assert board.feed(numbered(2, "M105"))[-1].startswith("ok")
+    assert board.wait(0.5) == []
 
 
 def test_quick_stop_empties_the_planner_where_the_head_is() -> None:
