@@ -222,6 +222,8 @@ class Connection:
         match reply:
             case FirmwareInfo() if self._dialect is None:
                 self._speak(by_firmware(self.status.firmware or ""))
+            case Capability(name="SERIAL_XON_XOFF", enabled=enabled):
+                self.reader.flow_control = enabled
             case Capability(name="AUTOREPORT_TEMP", enabled=True) if self.ready:
                 self._report(now)
             case _:

@@ -286,6 +286,8 @@ class LineReader:
         self._skipping = False
         #: bytes that are no text, for baud detection
         self.garbage = 0
+        #: the firmware says XOFF and XON wherever it is in a line; what is in flight is bounded
+        self.flow_control = False
 
     @property
     def clear(self) -> bool:
@@ -294,6 +296,8 @@ class LineReader:
 
     def feed(self, data: bytes) -> list[str]:
         """The lines that *data* completes, without line ends and surrounding blanks."""
+        if self.flow_control:
+            data = data.translate(None, b"\x11\x13")
         *whole, rest = (self._rest + data).split(b"\n")
         if self._skipping and whole:
             del whole[0]

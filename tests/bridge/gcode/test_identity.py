@@ -77,3 +77,17 @@ def test_the_same_board_is_told_once_and_another_one_again() -> None:
     host.wait(3.0)
     identities = [one for one in host.happened if isinstance(one, Identified)]
     assert [one.uuid for one in identities] == ["11-22", "33-44"]
+
+
+def test_a_firmware_that_holds_us_up_by_xoff_is_understood() -> None:
+    """Marlin sends both signs as soon as an eighth of its ring is full, in the midst of a line."""
+    host = Host(m115=M115 + b"Cap:SERIAL_XON_XOFF:1\n")
+    host.connect()
+    host.firmware.stuck = {b"G1"}
+    host.start(b"G1 X1\n" * 3)
+    host.go()
+    host.firmware.stuck.clear()
+    host.say(b"\x13o\x11k\n")
+    host.go()
+    assert len(host.printed) == 3
+    assert host.printer.link.stream.idle
