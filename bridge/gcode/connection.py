@@ -77,8 +77,6 @@ class Connection:
         self._told: Identified | None = None
         self._asked_again = False
         self._telling = False  # M115's answer has begun behind its time
-        #: what came last speaks of a line of the job that failed, or of one that was inserted
-        self.job_answered = self.order_answered = False
         #: a print from the card is to be followed by asking
         self.watch_card = False
         self._next_card_poll = 0.0
@@ -123,7 +121,6 @@ class Connection:
     def receive(self, data: bytes, now: float) -> list[Reply]:
         """Bytes in; replies that the stream and the greeting have seen already."""
         replies: list[Reply] = []
-        self.job_answered = self.order_answered = False
         for line in self.reader.feed(data):
             for reply in parse(line):
                 self._dispatch(reply, now)
@@ -217,8 +214,6 @@ class Connection:
             return
         self.status.fold(reply, now)
         self._follow_identity(reply)
-        if isinstance(reply, Failure | Start):
-            self._note_answered(reply)
         match reply:
             case FirmwareInfo() if self._dialect is None:
                 self._speak(by_firmware(self.status.firmware or ""))
@@ -228,16 +223,6 @@ class Connection:
                 self._report(now)
             case _:
                 tell_stream(self.stream, reply, now)
-
-    def _note_answered(self, reply: Failure | Start) -> None:
-        """Which line it is about: firmwares without a queue run one behind the other."""
-        stream = self.stream
-        if not stream.in_flight:
-            return
-        if not stream.out.is_job(stream.acked + 1):
-            self.order_answered = True
-        elif isinstance(reply, Failure) and reply.kind is not Kind.UNKNOWN_COMMAND:
-            self.job_answered = True
 
     def _hear_banner(self, line: str) -> None:
         if self._dialect is None and (dialect := by_banner(line)) is not None:
@@ -358,6 +343,8 @@ def tell_stream(stream: Stream, reply: Reply, now: float) -> None:
             stream.on_refusal(last_line(text))
         case Failure(kind=Kind.UNKNOWN_COMMAND):
             stream.strays.unknown()
+        case Failure() | Start():
+            stream.out.note_answering(stream.acked)
         case Skipped():
             stream.on_skip()
         case _:

@@ -46,6 +46,8 @@ class Outgoing:
         #: Prusa's MK3 counts from before its own pause when that is over (`Marlin_main.cpp`,
         #: `restore_print_from_ram_and_continue`), whatever it was told to do meanwhile
         self.settled = False
+        #: whether what failed last was a line of the job; None: nothing was in flight
+        self.answering: bool | None = None
         #: inserted lines so far, and the last of them with the job lines up to them
         self.inserts = 0
         self.inserted: deque[tuple[int, int]] = deque(maxlen=INSERTS_KEPT)
@@ -188,9 +190,10 @@ class Outgoing:
         index = number - self._base
         return self._marks[index] if 0 <= index < len(self._marks) else 0
 
-    def is_job(self, number: int) -> bool:
-        """Whether line *number* is one of the job, and was not inserted."""
-        return self.ordinal_of(number) > self.ordinal_of(number - 1)
+    def note_answering(self, acked: int) -> None:
+        """The firmware speaks of the line behind *acked*: those without a queue run one by one."""
+        ordinal = self.ordinal_of(acked + 1)
+        self.answering = None if self.next == acked + 1 else ordinal > self.ordinal_of(acked)
 
     def size_of(self, first: int, last: int) -> int:
         """Bytes of the lines from *first* to *last*, both included."""

@@ -95,7 +95,7 @@ def strayed(printer: "Printer", now: float) -> None:
 
 
 def _rebooted(printer: "Printer", now: float, banner: str = "") -> None:
-    if banner.startswith("//") and printer.link.order_answered:
+    if banner.startswith("//") and printer.link.stream.out.answering is False:
         return  # Klipper was asked for its state; before it restarts it says that it goes
     new = printer.link.is_new_boot(now)
     if printer.run is None:
@@ -148,7 +148,7 @@ def _ends_print(printer: "Printer", kind: Kind, *, homing: bool) -> bool:
     if kind is Kind.NOT_HOMED:
         run.unhomed += 1
         return run.unhomed >= _MOST_UNHOMED
-    return homing and printer.link.job_answered
+    return homing and printer.link.stream.out.answering is True
 
 
 def _keep_tool(printer: "Printer", number: int) -> None:

@@ -31,6 +31,8 @@ MAX_PAUSE_S = 1.0
 #: Requests for the same line before the communication counts as stuck.
 MAX_SAME_RESEND = 10
 
+_NEXT = float("inf")
+
 
 def agreed(told: int | None, number: int, top: int) -> int:
     """The line asked for: *told* by the error, if it said so, and *number* by its Resend.
@@ -55,7 +57,6 @@ class Replay:
         "number",
         "owed",
         "pause_until",
-        "skipped",
         "swallow_until",
         "times",
     )
@@ -78,10 +79,9 @@ class Replay:
         self.leftover_until: float | None = None
         #: a firmware that says each Resend twice may say the last one again, without an `ok`
         self.double_due = False
-        #: until when an `ok` belongs to a Resend that was ignored; 0: none is expected
+        #: until when an `ok` belongs to a Resend that was ignored; 0: none is expected, `_NEXT`: it
+        #: belongs to a line that the firmware has left out
         self.swallow_until = 0.0
-        #: the next `ok` belongs to a line that the firmware has left out
-        self.skipped = False
         #: lines before the one asked for that were taken and are not answered yet; below 0: so
         #: many answers came in a pause, and the next Resend may tell whose they were
         self.owed = 0
@@ -91,7 +91,7 @@ class Replay:
     @property
     def pending(self) -> bool:
         """Whether the next `ok` may belong to a Resend and not to a line."""
-        return self.holds or self.leftovers > 0 or self.swallow_until > 0.0 or self.skipped
+        return self.holds or self.leftovers > 0 or self.swallow_until > 0.0
 
     @property
     def holds(self) -> bool:
@@ -129,13 +129,17 @@ class Replay:
         """The Resend is ignored; so is its `ok`, where the firmware gives one."""
         self.swallow_until = now + RESEND_GRACE_S if resend_ok else 0.0
 
+    def skip(self) -> None:
+        """A line is left out: the next `ok` is that of it, before any other."""
+        self.swallow_until = _NEXT
+
     def takes_ok(self, now: float, number: int | None = None) -> bool:
         """Whether an `ok` that has just come is none for what is sent from here on.
 
         It belongs to a Resend, or to a line that was taken before. *number*: its line's, if told.
         """
-        if self.skipped:
-            self.skipped = False
+        if self.swallow_until == _NEXT:
+            self.swallow_until = 0.0
             return True
         if number is not None and number >= self.number:
             self.owed = 0

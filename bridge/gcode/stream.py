@@ -256,7 +256,7 @@ class Stream:
     def on_skip(self) -> None:
         """A line was left out behind a Resend (Repetier): its `ok` is none for any line."""
         self.strays.unknown()
-        self._replay.skipped = True
+        self._replay.skip()
 
     def on_overrun(self) -> None:
         """The firmware lost bytes of ours; a Resend may follow."""
