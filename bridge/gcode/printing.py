@@ -278,8 +278,8 @@ class Printing:
         lines: list[bytes] = []
         if saved is not None:
             lines += pausing.heat_lines(saved, at.link.status.targets_c())
-        if self._own_pause and at.link.stream.dialect.goes_on:
-            lines.append(at.link.stream.dialect.goes_on)
+        goes_on = at.link.stream.dialect.goes_on if self._own_pause else b""
+        lines += [goes_on] if goes_on else []
         self._own_pause = False
         lines += at.script("on_resume", now)
         lines += self._let_go()
@@ -289,7 +289,7 @@ class Printing:
             for line in lines:
                 now_set.apply(line, joined=at.link.stream.dialect.joined_modes)
             lines += pausing.restore_lines(saved, now_set)
-            if saved.moved and saved.position is None:
+            if saved.moved and saved.position is None and not goes_on:
                 at.warn("position_unknown", "nobody knows where it paused: it goes on from here")
         if lines:
             self._send(lines, RESUMED)

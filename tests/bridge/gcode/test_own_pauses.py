@@ -97,8 +97,13 @@ def test_an_mk3_may_pause_for_hours() -> None:
     host = paused(PausingMk3(late=True), "prusa", FILE)
     host.wait(3 * 3600.0)
     assert host.firmware.last > 2000
+    host.printer.order(["M83", "G1 E20 F200"], "purge")
+    host.go()
     host.printer.resume(host.now)
     host.wait(60.0)
+    assert "pause_cooled" in host.warnings
+    assert "position_unknown" not in host.warnings  # the printer goes back by itself
+    assert b"M82" in host.firmware.executed
     assert behind(host, b"M602")[-3:] == [b"G1 X2", b"G1 X3", b"G1 X4"]
     assert host.attempts[-1] is _A.COMPLETED
 
