@@ -173,9 +173,9 @@ class Printer(Standing):
             self.report(OrderDone(token))
             return
         texts = [self.card_print.spelled(text) for text in texts]
+        self.printing.touched()
         self.ordered(texts)
         self._wanted_heat = self._wanted_heat or any(text.startswith(_HEATS) for text in texts)
-        self.printing.touched()
         self.link.stream.order(texts, token)
         self.card_print.follow(texts)
 

@@ -152,7 +152,9 @@ class Printing:
             self._end_wait()
 
     def touched(self) -> None:
-        """Somebody sends commands of his own; at a pause they may move the head."""
+        """Somebody is about to send commands of his own; at a pause they may move the head."""
+        if self._own_pause and self._saved is None and self._standing.state is _S.PAUSED:
+            self._saved = Saved(self._standing.modal_now(), self._standing.link.status.targets_c())
         if self._saved is not None:
             self._saved.moved = True
 
@@ -279,7 +281,6 @@ class Printing:
         if saved is not None:
             lines += pausing.heat_lines(saved, at.link.status.targets_c())
         goes_on = at.link.stream.dialect.goes_on if self._own_pause else b""
-        lines += [goes_on] if goes_on else []
         self._own_pause = False
         lines += at.script("on_resume", now)
         lines += self._let_go()
@@ -291,6 +292,8 @@ class Printing:
             lines += pausing.restore_lines(saved, now_set)
             if saved.moved and saved.position is None and not goes_on:
                 at.warn("position_unknown", "nobody knows where it paused: it goes on from here")
+        if goes_on:  # behind it an MK3 runs lines of the file at once, those that it asks for again
+            lines.append(goes_on)
         if lines:
             self._send(lines, RESUMED)
         else:

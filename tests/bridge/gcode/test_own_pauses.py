@@ -82,11 +82,13 @@ def test_an_mk3_that_has_paused_is_told_to_go_on(late: bool, resend_ok: bool) ->
     """M602 heats and goes back; lines alone would run cold and from where it has parked. It asks
     again for what it took meanwhile, and a person's own command in between is not run twice."""
     host = paused(PausingMk3(late=late, resend_ok=resend_ok), "prusa", FILE)
-    host.printer.order(["M83", "G1 E20 F200"], "purge")
+    host.printer.order(["G91", "M83", "G1 E20 F200"], "purge")
     host.go()
     host.printer.resume(host.now)
     host.wait(30.0)
-    assert host.firmware.executed.count(b"G1 E20 F200") == 1
+    executed = host.firmware.executed
+    assert executed.count(b"G1 E20 F200") == 1
+    assert executed.index(b"G90") < executed.index(b"M82") < executed.index(b"M602")
     assert behind(host, b"M602")[-3:] == [b"G1 X2", b"G1 X3", b"G1 X4"]
     assert b"G1 E20 F200" not in behind(host, b"M602")
     assert host.attempts[-1] is _A.COMPLETED
