@@ -83,7 +83,9 @@ def save(path: Path, memory: Memory) -> None:
     fresh = path.with_suffix(".state-new")
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        os.write(fd, msgspec.msgpack.encode(memory))
+        data = msgspec.msgpack.encode(memory)
+        while data:  # a disk that is nearly full takes a part of it and says nothing
+            data = data[os.write(fd, data) :]
         os.fsync(fd)
     finally:
         os.close(fd)

@@ -3,6 +3,7 @@
 The socket is only a way to talk to the printer: that nobody is there changes no byte on the wire.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -384,8 +385,9 @@ def _journal_at(path: Path) -> LineJournal:
 
 
 def _complain(text: str) -> None:
-    sys.stderr.write(f"bridge.sender: {text}\n")
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):  # the log may lie on the disk that is full
+        sys.stderr.write(f"bridge.sender: {text}\n")
+        sys.stderr.flush()
 
 
 def serve(socket: Path, printer: int, state_dir: Path, given_up: str | None = None) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TextIO
@@ -75,7 +76,7 @@ class Standalone:
                 self._order.file, self._order.sha256, self._device.printer.config.profile
             )
         except JobFileError as error:
-            print(f"bridge.sender: {error}", file=self._out)
+            self._line(f"bridge.sender: {error}")
             return Exit.FILE
         now = time.monotonic()
         self._loop.catch(signal.SIGINT, signal.SIGTERM)
@@ -85,7 +86,7 @@ class Standalone:
         self._loop.close()
         result = Exit.PRINT_FAILED if self._exit is None else self._exit
         if result is not Exit.DONE:
-            print(f"bridge.sender: {self._why}", file=self._out)
+            self._line(f"bridge.sender: {self._why}")
         return result
 
     def tick(self, now: float) -> float | None:
@@ -129,7 +130,7 @@ class Standalone:
             if moved.progress is not None:
                 self._show(moved.progress)
             if self._bar:
-                print(file=self._out)
+                self._line("")
             self._leave(Exit.DONE, "")
         elif moved.state is AttemptState.CANCELLED:
             self._leave(Exit.CANCELLED, moved.reason or "cancelled")
@@ -160,10 +161,11 @@ class Standalone:
             self._line(text)
             return
         full = int(progress.completion / 100 * _BAR_CHARS)
-        print(f"\r[{'#' * full:{_BAR_CHARS}}] {text} ", end="", file=self._out, flush=True)
+        self._line(f"\r[{'#' * full:{_BAR_CHARS}}] {text} ", end="")
 
-    def _line(self, text: str) -> None:
-        print(text, file=self._out, flush=True)
+    def _line(self, text: str, end: str = "\n") -> None:
+        with suppress(OSError):  # a full disk or a reader that left costs the text, not the print
+            print(text, end=end, file=self._out, flush=True)
 
 
 def _clock(seconds: float) -> str:

@@ -13,7 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from bridge.control.messages import Configure, Connect, RemoteStop, SetTargets, Status, Verdict
+from bridge.control.messages import (
+    Configure,
+    Connect,
+    Pause,
+    RemoteStop,
+    Resume,
+    SetTargets,
+    Status,
+    Verdict,
+)
 from schemas.jobs import AttemptState
 from schemas.printer import PrinterConfig, PrinterState
 from tests.fakes.owner import CUBE, Owner, Processes, commands_of
@@ -103,6 +112,23 @@ def test_a_file_that_is_deleted_prints_to_its_end(processes: Processes) -> None:
     copy.unlink()
     owner.attempt(_A.COMPLETED)
     assert printed_whole(owner, printer.printed())
+
+
+def test_a_disk_that_takes_nothing_costs_neither_print_nor_sender(processes: Processes) -> None:
+    """safety R32: neither what a next life must know nor the complaint about it can be written."""
+    printer, sender = processes.simulator("--speed", "100"), processes.sender()
+    owner = processes.owner(sender, 1)
+    owner.connect(printer.link)
+    _, hard = resource.prlimit(sender.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(sender.process.pid, resource.RLIMIT_FSIZE, (0, hard))
+    owner.start()
+    owner.state(_S.PRINTING)
+    assert owner.ask(Pause(id="p", grant="G1")).verdict is Verdict.DONE
+    owner.state(_S.PAUSED)
+    assert owner.ask(Resume(id="r", grant="G1")).verdict is Verdict.DONE
+    owner.attempt(_A.COMPLETED)
+    assert sender.process.poll() is None
+    assert set(commands_of(CUBE)) <= set(printer.printed())
 
 
 def test_a_printer_comes_back_under_another_name(processes: Processes) -> None:

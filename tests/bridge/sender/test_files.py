@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,20 @@ def test_the_memory_survives_and_damage_is_an_empty_one(tmp_path: Path) -> None:
     assert memory.load(path) == kept
     path.write_bytes(path.read_bytes()[:-3])
     assert memory.load(path) == Memory()
+
+
+def test_a_disk_that_takes_a_part_of_the_memory_leaves_the_old_one(tmp_path: Path) -> None:
+    """A write near the end of a disk is short and no error: half a memory forgets the latch."""
+    path = tmp_path / "7.state"
+    halted = Memory(halted="stopped")
+    memory.save(path, halted)
+    moved = StateChanged(state=PrinterState.OFFLINE, previous=PrinterState.ERROR)
+    events = [Event(boot="a", seq=number, at_ms=5, body=moved) for number in range(100)]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            memory.save(path, Memory(halted="stopped", events=events))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert memory.load(path) == halted
