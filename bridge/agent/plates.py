@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 from bridge.agent.identity import write_private
@@ -51,13 +52,27 @@ class PlateDesk:
     async def step(self) -> None:
         """Answer what waits: a request goes only after its claim is in the journal."""
         for request in sorted(self._directory.glob(f"*.{CLEAR}")):
+            if _is_given_up(request):
+                request.unlink(missing_ok=True)
+                continue
             printer = int(request.stem) if request.stem.isdecimal() else 0
-            refusal = self._why_not(printer)
-            if refusal is None:
-                await self._claim(printer)
-                log.info("printer %d: a person says that its plate is clear", printer)
-            write_private(request.with_suffix(".answer"), (refusal or "").encode())
-            request.unlink()
+            refusal, answer = self._why_not(printer), request.with_suffix(".answer")
+            if refusal is not None:
+                write_private(answer, refusal.encode())
+                request.unlink(missing_ok=True)
+                continue
+            await self._claim(printer)
+            log.info("printer %d: a person says that its plate is clear", printer)
+            with suppress(FileNotFoundError):  # who asked has left
+                request.rename(answer)  # as blank as it is: a full disk cannot be in the way
+
+
+def _is_given_up(request: Path) -> bool:
+    """Whether nobody waits for an answer any more: what lies on the plate now, nobody has seen."""
+    try:
+        return abs(time.time() - request.stat().st_mtime) > ANSWER_S
+    except FileNotFoundError:
+        return True
 
 
 def ask(state_dir: Path, printer: int, timeout_s: float = ANSWER_S) -> None:
@@ -70,10 +85,12 @@ def ask(state_dir: Path, printer: int, timeout_s: float = ANSWER_S) -> None:
     answer.unlink(missing_ok=True)
     request.touch(mode=0o600)
     ends = time.monotonic() + timeout_s
-    while not answer.exists() and time.monotonic() < ends:
-        time.sleep(_POLL_S)
-    if not answer.exists():
+    try:
+        while not answer.exists() and time.monotonic() < ends:
+            time.sleep(_POLL_S)
+    finally:  # also when the person gives up: an agent that looks later must not find it
         request.unlink(missing_ok=True)
+    if not answer.exists():
         raise PlateRefused(f"the agent did not answer within {timeout_s:.0f} s; say it again")
     refusal = answer.read_text("utf-8")
     answer.unlink()
