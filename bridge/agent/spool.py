@@ -124,7 +124,7 @@ class Spool:
         try:
             if await self._in_thread(_is_intact, path, sha256, size_bytes):
                 return path
-            await self._in_thread(self._make_room, size_bytes, path.stem)
+            await self._in_thread(self._make_room, size_bytes, set(self._running))
             for delay_s in (*RETRY_DELAYS_S, None):
                 try:
                     return await self._download(path, size_bytes)
@@ -150,8 +150,11 @@ class Spool:
             await self._in_thread(part.close)
         return path
 
-    def _make_room(self, size_bytes: int, keep: str) -> None:
-        pinned = self._pinned() | {keep}
+    def _make_room(self, size_bytes: int, coming: set[str]) -> None:
+        pinned = self._pinned() | coming
+        for part in self._directory.glob("*.part"):
+            if part.stem not in pinned:  # of a download that nobody wants any more
+                part.unlink()
         files = sorted(self._directory.glob("*.gcode"), key=lambda entry: entry.stat().st_atime_ns)
         used = sum(entry.stat().st_size for entry in files)
         free = shutil.disk_usage(self._directory).free - RESERVE_BYTES

@@ -172,6 +172,19 @@ async def test_oldest_unneeded_file_makes_room(tmp_path: Path) -> None:
     await spool.close()
 
 
+async def test_parts_of_downloads_that_nobody_wants_make_room(tmp_path: Path) -> None:
+    """Of a job that was cancelled while its file came; what is wanted still goes on."""
+    wanted, unwanted = "a" * 64, "b" * 64
+    shelf = Shelf()
+    spool = spool_of(tmp_path, shelf, pinned=lambda: {wanted})
+    for name in (wanted, unwanted):
+        (tmp_path / "spool" / f"{name}.part").write_bytes(DATA[:9000])
+    await spool.fetch(SHA, len(DATA))
+    kept = {path.name for path in (tmp_path / "spool").iterdir()}
+    assert kept == {f"{SHA}.gcode", f"{wanted}.part"}
+    await spool.close()
+
+
 async def test_full_spool_says_what_is_full(tmp_path: Path) -> None:
     """A file that cannot fit is refused before a byte is asked for."""
     shelf = Shelf()
