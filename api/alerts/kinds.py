@@ -30,6 +30,7 @@ class AlertType(StrEnum):
     JOB_APPROVED = "job_approved"
     JOB_REJECTED = "job_rejected"
     BRIDGE_OFFLINE = "bridge_offline"
+    BRIDGE_TROUBLE = "bridge_trouble"
 
 
 class Audience(StrEnum):
@@ -153,6 +154,61 @@ def _bridge(event: Happened) -> Draft:
     )
 
 
+#: What a room tells of itself that a person has to see to, and how its alert is headed.
+_ROOM_TROUBLES = {
+    "disk_low": "The disk of room {name} is nearly full",
+    "journal_damaged": "The journal of room {name} was damaged",
+    "journal_rolled_back": "The journal of room {name} is an older one",
+}
+#: What a printer's bridge tells of it that its state does not say.
+_PRINTER_TROUBLES = {
+    "sender_failed": "Nobody watches a printer: its sender stays down",
+    "power_not_cut": "A stopped printer still has its power",
+    "stop_ignored": "A printer goes on after a stop",
+    "wrong_printer": "Another board answers at this printer's port",
+}
+
+
+def _room_trouble(event: Happened) -> Draft | None:
+    title = _ROOM_TROUBLES.get(str(event.data.get("code")))
+    if title is None:
+        return None
+    return Draft(
+        alert_type=AlertType.BRIDGE_TROUBLE,
+        severity=Severity.WARNING,
+        audience=Audience.STAFF,
+        title=title.format(name=event.data.get("bridge_name")),
+        message=event.data.get("text") or None,
+        details={"bridge_id": event.data.get("bridge_id"), "code": event.data.get("code")},
+    )
+
+
+def _cloned(event: Happened) -> Draft:
+    return Draft(
+        alert_type=AlertType.BRIDGE_TROUBLE,
+        severity=Severity.WARNING,
+        audience=Audience.STAFF,
+        title=f"Two machines say that they are room {event.data.get('name')}",
+        message="The one that came later is turned away; what prints goes on. Say which one stays "
+        "(POST /api/v1/bridges/{id}/survivor); pair the other one anew.",
+        details={"bridge_id": event.data.get("bridge_id")},
+    )
+
+
+def _printer_trouble(event: Happened) -> Draft | None:
+    title = _PRINTER_TROUBLES.get(str(event.data.get("code")))
+    if title is None:
+        return None
+    return Draft(
+        alert_type=AlertType.PRINTER_ERROR,
+        severity=Severity.CRITICAL,
+        audience=Audience.STAFF,
+        title=title,
+        message=event.data.get("text") or None,
+        details={"code": event.data.get("code")},
+    )
+
+
 DRAFTS: dict[str, Callable[[Happened], Draft | None]] = {
     "job.failed": _failed,
     "job.completed": _complete,
@@ -165,6 +221,9 @@ DRAFTS: dict[str, Callable[[Happened], Draft | None]] = {
     "inventory.spool_empty": _spool,
     "maintenance.overdue": _maintenance,
     "bridge.offline": _bridge,
+    "bridge.cloned": _cloned,
+    "bridge.alarm": _room_trouble,
+    "printer.alarm": _printer_trouble,
 }
 
 

@@ -229,6 +229,7 @@ def _alarm(work: _Batch, fact: AlarmFact) -> None:
             printer_id=fact.printer,
             data={
                 "bridge_id": work.bridge.id,
+                "bridge_name": work.bridge.name,
                 "code": fact.code[:64],
                 "text": fact.text[:1000],
                 "grant": fact.grant,

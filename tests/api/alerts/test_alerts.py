@@ -107,6 +107,11 @@ async def test_approval_is_told_to_who_waits_for_it(farm: Farm, alerts: Alerts) 
         ("inventory.spool_low", {"qr_code": "SPL-1", "remaining_grams": 40.0}, "warning"),
         ("inventory.spool_empty", {"qr_code": "SPL-1", "remaining_grams": 0.0}, "critical"),
         ("bridge.offline", {"bridge_id": 7, "name": "room"}, "warning"),
+        ("bridge.cloned", {"bridge_id": 7, "name": "room"}, "warning"),
+        ("bridge.alarm", {"bridge_id": 7, "bridge_name": "room", "code": "disk_low"}, "warning"),
+        ("bridge.alarm", {"bridge_name": "room", "code": "journal_damaged"}, "warning"),
+        ("printer.alarm", {"bridge_id": 7, "code": "sender_failed", "text": "down"}, "critical"),
+        ("printer.alarm", {"bridge_id": 7, "code": "power_not_cut", "text": "on"}, "critical"),
         ("maintenance.overdue", {"task_name": "Oil it", "printer_name": "One"}, "warning"),
     ],
 )
@@ -118,6 +123,16 @@ async def test_what_the_staff_hears_of(
     rows = await Alert.all()
     assert {row.user_id for row in rows} == {1, 2}
     assert {row.severity for row in rows} == {severity}
+
+
+@pytest.mark.parametrize("kind", ["bridge.alarm", "printer.alarm"])
+async def test_what_a_bridge_tells_in_passing_is_no_alert(
+    farm: Farm, alerts: Alerts, kind: str
+) -> None:
+    """A clock that was set, a code that nobody here knows: they stand among the events."""
+    for code in ("clock_jumped", "printer_says", "of another version"):
+        await say(farm, kind, data={"code": code, "text": "so it is"})
+    assert await Alert.all().count() == 0
 
 
 async def test_everybody_has_their_own(farm: Farm, alerts: Alerts, admin: Principal) -> None:
