@@ -205,6 +205,8 @@ def _status(options: argparse.Namespace) -> int:
     elif known is None:
         print(f"no agent has run in {directory}")
     else:
+        if running and (problem := status.stale(directory)) is not None:
+            print(f"stale      {problem}")
         print("\n".join(status.lines(known, running)))
     return EXIT_OK if running else EXIT_FAILED
 

@@ -2,14 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from functools import partial
 
 from bridge.agent.alone import waits_for
 from bridge.agent.commands import CommandRow, Finish, finish
-from bridge.agent.handover import row_of, stop_row
+from bridge.agent.errors import JournalError
+from bridge.agent.handover import Refusal, row_of, stop_row
 from bridge.agent.journal import Journal
-from bridge.agent.journal_thread import JournalThread
+from bridge.agent.journal_thread import JOURNAL_RETRY_S, JournalThread
 from bridge.agent.leases import Held
 from bridge.agent.plugs import Plugs
 from bridge.agent.ports import Ports
@@ -17,7 +19,7 @@ from bridge.agent.prefetch import Prefetch
 from bridge.agent.printers import PrinterKeeper, Tools
 from bridge.agent.work import Files, PrinterWork
 from bridge.control.messages import WatchTerminal
-from schemas.commands import VERBS, CommandState, Verb
+from schemas.commands import CommandState, Verb
 from schemas.facts import Port, PortsFact
 from schemas.link import Cmd, Desired, RemoteStop
 from schemas.plugs import HOT_C
@@ -95,9 +97,7 @@ class Fleet:
         """Hand a stop to its sender, now; a repeated one is only answered again."""
         keeper = self._keepers.get(stop.printer)
         if keeper is None:
-            task = asyncio.create_task(self._refuse(stop), name=f"refuse stop {stop.id}")
-            self._refusals.add(task)
-            task.add_done_callback(self._refusals.discard)
+            self._in_time(partial(self._refuse, stop))
             return
         repeated = stop.id in self._stops
         keeper.remote_stop(stop, repeated=repeated)
@@ -119,20 +119,12 @@ class Fleet:
     async def commands(self, commands: list[Cmd]) -> int:
         """Journal and dispatch; the number up to which the journal holds every command."""
         now_ms = int(self._tools.clock() * 1000)
-        problems: dict[str, str] = {}
-        rows = []
-        for command in commands:
-            if command.verb not in VERBS:
-                continue
-            row, problem = row_of(command, now_ms)
-            rows.append(row)
-            if problem is not None:
-                problems[row.id] = problem
-        for row in await self._journal.run(Journal.accept, rows, self._journal.now()):
-            await self._dispatch(row, problems.get(row.id))
-        for command in commands:
-            if command.verb not in VERBS:
-                await self._journal.run(Journal.refuse, command, self._journal.now())
+        taken = [row_of(command, now_ms) for command in commands]
+        rows = [one for one in taken if isinstance(one, CommandRow)]
+        refusals = [one for one in taken if isinstance(one, Refusal)]
+        now = self._journal.now()
+        for row in await self._journal.run(Journal.accept, rows, now, refusals):
+            self._dispatch(row)
         self._on_fact()
         return await self._journal.run(Journal.command_seq)
 
@@ -247,20 +239,25 @@ class Fleet:
         if await self._journal.run(Journal.stop, row, self._journal.now()):
             await self._end(_unknown_printer(row))
 
-    async def _dispatch(self, row: CommandRow, problem: str | None) -> None:
+    async def _end(self, end: Finish) -> None:
+        await self._journal.run(Journal.finish, end, self._journal.now())
+        self._on_fact()
+
+    def _in_time(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do *work* beside everything else, when the disk takes it."""
+        task = asyncio.create_task(_until_kept(work), name="refusal")
+        self._refusals.add(task)
+        task.add_done_callback(self._refusals.discard)
+
+    def _dispatch(self, row: CommandRow) -> None:
+        """What is in the journal goes to its printer, whatever the disk does now."""
         keeper = self._keepers.get(row.printer)
-        if problem is not None:
-            await self._end(finish(row, CommandState.REJECTED, "bad_arguments", problem))
-        elif keeper is None or keeper.config is None:
-            await self._end(_unknown_printer(row))
+        if keeper is None or keeper.config is None:
+            self._in_time(partial(self._end, _unknown_printer(row)))
         elif row.verb is Verb.PLUG:
             self.plugs.add(row)
         else:
             keeper.add(row)
-
-    async def _end(self, end: Finish) -> None:
-        await self._journal.run(Journal.finish, end, self._journal.now())
-        self._on_fact()
 
     def _apply(self, configs: Iterable[PrinterConfig]) -> None:
         wanted = {config.id: config for config in configs if config.enabled}
@@ -300,6 +297,15 @@ class Fleet:
     def _revive(self, keeper: PrinterKeeper) -> None:
         if keeper.printer not in self._tasks and self._keepers.get(keeper.printer) is keeper:
             self._watch(keeper)
+
+
+async def _until_kept(work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            return await work()
+        except JournalError as error:
+            log.error("a command's refusal waits: %s; trying again", error)
+            await asyncio.sleep(JOURNAL_RETRY_S)
 
 
 def _unknown_printer(row: CommandRow) -> Finish:

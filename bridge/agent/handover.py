@@ -1,6 +1,7 @@
 """A command on its way: from the link to the journal, from there to the sender's words. Pure."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -26,6 +27,7 @@ from bridge.control.messages import (
 from schemas import link
 from schemas.commands import (
     ARGS,
+    VERBS,
     Args,
     CardArgs,
     CardWriteArgs,
@@ -37,10 +39,29 @@ from schemas.commands import (
     TemperatureArgs,
     Verb,
 )
+from schemas.facts import CommandFact
 
 _decoders: dict[Verb, msgspec.json.Decoder[Args]] = {
     verb: msgspec.json.Decoder(ARGS.get(verb, NoArgs)) for verb in Verb
 }
+
+
+BAD_ARGUMENTS = "bad_arguments"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A command that this version cannot take: it is answered and not kept."""
+
+    id: str
+    seq: int
+    code: str
+    reason: str
+
+    def fact(self) -> CommandFact:
+        """What the API is told."""
+        state = CommandState.REJECTED
+        return CommandFact(id=self.id, state=state, code=self.code, reason=self.reason)
 
 
 class _Stored(msgspec.Struct, kw_only=True):
@@ -79,20 +100,21 @@ def unpack(data: bytes) -> CommandRow:
     )
 
 
-def row_of(command: link.Cmd, now_ms: int) -> tuple[CommandRow, str | None]:
-    """The journal row of *command*, and what is wrong with its arguments (None: nothing).
+def row_of(command: link.Cmd, now_ms: int) -> CommandRow | Refusal:
+    """The journal row of *command*, or why this version cannot take it.
 
-    The deadline runs on the agent's clock from receipt, *now_ms*. Raises `ValueError` for a verb
-    that this version does not know.
+    The deadline runs on the agent's clock from receipt, *now_ms*.
     """
+    if command.verb not in VERBS:
+        reason = f"this bridge does not know how to {command.verb[:40]}; install a newer one"
+        return Refusal(command.id, command.seq, "unsupported", reason)
     verb = Verb(command.verb)
-    args: Args
     try:
-        args, problem = _decoders[verb].decode(command.args), None
+        args = _decoders[verb].decode(command.args)
     except msgspec.DecodeError as error:
-        args, problem = NoArgs(), f"{verb}: {error}"
+        return Refusal(command.id, command.seq, BAD_ARGUMENTS, f"{verb}: {error}")
     ttl_ms = command.ttl_left_ms
-    row = CommandRow(
+    return CommandRow(
         id=command.id,
         seq=command.seq,
         printer=command.printer,
@@ -101,7 +123,6 @@ def row_of(command: link.Cmd, now_ms: int) -> tuple[CommandRow, str | None]:
         expect=command.expect,
         deadline_ms=None if ttl_ms is None else now_ms + ttl_ms,
     )
-    return row, problem
 
 
 def stop_row(stop: link.RemoteStop, now_ms: int) -> CommandRow:

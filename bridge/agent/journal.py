@@ -16,7 +16,7 @@ from bridge.agent.database import Clock
 from bridge.agent.errors import JournalError, WentOnAlone
 from bridge.agent.facts import fact_of
 from bridge.agent.grants import Grants
-from bridge.agent.handover import pack, unpack
+from bridge.agent.handover import BAD_ARGUMENTS, Refusal, pack, unpack
 from bridge.agent.journal_file import JournalFile
 from bridge.agent.leases import Held, Leases
 from bridge.agent.outbox import MAX_BYTES
@@ -32,7 +32,7 @@ from schemas.commands import (
 from schemas.facts import AttemptFact, CommandFact, PlateFact, PrinterFact
 from schemas.jobs import ATTEMPT_OVER, ATTEMPT_TRANSITIONS, AttemptEvent, AttemptState
 from schemas.leases import ALONE, Lease
-from schemas.link import Cmd, Desired
+from schemas.link import Desired
 from schemas.printer import ACTIVE, PrinterConfig
 from schemas.transitions import advance, can
 
@@ -115,24 +115,22 @@ class Journal(JournalFile):
 
     # Commands.
 
-    def accept(self, rows: Sequence[CommandRow], clock: Clock) -> list[CommandRow]:
-        """Journal what is new and return it; what is known is answered from the journal."""
+    def accept(
+        self, rows: Sequence[CommandRow], clock: Clock, refusals: Sequence[Refusal] = ()
+    ) -> list[CommandRow]:
+        """Journal what is new and return it; what is known is answered from the journal.
+
+        *refusals*, of the same frame, are answered and not kept.
+        """
         fresh = []
         with self._transaction():
+            for refusal in refusals:
+                self._refuse(refusal, clock)
             for row in rows:
                 if not self._known(row, clock):
                     self._insert_command(row, clock)
                     fresh.append(row)
         return fresh
-
-    def refuse(self, command: Cmd, clock: Clock) -> None:
-        """Answer a command that this version does not know how to do."""
-        reason = f"this bridge does not know how to {command.verb[:40]}; install a newer one"
-        with self._transaction():
-            self._set_meta("command_seq", str(max(self.command_seq(), command.seq)))
-            state = CommandState.REJECTED
-            told = CommandFact(id=command.id, state=state, code="unsupported", reason=reason)
-            self._add(told, clock)
 
     def command_seq(self) -> int:
         """The highest command number that was ever journalled."""
@@ -185,21 +183,40 @@ class Journal(JournalFile):
                 self._end_attempt(row.printer, row.grant, end.attempt, end.reason, clock)
 
     def open_commands(self, clock: Clock) -> list[CommandRow]:
-        """What has no outcome yet, oldest first; deadlines of an earlier host boot have passed."""
+        """What has no outcome yet, oldest first; deadlines of an earlier host boot have passed.
+
+        What another version has left and this one cannot read has ended by that.
+        """
         over = tuple(COMMAND_OVER)
         rows = self._db.execute(
-            "SELECT row, state, boot FROM commands WHERE state NOT IN "  # noqa: S608
+            "SELECT id, row, state, boot FROM commands WHERE state NOT IN "  # noqa: S608
             f"({','.join('?' * len(over))}) ORDER BY seq, rowid",
             over,
         ).fetchall()
         commands = []
-        for data, state, boot in rows:
-            row = unpack(data)
+        for command_id, data, state, boot in rows:
+            try:
+                row = unpack(data)
+            except msgspec.DecodeError as error:
+                self._give_up(command_id, state, str(error), clock)
+                continue
             row.state = CommandState(state)
             if boot != clock.boot and row.deadline_ms is not None:
                 row.deadline_ms = 0
             commands.append(row)
         return commands
+
+    def _give_up(self, command_id: str, state: str, reason: str, clock: Clock) -> None:
+        """Nothing was done, or nobody here knows what came of it."""
+        was_begun = state == CommandState.STARTED
+        end = CommandState.UNKNOWN if was_begun else CommandState.REJECTED
+        with self._transaction():
+            self._db.execute(
+                "UPDATE commands SET state = ?, code = ?, reason = ? WHERE id = ?",
+                (end, BAD_ARGUMENTS, reason, command_id),
+            )
+            told = CommandFact(id=command_id, state=end, code=BAD_ARGUMENTS, reason=reason)
+            self._add(told, clock)
 
     # What senders say.
 
@@ -258,6 +275,10 @@ class Journal(JournalFile):
             self._grants.prune(clock.wall_s)
 
     # Inside a transaction.
+
+    def _refuse(self, refusal: Refusal, clock: Clock) -> None:
+        self._set_meta("command_seq", str(max(self.command_seq(), refusal.seq)))
+        self._add(refusal.fact(), clock)
 
     def _insert_command(self, row: CommandRow, clock: Clock) -> None:
         self._db.execute(

@@ -9,6 +9,9 @@ from typing import Concatenate, ParamSpec, TypeVar
 from bridge.agent.database import Clock
 from bridge.agent.journal import Journal
 
+#: Who was told that the disk refuses tries again after this.
+JOURNAL_RETRY_S = 1.0
+
 P = ParamSpec("P")
 T = TypeVar("T")
 

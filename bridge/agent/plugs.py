@@ -15,7 +15,7 @@ from typing import Any
 from bridge.agent.commands import CommandRow, Finish, finish
 from bridge.agent.errors import JournalError
 from bridge.agent.journal import Journal
-from bridge.agent.journal_thread import JournalThread
+from bridge.agent.journal_thread import JOURNAL_RETRY_S, JournalThread
 from bridge.agent.plug_talk import DIALECTS, Ask, Dialect, PlugError, Reading, asker
 from schemas.commands import CommandState, PlugAction, PlugArgs
 from schemas.facts import AlarmFact, FactBody, PlugFact
@@ -27,7 +27,6 @@ log = logging.getLogger(__name__)
 #: How often every plug is looked at, and how often what it has measured is news.
 LOOK_S = 60.0
 METER_S = 300.0
-JOURNAL_RETRY_S = 1.0
 #: A stop that cuts the power is worth more than one try.
 CUT_TRIES = 3
 

@@ -10,6 +10,7 @@ import logging
 import os
 import platform
 import random
+import shutil
 import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -25,6 +26,7 @@ from bridge.agent import status as statuses
 from bridge.agent.bulk import BulkSource
 from bridge.agent.database import Clock
 from bridge.agent.detached import Children
+from bridge.agent.disk import DiskWatch
 from bridge.agent.errors import AlreadyRunning, PairingError
 from bridge.agent.fleet import Fleet
 from bridge.agent.journal import Journal, open_or_replace
@@ -54,6 +56,7 @@ PORTS_S = 2.0
 STATUS_S = 1.0
 STATUS_GAP_S = 0.2
 PRUNE_S = 3600.0
+DISK_S = 10.0
 AGAIN_S = 1.0
 #: Owner epochs of one agent run lie within one generation of the journal.
 EPOCHS_PER_RUN = 1 << 20
@@ -184,6 +187,7 @@ class Agent:
             ("simulators", self._watch_simulators),
             ("status", self._write_status),
             ("clock", self._watch_clock),
+            ("disk", self._watch_disk),
             ("plates", self._plates.run),
             ("files of leases", self._fleet.prefetch.run),
             ("leases", self._fleet.watch_alone),
@@ -242,10 +246,28 @@ class Agent:
                 self._facts_wait()
             await asyncio.sleep(STATUS_S)
 
+    async def _watch_disk(self) -> None:
+        watch, directory = DiskWatch(), self._options.state_dir
+        while True:
+            usage = await asyncio.to_thread(shutil.disk_usage, directory)
+            alarm = watch.look(usage.free, str(directory))
+            if alarm is not None:
+                log.error("%s", alarm.text)
+                await self._journal.run(Journal.add_fact, alarm, self._journal.now())
+                self._facts_wait()
+            await asyncio.sleep(DISK_S)
+
     async def _write_status(self) -> None:
+        trouble = ""
         while True:
             status = await self._status()
-            await asyncio.to_thread(statuses.write, self._options.state_dir, status)
+            try:
+                await asyncio.to_thread(statuses.write, self._options.state_dir, status)
+                trouble = ""
+            except OSError as error:  # a full disk: told once, and by the age of the file
+                if str(error) != trouble:
+                    trouble = str(error)
+                    log.error("the status file cannot be written: %s", error)
             await asyncio.sleep(STATUS_GAP_S)
             try:
                 async with asyncio.timeout(STATUS_S - STATUS_GAP_S):

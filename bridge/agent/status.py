@@ -1,8 +1,11 @@
 """`status.json`: what the agent is doing, for `bridge status` and for whoever watches the room.
 
-Written all or nothing, every second; a file older than a few seconds means that no agent runs.
+Written all or nothing, every second; a file older than a few seconds means that no agent runs, or
+that it cannot write.
 """
 
+import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,8 @@ from bridge.control.lock import is_held
 from schemas.printer import Live
 
 STATUS_FILE = "status.json"
+#: An older file is not what the agent that runs would say now.
+STALE_S = 10.0
 LOCK_FILE = "agent.lock"
 
 
@@ -132,6 +137,21 @@ def read(state_dir: Path) -> Status | None:
 def is_running(state_dir: Path) -> bool:
     """Whether an agent works on this state directory now."""
     return is_held(state_dir / LOCK_FILE)
+
+
+def stale(state_dir: Path) -> str | None:
+    """What to know of a file that a running agent has not written anew; None: it is fresh."""
+    try:
+        age_s = time.time() - (state_dir / STATUS_FILE).stat().st_mtime
+        free_bytes = shutil.disk_usage(state_dir).free
+    except OSError as error:
+        return f"status.json cannot be looked at: {error}"
+    if age_s < STALE_S:
+        return None
+    return (
+        f"what follows is {age_s:.0f} s old: the agent hangs, or cannot write in {state_dir} "
+        f"({free_bytes // 1024**2} MiB are free there); its log says which"
+    )
 
 
 def lines(status: Status, running: bool) -> list[str]:

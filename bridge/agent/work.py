@@ -23,7 +23,7 @@ from bridge.agent.errors import (
 )
 from bridge.agent.handover import message_of
 from bridge.agent.journal import Journal
-from bridge.agent.journal_thread import JournalThread
+from bridge.agent.journal_thread import JOURNAL_RETRY_S, JournalThread
 from bridge.agent.leases import Held
 from bridge.agent.senders import Line
 from bridge.agent.work_items import (
@@ -50,7 +50,6 @@ from schemas.printer import PrinterState
 
 log = logging.getLogger(__name__)
 
-JOURNAL_RETRY_S = 1.0
 #: A new sender life first repeats what its predecessor had not delivered; only then is it certain
 #: which attempts died with that one.
 SETTLE_S = 0.5

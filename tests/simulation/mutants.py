@@ -84,12 +84,12 @@ def _got_before_journal() -> AbstractContextManager[Any]:
 
 
 def _no_deadline() -> AbstractContextManager[Any]:
-    row_of = handover.row_of
+    row_of: Any = handover.row_of
 
     def patient(command: Any, now_ms: int) -> Any:
-        row, problem = row_of(command, now_ms)
+        row = row_of(command, now_ms)
         row.deadline_ms = None
-        return row, problem
+        return row
 
     return mock.patch.object(fleet, "row_of", patient)
 

@@ -138,6 +138,7 @@ class LinkClient:
         connection.on_open = self._opened
         connection.on_ack = self._acked
         connection.on_got = self._got
+        connection.on_trouble = self._in_trouble
         self._connection = connection
         try:
             await connection.run()
@@ -167,6 +168,9 @@ class LinkClient:
 
     def _got(self) -> None:
         self.status.got_at = self._clock()
+
+    def _in_trouble(self, why: str | None) -> None:
+        self.status.last_error = why
 
     async def _hello(self) -> Hello:
         journal_id = await self._journal.run(Journal.journal_id)

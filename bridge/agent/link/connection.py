@@ -12,10 +12,10 @@ from websockets.exceptions import ConnectionClosed
 
 from bridge.agent.errors import JournalError, LinkError, Refused
 from bridge.agent.journal import Journal
-from bridge.agent.journal_thread import JournalThread
+from bridge.agent.journal_thread import JOURNAL_RETRY_S, JournalThread
 from bridge.agent.link.dial import Socket
 from bridge.agent.link.inbox import Inbox, Room
-from bridge.agent.link.uplink import Uplink
+from bridge.agent.link.uplink import Uplink, aged, worn
 from bridge.agent.together import until_one_ends
 from schemas.link import (
     Body,
@@ -36,7 +36,7 @@ from schemas.watching import Interest
 
 log = logging.getLogger(__name__)
 
-_WORK = (Cmd, Desired, FactAck)
+_Work = list[Cmd] | Desired | FactAck
 REPLACED = 4409
 REVOKED = 4401
 
@@ -69,10 +69,12 @@ class Connection:
         self._inbox = Inbox(clock)
         self._wake = asyncio.Event()
         self._logged: set[str] = set()  # kinds of refused frames
+        self._trouble: str | None = None  # why the journal takes nothing
         self.on_token: Callable[[BulkToken], None] = lambda bulk: None
         self.on_open: Callable[[Welcome], None] = lambda welcome: None
         self.on_ack: Callable[[], None] = lambda: None
         self.on_got: Callable[[], None] = lambda: None
+        self.on_trouble: Callable[[str | None], None] = lambda why: None
         self.heard_at = clock()
 
     def wake(self, *, facts: bool = False) -> None:
@@ -176,29 +178,55 @@ class Connection:
 
     async def _work(self) -> None:
         while True:
-            work = asyncio.ensure_future(self._do(await self._inbox.take()))
-            try:
-                await asyncio.shield(work)
-            except JournalError as error:
-                raise LinkError(f"{error}; the API will say it again") from error
-            except asyncio.CancelledError:
-                # What the journal has got must reach its printer, also when the link ends now.
-                await asyncio.wait((work,))
-                if not work.cancelled() and (failed := work.exception()) is not None:
-                    log.warning("the link ended amid this: %s; the API will say it again", failed)
-                raise
+            work = await self._inbox.take()
+            if isinstance(work, Desired):
+                whole = self._uplink.desired(work)
+                if whole is None:
+                    continue
+                work = whole
+            while not await self._is_done(work):
+                began = self._clock()
+                await asyncio.sleep(JOURNAL_RETRY_S)
+                work = _older(work, self._clock() - began)
             self._wake.set()
 
-    async def _do(self, work: list[Cmd] | Desired | FactAck) -> None:
+    async def _is_done(self, work: _Work) -> bool:
+        """Do *work*; False: the journal refuses, nothing has happened, and the link goes on."""
+        doing = asyncio.ensure_future(self._do(work))
+        try:
+            await asyncio.shield(doing)
+        except JournalError as error:
+            self._in_trouble(str(error))
+            return False
+        except asyncio.CancelledError:
+            # What the journal has got must reach its printer, also when the link ends now.
+            await asyncio.wait((doing,))
+            if not doing.cancelled() and (failed := doing.exception()) is not None:
+                log.warning("the link ended amid this: %s; the API will say it again", failed)
+            raise
+        self._in_trouble(None)
+        return True
+
+    def _in_trouble(self, why: str | None) -> None:
+        if why == self._trouble:
+            return
+        self._trouble = why
+        self.on_trouble(why)
+        if why is None:
+            log.info("the journal takes again what the API says")
+        else:
+            log.error("%s; what the API says waits: is the disk full?", why)
+
+    async def _do(self, work: _Work) -> None:
         if isinstance(work, list):
             seq = await self._room.commands(work)
             self._uplink.say(CmdGot(seq=seq), self._clock())
             self.on_got()
         elif isinstance(work, FactAck):
             await self._acknowledge(work)
-        elif (whole := self._uplink.desired(work)) is not None:
-            await self._room.configure(whole)
-            self._uplink.say(Reported(version=whole.version), self._clock())
+        else:
+            await self._room.configure(work)
+            self._uplink.say(Reported(version=work.version), self._clock())
 
     async def _acknowledge(self, ack: FactAck) -> None:
         _, newest = await self._journal.run(Journal.fact_span)
@@ -213,6 +241,14 @@ class Connection:
             )
         await self._room.acknowledged(ack.seq)
         self.on_ack()
+
+
+def _older(work: _Work, waited_s: float) -> _Work:
+    """*work* after it has waited: the life of commands and leases goes on meanwhile."""
+    waited_ms = int(waited_s * 1000)
+    if isinstance(work, list):
+        return [aged(command, waited_ms) for command in work]
+    return worn(work, waited_ms) if isinstance(work, Desired) else work
 
 
 def refused(refuse: Refuse) -> Refused:

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from bridge.agent.alone import Standing, start_row, waits_for
+from bridge.agent.commands import CommandRow
 from bridge.agent.database import Clock
 from bridge.agent.errors import WentOnAlone
 from bridge.agent.handover import row_of
@@ -158,7 +159,8 @@ def test_start_of_the_api_under_the_same_grant_changes_nothing(
     lend(journal, now, lease(1))
     assert go_on(journal, now, lease(1))
     command = FakeApi().start(1, "g1", DATA)
-    row, _ = row_of(msgspec.structs.replace(command, id="c1"), now.mono_ms)
+    row = row_of(msgspec.structs.replace(command, id="c1"), now.mono_ms)
+    assert isinstance(row, CommandRow)
     assert journal.accept([row], now) == []
 
 
@@ -225,7 +227,8 @@ def test_start_by_somebody_who_does_not_know_is_refused(journal: Journal, now: C
     lend(journal, now, lease(1))
     assert go_on(journal, now, lease(1))
     end(journal, now, "g1", AttemptEvent.COMPLETED)
-    stale, _ = row_of(FakeApi().start(1, "g9", DATA), now.mono_ms)
+    stale = row_of(FakeApi().start(1, "g9", DATA), now.mono_ms)
+    assert isinstance(stale, CommandRow)
     journal.accept([stale], now)
     with pytest.raises(WentOnAlone):
         journal.start(stale, now)

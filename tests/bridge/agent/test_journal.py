@@ -6,13 +6,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bridge.agent.commands import Finish, finish
+from bridge.agent.commands import CommandRow, Finish, finish
 from bridge.agent.database import Clock
 from bridge.agent.errors import GrantConsumed, JournalError
 from bridge.agent.journal import KEEP_COMMANDS_S, KEEP_NEWEST, Journal, open_or_replace
 from bridge.agent.outbox import BATCH_BYTES, BATCH_FACTS, SendWindow
 from bridge.control.messages import Alarm, AttemptChanged, Event, Firmware, StateChanged
-from schemas.commands import CommandState, Verb
+from schemas.commands import CommandState, NoArgs, Verb
 from schemas.facts import (
     AlarmFact,
     AttemptFact,
@@ -332,4 +332,25 @@ def test_full_disk_is_told_and_nothing_is_half_written(quick_dir: Path, now: Clo
     journal.acknowledge(stored)
     journal.add_fact(important, now)
     assert journal.fact_span() == (stored + 1, stored + 1)
+    journal.close()
+
+
+def test_what_another_version_left_and_nobody_can_read_has_ended(
+    quick_dir: Path, now: Clock
+) -> None:
+    """It kept the agent from starting, every time; what had begun is not called undone."""
+    journal = Journal(quick_dir / "j")
+    rows = [
+        CommandRow(id=name, seq=at, printer=1, verb=Verb.START, args=NoArgs())
+        for at, name in enumerate(("waits", "begun"), start=1)
+    ]
+    journal.accept(rows, now)
+    journal._db.execute("UPDATE commands SET state = 'started' WHERE id = 'begun'")
+    assert journal.open_commands(now) == []
+    told = [fact.body for fact in journal.facts_after(0)]
+    states = {one.id: one.state for one in told if isinstance(one, CommandFact)}
+    assert states == {"waits": CommandState.REJECTED, "begun": CommandState.UNKNOWN}
+    told_before = journal.fact_load()
+    assert journal.open_commands(now) == []
+    assert journal.fact_load() == told_before
     journal.close()

@@ -10,6 +10,7 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.frames import Close
 
 from bridge.agent.address import Address
+from bridge.agent.commands import CommandRow
 from bridge.agent.database import Clock
 from bridge.agent.errors import LinkError, Refused
 from bridge.agent.handover import row_of
@@ -67,7 +68,8 @@ class JournalRoom:
         self.interests.append(interest)
 
     async def commands(self, commands: list[Cmd]) -> int:
-        rows = [row_of(command, 0)[0] for command in commands]
+        taken = (row_of(command, 0) for command in commands)
+        rows = [one for one in taken if isinstance(one, CommandRow)]
         fresh = await self.journal.run(Journal.accept, rows, self.journal.now())
         self.executed += [row.id for row in fresh]
         return await self.journal.run(Journal.command_seq)

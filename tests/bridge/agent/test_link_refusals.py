@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from bridge.agent.database import Clock
 from bridge.agent.errors import JournalError
+from bridge.agent.link import connection
 from schemas.codec import MAX_FRAME_BYTES, encode
 from schemas.commands import Verb
 from schemas.link import Cmd, Frame, Hello
@@ -113,3 +115,50 @@ async def test_a_disk_that_fails_amid_the_end_of_a_link_is_told_of(
     gc.collect()
     assert untaken == []
     assert "amid this: the journal cannot be written: disk full" in caplog.text
+
+
+async def seen(condition: Callable[[], bool]) -> None:
+    """Look again and again until *condition* holds, ten seconds at most."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_a_disk_that_is_full_for_a_while_does_not_end_the_link(
+    tmp_path: Path, now: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the API says waits for the journal; meanwhile the room is seen, a stop reaches it, and
+    `bridge status` says why (safety R32, I12). The link fell with every word of the API.
+    """
+    monkeypatch.setattr(connection, "JOURNAL_RETRY_S", 0.01)
+    api = FakeApi()
+    bench = Bench(tmp_path, api, MemoryDialler(api, random.Random(1)), now)
+    accept, is_full = bench.room.commands, True
+    errors: list[str | None] = []
+
+    async def commands(commands: list[Cmd]) -> int:
+        errors.append(bench.client.status.last_error)
+        if is_full:
+            raise JournalError("the journal cannot be written: database or disk is full")
+        return await accept(commands)
+
+    bench.room.commands = commands  # type: ignore[method-assign]
+
+    async def say() -> None:
+        nonlocal is_full
+        await api.until(lambda: bool(api.connections))
+        api.command(1, Verb.GCODE, {"lines": ["G28"]}, id="patient")
+        await seen(lambda: len(errors) > 2)
+        api.remote_stop(1, "stop")
+        await seen(lambda: bench.room.stops == ["stop"])
+        is_full = False
+        await api.until(lambda: api.got == 1)
+
+    try:
+        await bench.run_until(lambda: bench.room.executed == ["patient"], say())
+    finally:
+        bench.journal.close()
+    assert len(api.hellos) == 1
+    assert errors[0] is None
+    assert set(errors[1:]) == {"the journal cannot be written: database or disk is full"}
+    assert bench.client.status.last_error is None
