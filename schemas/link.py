@@ -43,13 +43,17 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hello(msgspec.Struct, frozen=True, kw_only=True):
-    """The agent's first message."""
+    """The agent's first message.
+
+    *boot_id* is that of the host, *run_id* that of this run of the agent; blank from older agents.
+    """
 
     protocols: tuple[int, int]  # lowest and highest it can speak
     bridge_id: str
     boot_id: str
     boot_count: int
     agent_version: str
+    run_id: str = ""
     os: str = ""
     capabilities: list[str] = []
     ports: list[Port] = []

@@ -29,7 +29,7 @@ class Cloned(Exception):
 
 
 class Late(Exception):
-    """A greeting that was on its way while a later boot of the machine greeted."""
+    """A greeting that was on its way while a later boot or run of the machine greeted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Opening:
 def opening_of(row: Bridge, hello: Hello, now: datetime, held_by: str) -> Opening:
     """What *hello* makes of *row* in the process *held_by*. Raises `Cloned`."""
     known = machines_of(row)
-    machines = clones.greeted(known, hello.boot_id[:64])
+    machines = clones.greeted(known, clones.machine_of(hello.boot_id, hello.run_id))
     if machines is None:
         raise Cloned
     position = fact_position(row.fact_journal, row.fact_seq, hello.resume)
@@ -92,4 +92,5 @@ def is_late(upgraded: Bridge, row: Bridge, hello: Hello) -> bool:
     lost its power after that of its next boot; taken for a copied identity (`api.bridges.clones`)
     it would turn away the one machine there is. A living copy dials again, and is seen then.
     """
-    return row.epoch != upgraded.epoch and hello.boot_id[:64] in machines_of(row).former
+    machine = clones.machine_of(hello.boot_id, hello.run_id)
+    return row.epoch != upgraded.epoch and clones.has_been(machines_of(row), machine)

@@ -100,7 +100,7 @@ class LinkHandler:
         except Cloned:
             return Refuse(
                 code="clone",
-                reason="another machine has the same identity and was here first",
+                reason="another machine, or agent, has the same identity and was here first",
                 action="clone",
                 retry_after_s=CLONE_RETRY_S,
             )

@@ -49,6 +49,8 @@ class Fleet:
         self._files = replace(files, has=self.prefetch.verified)
         #: seconds since the link is gone; None: it stands
         self.away_s: Callable[[], float | None] = lambda: None
+        #: so long another agent may still tell of prints that are not here
+        self.patience_s = 0.0
         self._ports = ports
         self._on_fact = on_fact
         self.plugs = Plugs(journal, tools.clock, on_fact, self.why_not_off)
@@ -272,6 +274,7 @@ class Fleet:
 
     def _keep(self, number: int) -> PrinterKeeper:
         work = PrinterWork(number, self._journal, self._files, self._tools.clock, self._on_fact)
+        work.patience_s = self.patience_s
         keeper = PrinterKeeper(number, self._tools, work)
         self._keepers[number] = keeper
         return keeper

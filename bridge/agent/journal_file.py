@@ -49,6 +49,26 @@ class JournalFile:
             self._set_meta("journal", secrets.token_hex(8))
             self._add(AlarmFact(printer=None, code="journal_rolled_back", text=text), clock)
 
+    def is_copy(self, path: Path, clock: Clock) -> bool:
+        """Whether the file at *path*, this one, was not made there: moved, restored, or copied.
+
+        Told as a fact, once. It goes on under a new id then: the original may be in use elsewhere,
+        and numbers its facts, too. Raises `OSError`.
+        """
+        file = str(path.stat().st_ino)
+        known = self._meta("file", file)
+        text = (
+            "the bridge works with a copy of its state directory: moved, restored, or "
+            "copied. Where the original is still in use, end one of the two agents"
+        )
+        with self._transaction():
+            self._set_meta("file", file)
+            if known == file:
+                return False
+            self._set_meta("journal", secrets.token_hex(8))
+            self._add(AlarmFact(printer=None, code="journal_copied", text=text), clock)
+        return True
+
     def next_run(self, clock: Clock) -> tuple[int, int]:
         """Count this start of the agent: (boot count, owner generation).
 

@@ -10,6 +10,7 @@ import logging
 import os
 import platform
 import random
+import secrets
 import shutil
 import signal
 import time
@@ -33,7 +34,7 @@ from bridge.agent.journal import Journal, open_or_replace
 from bridge.agent.journal_thread import JournalThread
 from bridge.agent.leases import Held
 from bridge.agent.link.backoff import Backoff
-from bridge.agent.link.client import Greeting, LinkClient
+from bridge.agent.link.client import REFUSED_WAIT_S, Greeting, LinkClient
 from bridge.agent.link.dial import Dialler
 from bridge.agent.live import LiveSlots
 from bridge.agent.plates import PlateDesk
@@ -60,6 +61,9 @@ DISK_S = 10.0
 AGAIN_S = 1.0
 #: Owner epochs of one agent run lie within one generation of the journal.
 EPOCHS_PER_RUN = 1 << 20
+JOURNAL_FILE = "journal.sqlite3"
+#: On a copy of a state directory: so long the agent of the original may take to show itself.
+COPY_PATIENCE_S = 2 * REFUSED_WAIT_S
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -119,7 +123,9 @@ class Agent:
         self._started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._clock = host_clock()
         self._wall = WallClock()
-        journal, self._damage = open_or_replace(state_dir / "journal.sqlite3", self._clock().wall_s)
+        path = state_dir / JOURNAL_FILE
+        journal, self._damage = open_or_replace(path, self._clock().wall_s)
+        is_copy = journal.is_copy(path, self._clock())
         boot_count, generation = journal.next_run(self._clock())
         self._journal = JournalThread(journal, self._clock)
         self._bulk = BulkSource(address)
@@ -131,6 +137,7 @@ class Agent:
         self._ports = Ports(options.listing, options.paths, self._simulators.links)
         self._fleet = self._make_fleet(SenderHome(runtime, state_dir, children), generation)
         fleet = self._fleet
+        fleet.patience_s = COPY_PATIENCE_S if is_copy else 0.0
         self._plates = PlateDesk(state_dir, fleet.why_not_clear, fleet.plate_cleared)
         self._link = self._make_link(Dialler(address, identity, pairing), pairing, boot_count)
         self._tasks: list[asyncio.Task[None]] = []
@@ -157,6 +164,7 @@ class Agent:
             boot_count=boots,
             agent_version=VERSION,
             os=f"{platform.system()} {platform.release()} {platform.machine()}",
+            run_id=secrets.token_hex(8),
         )
         link = LinkClient(
             dialler,

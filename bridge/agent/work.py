@@ -82,6 +82,7 @@ class PrinterWork:
         clock: Callable[[], float],
         on_fact: Callable[[], None],
     ) -> None:
+        self.patience_s = 0.0  # so long another agent may still tell of prints that are not here
         self.grant: str | None = None  # what the sender says it is printing
         self.last_file: str | None = None  # the hash of what was started last
         self._card_file: str | None = None  # the hash of what goes to its printer's card
@@ -266,7 +267,7 @@ class PrinterWork:
         self._down = self._quarantined = False
         strangers = await self._journal.run(Journal.open_grants, self._printer, boot)
         waits = strangers or self._book.handed_to_others(boot)
-        self._settle_at = self._clock() + (SETTLE_S if waits else 0.0)
+        self._settle_at = self._clock() + (max(SETTLE_S, self.patience_s) if waits else 0.0)
 
     async def _died(self, death: Death) -> None:
         self._line, self._settle_at, self.grant, self._card_file = None, None, None, None

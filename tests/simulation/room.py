@@ -138,7 +138,7 @@ class Room:
         )
         files = Files(self._fetch, lambda sha256: Path("/spool") / sha256, self._has)
         fleet = Fleet(tools, thread, files, ports, lambda: client[0].wake(facts=True))
-        greeting = Greeting("B" * 26, f"boot-{self.boot}", boots, "1", "Linux")
+        greeting = Greeting("B" * 26, f"boot-{self.boot}", boots, "1", "Linux", f"run-{boots}")
         link = LinkClient(
             self,
             greeting,

@@ -63,6 +63,7 @@ class Greeting:
     boot_count: int
     agent_version: str
     os: str
+    run_id: str = ""
 
 
 class LinkClient:
@@ -183,6 +184,7 @@ class LinkClient:
             boot_id=greeting.boot_id,
             boot_count=greeting.boot_count,
             agent_version=greeting.agent_version,
+            run_id=greeting.run_id,
             os=greeting.os,
             ports=self._room.ports(),
             resume=Resume(

@@ -1,6 +1,6 @@
 """A copied identity: the machine that is known longer stays, the newcomer waits for a person."""
 
-from api.bridges.clones import REMEMBERED, Machines, greeted, other_stays
+from api.bridges.clones import REMEMBERED, Machines, greeted, machine_of, other_stays
 
 FRESH = Machines("", (), "")
 
@@ -51,3 +51,37 @@ def test_only_so_many_boots_are_remembered() -> None:
     assert len(columns["former_boots"].split()) == REMEMBERED
     read = Machines.of(columns["boot_id"], columns["former_boots"], columns["quarantined_boot"])
     assert read.former == last.former[-REMEMBERED:]
+
+
+def test_two_agents_on_one_machine_are_two_as_well() -> None:
+    """A copy of the state directory, on the same host: they took turns for ever, unseen."""
+    one, two = machine_of("host", "1"), machine_of("host", "2")
+    assert after(one, two, one, two, one)[2:] == [
+        Machines(one, (), two),
+        None,
+        Machines(one, (), two),
+    ]
+
+
+def test_an_agent_that_starts_anew_is_one_machine() -> None:
+    """Each time under another run; also where it was of a version without runs, before or since."""
+    runs = [machine_of("host", run) for run in ("1", "2", "", "3", "")]
+    last = after(*runs)[-1]
+    assert last is not None
+    assert (last.boot, last.quarantined) == ("host", "")
+
+
+def test_a_machine_that_is_turned_away_stays_so_when_its_agent_starts_anew() -> None:
+    """The other one's agent may start anew, too."""
+    seen = after("a.1", "b.1", "a.1", "b.2", "a.2", "b.3")
+    assert seen[3] is None
+    assert seen[4] == Machines("a.2", ("a.1",), "b.1")
+    assert seen[5] is None
+
+
+def test_what_an_agent_says_fits_the_columns() -> None:
+    """Whatever it says: 64 characters, and seven of them beside each other in 500."""
+    long = machine_of("h" * 500, "r" * 500)
+    assert len(long) <= 64
+    assert len(" ".join([long] * REMEMBERED)) <= 500
+    assert machine_of("h.1", "2").count(".") == 1

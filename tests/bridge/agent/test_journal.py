@@ -1,5 +1,6 @@
 """The journal: exactly once over repeats and crashes, bounded, checked."""
 
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -354,3 +355,22 @@ def test_what_another_version_left_and_nobody_can_read_has_ended(
     assert journal.open_commands(now) == []
     assert journal.fact_load() == told_before
     journal.close()
+
+
+def test_a_copy_goes_on_under_a_number_of_its_own(quick_dir: Path, now: Clock) -> None:
+    """Original and copy gave the same numbers to other facts: whose came later was not heard."""
+    original = Journal(quick_dir / "j")
+    assert not original.is_copy(quick_dir / "j", now)
+    original.close()
+    shutil.copy(quick_dir / "j", quick_dir / "copy")
+    copy, again = Journal(quick_dir / "copy"), Journal(quick_dir / "j")
+    assert copy.journal_id() == again.journal_id()
+    assert copy.is_copy(quick_dir / "copy", now)
+    assert not again.is_copy(quick_dir / "j", now)
+    assert copy.journal_id() != again.journal_id()
+    [told] = bodies(copy)
+    assert isinstance(told, AlarmFact)
+    assert told.code == "journal_copied"
+    assert not copy.is_copy(quick_dir / "copy", now)
+    copy.close()
+    again.close()
