@@ -52,9 +52,13 @@ class PrinterEvent(StrEnum):
     TRANSFERRED = "transferred"  # or given up: the printer takes commands again
     HALT = "halt"
     RESET = "reset"
-    REGAIN = "regain"  # a print goes on exactly where the host before us died
-    REGAIN_LIFTED = "regain_lifted"  # the same, after the nozzle was lifted off the part
+    REGAIN = "regain"  # a print goes on exactly where the host before us died: it prints
+    REGAIN_STARTING = "regain_starting"  # the same within its first script
+    REGAIN_PAUSING = "regain_pausing"
     REGAIN_PAUSED = "regain_paused"  # a paused print has its host back and stays paused
+    REGAIN_RESUMING = "regain_resuming"  # what brings it back goes on, or lifts it off the part
+    REGAIN_CANCELLING = "regain_cancelling"
+    REGAIN_FINISHING = "regain_finishing"
 
 
 _S, _E = PrinterState, PrinterEvent
@@ -65,8 +69,12 @@ PRINTER_TRANSITIONS: Table[PrinterState, PrinterEvent] = {
     _S.CONNECTING: {
         _E.READY: _S.OPERATIONAL,
         _E.REGAIN: _S.PRINTING,
-        _E.REGAIN_LIFTED: _S.RESUMING,
+        _E.REGAIN_STARTING: _S.STARTING,
+        _E.REGAIN_PAUSING: _S.PAUSING,
         _E.REGAIN_PAUSED: _S.PAUSED,
+        _E.REGAIN_RESUMING: _S.RESUMING,
+        _E.REGAIN_CANCELLING: _S.CANCELLING,
+        _E.REGAIN_FINISHING: _S.FINISHING,
         **_LOST,
     },
     _S.OPERATIONAL: {_E.JOB: _S.STARTING, _E.TRANSFER: _S.TRANSFERRING, **_LOST},

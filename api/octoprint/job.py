@@ -75,11 +75,15 @@ class JobFace:
         return answer(await self._hot.job(visit.printer))
 
     async def command(self, visit: Visit) -> Response:
-        """`POST /api/job`. Not operational comes before the command, the right after it."""
-        body = await json_object()
-        if not LOOKS[self.live(visit).state].operational:
-            raise Conflict(NOT_OPERATIONAL, code="printer_not_operational")
+        """`POST /api/job`. Not operational comes before the command, the right after it.
+
+        A print that its sender takes up again can be cancelled.
+        """
+        body, live = await json_object(), self.live(visit)
         command = body.get("command")
+        cancels = command == "cancel" and _is_taken_up(live)
+        if not LOOKS[live.state].operational and not cancels:
+            raise Conflict(NOT_OPERATIONAL, code="printer_not_operational")
         if not isinstance(command, str) or command not in self._commands:
             raise Invalid(f"command is unknown: {str(command)[:100]}")
         visit.require("PRINT")
@@ -157,7 +161,8 @@ class JobFace:
 
     async def _cancel(self, visit: Visit, body: Body) -> None:
         del body
-        if not LOOKS[self.live(visit).state].active:
+        live = self.live(visit)
+        if not LOOKS[live.state].active and not _is_taken_up(live):
             raise Conflict("Printer does not have an active print job")
         await self._jobs.stop(visit.by, visit.printer.id)
         await self._orders.shown(visit, _NO_LONGER_PRINTING)
@@ -216,6 +221,11 @@ class JobFace:
         if running is not None:
             await self._orders.started(visit, running[1].command_id)
         return True
+
+
+def _is_taken_up(live: Live) -> bool:
+    """Whether the sender has just been started again in the middle of a print."""
+    return live.state is _S.CONNECTING and live.grant is not None
 
 
 def _new_job(printer_id: int, path: str, blob_id: int | None) -> NewJob:

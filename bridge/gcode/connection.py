@@ -103,10 +103,17 @@ class Connection:
 
     def regained(self, now: float) -> None:
         """The stream goes on behind the line that was taken last."""
+        self._greeting = None
+        self._greeted_at = now
         self.ready = True
         if self.stream.dialect.keepalive:
             self.stream.order([b"M113"])
         self._report(now)
+
+    def break_waits(self) -> None:
+        """Whoever is asked for its count shall not wait for a heater or a person any more."""
+        if isinstance(self._greeting, Regain):
+            self._greeting.break_waits()
 
     def is_new_boot(self, now: float) -> bool:
         """Note a `start`; False for one that belongs to the boot before it.
@@ -206,11 +213,7 @@ class Connection:
 
     def _dispatch(self, reply: Reply, now: float) -> None:
         if self._greeting is not None:
-            self._greeting.receive(reply, now, garbage=self.reader.garbage)
-            if self._greeting.outcome is Outcome.ANSWERED:
-                self._answered(now)
-            elif isinstance(reply, Text | Start):
-                self._hear_banner(reply.text if isinstance(reply, Text) else reply.banner)
+            self._hear_greeted(self._greeting, reply, now)
             return
         self.status.fold(reply, now)
         self._follow_identity(reply)
@@ -223,6 +226,16 @@ class Connection:
                 self._report(now)
             case _:
                 tell_stream(self.stream, reply, now)
+
+    def _hear_greeted(self, greeting: Greeting | Regain, reply: Reply, now: float) -> None:
+        greeting.receive(reply, now, garbage=self.reader.garbage)
+        if isinstance(greeting, Regain):  # until `regained`
+            if isinstance(reply, Temperatures):
+                self.status.fold(reply, now)
+        elif greeting.outcome is Outcome.ANSWERED:
+            self._answered(now)
+        elif isinstance(reply, Text | Start):
+            self._hear_banner(reply.text if isinstance(reply, Text) else reply.banner)
 
     def _hear_banner(self, line: str) -> None:
         if self._dialect is None and (dialect := by_banner(line)) is not None:
@@ -238,10 +251,8 @@ class Connection:
         self.stream.configure(dialect, fixed=config.window_lines > 0)
 
     def _answered(self, now: float) -> None:
-        greeting, self._greeting = self._greeting, None
+        self._greeting = None
         self._greeted_at = now
-        if isinstance(greeting, Regain):
-            return
         self.stream.reset(now)
         self.stream.order([b"M115"], _IDENTIFY)
 

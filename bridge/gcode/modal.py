@@ -7,6 +7,7 @@ the feedrate of moves is looked up when somebody asks.
 import re
 from collections.abc import Callable
 from copy import copy
+from dataclasses import dataclass, replace
 
 _NUMBER = rb"\s*([-+]?(?:\d+\.?\d*|\.\d+))"
 _WORDS = {letter: re.compile(letter.encode() + _NUMBER) for letter in "FPST"}
@@ -21,32 +22,20 @@ def _word(text: bytes, letter: str) -> float | None:
     return float(match[1]) if match else None
 
 
+@dataclass(slots=True)
 class Modal:
     """The state behind some line. A new one is a firmware's state after its start."""
 
-    __slots__ = (
-        "absolute",
-        "e_absolute",
-        "fan_percent",
-        "feed_percent",
-        "feedrate_mm_min",
-        "flow_percent",
-        "inches",
-        "previous_tool",
-        "tool",
-    )
-
-    def __init__(self) -> None:
-        self.absolute = True
-        self.e_absolute = True
-        self.inches = False
-        self.tool = 0
-        self.previous_tool = 0
-        #: None: no line has said it yet
-        self.feedrate_mm_min: float | None = None
-        self.fan_percent: float | None = None
-        self.feed_percent = 100.0
-        self.flow_percent = 100.0
+    absolute: bool = True
+    e_absolute: bool = True
+    inches: bool = False
+    tool: int = 0
+    previous_tool: int = 0
+    #: None: no line has said it yet
+    feedrate_mm_min: float | None = None
+    fan_percent: float | None = None
+    feed_percent: float = 100.0
+    flow_percent: float = 100.0
 
     def copy(self) -> "Modal":
         """The same state, to go on from."""
@@ -144,7 +133,7 @@ class Trail:
         self._base = before
         #: batches in order: first ordinal, lines, and those of them that are no moves
         self._pieces: list[tuple[int, list[bytes], list[tuple[int, bytes]]]] = []
-        self._orders: list[tuple[int, bytes]] = []
+        self._orders: list[tuple[int, bytes | Modal]] = []
 
     def feed(self, first: int, texts: list[bytes], codes: list[tuple[int, bytes]]) -> None:
         """Job lines *texts* from ordinal *first*; *codes* are those that are no moves, by place."""
@@ -153,6 +142,10 @@ class Trail:
     def order(self, ordinal: int, texts: list[bytes]) -> None:
         """*texts* were put in behind job line *ordinal*."""
         self._orders += [(ordinal, text) for text in texts]
+
+    def become(self, ordinal: int, state: Modal) -> None:
+        """Behind job line *ordinal* it is *state*, but for the feedrate, which is the lines'."""
+        self._orders.append((ordinal, state))
 
     def settle(self, ordinal: int) -> None:
         """Job lines up to *ordinal* are done for good: keep only their result."""
@@ -166,7 +159,7 @@ class Trail:
     def at(self, ordinal: int) -> Modal:
         """The state when job lines up to *ordinal* are done, and all orders up to there."""
         state = self._base.copy()
-        changes: list[tuple[int, bytes]] = []
+        changes: list[tuple[int, bytes | Modal]] = []
         for first, texts, codes in self._pieces:
             if first > ordinal:
                 break
@@ -174,8 +167,11 @@ class Trail:
             state.moved(texts[: ordinal - first + 1])
         changes += [order for order in self._orders if order[0] <= ordinal]
         changes.sort(key=lambda change: change[0])  # stable: an order lies behind its job line
-        for _, text in changes:
-            state.apply(text, joined=self.joined)
+        for _, change in changes:
+            if isinstance(change, Modal):
+                state = replace(change, feedrate_mm_min=state.feedrate_mm_min)
+            else:
+                state.apply(change, joined=self.joined)
         return state
 
     def refuse_tool(self, ordinal: int, number: int) -> int | None:

@@ -8,23 +8,31 @@ from collections import deque
 
 
 class Orders:
-    """*waiting* are not sent yet; *tokens* are told when the line of their number is done."""
+    """*waiting* are not sent yet: line, token, and whether it is of an errand of the print.
+
+    *tokens* are told when the line of their number is done.
+    """
 
     __slots__ = ("_later", "saving", "tokens", "waiting")
 
     def __init__(self) -> None:
-        self.waiting: deque[tuple[bytes, str | None]] = deque()
+        self.waiting: deque[tuple[bytes, str | None, bool]] = deque()
         self.tokens: deque[tuple[int, str]] = deque()
         #: a file is being written to the card
         self.saving = False
-        self._later: deque[tuple[bytes, str | None]] = deque()
+        self._later: deque[tuple[bytes, str | None, bool]] = deque()
 
-    def add(self, texts: list[bytes], token: str | None, *, saves: bool = False) -> None:
-        """Send *texts* in their turn; *saves*: they are about the file that is being written."""
+    def add(
+        self, texts: list[bytes], token: str | None, *, saves: bool = False, own: bool = False
+    ) -> None:
+        """Send *texts* in their turn; *saves*: they are about the file that is being written.
+
+        *own*: they are an errand of the print, whose lines are counted for a later life.
+        """
         orders = self._later if self.saving and not saves else self.waiting
         for text in texts[:-1]:
-            orders.append((text, None))
-        orders.append((texts[-1], token))
+            orders.append((text, None, own))
+        orders.append((texts[-1], token, own))
 
     def saved(self) -> None:
         """The file is closed: what was kept back may go."""
@@ -34,7 +42,7 @@ class Orders:
 
     def drop(self) -> list[str]:
         """Forget all of them; the tokens that will never be done."""
-        lost = [token for _, token in (*self.waiting, *self._later) if token]
+        lost = [token for _, token, _ in (*self.waiting, *self._later) if token]
         lost += [token for _, token in self.tokens]
         for orders in (self.waiting, self._later):
             orders.clear()

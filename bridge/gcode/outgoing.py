@@ -48,9 +48,10 @@ class Outgoing:
         self.settled = False
         #: whether what failed last was a line of the job; None: nothing was in flight
         self.answering: bool | None = None
-        #: inserted lines so far, and the last of them with the job lines up to them
-        self.inserts = 0
-        self.inserted: deque[tuple[int, int]] = deque(maxlen=INSERTS_KEPT)
+        #: inserted lines so far, and those of them that are of the print's own errands
+        self.inserts = self.owns = 0
+        #: the last of them with the job lines and the own ones up to them
+        self.inserted: deque[tuple[int, int, int]] = deque(maxlen=INSERTS_KEPT)
         #: lines that were sent alone, each once; whoever looks at them takes them out
         self.went_alone: deque[bytes] = deque(maxlen=_ALONE_KEPT)
         self._segments: deque[_Segment] = deque()
@@ -67,9 +68,10 @@ class Outgoing:
         self._alone: set[int] = set()
         self._hold = self._long = 0
 
-    def go_on(self, number: int, ordinal: int) -> None:
-        """Lines up to *number* were sent in another life, the last of them job line *ordinal*."""
+    def go_on(self, number: int, ordinal: int, owns: int) -> None:
+        """Lines up to *number* were sent in another life, *ordinal* of the job and *owns* own."""
         self.reset()
+        self.owns = owns
         self.next, self.top = number + 1, number
         self._base = number
         self._lines, self._marks = [b""], [ordinal]
@@ -108,13 +110,17 @@ class Outgoing:
         self._ordinal = 0
         self._marks = [0] * len(self._marks)
 
-    def insert(self, text: bytes, *, alone: bool) -> int:
-        """Put *text* next in the sequence and return its number. Only outside a replay."""
+    def insert(self, text: bytes, *, alone: bool, own: bool = False) -> int:
+        """Put *text* next in the sequence and return its number. Only outside a replay.
+
+        *own*: it is of an errand of the print.
+        """
         self.unnumber()
         self._lines.append(number_line(self.next, text))
         self._marks.append(self._ordinal)
         self.inserts += 1
-        self.inserted.append((self.next, self._ordinal))
+        self.owns += own
+        self.inserted.append((self.next, self._ordinal, self.owns))
         if alone:
             self._alone.add(self.next)
         return self.next

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from bridge.gcode.modal import Modal
 from bridge.gcode.replies import Position
+from schemas.gcode.limits import ceiling_c
+from schemas.printer import Profile
 
 #: How fast the head goes back, in mm/min.
 _TRAVEL_MM_MIN = 6000
@@ -33,6 +35,18 @@ class Saved:
     targets_c: dict[str, float]
     position: Position | None = None
     moved: bool = False
+
+
+def credible(targets_c: dict[str, float], profile: Profile) -> dict[str, float]:
+    """Those of *targets_c* that a printer of *profile* can have been told.
+
+    A report has no checksum: 60.00 with its point lost is 6000, and a resume would heat to that.
+    """
+    return {
+        heater: target_c
+        for heater, target_c in targets_c.items()
+        if target_c <= ceiling_c(profile, "nozzle" if heater.startswith("tool") else heater)
+    }
 
 
 def heat_lines(saved: Saved, targets_c: dict[str, float]) -> list[bytes]:

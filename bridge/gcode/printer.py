@@ -293,7 +293,7 @@ class Printer(Standing):
             return
         run = self.run
         if run is not None:
-            ending = run.outcome if self.state is _S.CANCELLING else outcome
+            ending = run.outcome if run.ending else outcome
             if run.state is AttemptState.GRANTED:  # not a line of it has been sent
                 ending = AttemptEvent.NOT_STARTED
             run.stop_clock(now)

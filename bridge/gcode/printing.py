@@ -6,10 +6,22 @@ that of the next unsent line. It is kept with modes, tool, fan, factors and targ
 back before the next line goes.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bridge.gcode import pausing
-from bridge.gcode.pausing import PausedAt, Saved
+from bridge.gcode.errands import (
+    ASKED,
+    BEGUN,
+    DRAINED,
+    OVER,
+    PARKED,
+    RESUMED,
+    STILL,
+    Errand,
+    Errands,
+)
+from bridge.gcode.pausing import Saved
 from bridge.gcode.prepare import HostPause, Prepared
 from bridge.gcode.prepare import Run as Lines
 from bridge.gcode.run import JobFacts, Run
@@ -20,9 +32,6 @@ from schemas.printer import PrinterEvent, PrinterState
 
 _S, _E = PrinterState, PrinterEvent
 
-# Orders of our own; tokens of the driver never begin with @.
-_STILL, _PARKED, _ASKED, RESUMED = "@still", "@parked", "@asked", "@resumed"
-_DRAINED, _OVER, _BEGUN = "@drained", "@over", "@begun"
 _STAYS = (
     "the printer does not say where it has paused, so it stays there: the script for a pause was "
     "left out, or the print would go on from where that had parked"
@@ -39,12 +48,17 @@ class Printing:
 
     def __init__(self, standing: Standing) -> None:
         self._standing = standing
-        self._saved: Saved | None = None  # from a pause until it is brought back
+        self.errands = Errands()
+        #: from a pause until it is brought back
+        self.saved: Saved | None = None
+        #: the printer has said that its own pause is over before it had begun
+        self.resumes = False
+        #: `pause` or `paused`, what it says while its print is taken up
+        self.wished = ""
         self._breaks_left = 0
         self._paused_at: float | None = None
         self._asks_left = 0  # for the place of the pause
-        self._comes_back = False
-        self._own_pause = False  # the printer has paused by itself
+        self.own_pause = False  # the printer has paused by itself
 
     # What a person or the file wants.
 
@@ -55,13 +69,15 @@ class Printing:
         stream = at.link.stream
         at.run = Run(facts, at.modal)
         at.run.trail.joined = stream.dialect.joined_modes
-        self._saved, self._comes_back, self._own_pause = None, False, False
+        self.saved, self.resumes, self.own_pause = None, False, False
+        self.errands.begin(stream.out.owns)
         at.tell_again()
         stream.out.restart_count()
         stream.release()
         before = at.script("before_print", 0.0)
         if before:
-            self._send(before, _BEGUN)
+            self.send(before, BEGUN)
+            at.run.begun = at.run.trail.at(0)
         at.watch = True
 
     def feed(self, prepared: Prepared) -> None:
@@ -72,7 +88,7 @@ class Printing:
             at.watch = True
             return
         stream = at.link.stream
-        if prepared.alone and self._needs_host(prepared):
+        if prepared.alone and self.needs_host(prepared):
             # counted like every line of the file, but what goes out only waits
             stream.feed([stream.dialect.drain], alone=True)
             run.note(prepared, stream.out.ordinal_of(stream.acked))
@@ -94,18 +110,23 @@ class Printing:
         run.pause_after = None
         stream = at.link.stream
         stream.hold()
-        self._comes_back, self._own_pause = False, not park
+        self.resumes, self.own_pause = False, not park
         stream.out.settled = not park and bool(stream.dialect.goes_on)
-        if not park or self._saved is not None:  # parked still: a resume had only just begun
-            stream.order([*self._hold(), stream.dialect.drain], _PARKED)
-            return
+        if not park or self.saved is not None:  # parked still: a resume had only just begun
+            self.give([*self._hold(), stream.dialect.drain], PARKED)
+        else:
+            self.ask_place()
+
+    def ask_place(self) -> None:
+        """Where does the head stand, and what is heated, once nothing moves?"""
+        at, stream = self._standing, self._standing.link.stream
         at.link.status.position = None  # only an answer to what follows is that of this place
         where = [b"M114"] if stream.dialect.position else []
         self._asks_left = _ASKS * len(where)
         if where:
             at.doings.asked_place("pause")
         # a report of the targets may be older than a line of the file that has set another
-        stream.order([b"M105", stream.dialect.drain, *where], _STILL)
+        self.give([b"M105", stream.dialect.drain, *where], STILL)
 
     def resume(self, now: float) -> None:
         """Go on with the next unsent line, after what brings back the state of the pause.
@@ -114,18 +135,29 @@ class Printing:
         """
         at, run = self._standing, self._standing.bound()
         at.step(_E.RESUME, grant=run.facts.grant)
-        stream = at.link.stream
-        stream.order([b"M105", stream.dialect.drain], _ASKED)  # some answer behind the `ok`
+        self.ask_heat()
+
+    def ask_heat(self) -> None:
+        """What is heated?"""
+        drain = self._standing.link.stream.dialect.drain
+        self.give([b"M105", drain], ASKED)  # some answer behind the `ok`
 
     def end(self, outcome: AttemptEvent, reason: str, now: float) -> None:
-        """End the print before its last line, with the script for *outcome*."""
+        """End the print before its last line, with the script for *outcome*.
+
+        A print that is being taken up ends once it is known which lines the printer has.
+        """
         at, run = self._standing, self._standing.bound()
+        if at.state is _S.CONNECTING:
+            self._end_later(run, outcome, reason)
+            return
         stream = at.link.stream
         untouched = run.state is AttemptState.GRANTED and not exists(at.config, "before_print")
         at.step(_E.CANCEL, grant=run.facts.grant, reason=reason)
         run.outcome, run.reason = outcome, reason
         run.stop_clock(now)
         at.give_up_orders(reason or "the print was ended")
+        self.errands.drop(stream.out.owns)
         stream.hold()
         at.watch = True
         if untouched:
@@ -138,13 +170,7 @@ class Printing:
             at.position_known = False
         self._breaks_left = _BREAKS
         self._end_wait()
-        freed = self._let_go() if self._saved is not None else []
-        if self._own_pause and stream.dialect.drops_pause:
-            freed = [*freed, stream.dialect.drops_pause]
-        if freed:
-            stream.order(freed)
-        name = "on_error" if outcome is AttemptEvent.FAILED else "on_cancel"
-        self._send(at.script(name, now, reason) or [stream.dialect.drain], _OVER)
+        self._last_script(run, now)
 
     def asked(self) -> None:
         """The firmware waits for a person; a filament change may do so more than once."""
@@ -153,35 +179,26 @@ class Printing:
 
     def touched(self) -> None:
         """Somebody is about to send commands of his own; at a pause they may move the head."""
-        if self._own_pause and self._saved is None and self._standing.state is _S.PAUSED:
-            self._saved = Saved(self._standing.modal_now(), self._standing.link.status.targets_c())
-        if self._saved is not None:
-            self._saved.moved = True
-
-    @property
-    def paused_at(self) -> PausedAt | None:
-        """What a later life must know of this pause; None when it has not come to rest."""
-        saved, state = self._saved, self._standing.state
-        if saved is None or state is not _S.PAUSED:
-            return None
-        return PausedAt(saved.targets_c, saved.position)
-
-    def paused_before(self, kept: PausedAt, now: float) -> None:
-        """A life before this one has paused; the job's lines up to there were read again.
-
-        Somebody may have moved the head since, so it goes back to its place in any case.
-        """
         at = self._standing
-        self._saved = Saved(at.modal_now(), kept.targets_c, kept.position, moved=True)
-        self._paused_at = now
-        at.ordered(at.script("on_pause", now))
+        if self.own_pause and self.saved is None and at.state is _S.PAUSED:
+            self.saved = Saved(at.modal_now(), self._targets_c())
+        if self.saved is not None:
+            self.saved.moved = True
+            self.errands.changed()
 
     def comes_back(self, now: float) -> None:
         """The printer says that its own pause is over."""
         if self._standing.state is _S.PAUSED:
             self.resume(now)
         elif self._standing.state is _S.PAUSING:
-            self._comes_back = True
+            self.resumes = True
+            self.errands.changed()
+
+    def at_rest(self, now: float) -> None:
+        """It has come to rest, here or in a life before this one."""
+        self._paused_at = now
+        if self.resumes:
+            self.resume(now)
 
     # What follows from acknowledgements and time.
 
@@ -201,7 +218,7 @@ class Printing:
         if over and at.can(_E.LAST_LINE):
             at.attempt(AttemptEvent.STARTED, now)
             at.step(_E.LAST_LINE, grant=run.facts.grant)
-            self._send([stream.dialect.drain, *at.script("after_print", now)], _DRAINED)
+            self.send([stream.dialect.drain, *at.script("after_print", now)], DRAINED)
         at.watch = at.state not in _STEADY or run.source_over or run.pause_after is not None
 
     def order_done(self, token: str, now: float) -> None:
@@ -209,23 +226,24 @@ class Printing:
         at, run = self._standing, self._standing.run
         if run is None:
             return
-        if token == _STILL and at.state is _S.PAUSING:
+        self.errands.done(token)
+        if token == STILL and at.state is _S.PAUSING:
             self._still(now)
-        elif token == _PARKED and at.can(_E.PARKED):
+        elif token == PARKED and at.can(_E.PARKED):
             at.attempt(AttemptEvent.PAUSED, now)
             at.step(_E.PARKED, grant=run.facts.grant)
-            self._paused_at = now
-            if self._comes_back:
-                self.resume(now)
-        elif token == _ASKED and at.state is _S.RESUMING:
+            self.at_rest(now)
+        elif token == ASKED and at.state is _S.RESUMING:
             self._bring_back(now)
+        elif token == ASKED and at.state is _S.CANCELLING:
+            self._last_script(run, now)
         elif token == RESUMED and at.state is _S.RESUMING:
             at.link.stream.release()
             run.run_clock(now)
             at.attempt(AttemptEvent.RESUMED, now)
             at.step(_E.STREAM, grant=run.facts.grant)
             at.watch = True
-        elif token in (_DRAINED, _OVER) and at.can(_E.JOB_OVER):
+        elif token in (DRAINED, OVER) and at.can(_E.JOB_OVER):
             self._over(run, now)
 
     def cool_pause(self, now: float) -> None:
@@ -236,8 +254,9 @@ class Printing:
             return
         if now >= self._paused_at + life_s:
             self._paused_at = None
-            if self._saved is None:
-                self._saved = Saved(at.modal_now(), at.link.status.targets_c())
+            if self.saved is None:
+                self.saved = Saved(at.modal_now(), self._targets_c())
+                self.errands.changed()
             at.link.stream.order(nozzles_off(at.config.profile))
             at.warn(
                 "pause_cooled",
@@ -257,31 +276,30 @@ class Printing:
         """Nothing moves: keep the state, then park, but only from where there is a way back."""
         at = self._standing
         status = at.link.status
-        if status.position is None and self._asks_left:
+        targets_c = self._targets_c()
+        is_damaged = len(targets_c) < len(status.targets_c()) or not status.temperatures
+        if (status.position is None or is_damaged) and self._asks_left:
             self._asks_left -= 1
-            at.link.stream.order([b"M114"], _STILL)
+            self.give([b"M105", b"M114"] if is_damaged else [b"M114"], STILL)
             return
-        self._saved = Saved(at.modal_now(), status.targets_c(), status.position)
+        self.saved = Saved(at.modal_now(), targets_c, status.position)
         script = at.script("on_pause", now)
         if script and status.position is None:
             at.warn("position_unknown", _STAYS)
             script = []
-        self._saved.moved = bool(script)
+        self.saved.moved = bool(script)
         lines = [*self._hold(), *script]
-        if lines:
-            self._send(lines, _PARKED)
-        else:
-            self.order_done(_PARKED, now)
+        self._send_if_any(lines, PARKED, now)
 
     def _bring_back(self, now: float) -> None:
         """What is heated is known: make it as it was at the pause, then go on."""
-        at, saved = self._standing, self._saved
-        self._saved = None
+        at, saved = self._standing, self.saved
+        self.saved = None
         lines: list[bytes] = []
         if saved is not None:
             lines += pausing.heat_lines(saved, at.link.status.targets_c())
-        goes_on = at.link.stream.dialect.goes_on if self._own_pause else b""
-        self._own_pause = False
+        goes_on = at.link.stream.dialect.goes_on if self.own_pause else b""
+        self.own_pause = False
         lines += at.script("on_resume", now)
         lines += self._let_go()
         if saved is not None:
@@ -294,10 +312,11 @@ class Printing:
                 at.warn("position_unknown", "nobody knows where it paused: it goes on from here")
         if goes_on:  # behind it an MK3 runs lines of the file at once, those that it asks for again
             lines.append(goes_on)
-        if lines:
-            self._send(lines, RESUMED)
-        else:
-            self.order_done(RESUMED, now)
+        self._send_if_any(lines, RESUMED, now)
+
+    def _targets_c(self) -> dict[str, float]:
+        at = self._standing
+        return pausing.credible(at.link.status.targets_c(), at.config.profile)
 
     def _hold(self) -> list[bytes]:
         """What keeps the head where it is until somebody resumes, whenever that is."""
@@ -308,9 +327,38 @@ class Printing:
         lets_go = self._standing.link.stream.dialect.lets_go
         return [lets_go] if lets_go else []
 
-    def _send(self, lines: list[bytes], token: str) -> None:
+    def _end_later(self, run: Run, outcome: AttemptEvent, reason: str) -> None:
+        if not run.ending:
+            run.outcome, run.reason = outcome, reason
+            self.errands.changed()
+        self._standing.link.break_waits()
+
+    def _last_script(self, run: Run, now: float) -> None:
+        at = self._standing
+        name = "on_error" if run.outcome is AttemptEvent.FAILED else "on_cancel"
+        lines = at.script(name, now, run.reason) or [at.link.stream.dialect.drain]
+        freed = self._let_go() if self.saved is not None else []
+        if self.own_pause and at.link.stream.dialect.drops_pause:
+            freed = [*freed, at.link.stream.dialect.drops_pause]
+        self.send([*freed, *lines], OVER)
+
+    def send(self, lines: list[bytes], token: str) -> None:
+        """An errand whose lines may change what the firmware remembers."""
         self._standing.ordered(lines)
-        self._standing.link.stream.order(lines, token)
+        self.give(lines, token)
+
+    def give(self, lines: Sequence[bytes], token: str) -> None:
+        """An errand; what its lines change is known."""
+        stream = self._standing.link.stream
+        self.errands.add(Errand(token, tuple(lines)), stream.out.owns)
+        stream.orders.add([*lines], token, own=True)
+
+    def _send_if_any(self, lines: list[bytes], token: str, now: float) -> None:
+        if lines:
+            self.send(lines, token)
+        else:
+            self.errands.changed()
+            self.order_done(token, now)
 
     def _end_wait(self) -> None:
         """End what a command waits for, a heater or a person, where the firmware hears that."""
@@ -320,7 +368,7 @@ class Printing:
             self._breaks_left -= 1
             stream.bypass(b"M108\n", answered=True)
 
-    def _needs_host(self, lines: Lines) -> bool:
+    def needs_host(self, lines: Lines) -> bool:
         """Whether this is a filament change that would only block the connection."""
         at = self._standing
         return (

@@ -27,6 +27,7 @@ _S = PrinterState
 #: States in which job lines may be fed.
 FEEDING = frozenset({_S.STARTING, _S.PRINTING, _S.PAUSING, _S.PAUSED, _S.RESUMING})
 _PAUSABLE = frozenset({_S.STARTING, _S.PRINTING, _S.RESUMING})
+_ENDABLE = ACTIVE - {_S.CANCELLING}
 #: Host actions that only tell a person something, and the code they are reported under.
 _TELLING = {
     "notification": "printer_says",
@@ -165,7 +166,9 @@ def _keep_tool(printer: "Printer", number: int) -> None:
 
 
 def _go_on(printer: "Printer", word: str, now: float) -> None:
-    if printer.run is not None:
+    if printer.is_taken_up:
+        printer.printing.wished, printer.printing.resumes = "", True
+    elif printer.run is not None:
         printer.printing.comes_back(now)
     elif printer.card_print.active and printer.state is _S.PAUSED:
         printer.card_print.steer(b"M24", send=word == "resume")
@@ -182,14 +185,17 @@ def _ask(printer: "Printer", prompt: Prompt) -> None:
 
 def _act(printer: "Printer", word: str, text: str, now: float) -> None:
     status = printer.link.status
-    if word in ("pause", "paused") and printer.state in _PAUSABLE:
+    if word in ("pause", "paused") and (printer.state in _PAUSABLE or printer.is_taken_up):
         if text:
             printer.warn("printer_says", text)
-        asked = word == "pause" and not printer.link.stream.dialect.pauses_itself
-        printer.pause(now, park=asked)
+        if printer.is_taken_up:
+            printer.printing.wished, printer.printing.resumes = word, False
+        else:
+            asked = word == "pause" and not printer.link.stream.dialect.pauses_itself
+            printer.pause(now, park=asked)
     elif word in ("resume", "resumed"):
         _go_on(printer, word, now)
-    elif word == "cancel" and printer.state in ACTIVE - {_S.CANCELLING}:
+    elif word == "cancel" and (printer.state in _ENDABLE or printer.is_taken_up):
         printer.cancel(now, "cancelled at the printer")
     elif word == "prompt_show" and status.prompt is not None:
         _ask(printer, status.prompt)

@@ -31,6 +31,18 @@ MAX_UNHEARD = 3
 MAX_WAIT_S = 1800.0
 
 
+#: M108 to a print that is to end, at most: one that hears none keeps them in its ring.
+MAX_BREAKS = 4
+
+
+class Waits(Enum):
+    """What holds up a firmware that does not answer."""
+
+    NOT = auto()
+    MACHINE = auto()  # a heater, homing, moves that it has
+    PERSON = auto()
+
+
 class _Stage(Enum):
     """What is waited for, in this order; no answer in time begins anew with another word."""
 
@@ -44,13 +56,19 @@ _LAST_LINE = re.compile(r"Last Line: ?(\d+)")
 
 
 class Regain:
-    """One conversation; it stands where a greeting stands. *number* is valid once ANSWERED."""
+    """One conversation; it stands where a greeting stands. *number* is valid once ANSWERED.
+
+    *waits*: what holds the firmware up, as far as it has said; *human_at*: when it has said last
+    that it waits for a person.
+    """
 
     def __init__(self, now: float, *, lowest: int, highest: int, word: str) -> None:
         """The count must lie between *lowest* and *highest*; nobody has ever said *word*."""
         self.outcome = Outcome.WAITING
         self.number = 0
         self.reason = "the printer did not answer"
+        self.waits = Waits.NOT
+        self.human_at = float("-inf")
         self._lowest, self._highest = lowest, highest
         self._word = word
         self._asked = 0
@@ -62,6 +80,10 @@ class Regain:
         self._stage = _Stage.WORD
         self._told: int | None = None
         self._resend: int | None = None
+        self._uncounted = False  # it has taken a line that is not possible
+        self._breaks_left = 0
+        self._breaking = False
+        self._broken = 0  # answers to M108 that may still come
 
     def deadline(self) -> float | None:
         """When `tick` is due; None: never again."""
@@ -69,7 +91,14 @@ class Regain:
 
     def tick(self, now: float) -> bytes:
         """What to write now, blank for nothing. Sets `outcome` when patience is over."""
-        if self.outcome is not Outcome.WAITING or now < self._next:
+        if self.outcome is not Outcome.WAITING:
+            return b""
+        if self._breaking:
+            self._breaking = False
+            self._breaks_left -= 1
+            self._broken += 1
+            return b"M108\n"
+        if now < self._next:
             return b""
         if self._left == 0 or now >= self._ends:
             self.outcome = Outcome.SILENT
@@ -92,17 +121,44 @@ class Regain:
 
     def receive(self, reply: Reply, now: float, *, garbage: int = 0) -> None:
         """A reply arrived; *garbage* is nothing here: the baud rate is known."""
+        if self.outcome is Outcome.ANSWERED and isinstance(reply, Start):
+            self._give_up("the printer has restarted")
         if self.outcome is not Outcome.WAITING:
             return
         if isinstance(reply, Busy) or (isinstance(reply, Temperatures) and reply.settling):
             self._left = MAX_QUESTIONS
             self._next = now + ASK_EVERY_S
             self._alive = True
+            self._held_up(reply, now)
         elif isinstance(reply, Ack):
             self._unheard = 0
         if self._stage is _Stage.ANSWER:
             self._hear_answer(reply)
             return
+        self._hear_word(reply, now)
+
+    def break_waits(self) -> None:
+        """The print is to end: what the firmware waits for now, and later, is not waited for."""
+        self._breaks_left = MAX_BREAKS
+        self._breaking = self.waits is not Waits.NOT
+
+    # Private.
+
+    def _held_up(self, reply: Busy | Temperatures, now: float) -> None:
+        human = isinstance(reply, Busy) and reply.human
+        if human:
+            self.waits = Waits.PERSON
+            self.human_at = now
+            self._ends = now + MAX_WAIT_S  # a person may take any time
+        elif self.waits is Waits.NOT:
+            self.waits = Waits.MACHINE
+        if self._breaks_left and (human or isinstance(reply, Temperatures)):
+            self._breaking = True
+
+    def _mark(self) -> str:
+        return f"{self._word}.{self._asked}"
+
+    def _hear_word(self, reply: Reply, now: float) -> None:
         match reply:
             case Start():
                 self._give_up("the printer has restarted")
@@ -114,11 +170,6 @@ class Regain:
                 self._stage, self._next = _Stage.COUNT, now
             case _:
                 pass
-
-    # Private.
-
-    def _mark(self) -> str:
-        return f"{self._word}.{self._asked}"
 
     def _hear_answer(self, reply: Reply) -> None:
         match reply:
@@ -136,8 +187,13 @@ class Regain:
 
     def _judge(self) -> None:
         told, resend = self._told, self._resend
-        if told is None or resend is None:
-            self._give_up("this firmware does not count lines")
+        if told is None and resend is None and self._broken:
+            self._broken -= 1
+        elif told is None or resend is None:
+            self._stage = _Stage.WORD  # noise in them, once
+            if self._uncounted:
+                self._give_up("this firmware does not count lines")
+            self._uncounted = True
         elif resend != told + 1:
             self._stage = _Stage.WORD  # noise in one of them: a new word, when it is time
         elif not self._lowest <= told <= self._highest:

@@ -38,7 +38,9 @@ class Run:
     def __init__(self, facts: JobFacts, before: Modal | None = None) -> None:
         """*before*: what the firmware remembers of the time before the job; None: nothing."""
         self.facts = facts
-        self.trail = Trail(before or Modal())
+        #: what the firmware remembers before the first line
+        self.begun = before or Modal()
+        self.trail = Trail(self.begun)
         self.heat_lines = HeatLines(facts.tool)
         self.state = AttemptState.GRANTED
         self.fed = 0
@@ -78,6 +80,11 @@ class Run:
             return False
         self.state = advance(ATTEMPT_TRANSITIONS, self.state, event)
         return True
+
+    @property
+    def ending(self) -> bool:
+        """Whether it ends before its last line, by a wish or an error."""
+        return self.outcome is not AttemptEvent.COMPLETED
 
     def run_clock(self, now: float) -> None:
         """The print goes on: time counts from here."""

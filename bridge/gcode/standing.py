@@ -75,6 +75,11 @@ class Standing:
         """Whether the table allows *event* now."""
         return can(PRINTER_TRANSITIONS, self.state, event)
 
+    @property
+    def is_taken_up(self) -> bool:
+        """Whether a life before this one has begun its print, and nobody knows yet how far."""
+        return self.state is PrinterState.CONNECTING and self.run is not None
+
     def need_connection(self) -> None:
         """Raise `LocalProtocolError` when not connected."""
         if self.state not in CONNECTED:

@@ -306,12 +306,12 @@ class Stream:
         """
         if not self._orders or self.out.replaying:
             return True
-        text, token = self._orders[0]
+        text, token, own = self._orders[0]
         alone = is_alone(text)
         if alone and self.in_flight:
             return False
         self._orders.popleft()
-        number = self.out.insert(text, alone=alone)
+        number = self.out.insert(text, alone=alone, own=own)
         if token is not None:
             self._tokens.append((number, token))
         return True
@@ -392,7 +392,7 @@ class Stream:
         self.patience.silences = silences
         if self.sent == number and not self.out.replaying:
             ask_about_busy = self.dialect.keepalive and not self.patience.busy_known
-            self._orders.appendleft((b"M113" if ask_about_busy else b"M105", None))
+            self._orders.appendleft((b"M113" if ask_about_busy else b"M105", None, False))
 
     def _lose(self, code: str, text: str) -> None:
         self._events.append(StreamLost(code, text))

@@ -4,21 +4,21 @@ Errors of the port become states of the printer; nothing here raises because a c
 """
 
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
 from bridge.errors import GateRefusal, JobFileError, PortError
-from bridge.gcode.continuation import lift_off, skip
+from bridge.gcode.continuation import skip
 from bridge.gcode.greeting import CLOSE
 from bridge.gcode.happenings import Happening
-from bridge.gcode.pausing import PausedAt
 from bridge.gcode.picture import picture
 from bridge.gcode.prepare import Prepared
 from bridge.gcode.printer import Printer
 from bridge.gcode.run import JobFacts
 from bridge.sender.blackbox import IDLE, BlackBox
 from bridge.sender.cardfile import CardFeed
-from bridge.sender.comeback import Comeback, host_boot, open_again, read_on
+from bridge.sender.comeback import Comeback, keepsake, open_again, read_on
 from bridge.sender.jobfile import JobFile
 from bridge.sender.linejournal import LineJournal, Standing
 from bridge.sender.memory import Kept
@@ -47,16 +47,20 @@ class Device:
         config: PrinterConfig,
         *,
         journal: LineJournal | None = None,
+        keep: Callable[[Kept], None] | None = None,
         box: BlackBox | None = None,
         open_port: OpenPort = SerialPort,
         good_baud: int | None = None,
     ) -> None:
-        """*journal*: where line numbers are kept for a later life; None keeps nothing.
+        """*journal*: where line numbers are kept for a later life, and *keep* what a print is at;
+        None keeps nothing.
 
         *good_baud*: the rate that worked in an earlier life, which is tried first.
         """
         self.printer = Printer(config)
         self._journal = journal
+        self._keep = keep
+        self._kept_serial = 0
         self._open_port = open_port
         self._comeback: Comeback | None = None
         self._beat_at = 0.0
@@ -72,8 +76,6 @@ class Device:
         self._was_halted = False  # and has not answered since
         self._rereading = False  # the file, up to where an earlier life died
         self._ordinal = 0  # job lines that an earlier life has printed
-        self._lifts = False  # off the part, once the file is read again
-        self._pause: PausedAt | None = None  # to be taken up then
 
     # Public: the port.
 
@@ -122,6 +124,7 @@ class Device:
 
     def start(self, facts: JobFacts, file: JobFile) -> None:
         """Bind *file*. Raises `LocalProtocolError` when the printer cannot start now."""
+        self._kept_serial = self.printer.printing.errands.serial
         self.printer.start(facts)
         self._ready.clear()
         self._ordinal = 0
@@ -140,29 +143,22 @@ class Device:
 
     def keepsake(self) -> Kept | None:
         """What a later life needs to take up the running print; None when none runs."""
-        job, port, run = self.job, self.port, self.printer.run
-        if job is None or port is None or run is None:
+        job, port = self.job, self.port
+        if job is None or port is None or self.printer.run is None:
             return None
-        status = self.printer.link.status
-        return Kept(
-            grant=run.facts.grant,
-            job=run.facts.job,
-            file_name=run.facts.file_name,
-            path=job.path,
-            size_bytes=job.size_bytes,
-            identity=job.identity,
-            estimate_s=run.facts.estimate_s,
-            tool=run.facts.tool,
-            config=self.printer.config,
-            device=port.device,
-            baud=port.baud,
-            firmware=status.firmware or "",
-            uuid=status.fields.get("UUID"),
-            machine=status.fields.get("MACHINE_TYPE"),
-            capabilities=status.capabilities,
-            host_boot=host_boot(),
-            paused=self.printer.printing.paused_at,
-        )
+        return keepsake(self.printer, job, port.device, port.baud)
+
+    def remember(self) -> None:
+        """Have written down what the print is at now, if that is news.
+
+        Before its bytes leave, and before anybody is told that it is done.
+        """
+        serial = self.printer.printing.errands.serial
+        if serial == self._kept_serial or self._keep is None:
+            return
+        if (kept := self.keepsake()) is not None:
+            self._kept_serial = serial
+            self._keep(kept)
 
     def come_back(self, kept: Kept, standing: Standing, now: float) -> None:
         """Take up the print of an earlier life; happenings tell how that ends.
@@ -180,6 +176,7 @@ class Device:
         self._comeback = Comeback(kept, standing, now)
         self._rereading = True
         self._comeback.begin(self.printer, lossless=port.link.lossless)
+        self._kept_serial = self.printer.printing.errands.serial
 
     def stop(self, reason: str, now: float) -> None:
         """Remote stop: M112 before everything that waits, here and in the kernel."""
@@ -216,15 +213,18 @@ class Device:
 
     def pump(self, now: float) -> None:
         """Prepare lines ahead of need and write what may go out."""
-        if self.job is not None and (self.printer.wants_lines or self.busy):
+        printer = self.printer
+        if self.job is not None and printer.run is not None and (printer.wants_lines or self.busy):
             self._prepare(self.job, now)
         self.card.pump(now)
         port = self.port
         data = self._unsent or (self.printer.take(now) if port is not None else b"")
         if port is None or not data:
             return
-        if self._journal is not None and self.job is not None and self._comeback is None:
-            self._journal.follow(self.printer)
+        if self.job is not None and self._comeback is None:
+            self.remember()
+            if self._journal is not None:
+                self._journal.follow(self.printer)
         self._label(now)
         try:
             written = port.write(data)
@@ -256,6 +256,7 @@ class Device:
             self.job.close()
             self.job, self._rereading = None, False
         elif printer.run is not None and self._comeback is None and self._journal is not None:
+            self.remember()
             self._journal.follow(printer)  # a pause may begin without a line that leaves
             if now >= self._beat_at:
                 self._beat_at = now + BEAT_S
@@ -307,17 +308,16 @@ class Device:
     def _reread(self, job: JobFile, now: float) -> None:
         """Read a slice of what an earlier life has printed again, for what it tells."""
         comeback = self._comeback
-        ordinal = self._ordinal if comeback is None else comeback.ordinal
+        if comeback is None:  # something else has ended it
+            self._rereading = False
+            return
+        ordinal = comeback.ordinal
         self._rereading = not read_on(self.printer, job, self._ready, ordinal)
-        if self._rereading or comeback is not None:
+        if self._rereading or not comeback.located:
             return
         if self._ready:  # in the middle of this batch it stopped; its lines before count too
             skip(self.printer, self._ready.popleft(), ordinal)
-        if self._pause is not None:
-            self.printer.printing.paused_before(self._pause, now)
-        elif self._lifts:
-            lift_off(self.printer, now)
-        self._pause, self._lifts = None, False
+        self._step_back(comeback, now)
 
     def _feed(self, job: JobFile) -> None:
         printer = self.printer
@@ -357,18 +357,17 @@ class Device:
         assert self._journal is not None
         if printer.state is not _S.CONNECTING:  # something else has ended it
             self._comeback = None
-        elif comeback.paused is not None and self._rereading:
-            return  # a resume must find what the lines before have left
-        elif comeback.step(printer, self._journal, now):
-            self._comeback, self._ordinal, self._rereading = None, comeback.ordinal, True
-            self._lifts, self._pause = comeback.lifts, comeback.paused
-            printer.warn("resumed", comeback.text)
-            if self._pause is not None and self.job is not None:
-                self._prepare(self.job, now)
+        elif comeback.step(printer):
+            if not comeback.located:  # read up to there what is not read yet
+                comeback.located = self._rereading = True
+            elif not self._rereading:
+                self._comeback, self._ordinal = None, comeback.ordinal
+                comeback.go_on(printer, self._journal, now)
+                printer.warn("resumed", comeback.text)
         elif comeback.reason:
-            self._comeback = None
+            self._comeback, self._rereading = None, False
             self._drop_port()
-            printer.lost(f"the print cannot go on by itself: {comeback.reason}", now)
+            printer.lost(comeback.lost(printer.bound()), now)
 
     def _try_next_baud(self, now: float) -> None:
         port = self.port

@@ -3,6 +3,8 @@
 from bridge.control.messages import AttemptChanged, CardSeen, CardWritten, Firmware
 from bridge.gcode import happenings
 from bridge.gcode.happenings import AttemptMoved, CardListed, Identified
+from bridge.sender.memory import Running
+from schemas.jobs import AttemptEvent, AttemptState
 from schemas.printer import Quality
 
 #: Of the names; and what one file takes beside them.
@@ -38,6 +40,29 @@ def attempt_changed(moved: AttemptMoved, quality: Quality) -> AttemptChanged:
         progress=moved.progress,
         quality=quality,
     )
+
+
+def lost(running: Running, problem: str) -> AttemptChanged:
+    """How the attempt *running* ends when its sender has died and *problem* forbids to go on.
+
+    One that was cancelled, or had failed, ends as that: its last script is all that is missing.
+    """
+    agenda = running.kept.agenda if running.kept is not None else None
+    reason = f"the sender died while it printed, and the print cannot go on: {problem}"
+    event = AttemptEvent.INTERRUPTED
+    if agenda is not None and agenda.outcome is not AttemptEvent.COMPLETED:
+        event = agenda.outcome
+        reason = unfinished(agenda.reason, problem)
+    state = AttemptState(event.value)
+    return AttemptChanged(
+        grant=running.grant, job=running.job, event=event, state=state, reason=reason
+    )
+
+
+def unfinished(reason: str, problem: str) -> str:
+    """Why a print ended, *reason*, and why its last script has not run to its end."""
+    told = f"{reason}; " if reason else ""
+    return f"{told}its last script could not be finished: {problem}"
 
 
 def firmware(identified: Identified) -> Firmware:

@@ -29,6 +29,8 @@ _SERIAL = struct.Struct("<Q")
 _CHECK = struct.Struct("<I")
 _PAIR = struct.Struct("<QQ")
 _CLOCK = struct.Struct("<dd")
+#: Own lines whose place is kept: more than can be in flight.
+_STEPS_KEPT = 64
 
 
 class _Slots:
@@ -65,9 +67,11 @@ class _Slots:
 class Standing:
     """Where the life before stood when it died.
 
-    *inserts*: number and job lines up to it, rising; the count must lie from *lowest* to *highest*;
-    *acked*: the last acknowledged number when *state* began; *beat_at*: the last sign of life in
-    seconds on the host's monotonic clock, *printed_s* the print's clock then.
+    *inserts*: number and job lines up to it, rising; *steps*: number and own lines up to it; the
+    count must lie from *lowest* to *highest*; *acked*: the last acknowledged number when *state*
+    began; *serial*: of the newest agenda whose bytes may have left, 0 where none was kept;
+    *beat_at*: the last sign of life in seconds on the host's monotonic clock, *printed_s* the
+    print's clock then.
     """
 
     inserts: tuple[tuple[int, int], ...]
@@ -77,6 +81,8 @@ class Standing:
     acked: int
     beat_at: float
     printed_s: float
+    steps: tuple[tuple[int, int], ...] = ()
+    serial: int = 0
 
     def ordinal_of(self, number: int) -> int | None:
         """How many job lines there are up to line *number*; None: too long ago."""
@@ -86,8 +92,13 @@ class Standing:
         inserted, ordinal = known[-1]
         return ordinal + number - inserted
 
+    def owns_of(self, number: int) -> int | None:
+        """How many own lines there are up to line *number*; None: too long ago."""
+        known = [owns for at, owns in self.steps if at <= number]
+        return known[-1] if known else None
+
     def objection(self, number: int, *, scripted: bool, paused: bool = False) -> str | None:
-        """Why a print that was taken up to *number* cannot go on by itself; None: it can.
+        """Why a print of which no agenda was kept cannot go on behind *number*; None: it can.
 
         *scripted*: a script runs before the first line; *paused*: what was kept of a pause is here.
         """
@@ -117,6 +128,10 @@ class LineJournal:
         self._bounds = _Slots(buffer, self._inserts.end, 2, _PAIR)
         self._states = _Slots(buffer, self._bounds.end, 2, _PAIR)
         self._clock = _Slots(buffer, self._states.end, 2, _CLOCK)
+        # behind those of older releases, which do not know them and whose pages have none
+        self._steps = _Slots(buffer, self._clock.end, _STEPS_KEPT, _PAIR)
+        self._agendas = _Slots(buffer, self._steps.end, 2, _PAIR)
+        self._owns = self._serial = -1
         self._seen = 0
         self._highest = -1
         self._state: PrinterState | None = None
@@ -124,8 +139,10 @@ class LineJournal:
     def begin(self, printer: Printer, ordinal: int) -> None:
         """The next number is that of the job line behind *ordinal*."""
         out = printer.link.stream.out
-        self._highest, self._state = -1, None
+        self._highest, self._state, self._serial = -1, None, -1
         self._inserts.write(out.next - 1, ordinal)
+        self._steps.write(out.next - 1, out.owns)
+        self._owns = out.owns
         self._seen = out.inserts
         self.follow(printer)
 
@@ -135,8 +152,11 @@ class LineJournal:
         out = stream.out
         if out.inserts != self._seen:
             fresh = out.inserts - self._seen
-            for number, ordinal in list(out.inserted)[-fresh:]:
+            for number, ordinal, owns in list(out.inserted)[-fresh:]:
                 self._inserts.write(number, ordinal)
+                if owns != self._owns:
+                    self._steps.write(number, owns)
+                    self._owns = owns
             self._seen = out.inserts
         if out.top > self._highest:
             self._highest = out.top + STRIDE
@@ -144,6 +164,10 @@ class LineJournal:
         if printer.state is not self._state:
             self._state = printer.state
             self._states.write(_STATES.index(printer.state), stream.acked)
+        serial = printer.printing.errands.serial
+        if serial != self._serial:  # behind the state: a newer agenda than this counts as begun
+            self._serial = serial
+            self._agendas.write(serial, stream.acked)
 
     def beat(self, now: float, printed_s: float) -> None:
         """A sign of life: the print's clock shows *printed_s* seconds."""
@@ -154,20 +178,28 @@ class LineJournal:
         bounds, states, clock = self._bounds.read(), self._states.read(), self._clock.read()
         if not (bounds and states and clock):
             return None
-        inserts: list[tuple[int, int]] = []
-        for number, ordinal in self._inserts.read():
-            while inserts and inserts[-1][0] >= number:  # of a life whose lines were not taken
-                inserts.pop()
-            inserts.append((int(number), int(ordinal)))
+        agendas = self._agendas.read()
         return Standing(
-            inserts=tuple(inserts),
+            inserts=_rising(self._inserts.read()),
             lowest=int(bounds[-1][0]),
             highest=int(bounds[-1][1]),
             state=_STATES[int(states[-1][0])],
             acked=int(states[-1][1]),
             beat_at=clock[-1][0],
             printed_s=clock[-1][1],
+            steps=_rising(self._steps.read()),
+            serial=int(agendas[-1][0]) if agendas else 0,
         )
+
+
+def _rising(records: list[tuple[float, ...]]) -> tuple[tuple[int, int], ...]:
+    """*records* without those of a life whose lines were not taken."""
+    rising: list[tuple[int, int]] = []
+    for number, count in records:
+        while rising and rising[-1][0] >= number:
+            rising.pop()
+        rising.append((int(number), int(count)))
+    return tuple(rising)
 
 
 def open_journal(path: Path) -> LineJournal:

@@ -11,6 +11,8 @@ from pathlib import Path
 import msgspec
 
 from bridge.control.messages import Event
+from bridge.gcode.errands import Agenda
+from bridge.gcode.modal import Modal
 from bridge.gcode.pausing import PausedAt
 from schemas.printer import PrinterConfig
 
@@ -19,8 +21,9 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """What a later life needs to take up a print: its file, its port, what its firmware said.
 
     *identity* is that of the file (device, inode, size, time of change in ns); *host_boot* tells
-    one life of this machine from the next; *paused*: what was kept when it paused; *tool*: active
-    before the file's first line.
+    one life of this machine from the next; *tool*: active before the file's first line; *begun*:
+    what the firmware remembered then; *agenda*: what the print was at besides its lines. *paused*
+    is all that older releases kept of a pause.
     """
 
     grant: str
@@ -40,6 +43,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     host_boot: str
     paused: PausedAt | None = None
     tool: int = 0
+    begun: Modal | None = None
+    agenda: Agenda | None = None
 
 
 class Running(msgspec.Struct, frozen=True):

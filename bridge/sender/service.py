@@ -17,7 +17,6 @@ from bridge.control.messages import (
     Adopt,
     Adopted,
     Alarm,
-    AttemptChanged,
     EventAck,
     Outcome,
     StateChanged,
@@ -51,9 +50,9 @@ from bridge.sender.eventlog import EventLog
 from bridge.sender.lifecycle import Lifecycle, Situation, Step
 from bridge.sender.linejournal import LineJournal, open_journal
 from bridge.sender.loop import Loop
-from bridge.sender.memory import Memory, Running
+from bridge.sender.memory import Kept, Memory, Running
 from bridge.sender.terminal import Terminal
-from schemas.jobs import ATTEMPT_OVER, AttemptEvent, AttemptState
+from schemas.jobs import ATTEMPT_OVER, AttemptState
 from schemas.printer import CONNECTED, PrinterConfig, PrinterState
 
 _S = PrinterState
@@ -81,6 +80,7 @@ class Service:
         self._device = Device(
             PrinterConfig(id=printer, slug="", name="", port_id="", enabled=False),
             journal=self._journal,
+            keep=self._keep,
             box=self._box,
             good_baud=self._board.baud,
         )
@@ -175,7 +175,8 @@ class Service:
             self._commands.handle(message, now)
 
     def _answer(self, outcome: Outcome) -> None:
-        self._keep_offsets()  # before: what was acknowledged holds in the next life too
+        self._device.remember()  # before: what was acknowledged holds in the next life too
+        self._keep_offsets()
         self._adoption.send(outcome)
 
     # What the printer reports.
@@ -243,6 +244,9 @@ class Service:
             self._tell(moved, now)
         if moved.state in (AttemptState.FAILED, AttemptState.INTERRUPTED):
             self._box.flush(now)
+
+    def _keep(self, kept: Kept) -> None:
+        self._remember(Running(kept.grant, kept.job, kept))
 
     def _remember(self, running: Running | None) -> None:
         if running != self._memory.running:
@@ -338,14 +342,7 @@ class Service:
         return None
 
     def _interrupted(self, running: Running, problem: str, now: float) -> None:
-        interrupted = AttemptChanged(
-            grant=running.grant,
-            job=running.job,
-            event=AttemptEvent.INTERRUPTED,
-            state=AttemptState.INTERRUPTED,
-            reason=f"the sender died while it printed, and the print cannot go on: {problem}",
-        )
-        self._log.add(interrupted, int(now * 1000))
+        self._log.add(facts.lost(running, problem), int(now * 1000))
         self._device.printer.distrust()
 
     def _keep_offsets(self) -> None:

@@ -20,7 +20,7 @@ from bridge.simulator.pace import Pace
 from bridge.simulator.planner import BLOCK_BUFFER_SIZE
 from bridge.simulator.profile import Profile, boot_text
 from bridge.simulator.receiver import Command
-from bridge.simulator.waits import User, Wait
+from bridge.simulator.waits import PAUSED_FOR_USER, User, Wait
 
 BUFSIZE = 4
 #: A family that asks again for a line does so when nothing has come for so long.
@@ -84,6 +84,12 @@ class Firmware:
             self._machine.receiver.ask_again()
         self._run(now)
         self._report(now)
+
+    def press(self, now: float) -> None:
+        """Somebody presses its knob: what waits for a person goes on."""
+        if self._wait is not None and self._wait.busy == PAUSED_FOR_USER:
+            self._wait.release(None)
+            self._run(now)
 
     # Output
 

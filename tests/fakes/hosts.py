@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
+import msgspec
+
 from bridge.errors import PortError, PortProblem
 from bridge.gcode.happenings import AttemptMoved, Happening
 from bridge.gcode.run import JobFacts
@@ -30,6 +32,9 @@ CONFIG = PrinterConfig(id=7, slug="p", name="p", port_id="x")
 PIPE_BYTES = 4096
 #: Commands that a host asks by itself.
 OWN = (b"M110", b"M115", b"M154", b"M155", b"M105", b"M113", b"M400", b"M118", b"M27", b"M114")
+
+
+_KEPT = msgspec.msgpack.Decoder(Kept | None)
 
 
 class Killed(BaseException):
@@ -104,6 +109,10 @@ class Bench:
         self.executed: list[bytes] = []
         self.file = file
         self.missing = False  # the port is
+        #: the host writes at once behind what it has read, as `Loop` does
+        self.eager = False
+        #: what people do, called whenever the host has had its turn
+        self.people: Callable[[], None] = lambda: None
         self.actions = 0
         self._kill_at: int | None = None
         self._config = config
@@ -188,9 +197,17 @@ class Bench:
         return Device(
             self._config,
             journal=LineJournal(self.page),
+            keep=self._keep,
             box=self._box,
             open_port=self._open,  # type: ignore[arg-type]
         )
+
+    def _keep(self, kept: Kept | None) -> None:
+        """What goes to the disk; the host may die before it is there, and behind that."""
+        data = msgspec.msgpack.encode(kept)
+        self.act()
+        self.kept = _KEPT.decode(data)
+        self.act()
 
     def _open(self, device: str, baud: int, *, reset: bool = False) -> MemoryPort:
         if self.missing:
@@ -205,10 +222,13 @@ class Bench:
         for happening in host.events():
             self.happened.append(happening)
             if isinstance(happening, AttemptMoved):
-                self.kept = host.keepsake() or self.kept
+                self._keep(host.keepsake() or self.kept)
+        self.people()
         self._deliver()
         if self.down and host.port is not None:
             host.readable(self.now)
+            if self.eager:
+                host.pump(self.now)
         if self.actions - before <= 1 and not host.busy:
             self._live(0.01)
 

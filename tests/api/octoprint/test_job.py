@@ -139,6 +139,23 @@ async def test_the_order_of_refusals(farm: Farm) -> None:
         assert answer.status_code == 409
 
 
+async def test_a_print_that_is_taken_up_again_can_be_cancelled(farm: Farm) -> None:
+    """Its sender died, and the printer has not told its line count yet; nothing else is possible.
+
+    Without a print, connecting is 409 for all.
+    """
+    await printing(farm)
+    grant, farm.machine.state = farm.machine.grant, PrinterState.CONNECTING
+    await farm.room.report(farm.machine)
+    assert (await order(farm, "pause", action="pause")).status_code == 409
+    assert (await order(farm, "cancel")).status_code == 204
+    assert farm.room.orders[-1][0] == Verb.CANCEL
+    farm.machine.state, farm.machine.grant = PrinterState.CONNECTING, None
+    await farm.room.report(farm.machine)
+    assert grant is not None
+    assert (await order(farm, "cancel")).status_code == 409
+
+
 async def test_a_bad_action_is_400(farm: Farm) -> None:
     """octoprint 4: other actions."""
     await printing(farm)

@@ -113,6 +113,23 @@ def test_a_damaged_position_is_asked_for_again() -> None:
     assert "position_unknown" not in host.warnings
 
 
+def test_a_resume_does_not_heat_to_what_a_damaged_report_told() -> None:
+    """A report has no checksum: 60.00 with its point lost was heated to, as 6000 degrees."""
+    host = paused(scripts={"on_pause": "M104 S0"})
+    host.say(b" T0:20.0 /0.0 T1:210.0 /21000 B:60.0 /60.0\n")
+    host.printer.resume(host.now)
+    host.go()
+    host.firmware.executed.clear()
+    host.start(JOB)
+    host.say(b" T0:20.0 /0.0 T1:210.0 /21000 B:60.0 /60.0\n")
+    host.go()
+    assert host.printer.state is _S.PAUSED
+    host.say(b" T0:20.0 /0.0 T1:20.0 /0.0 B:60.0 /60.0\n")
+    host.printer.resume(host.now)
+    host.go()
+    assert not [line for line in host.firmware.executed if b"S21000" in line]
+
+
 def test_a_place_without_an_extruder_comes_back() -> None:
     """serial 10: Smoothie tells X, Y and Z only; the head must not go on from where it parked."""
     host = Host(config(scripts=PARK))

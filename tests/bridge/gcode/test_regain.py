@@ -1,7 +1,9 @@
 """The conversation that finds out which line a printer took last."""
 
-from bridge.gcode.regain import ASK_EVERY_S, MAX_UNHEARD, Regain
-from bridge.gcode.replies import Ack, Busy, Reply, Text
+from bridge.gcode.failures import sort
+from bridge.gcode.greeting import Outcome
+from bridge.gcode.regain import ASK_EVERY_S, MAX_BREAKS, MAX_UNHEARD, MAX_WAIT_S, Regain, Waits
+from bridge.gcode.replies import Ack, Busy, Reply, Resend, Start, Text
 
 #: What Marlin's receive buffer holds on most boards, in bytes, and what has to get in beside words.
 RX_BYTES, STOP = 128, b"M112\n"
@@ -51,3 +53,48 @@ def test_words_that_were_lost_are_said_again_once_it_is_quiet() -> None:
     talk = Talk()
     talk.wait(60.0, Busy(human=True))
     assert talk.wait(2 * ASK_EVERY_S).count(b"gantry") >= 1
+
+
+def test_a_person_may_take_any_time_and_a_machine_may_not() -> None:
+    """A filament change takes hours; who is only busy for so long has lost its mind."""
+    for human, outcome in ((True, Outcome.WAITING), (False, Outcome.SILENT)):
+        talk = Talk()
+        talk.wait(MAX_WAIT_S * 2, Busy(human=human))
+        assert talk.regain.outcome is outcome
+        assert talk.regain.waits is (Waits.PERSON if human else Waits.MACHINE)
+
+
+def test_a_wait_that_nobody_needs_any_more_is_broken() -> None:
+    """As often as the firmware says that it waits, but its buffer is not filled."""
+    talk = Talk()
+    talk.wait(10.0, Busy(human=True))
+    talk.regain.break_waits()
+    written = talk.wait(60.0, Busy(human=True))
+    assert written.count(b"M108\n") == MAX_BREAKS
+    assert MAX_BREAKS * len(b"M108\n") + len(STOP) < RX_BYTES - len(written)
+
+
+def test_the_answer_to_a_broken_wait_is_not_that_to_the_question() -> None:
+    """The `ok` of M108 comes before the refusal: its count is heard all the same."""
+    talk = Talk()
+    words = talk.wait(3.0, Busy(human=True))
+    talk.regain.break_waits()
+    assert b"M108" in talk.wait(0.1)
+    word = words.split()[-1].decode()
+    for reply in (Text(f"echo:{word}"), Ack()):
+        talk.regain.receive(reply, talk.now)
+    assert b"M105" in talk.wait(0.2)
+    refusal = sort("Line Number is not Last Line Number+1, Last Line: 42")
+    refused: list[Reply] = [Ack(), refusal, Resend(43), Ack()]
+    for one in refused:
+        talk.regain.receive(one, talk.now)
+    assert (talk.regain.outcome, talk.regain.number) == (Outcome.ANSWERED, 42)
+
+
+def test_a_restart_behind_the_answer_counts() -> None:
+    """While the file is read again up to there."""
+    talk = Talk()
+    talk.regain.outcome = Outcome.ANSWERED
+    talk.regain.receive(Start(), talk.now)
+    assert talk.regain.outcome is Outcome.SILENT
+    assert talk.regain.reason == "the printer has restarted"
