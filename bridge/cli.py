@@ -108,7 +108,10 @@ def _pair(options: argparse.Namespace) -> int:
             _show(code, key.fingerprint, room.room)
             paired = pairer.wait(code)
     identity.save_pairing(directory, paired)
-    print(f"paired as {paired.name or paired.bridge_id}; start it with: python -m bridge run")
+    then = "start it with: python -m bridge run"
+    if status.is_running(directory):
+        then = "end the agent that runs here and start it anew; it goes by the pairing that it read"
+    print(f"paired as {paired.name or paired.bridge_id}; {then}")
     return EXIT_OK
 
 

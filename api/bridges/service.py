@@ -170,8 +170,9 @@ class Bridges:
         """Take a bridge in whose key is proven.
 
         A key that is known already keeps its bridge (an agent that was paired again), with every
-        older link fenced off. Raises `Conflict` when it belongs to another organization, `Invalid`
-        for what is no key.
+        older link fenced off. So does one that was turned away, under a new id: its printers are
+        there still, and what they print is told to its end. Raises `Conflict` when it belongs to
+        another organization, `Invalid` for what is no key.
         """
         try:
             key = canonical_key(public_key)
@@ -180,6 +181,8 @@ class Bridges:
         known = await Bridge.get_or_none(public_key=key)
         if known is not None and known.revoked_at is None:
             return await self._again(change, known, organization_id)
+        if known is not None and known.organization_id == organization_id:
+            return await self._taken_back(change, known, name)
         if known is not None:
             await Bridge.filter(id=known.id).update(public_key=f"revoked {known.uid}")
         bridge = await Bridge.create(
@@ -190,6 +193,15 @@ class Bridges:
             created_at=self._clock.now(),
         )
         change.record(_happened(bridge, "bridge.paired"))
+        return bridge
+
+    async def _taken_back(self, change: Change, bridge: Bridge, name: str) -> Bridge:
+        fresh = {"uid": str(ULID()), "name": name[:100], "revoked_at": None}
+        nobody = clones.Machines("", (), "").columns()
+        await Bridge.filter(id=bridge.id).update(epoch=F("epoch") + 1, **fresh, **nobody)
+        bridge = await Bridge.get(id=bridge.id)
+        change.record(_happened(bridge, "bridge.paired_again"))
+        change.wake(f"bridge:{bridge.id}")
         return bridge
 
     async def _again(self, change: Change, bridge: Bridge, organization_id: int) -> Bridge:

@@ -166,4 +166,6 @@ def _unanswered(command: Command, name: str, what: str) -> str:
         return f"Nobody can say whether {name} did {what}: {command.reason}"
     if state in (CommandState.EXPIRED, CommandState.SUPERSEDED):
         return f"{name} was not told to {what}: {command.reason or state}"
-    return f"The room of {name} has not answered. {what} is not confirmed."
+    force = " If it will not come back, cancel the job by force." if command.grant else ""
+    force = force if command.verb == Verb.CANCEL else ""
+    return f"The room of {name} has not answered. {what} is not confirmed.{force}"

@@ -28,13 +28,19 @@ def check_startable(row: Printer, *, explicit: bool) -> None:
         raise Conflict(plate.why_not(row.name, row.plate_state), code="plate_not_clear")
 
 
-def check_quiet(row: Printer) -> None:
+def check_quiet(row: Printer, *, is_away: bool = False) -> None:
     """Raises `Conflict` ``printer_busy`` while a print is bound to this printer, or a file goes to
     its card.
+
+    *is_away*: its room is. What that said last is no reason then: it may never say another word.
     """
+    if row.active_grant is not None:
+        raise busy(row, is_away=is_away)
+    if is_away:
+        return
     if row.state == PrinterState.TRANSFERRING:
         raise busy_sending(row)
-    if row.active_grant is not None or row.state in ACTIVE:
+    if row.state in ACTIVE:
         raise busy(row)
 
 
@@ -47,10 +53,11 @@ def changing(row: Printer) -> Conflict:
     )
 
 
-def busy(row: Printer) -> Conflict:
+def busy(row: Printer, *, is_away: bool = False) -> Conflict:
     """The refusal of who comes second."""
+    away = " Its room is away: if it will not come back, cancel the job by force."
     return Conflict(
-        f"{row.name} has a print. Wait for its end, or stop it first.",
+        f"{row.name} has a print. Wait for its end, or stop it first.{away if is_away else ''}",
         code="printer_busy",
         state=row.state,
     )

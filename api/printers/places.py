@@ -7,8 +7,10 @@ from api.errors import Conflict, Invalid
 from api.events.service import Change
 from api.principal import Principal
 from api.printers import forms
+from api.printers.checks import check_quiet
 from api.printers.models import PLUG, Printer
 from schemas.facts import Port as LinkPort
+from schemas.printer import PrinterState
 
 
 class BridgeRoom(Protocol):
@@ -22,6 +24,21 @@ class BridgeRoom(Protocol):
 
     async def raise_desired(self, change: Change, bridge_id: int) -> object:
         """The room's desired configuration has a new version."""
+
+
+def is_away(bridges: BridgeRoom, row: Printer) -> bool:
+    """Whether the room of this printer cannot be reached, now or ever."""
+    return row.bridge_id is not None and not bridges.online(row.bridge_id)
+
+
+def check_rest(bridges: BridgeRoom, row: Printer, parsed: dict[str, Any]) -> None:
+    """Raises `Conflict` ``printer_busy`` for a printer that prints, unless its room is away and it
+    leaves that: what the room said last is then worth nothing, and is not kept.
+    """
+    leaves = "bridge_id" in parsed and is_away(bridges, row)
+    check_quiet(row, is_away=leaves)
+    if leaves:
+        parsed["state"] = PrinterState.OFFLINE
 
 
 async def check_port(

@@ -186,7 +186,7 @@ class Printers:
             row = await self.locked(change, printer_id)
             parsed, left = parse_update(row, wanted), row.bridge_id
             if parsed.keys() & forms.QUIET_FIELDS:
-                check_quiet(row)
+                places.check_rest(self._bridges, row, parsed)
             row.update_from_dict(parsed)
             await places.check_free(row)
             await self.save(change, row, *parsed)
@@ -207,7 +207,7 @@ class Printers:
         await self.get(by, printer_id)
         async with self._ledger.change() as change:
             row = await self.locked(change, printer_id)
-            check_quiet(row)
+            check_quiet(row, is_away=places.is_away(self._bridges, row))
             row.deleted_at = self._clock.now()
             await self.save(change, row, "deleted_at")
             for hook in self.delete_hooks:

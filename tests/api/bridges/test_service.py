@@ -110,11 +110,14 @@ async def test_a_revoked_bridge_is_told_so(
 async def test_a_removed_bridge_can_be_paired_again(
     bridges: Bridges, bridge: Bridge, key: AgentKey, admin: Principal, ledger: Ledger
 ) -> None:
-    """The same key makes a new bridge; the old id stays dead."""
+    """It is the same room again, with its printers; the id that was turned away stays dead."""
     await bridges.revoke(admin, bridge.id)
     async with ledger.change() as change:
         again = await bridges.create(change, 1, "Workshop", key.public)
-    assert again.id != bridge.id
+    assert (again.id, again.name) == (bridge.id, "Workshop")
+    assert again.uid != bridge.uid
+    assert again.epoch > bridge.epoch
+    assert [one.id for one in await bridges.list(admin)] == [bridge.id]
     nonce = await bridges.make_nonce(again.uid)
     assert (await bridges.verify(key.credentials(again.uid, nonce))).id == again.id
     with pytest.raises(NotAuthenticated):
