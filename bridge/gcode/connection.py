@@ -87,9 +87,17 @@ class Connection:
         """How the greeting stands, None once it is over and answered."""
         return self._greeting.outcome if self._greeting else None
 
-    def greet(self, now: float, *, boots: bool, trying: bool = False, closes: bool = False) -> None:
+    def greet(
+        self,
+        now: float,
+        *,
+        boots: bool,
+        trying: bool = False,
+        closes: bool = False,
+        first: bytes = b"",
+    ) -> None:
         """Begin to say hello; lines are numbered from 1 once it is answered. See `Greeting`."""
-        self._greeting = Greeting(now, boots=boots, trying=trying, closes=closes)
+        self._greeting = Greeting(now, boots=boots, trying=trying, closes=closes, first=first)
         self._reports = False
         self._next_poll = None
 

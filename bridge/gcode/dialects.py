@@ -76,6 +76,9 @@ class Dialect:
     reads_on: bool = False
     #: What is sent for a stop.
     stop: bytes = STOP_BYTES
+    #: Ends its halt behind a stop when a person has released that. Blank: only a reset of the board
+    #: does, or it resets by itself.
+    revives: bytes = b""
     #: It changes filament (M600) without help from the host.
     own_filament_change: bool = False
     #: A refused number tells its line count, as seen on the real one: a print can go on exactly.
@@ -147,6 +150,7 @@ DIALECTS: tuple[Dialect, ...] = (
     ),
     Dialect(
         name="reprapfirmware",
+        revives=b"M999",
         pattern=r"reprapfirmware",
         banner=r"^reprapfirmware",
         window=1,
@@ -178,6 +182,7 @@ DIALECTS: tuple[Dialect, ...] = (
     ),
     Dialect(
         name="smoothie",
+        revives=b"M999",
         pattern=r"smoothie",
         banner=r"^smoothie",
         window=1,
@@ -194,6 +199,7 @@ DIALECTS: tuple[Dialect, ...] = (
     ),
     Dialect(
         name="klipper",
+        revives=b"FIRMWARE_RESTART",
         holds=b"SET_IDLE_TIMEOUT TIMEOUT=86400",
         lets_go=b"SET_IDLE_TIMEOUT",
         goes_on=b"RESUME",

@@ -59,11 +59,18 @@ class Greeting:
     """One try to get an answer."""
 
     def __init__(
-        self, now: float, *, boots: bool, trying: bool = False, closes: bool = False
+        self,
+        now: float,
+        *,
+        boots: bool,
+        trying: bool = False,
+        closes: bool = False,
+        first: bytes = b"",
     ) -> None:
         """*boots*: the board may just have been reset. *trying*: the baud rate is a guess.
 
-        *closes*: it may still be writing a file to its card.
+        *closes*: it may still be writing a file to its card. *first*: a command that it is told
+        before all else, and may take for a reset.
         """
         self.outcome = Outcome.WAITING
         self._left = HELLOS_WHEN_TRYING if trying else HELLOS
@@ -72,6 +79,7 @@ class Greeting:
         self._refused = False
         self._again = False
         self._said = False
+        self._first = first
         self._closes, self._to_close = closes, CLOSES if closes else 0
         self._closes_left = MAX_CLOSES
         self._ends = now + MAX_BUSY_S
@@ -84,6 +92,10 @@ class Greeting:
         """What to write now, blank for nothing. Sets `outcome` when patience is over."""
         if self.outcome is not Outcome.WAITING or now < self._next:
             return b""
+        if self._first:
+            first, self._first = self._first, b""
+            self._next = now + BOOT_S
+            return b"\n%b\n" % first
         if self._to_close and self._closes_left:
             self._to_close -= 1
             self._closes_left -= 1

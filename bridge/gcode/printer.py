@@ -68,7 +68,8 @@ class Printer(Standing):
         self.link = Connection(self.config, lossless=lossless)
         self._runaway = RunawayWatch()
         self.tell_again()
-        self.link.greet(now, boots=boots, trying=trying, closes=self.card_write.may_save)
+        first, closes = self._stopping.word(), self.card_write.may_save
+        self.link.greet(now, boots=boots, trying=trying, closes=closes, first=first)
 
     def lost(self, reason: str, now: float) -> None:
         """The port is gone or the firmware is: the attempt is interrupted, the state is error."""
@@ -214,7 +215,7 @@ class Printer(Standing):
         """Release the latch of a stop or kill; the printer must be connected again."""
         self.step(_E.RESET)
         self.error = None
-        self._stopping.clear()
+        self._stopping.release(self.link.stream.dialect.revives)
 
     # Public: bytes and time.
 

@@ -39,18 +39,36 @@ class Stopping:
         self._left = 0
         self._again_at = 0.0
         self._saving = self._ignored = False
+        self._reached = True  # until we begin one: it has stopped by itself
+        self._word = b""
         self._settled = False  # it has obeyed, or that it does not is told
 
     def begin(self, stop: bytes, now: float, *, saving: bool) -> None:
         """Stop it by *stop*; *saving*: it may be writing a file to its card."""
         self._stop, self._saving, self._settled = stop, saving, False
+        self._reached = False
         self._left = _STOPS_SAVING if saving else STOPS
         self._again(now)
 
     def take(self) -> bytes:
         """What to write now; blank for nothing."""
         data, self._data = self._data, b""
+        self._reached = self._reached or bool(data)
         return data
+
+    def release(self, revives: bytes) -> None:
+        """A person has released it: *revives* is said first at the next connection.
+
+        Not to a machine that no stop has reached: it would restart in whatever it is at.
+        """
+        word = revives if self._reached else b""
+        self.clear()
+        self._word = word
+
+    def word(self) -> bytes:
+        """What a machine that was stopped is told first; blank for nothing. Once."""
+        word, self._word = self._word, b""
+        return word
 
     def heard(self, reply: Reply, now: float) -> None:
         """The machine speaks after a stop: send it again, unless this says that it has obeyed."""
