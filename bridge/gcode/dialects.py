@@ -76,8 +76,9 @@ class Dialect:
     reads_on: bool = False
     #: What is sent for a stop.
     stop: bytes = STOP_BYTES
-    #: Ends its halt behind a stop when a person has released that. Blank: only a reset of the board
-    #: does, or it resets by itself.
+    #: Ends a halt: behind a stop that a person has released, and behind a fault when a person has
+    #: it connected again. Behind its own kill() Marlin hears nothing before its board is reset;
+    #: one that was reset takes no harm.
     revives: bytes = b""
     #: It changes filament (M600) without help from the host.
     own_filament_change: bool = False
@@ -114,6 +115,7 @@ _A_DAY = b"M84 S86400"
 
 MARLIN = Dialect(
     name="marlin",
+    revives=b"M999",
     holds=_A_DAY,
     pattern=r"marlin",
     spare=2,
@@ -125,6 +127,7 @@ MARLIN = Dialect(
 DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="prusa-buddy",
+        revives=b"M999",
         holds=_A_DAY,
         pattern=r"prusa-firmware-buddy",
         spare=2,
@@ -134,6 +137,7 @@ DIALECTS: tuple[Dialect, ...] = (
     ),
     Dialect(
         name="prusa",
+        revives=b"M999",
         holds=_A_DAY,
         pattern=r"prusa-firmware",
         banner=r"^(echo: ?)?prusa|^[0-9.]+-[0-9]+_prusa",
@@ -165,6 +169,7 @@ DIALECTS: tuple[Dialect, ...] = (
     ),
     Dialect(
         name="repetier",
+        revives=b"M999",
         holds=_A_DAY,
         pattern=r"repetier",
         banner=r"^(info: ?)?repetier",
@@ -238,6 +243,7 @@ DIALECTS: tuple[Dialect, ...] = (
     ),
     Dialect(
         name="marlin-1.0",
+        revives=b"M999",
         holds=_A_DAY,
         pattern=r"marlin[^;]*; sprinter/grbl|marlin ?(v?1\.0|v1\b)",
         banner=r"^(echo: ?)?marlin ?(v?1\.0|v1\b)",
@@ -248,6 +254,7 @@ DIALECTS: tuple[Dialect, ...] = (
     ),
     Dialect(
         name="marlin-1.1",
+        revives=b"M999",
         holds=_A_DAY,
         pattern=r"marlin (bugfix-)?1\.",
         spare=2,

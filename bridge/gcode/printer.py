@@ -53,7 +53,7 @@ class Printer(Standing):
         self.half_error = False  # Marlin 1 has begun an error line
         self.lease = HeatLease(config.heat_lease_s)
         self._runaway = RunawayWatch()
-        self._stopping = Stopping()
+        self.stopping = Stopping()
         self._cooling: set[str] = set()  # tokens of who waits to hear what the card does
         self._wanted_heat = False  # since the last tick
         self._hot = False  # an attempt was lost: heaters off before anything else
@@ -68,7 +68,7 @@ class Printer(Standing):
         self.link = Connection(self.config, lossless=lossless)
         self._runaway = RunawayWatch()
         self.tell_again()
-        first, closes = self._stopping.word(), self.card_write.may_save
+        first, closes = self.stopping.word(), self.card_write.may_save
         self.link.greet(now, boots=boots, trying=trying, closes=closes, first=first)
 
     def lost(self, reason: str, now: float) -> None:
@@ -203,7 +203,7 @@ class Printer(Standing):
         self.fall(_E.HALT, AttemptEvent.FAILED, reason, now)
         if again:
             return
-        self._stopping.begin(self.link.stream.dialect.stop, now, saving=self.card_write.may_save)
+        self.stopping.begin(self.link.stream.dialect.stop, now, saving=self.card_write.may_save)
         if uncertain:
             self.warn(
                 "stop_uncertain",
@@ -215,7 +215,7 @@ class Printer(Standing):
         """Release the latch of a stop or kill; the printer must be connected again."""
         self.step(_E.RESET)
         self.error = None
-        self._stopping.release(self.link.stream.dialect.revives)
+        self.stopping.release(self.link.stream.dialect.revives)
 
     # Public: bytes and time.
 
@@ -225,8 +225,8 @@ class Printer(Standing):
         if self.state is _S.HALTED:
             for reply in link.receive(data, now):
                 reactions.react(self, reply, now)
-                self._stopping.heard(reply, now)
-            if self._stopping.ignored():
+                self.stopping.heard(reply, now)
+            if self.stopping.ignored():
                 self.warn("stop_ignored", IGNORED)
             return
         if link.plain(data, now):
@@ -243,7 +243,7 @@ class Printer(Standing):
 
     def take(self, now: float) -> bytes:
         """What to write next; every byte counts as sent. After a stop: M112 and nothing else."""
-        if stop := self._stopping.take():
+        if stop := self.stopping.take():
             return stop
         if self.state not in _TALKING:
             return b""
@@ -258,7 +258,7 @@ class Printer(Standing):
     def deadline(self) -> float | None:
         """When `tick` is due at the latest; None: never."""
         if self.state not in _TALKING:
-            return self._stopping.deadline()
+            return self.stopping.deadline()
         moments = (
             self.link.deadline(),
             self.lease.deadline(),
@@ -270,7 +270,7 @@ class Printer(Standing):
     def tick(self, now: float) -> None:
         """Act on what is due."""
         if self.state not in _TALKING:
-            self._stopping.tick(now)
+            self.stopping.tick(now)
             return
         self.link.tick(now, quiet=self.state in ACTIVE)
         if self.state is not _S.CONNECTING and self.silent:

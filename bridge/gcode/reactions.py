@@ -137,6 +137,8 @@ def _failed(printer: "Printer", failure: Failure, now: float) -> None:
         printer.warn_once(code, text)
         return
     printer.warn(code, text)
+    if failure.kind is Kind.STOPPED:
+        printer.stopping.fault()
     event = PrinterEvent.HALT if severity is Severity.HALTED else PrinterEvent.FAIL
     printer.fall(event, AttemptEvent.FAILED, text, now)
 

@@ -40,6 +40,7 @@ class Stopping:
         self._again_at = 0.0
         self._saving = self._ignored = False
         self._reached = True  # until we begin one: it has stopped by itself
+        self._faulty = False  # it has stopped for a fault and says that it waits for a person
         self._word = b""
         self._settled = False  # it has obeyed, or that it does not is told
 
@@ -64,6 +65,15 @@ class Stopping:
         word = revives if self._reached else b""
         self.clear()
         self._word = word
+
+    def fault(self) -> None:
+        """The machine does nothing any more until a person has mended what is wrong with it."""
+        self._faulty = True
+
+    def mended(self, revives: bytes) -> None:
+        """A person has the printer connected again: a machine with a fault is told *revives*."""
+        if self._faulty:
+            self._faulty, self._word = False, revives
 
     def word(self) -> bytes:
         """What a machine that was stopped is told first; blank for nothing. Once."""

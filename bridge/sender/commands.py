@@ -222,6 +222,8 @@ class Commands:
         self._asked = True
         self.autoconnect = self._device.printer.config.enabled
         if state is not _S.CONNECTING:
+            printer = self._device.printer
+            printer.stopping.mended(printer.link.stream.dialect.revives)
             self._device.open(self.plugged_at, now)
         if self._device.printer.state is _S.ERROR:
             self.state_moved(_S.ERROR, self._device.printer.error or "")

@@ -2,7 +2,6 @@
 
 import pytest
 
-from bridge.gcode.lines import number_line
 from schemas.printer import PrinterState
 from tests.fakes.host import Host, Speaking
 
@@ -96,13 +95,14 @@ def test_a_machine_that_no_stop_has_reached_is_not_restarted() -> None:
     assert host.states[-1] is _S.OPERATIONAL
 
 
-def test_marlin_is_told_nothing_since_only_its_reset_button_helps() -> None:
-    """serial 7: behind kill() it hears no word; one that has reset already needs none."""
+def test_a_board_that_a_person_has_reset_takes_the_word_without_harm() -> None:
+    """serial 7: behind kill() Marlin hears no word; behind M999 it asks for line 1 again."""
     host = Host()
     host.connect()
     host.printer.halt("stopped", host.now)
     host.go()
-    before = len(host.firmware.heard)
+    host.firmware = Speaking()
+    host.firmware.says[b"M999"] = b"Resend: 1\n"
     release(host)
-    first = next(line for line in host.firmware.heard[before:] if line)
-    assert first == number_line(0, b"M110 N0").strip()
+    assert next(line for line in host.firmware.heard if line) == b"M999"
+    assert host.states[-1] is _S.OPERATIONAL

@@ -9,11 +9,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from bridge.control.messages import Connect
 from bridge.gcode.dialects import STOP_BYTES
 from bridge.gcode.happenings import AttemptMoved, Happening, StateMoved, Warned
 from bridge.gcode.run import JobFacts
+from bridge.sender.commands import Commands
 from bridge.sender.device import Device
 from bridge.sender.jobfile import JobFile
+from bridge.sender.lifecycle import Lifecycle
 from schemas.jobs import AttemptState
 from schemas.printer import PrinterConfig, PrinterState, Profile
 from tests.fakes.host import Speaking
@@ -195,6 +198,26 @@ def test_a_board_that_stays_silent_after_a_stop_is_said_to_need_a_reset(bench: B
     bench.wait(20.0)
     bench.device.tick(bench.now)
     assert "reset" not in (bench.device.printer.error or "")
+
+
+def test_a_machine_that_waits_for_m999_is_told_it_when_a_person_connects_it(bench: Bench) -> None:
+    """serial 12/#37: to come back by itself is no leave to go on, and M999 at the terminal none."""
+    commands = Commands(bench.device, Lifecycle(bench.now), lambda outcome: None)
+    commands.plugged_at = bench.path
+    bench.open()
+    os.write(bench.master, b"Error:Printer stopped due to errors. Fix the error and use M999\n")
+    bench.go()
+    assert bench.device.printer.error
+    bench.open()
+    assert b"M999" not in bench.firmware.heard
+    for turn in ("mended", "once more"):
+        bench.device.close(bench.now)
+        commands.handle(Connect(id=turn), bench.now)
+        bench.go()
+        bench.wait(5.0)
+        bench.go()
+        assert bench.device.printer.state is _S.OPERATIONAL
+        assert bench.firmware.heard.count(b"M999") == 1
 
 
 def test_no_baud_rate_is_blamed_on_a_link_without_one() -> None:
