@@ -33,3 +33,12 @@ def iso(at: datetime | None) -> str | None:
         return None
     at = at.astimezone(UTC)
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+
+
+def phase(number: int) -> float:
+    """A share of 0 to 1, another one for every *number*.
+
+    A hundred rooms that have come at the same moment would do the same at the same moment for ever:
+    what each does every so often, it does a share of that earlier.
+    """
+    return number * 0.6180339887 % 1.0

@@ -54,7 +54,13 @@ class Dashboard:
         right, path = PICTURES
         self._sees_printers = by.may_at(right, "GET", path)
         self.out = BoundedSender(
-            self, send, clock, max_waiting=PAGE * 2, patience_s=PATIENCE_S, batches=batches
+            self,
+            send,
+            clock,
+            max_waiting=PAGE * 2,
+            patience_s=PATIENCE_S,
+            batches=batches,
+            turn=hub.turn,
         )
 
     # As a follower.

@@ -93,6 +93,7 @@ class Hub:
         self.pictures: dict[int, str] = {}  # the newest frame of each printer
         self.last = 0  # the number of the newest event that was read
         self.start_place = 0  # places below it have left the ring
+        self.turn = asyncio.Lock()  # of the followers, who all hear of the same at the same moment
         self._ring: list[Told] = []
         self._numbers: list[int] = []
         self._history = history

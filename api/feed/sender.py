@@ -147,13 +147,16 @@ class BoundedSender:
         max_waiting: int,
         patience_s: float,
         batches: bool = False,
+        turn: asyncio.Lock | None = None,
     ) -> None:
+        """*turn*: shared by sockets that have much to write at the same moment."""
         self._source = source
         self._send = send
         self._clock = clock
         self._max_waiting = max_waiting
         self._patience_s = patience_s
         self._batches = batches
+        self._turn = turn or asyncio.Lock()
         self._ready = asyncio.Event()
         self._ending: Over | None = None
         self._is_cut = False
@@ -196,12 +199,22 @@ class BoundedSender:
 
     async def flush(self) -> None:
         """Write all that waits now. Raises `Over` when the peer does not take it, or when cut."""
-        while (message := self._next()) is not None:
+        while (message := await self._made()) is not None:
             if self._is_cut and self._ending is not None:
                 raise self._ending
             await self._write(message)
-            if self._batches:
-                await asyncio.sleep(0)  # who has a thousand frames to take keeps nobody waiting
+
+    async def _made(self) -> Message | None:
+        """What to write next. Who has a thousand frames to take keeps nobody waiting: of all that
+        share a turn one makes a batch, and then everybody else goes on first.
+        """
+        if not self._batches:
+            return self._next()
+        async with self._turn:
+            message = self._next()
+            if message is not None:
+                await asyncio.sleep(0)
+        return message
 
     def _next(self) -> Message | None:
         """The next frame, or as many as are written at once; None when nothing waits."""

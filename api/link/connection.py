@@ -13,7 +13,7 @@ from functools import partial
 
 from api.bridges.service import Bridge, Standing
 from api.bus.local import Listener
-from api.clock import Clock
+from api.clock import Clock, phase
 from api.errors import Unavailable
 from api.feed.sender import (
     CLOSE_BROKEN,
@@ -40,7 +40,7 @@ from schemas.watching import Interest, InterestLevel
 CLOSE_FOREIGN = 4403
 CLOSE_REPLACED = 4409
 
-LOOK_EVERY_S = 30.0  # for work, should a wake-up be lost
+LOOK_EVERY_S = 30.0  # at most: for work, should a wake-up be lost
 SEND_S = 20.0  # a frame that the peer's socket does not take for this long: it is gone
 MAX_WAITING = 512  # outgoing frames
 MAX_FRAMES_PER_S = 500  # incoming; more is read later
@@ -249,6 +249,7 @@ class Connection:
     async def _look(self, listener: Listener) -> None:
         """Fetch what waits for this link: now, when the bus rings, and every now and then."""
         await listener.wait(0)  # our own hello has rung it
+        every_s = LOOK_EVERY_S * (1 - phase(self._bridge.id) / 2)
         while True:
             fetch = partial(
                 self._handler.outgoing, self._bridge.id, self._session.epoch, self._desired_told
@@ -263,7 +264,7 @@ class Connection:
                 self._say(body)
             self._looked.set()
             self._out.notify()
-            await listener.wait(LOOK_EVERY_S)
+            await listener.wait(every_s)
 
     def _say(self, body: Body) -> None:
         if self._session.state is LinkState.CLOSED:

@@ -16,7 +16,7 @@ import msgspec
 
 from api.bridges.service import Bridge, Bridges
 from api.bus.local import Bus
-from api.clock import Clock
+from api.clock import Clock, phase
 from api.principal import Principal
 from api.telemetry import relay, rows
 from api.telemetry.history import KEEP_S, Reading
@@ -30,7 +30,7 @@ from schemas.watching import TerminalLines
 
 __all__ = ["LiveView", "OnBridge", "Sample", "Telemetry"]
 
-PRINTERS_KNOWN_S = 30.0  # how long "these printers are on this bridge" is believed
+PRINTERS_KNOWN_S = 30.0  # at most: how long "these printers are on this bridge" is believed
 STEP_S = 1.0
 SEEN_STEP_S = 30  # coarse, so that answers are not made anew for it each second; v1 asks for 90
 KEEP_SAMPLES = timedelta(days=7)
@@ -168,7 +168,7 @@ class Telemetry:
         if known is not None and now - known[0] < PRINTERS_KNOWN_S:
             return known[1]
         own = await self._printers.numbers_on(bridge_id)
-        self._rooms[bridge_id] = (now, own)
+        self._rooms[bridge_id] = (now - PRINTERS_KNOWN_S / 2 * phase(bridge_id), own)
         return own
 
     def catching_up(self) -> bool:
@@ -194,7 +194,8 @@ class Telemetry:
 
     def know_room(self, bridge_id: int, printers: Iterable[int]) -> None:
         """These are *bridge_id*'s own printers, as the rows have just said."""
-        self._rooms[bridge_id] = (self._clock.monotonic(), frozenset(printers))
+        heard = self._clock.monotonic() - PRINTERS_KNOWN_S / 2 * phase(bridge_id)
+        self._rooms[bridge_id] = (heard, frozenset(printers))
 
     def state_of(self, printer_id: int) -> Live | None:
         """The last picture, however old; None when there is none."""

@@ -102,3 +102,44 @@ def test_a_server_says_that_it_takes_frames() -> None:
     assert batched({"extensions": {BATCHES: {}}})
     assert not batched({"extensions": {"websocket.http.response": {}}})
     assert not batched({})
+
+
+async def test_of_sockets_that_share_a_turn_one_makes_a_batch_at_a_time() -> None:
+    """Twenty dashboards hear of the same thousand pictures at once; a command waits for one."""
+    passes = 0
+    made: list[int] = []
+
+    class Counted(Waiting):
+        def data_to_send(self) -> str | None:
+            """The next one, and when it was asked for."""
+            if self.texts:
+                made.append(passes)
+            return super().data_to_send()
+
+    async def other() -> None:
+        nonlocal passes
+        while True:
+            await asyncio.sleep(0)
+            passes += 1
+
+    async def send(message: Any) -> None:
+        pass
+
+    turn = asyncio.Lock()
+    going = asyncio.create_task(other())
+    out = [
+        BoundedSender(
+            Counted(*["x" * BATCH_CHARACTERS] * 5),
+            send,
+            FakeClock(),
+            max_waiting=10,
+            patience_s=5.0,
+            batches=True,
+            turn=turn,
+        )
+        for _ in range(10)
+    ]
+    await asyncio.gather(*(each.flush() for each in out))
+    going.cancel()
+    assert len(made) == 50
+    assert len(set(made)) == 50
