@@ -297,7 +297,7 @@ class Bridges:
         return self._presence.outdated(bridge_id, epoch)
 
     async def touch(self, bridge_id: int) -> None:
-        """The room gave a sign of life; written at most every half a minute or whole one."""
+        """The room gave a sign of life; written once or twice a minute."""
         now = self._clock.monotonic()
         if now - self._seen_written.get(bridge_id, float("-inf")) < SEEN_EVERY_S:
             return

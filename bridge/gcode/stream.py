@@ -188,8 +188,7 @@ class Stream:
             self.on_resend(self._refused, now)
         self.strays.heard(self.acked, waiting=self._replay.holds)
         if self._probes and ack.temperatures:
-            self._resolve(self._probes.popleft(), now)
-            return
+            return self._resolve(self._probes.popleft(), now)
         if self._replay.takes_ok(now, ack.number):
             self.patience.quiet_since = now
             return
@@ -221,8 +220,8 @@ class Stream:
                 self._credit(self.in_flight, now)
             return
         if not replay.asked(number):
-            self._lose("stuck", f"the printer has asked {MAX_SAME_RESEND} times for line {number}")
-            return
+            text = f"the printer has asked {MAX_SAME_RESEND} times for line {number}"
+            return self._lose("stuck", text)
         if not self.out.oldest(self.acked) <= number <= self.out.top + 1:
             replay.swallow(now, resend_ok=True)
             self.patience.human = False
@@ -359,8 +358,7 @@ class Stream:
             self._urgent += b"\n" + impossible_line(self.out.top)
             return
         if not self.dialect.bare_lines:
-            self._prove(self.sent, now)
-            return
+            return self._prove(self.sent, now)
         # `M1`, a part of this, would wait for a person. No host dies within these bytes: with no
         # more than a window in flight the kernel takes them at once.
         self._probes.append(self.sent)
