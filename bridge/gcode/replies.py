@@ -212,6 +212,9 @@ _PLACE = rf"(?:C:\s*)?{_XYZ}(?:\s*[A-DI-KU-W]:\s*{_MM})*\s*E\d?:\s*(?P<e>{_MM})"
 _BARE_PLACE = rf"C:\s*{_XYZ}(?P<e>)"
 
 
+#: Sprinter's line about its memory, said by all that come from it, and never but behind a boot.
+_MEMORY = re.compile(r"(?:echo:)?\s*Free Memory: ?-?\d+\s+PlannerBufferBytes:")
+
 _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Reply]], ...] = (
     (re.compile(r"(?P<oks>(?:ok){2,})$"), lambda m: Ack(count=len(m["oks"]) // 2)),
     (re.compile(r"ok(?=$|[\s\d])(?P<rest>.*)"), _ack),
@@ -223,7 +226,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Reply]], ...] 
     ),
     (re.compile(r"(?:echo:)?\s*M113 S(\d+)"), lambda m: Keepalive(float(m[1]))),
     (re.compile(r"wait$"), lambda _: Wait()),
-    (re.compile(r"[^A-Za-z]*start$"), lambda _: Start()),
+    (re.compile(r"[^A-Za-z/]*(?:echo:\s*)?start$"), lambda _: Start()),
+    (_MEMORY, lambda _: Start()),
     (re.compile(r"// Klipper state: Ready|Smoothie(?: Running.*)?$"), lambda m: Start(m[0])),
     (re.compile(r"(?:error|fatal)\s*:(?P<text>.*)", re.I), _failure),
     (re.compile(r"!!(?P<text>.*)"), _fatal),

@@ -219,6 +219,8 @@ class Stream:
             if self._repeated or self.orders.saving:  # else their own answers may still come
                 self._credit(self.in_flight, now)
             return
+        if told == number == 1 and self.acked > MAX_WINDOW:
+            return self._lose("printer_reset", "the printer has restarted: it counts from 1 again")
         if not replay.asked(number):
             text = f"the printer has asked {MAX_SAME_RESEND} times for line {number}"
             return self._lose("stuck", text)
