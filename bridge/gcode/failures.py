@@ -34,6 +34,8 @@ class Kind(StrEnum):
     COLD = "cold"  # an extrusion was skipped, for its heat or its length
     UNKNOWN_COMMAND = "unknown_command"
     CARD = "card"
+    FAN = "fan"
+    SUPERVISION = "supervision"  # it has paused for a fault, and can go on
     OTHER = "other"
 
 
@@ -51,6 +53,8 @@ POLICY: dict[Kind, Severity] = {
     Kind.COLD: Severity.HARMLESS,
     Kind.UNKNOWN_COMMAND: Severity.HARMLESS,
     Kind.CARD: Severity.HARMLESS,
+    Kind.FAN: Severity.HARMLESS,
+    Kind.SUPERVISION: Severity.HARMLESS,
     Kind.OTHER: Severity.HARMLESS,
 }
 
@@ -76,7 +80,10 @@ _KINDS: tuple[tuple[re.Pattern[str], Kind], ...] = tuple(
         (r"homing failed|^no trigger on |^endstop .* still triggered", Kind.HOMING),
         (r"probing failed|probe failed", Kind.PROBING),
         (r"home .*first|must home|insufficient axes homed", Kind.NOT_HOMED),
-        (r"cold extrusion|too long extrusion|too cold to|below minimum temp", Kind.COLD),
+        (
+            r"cold extrusion|too long extrusion|too cold to|below minimum temp|was not driven",
+            Kind.COLD,
+        ),
         (r"unknown command", Kind.UNKNOWN_COMMAND),
         (r"open failed|openroot|volume\.init|sd init|no (sd )?(card|media)|to file", Kind.CARD),
     )
@@ -113,8 +120,15 @@ def sort(text: str) -> Failure:
 _NOTICES: tuple[tuple[re.Pattern[str], Kind], ...] = (
     (re.compile(r"(?:echo:|//)\s*unknown command", re.I), Kind.UNKNOWN_COMMAND),
     (re.compile(r"echo:.*(?:cold|too long) extrusion prevented", re.I), Kind.COLD),
+    (re.compile(r"(?:warning: )?tool \d+ was not driven", re.I), Kind.COLD),
     # Marlin 2 says it to every move of a stopped machine, without `Error:` (`queue.cpp`)
     (re.compile(r"printer stopped due to errors", re.I), Kind.STOPPED),
+    # An MK3's only word of why it has paused: its thermal model has switched the heaters off, and
+    # it can go on (`Marlin_main.cpp`, `ThermalStop`), or a fan stands (`fancheck.cpp`)
+    (re.compile(r"echo:printer stopped due to errors", re.I), Kind.SUPERVISION),
+    (re.compile(r"(?:hotend|extruder|print) fan speed is lower than expected", re.I), Kind.FAN),
+    # Marlin with PASSWORD_FEATURE says `ok` to whatever follows and does nothing (`gcode.cpp`)
+    (re.compile(r"echo:\s*printer locked", re.I), Kind.NOT_READY),
     (re.compile(r"echo:.*home .*first", re.I), Kind.NOT_HOMED),
     (
         re.compile(

@@ -28,6 +28,8 @@ _S = PrinterState
 FEEDING = frozenset({_S.STARTING, _S.PRINTING, _S.PAUSING, _S.PAUSED, _S.RESUMING})
 _PAUSABLE = frozenset({_S.STARTING, _S.PRINTING, _S.RESUMING})
 _ENDABLE = ACTIVE - {_S.CANCELLING}
+#: Why a print ends that somebody has ended there; a fault of the machine may say so, too.
+_AT_PRINTER = "cancelled at the printer"
 #: Host actions that only tell a person something, and the code they are reported under.
 _TELLING = {
     "notification": "printer_says",
@@ -41,6 +43,14 @@ _TELLING = {
 _LOSING_PLACE = frozenset({Kind.HOMING, Kind.STOPPED, Kind.NOT_HOMED})
 #: So many moves of a print that were left out for want of a homing make it a print of nothing.
 _MOST_UNHOMED = 20
+#: Why a printer has just paused by itself: told each time.
+_PAUSING = frozenset({Kind.FAN, Kind.SUPERVISION})
+#: So many extrusions in a row that were left out for want of heat: it prints nothing.
+_MOST_COLD = 20
+_COLD = (
+    "nothing is extruded, because the nozzle is cold: heat it, see what is missing, then resume or "
+    "cancel"
+)
 #: What a person is told of a stray command (`bridge.gcode.strays`).
 _STRAY = (
     "the cable damages lines: the printer seems to have run the rest of one as a command of its "
@@ -134,11 +144,17 @@ def _failed(printer: "Printer", failure: Failure, now: float) -> None:
         printer.fail(code, f"nothing moves, because it is not homed: {text}", now)
         return
     if severity is Severity.HARMLESS or is_waiting or homing:
-        printer.warn_once(code, text)
+        paused_for = printer.state is _S.PAUSING and failure.kind in _PAUSING
+        (printer.warn if paused_for else printer.warn_once)(code, text)
+        if failure.kind is Kind.COLD:
+            _left_out(printer, text, now)
         return
     printer.warn(code, text)
     if failure.kind is Kind.STOPPED:
         printer.stopping.fault()
+    run = printer.run
+    if run is not None and run.outcome is AttemptEvent.CANCELLED and run.reason == _AT_PRINTER:
+        run.outcome = AttemptEvent.FAILED  # an MK3 says `cancel` first (`lcd_print_stop`)
     event = PrinterEvent.HALT if severity is Severity.HALTED else PrinterEvent.FAIL
     printer.fall(event, AttemptEvent.FAILED, text, now)
 
@@ -152,6 +168,18 @@ def _ends_print(printer: "Printer", kind: Kind, *, homing: bool) -> bool:
         run.unhomed += 1
         return run.unhomed >= _MOST_UNHOMED
     return homing and printer.link.stream.out.answering is True
+
+
+def _left_out(printer: "Printer", text: str, now: float) -> None:
+    """An extrusion did not take place: a print of nothing waits for a person."""
+    run, stream = printer.run, printer.link.stream
+    if run is None or printer.state is not _S.PRINTING or "too long" in text:
+        return
+    run.ran_cold(stream.out.ordinal_of(stream.acked))
+    if run.cold >= _MOST_COLD:
+        run.cold = 0
+        printer.warn("cold_print", _COLD)
+        printer.pause(now, park=True)
 
 
 def _keep_tool(printer: "Printer", number: int) -> None:
@@ -198,8 +226,10 @@ def _act(printer: "Printer", word: str, text: str, now: float) -> None:
     elif word in ("resume", "resumed"):
         _go_on(printer, word, now)
     elif word == "cancel" and (printer.state in _ENDABLE or printer.is_taken_up):
-        printer.cancel(now, "cancelled at the printer")
+        printer.cancel(now, _AT_PRINTER)
     elif word == "prompt_show" and status.prompt is not None:
         _ask(printer, status.prompt)
     elif word in _TELLING:
-        printer.warn(_TELLING[word], text or word)
+        # a notification comes with every M117, and with every point of a bed levelling
+        tell = printer.warn_once if word == "notification" else printer.warn
+        tell(_TELLING[word], text or word)

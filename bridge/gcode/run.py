@@ -13,6 +13,8 @@ from schemas.jobs import ATTEMPT_TRANSITIONS, AttemptEvent, AttemptState
 from schemas.printer import Progress
 from schemas.transitions import advance, can
 
+#: Cold extrusions so many lines apart are none in a row: a retraction before each tool change.
+COLD_GAP_LINES = 10
 _MINUTES_LEFT = re.compile(rb"\bR(\d{1,9})")
 
 
@@ -46,6 +48,8 @@ class Run:
         self.fed = 0
         #: moves that the firmware has left out because it is not homed
         self.unhomed = 0
+        #: extrusions in a row that it has left out because the nozzle is cold, and the last's line
+        self.cold, self._cold_at = 0, 0
         self.source_over = False
         #: how it ends once its last script has run
         self.outcome = AttemptEvent.COMPLETED
@@ -100,6 +104,11 @@ class Run:
     def elapsed_s(self, now: float) -> float:
         """Seconds of printing, pauses left out."""
         return self.printed_s + (0.0 if self._clock_from is None else now - self._clock_from)
+
+    def ran_cold(self, ordinal: int) -> None:
+        """Behind *ordinal* lines an extrusion was left out; one here and there is no row."""
+        self.cold = self.cold + 1 if ordinal - self._cold_at <= COLD_GAP_LINES else 1
+        self._cold_at = ordinal
 
     def progress(self, ordinal: int, now: float) -> Progress:
         """How far it is when *ordinal* lines are acknowledged; never less than before."""

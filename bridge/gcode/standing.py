@@ -26,7 +26,7 @@ from schemas.printer import (
 )
 from schemas.transitions import IllegalTransition, advance, can
 
-#: Different texts that are told once each; what a firmware says beyond that is not news.
+#: Different texts of one code that are told once each; what a firmware says beyond is not news.
 _MAX_TOLD = 64
 
 
@@ -55,7 +55,7 @@ class Standing:
         self.position_known = True
         self.doings = Doings()
         self._happened: list[Happening] = []
-        self._told: set[str] = set()
+        self._told: dict[str, set[str]] = {}
 
     # The state.
 
@@ -115,8 +115,9 @@ class Standing:
 
     def warn_once(self, code: str, text: str) -> None:
         """The same, but each text once per connection or job."""
-        if text not in self._told and len(self._told) < _MAX_TOLD:
-            self._told.add(text)
+        told = self._told.setdefault(code, set())
+        if text not in told and len(told) < _MAX_TOLD:
+            told.add(text)
             self.warn(code, text)
 
     def tell_again(self) -> None:
