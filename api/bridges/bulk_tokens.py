@@ -13,10 +13,13 @@ from api.bridges.models import Bridge
 from api.clock import Clock
 from api.errors import NotAuthenticated
 from api.events.service import Ledger
+from api.spelled import Rows
 from schemas.link import BulkToken
 
 BULK_TOKEN_S = 24 * 3600
 UID_LENGTH = 26
+
+_BY_UID = Rows(Bridge, "uid = $1")
 
 
 class BulkTokens:
@@ -74,4 +77,4 @@ def columns(row: Bridge, token: str, now: datetime) -> dict[str, object]:
 
 async def by_uid(uid: str) -> Bridge | None:
     """The bridge that calls itself *uid* on the link, revoked or not; None for anything else."""
-    return await Bridge.get_or_none(uid=uid) if len(uid) <= UID_LENGTH else None
+    return await _BY_UID.first(uid) if len(uid) <= UID_LENGTH else None

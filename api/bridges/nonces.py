@@ -7,13 +7,11 @@ a thousand rooms that come back at once do not queue for the one writer.
 import secrets
 from datetime import timedelta
 
-from tortoise.connection import get_connection
-
 from api.bridges.keys import digest
 from api.bridges.models import Nonce
 from api.clock import Clock
-from api.db import has_other_writers
 from api.errors import TooMany
+from api.spelled import ask
 
 NONCE_S = 60
 MAX_NONCES = 100  # outstanding for one bridge; more is a loop or an attack
@@ -63,5 +61,4 @@ class Nonces:
 
 async def _done(statement: str, *values: object) -> bool:
     """Whether *statement* has touched a row."""
-    words = statement if has_other_writers() else statement.replace("$", "?")
-    return bool(await get_connection("default").execute_query_dict(words, [*values]))
+    return bool(await ask(statement, *values))

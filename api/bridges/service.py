@@ -11,7 +11,6 @@ from datetime import timedelta
 from enum import Enum
 
 import msgspec
-from tortoise.connection import get_connection
 from tortoise.expressions import F
 from ulid import ULID
 
@@ -26,10 +25,10 @@ from api.bridges.replicas import PRESENCE, Replicas
 from api.bus.local import Bus
 from api.clock import Clock, phase
 from api.config import Settings
-from api.db import has_other_writers
 from api.errors import Conflict, Forbidden, Invalid, NotAuthenticated, NotFound
 from api.events.service import Change, Happened, Ledger
 from api.principal import Principal
+from api.spelled import Rows, ask, update
 from schemas.facts import Port
 from schemas.link import AUTH_SCHEME, Hello, signed_text
 
@@ -50,6 +49,8 @@ _Ports = list[Port]
 
 #: Read where it is written: what an UPDATE of the ORM has made is a second question.
 _NEXT_SEQ = "UPDATE bridge SET command_seq = command_seq + 1 WHERE id = $1 RETURNING command_seq"
+_BY_ID = Rows(Bridge, "id = $1")
+_HELD = Rows(Bridge, "id = $1 FOR UPDATE")
 
 
 class Standing(Enum):
@@ -255,17 +256,17 @@ class Bridges:
             return await self._open_and_tell(bridge, hello)
         # Mostly nothing is worth telling: one statement then, which stands or falls alone, for a
         # thousand rooms that come back at once. What a greeting decides by must be as it was read.
-        as_read = Bridge.filter(
-            id=bridge.id,
-            epoch=bridge.epoch,
-            boot_id=bridge.boot_id,
-            quarantined_boot=bridge.quarantined_boot,
-            fact_journal=bridge.fact_journal,
-            fact_seq=bridge.fact_seq,
-            shown_online=True,
-            revoked_at=None,
-        )
-        if not await as_read.update(**opening.columns):
+        as_read = {
+            "id": bridge.id,
+            "epoch": bridge.epoch,
+            "boot_id": bridge.boot_id,
+            "quarantined_boot": bridge.quarantined_boot,
+            "fact_journal": bridge.fact_journal,
+            "fact_seq": bridge.fact_seq,
+            "shown_online": True,
+            "revoked_at": None,
+        }
+        if not await update(Bridge, opening.columns, as_read):
             return await self._open_and_tell(bridge, hello)
         self._presence.came(bridge.id, opening.link.epoch, self._clock.monotonic())
         self._bus.wake([f"bridge:{bridge.id}", PRESENCE])
@@ -273,7 +274,7 @@ class Bridges:
 
     async def _open_and_tell(self, bridge: Bridge, hello: Hello) -> OpenedLink:
         async with self._ledger.change(bridge.organization_id) as change:
-            row = await Bridge.select_for_update().get(id=bridge.id)  # the one statement waits
+            (row,) = await _HELD.of(bridge.id)  # the one statement waits
             if is_late(bridge, row, hello):
                 raise Late
             opening = opening_of(row, hello, self._clock.now(), self._bus.origin)
@@ -286,11 +287,13 @@ class Bridges:
 
     async def standing(self, bridge_id: int, epoch: int) -> tuple[Standing, Bridge]:
         """What the link of *epoch* is worth, and the bridge as it is now."""
-        return _standing(await Bridge.get(id=bridge_id), epoch)
+        (bridge,) = await _BY_ID.of(bridge_id)
+        return _standing(bridge, epoch)
 
     async def held(self, bridge_id: int, epoch: int) -> tuple[Standing, Bridge]:
         """The same in a transaction: no newer link is opened before its end."""
-        return _standing(await Bridge.select_for_update().get(id=bridge_id), epoch)
+        (bridge,) = await _HELD.of(bridge_id)
+        return _standing(bridge, epoch)
 
     def outdated(self, bridge_id: int, epoch: int) -> bool:
         """From memory: a newer link than that of *epoch* is known."""
@@ -303,7 +306,7 @@ class Bridges:
             return
         self._seen_written[bridge_id] = now - SEEN_EVERY_S / 2 * phase(bridge_id)
         # One statement, which stands or falls alone: no transaction, so nobody waits for it.
-        await Bridge.filter(id=bridge_id).update(last_seen_at=self._clock.now())
+        await update(Bridge, {"last_seen_at": self._clock.now()}, {"id": bridge_id})
 
     async def close_session(self, bridge_id: int, epoch: int, silent_s: float = 0.0) -> None:
         """The link of *epoch* ended, *silent_s* after its last word; old links change nothing."""
@@ -340,8 +343,7 @@ class Bridges:
 
     async def next_command_seq(self, change: Change, bridge_id: int) -> int:
         """The number of the bridge's next command; wakes its link after the commit."""
-        words = _NEXT_SEQ if has_other_writers() else _NEXT_SEQ.replace("$", "?")
-        rows = await get_connection("default").execute_query_dict(words, [bridge_id])
+        rows = await ask(_NEXT_SEQ, bridge_id)
         change.wake(f"bridge:{bridge_id}")
         seq: int = rows[0]["command_seq"]
         return seq
@@ -357,13 +359,18 @@ class Bridges:
             await Bridge.filter(id=bridge.id).update(reported_version=version)
             change.record(_happened(bridge, "bridge.configured", data={"version": version}))
 
-    async def knows(self, bridge_id: int, version: int) -> bool:
-        """Whether it is written already that the room's agent works by *version*."""
-        return await Bridge.filter(id=bridge_id, reported_version=version).exists()
+    async def knows(self, bridge: Bridge, version: int) -> bool:
+        """Whether it is written already that the room's agent works by *version*.
+
+        *bridge*: its row of whenever; what is written there once is never taken back.
+        """
+        if version <= bridge.reported_version:
+            return True
+        return await Bridge.filter(id=bridge.id, reported_version=version).exists()
 
     async def ack_facts(self, change: Change, bridge_id: int, journal: str, seq: int) -> None:
         """Facts of *journal* up to *seq* are in this transaction."""
-        await Bridge.filter(id=bridge_id, fact_journal=journal).update(fact_seq=seq)
+        await update(Bridge, {"fact_seq": seq}, {"id": bridge_id, "fact_journal": journal})
         change.wake(f"facts:{bridge_id}")
 
     async def record_ports(self, change: Change, bridge: Bridge, ports: _Ports) -> None:

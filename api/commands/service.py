@@ -21,6 +21,7 @@ from api.events.service import Change, Happened, Ledger
 from api.principal import Principal
 from api.printers.sending import check_free_for
 from api.printers.service import Printer
+from api.spelled import Rows, among, ask
 from schemas.commands import (
     COMMAND_OVER,
     COMMAND_TRANSITIONS,
@@ -39,18 +40,21 @@ __all__ = ["Command", "Commands", "Row"]
 
 _log = logging.getLogger("gantry.commands")
 
+UNCONFIRMED_AFTER = timedelta(seconds=5)
+
 _UNSENT = (CommandState.QUEUED,)
 _STARTS = (Verb.START, Verb.CARD_WRITE)  # the second may start what it has written
 _UNDELIVERED = rules.UNDELIVERED
-_UNDERWAY = tuple(set(CommandState) - COMMAND_OVER)
+_GOING_ON = tuple(set(CommandState) - COMMAND_OVER)
+_BY_ID = Rows(Command, "id = $1")
+_OF_ROOM = Rows(Command, "id = $1 AND bridge_id = $2")
+_TO_CARRY = Rows(Command, f"bridge_id = $1 AND {among('state', _UNDELIVERED)} ORDER BY seq")
+_UNDERWAY = f"SELECT verb, state FROM command WHERE printer_id = $1 AND {among('state', _GOING_ON)}"  # noqa: S608
 _STOPPED = "The printer was stopped before its room was told to start."
 _EVENT_OF = {CommandState(event.value): event for event in CommandEvent}
 
 OverHook = Callable[[Change, Command], Awaitable[object]]
 Reached = Callable[[], Awaitable[bool]]
-
-
-UNCONFIRMED_AFTER = timedelta(seconds=5)
 
 
 class Commands:
@@ -207,7 +211,7 @@ class Commands:
 
     async def get(self, command_id: str) -> Command:
         """One command. Raises `NotFound`."""
-        command = await Command.filter(id=command_id).first()
+        command = await _BY_ID.first(command_id)
         if command is None:
             raise NotFound(f"There is no command {command_id}.")
         return command
@@ -252,10 +256,9 @@ class Commands:
         deadline: only the bridge can say whether it had come.
         """
         now = self._clock.now()
-        rows = await Command.filter(bridge_id=bridge_id, state__in=_UNDELIVERED).order_by("seq")
         return [
             row
-            for row in rows
+            for row in await _TO_CARRY.of(bridge_id)
             if (row.state == CommandState.SENT and row.sent_epoch != epoch)
             or (row.state == CommandState.QUEUED and not _expired(row, now))
         ]
@@ -305,11 +308,10 @@ class Commands:
 
     async def record(self, change: Change, bridge: Row, fact: CommandFact) -> Command | None:
         """A bridge reported a step. None when it means nothing here: foreign, late or repeated."""
-        known = Command.filter(id=fact.id, bridge_id=bridge.id)
-        command = await known.first()
+        command = await _OF_ROOM.first(fact.id, bridge.id)
         if command is None and fact.id in self.direct.owed:
             await self.write_owed(change)
-            command = await known.first()
+            command = await _OF_ROOM.first(fact.id, bridge.id)
         event = _EVENT_OF.get(fact.state)
         if command is None or event is None:
             _log.warning("bridge %s reports %s of unknown %s", bridge.id, fact.state, fact.id)
@@ -352,9 +354,7 @@ class Commands:
         """What the printer has to do yet; nothing is looked up for what passes anyway."""
         if verb in rules.PASSES_LATCH & rules.ALWAYS_TAKEN:
             return ()
-        rows = Command.filter(printer_id=printer.id, state__in=_UNDERWAY)
-        underway: list[rules.Underway] = await rows.values_list("verb", "state")
-        return underway
+        return [(row["verb"], row["state"]) for row in await ask(_UNDERWAY, printer.id)]
 
     async def _supersede(
         self, change: Change, printer: Printer, verb: Verb, args: Args

@@ -18,6 +18,9 @@ from api.events.models import AuditEntry, Event
 from api.events.outbox import put
 from api.events.rehearsal import stop_rehearsal
 from api.principal import Principal
+from api.spelled import ask
+
+_LAST_NUMBER = "SELECT number FROM event WHERE organization_id = $1 ORDER BY number DESC LIMIT 1"
 
 #: The peer of the request that is being served; empty for what the farm does by itself.
 asked_from: ContextVar[str] = ContextVar("asked_from", default="")
@@ -152,9 +155,8 @@ class Ledger:
             await AuditEntry.bulk_create(noted)
 
     async def _last_number(self, organization_id: int) -> int:
-        events = Event.filter(organization_id=organization_id).order_by("-number").limit(1)
-        last = await events.values_list("number")
-        return int(last[0][0]) if last else 0
+        last = await ask(_LAST_NUMBER, organization_id)
+        return int(last[0]["number"]) if last else 0
 
     async def read(self, organization_id: int, since: int, limit: int) -> list[Event]:
         """Up to *limit* events after number *since*, oldest first."""

@@ -37,6 +37,7 @@ from api.jobs.models import Attempt, Job, Lease
 from api.jobs.moves import happened, move_job, note
 from api.principal import Principal, system
 from api.printers.service import Printer, Printers
+from api.spelled import Rows
 from schemas import leases as link
 from schemas.commands import StartArgs
 from schemas.facts import AttemptFact, CommandFact
@@ -47,6 +48,7 @@ _log = logging.getLogger("gantry.jobs")
 #: So long a change of a job waits for its room to give the job back, in seconds.
 RECALL_S = 2.0
 _LOOK_S = 0.05
+_OUT = Rows(Lease, f"bridge_id = $1 AND state = '{LeaseState.OUT}' ORDER BY place")
 _WENT_ON = "Its room has gone on without it."
 _MAYBE = "Cancel asked; its room may start it by itself until it hears of that."
 _FORCED = "Taken back without its room's word: the room may have printed it."
@@ -235,7 +237,7 @@ class Leases:
 
     async def of_room(self, bridge_id: int) -> link.Lent:
         """What its agent is told of leases."""
-        rows = await Lease.filter(bridge_id=bridge_id, state=LeaseState.OUT).order_by("place")
+        rows = await _OUT.of(bridge_id)
         if not rows:
             return link.NOTHING_LENT
         jobs = {job.id: job for job in await Job.filter(id__in=[row.job_id for row in rows])}

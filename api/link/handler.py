@@ -241,7 +241,7 @@ class LinkHandler:
         return [TerminalGot(number=said.number), *_judged(bridge, foreign, "terminal")]
 
     async def _position(self, bridge: Bridge, epoch: int, body: CmdGot | Reported) -> None:
-        if isinstance(body, Reported) and await self._rooms.bridges.knows(bridge.id, body.version):
+        if isinstance(body, Reported) and await self._rooms.bridges.knows(bridge, body.version):
             return
         async with self._rooms.ledger.change(bridge.organization_id) as change:
             standing, row = await self._rooms.bridges.held(bridge.id, epoch)

@@ -1,6 +1,7 @@
 """Settings of a printer or pool that only OctoPrint's clients know, as rows of this face."""
 
 from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
 from typing import Any
 
 from api.events.service import Happened, Ledger
@@ -9,6 +10,7 @@ from api.octoprint.models import Preferences
 from api.octoprint.visitor import Visit
 from api.printers.rows import bell
 from api.printers.service import Printers
+from api.spelled import Rows
 
 __all__ = ["Preferences", "PreferencesStore"]
 
@@ -30,6 +32,12 @@ def happened(visit: Visit, what: str, **data: Any) -> Happened:
         user_id=visit.by.user_id,
         data={"name": visit.at.name, **data},
     )
+
+
+@lru_cache(16)
+def _of_trees(count: int) -> Rows[Preferences]:
+    values = ", ".join(f"${number}" for number in range(1, count + 1))
+    return Rows(Preferences, f"tree IN ({values})")
 
 
 class PreferencesStore:
@@ -54,8 +62,10 @@ class PreferencesStore:
 
     async def offsets_of(self, printers: Collection[int]) -> dict[int, dict[str, float]]:
         """Temperature offsets in °C by printer and heater, of those that have any."""
+        if not printers:
+            return {}
         trees = {Tree.of_printer(number).key: number for number in printers}
-        rows = await Preferences.filter(tree__in=[*trees])
+        rows = await _of_trees(len(trees)).of(*trees)
         return {trees[row.tree]: row.offsets_c for row in rows if row.offsets_c}
 
     async def keep(

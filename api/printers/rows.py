@@ -16,9 +16,12 @@ from tortoise.queryset import QuerySet
 
 from api.bus.local import Bus, Listener
 from api.printers.models import Printer
+from api.spelled import ask
 
 #: Rung when the set of printers, or where they hang, changed.
 STRUCTURE = "printers"
+
+_NUMBERS_ON = "SELECT id FROM printer WHERE bridge_id = $1 AND deleted_at IS NULL"
 
 
 def bell(printer_id: int) -> str:
@@ -92,6 +95,10 @@ class PrinterRows:
         index = await self._current(known)
         index = await self._current(index.by_bridge.get(bridge_id, ()))
         return [index.by_id[each] for each in index.by_bridge.get(bridge_id, ())]
+
+    async def numbers_on(self, bridge_id: int) -> frozenset[int]:
+        """Their numbers, asked anew."""
+        return frozenset([row["id"] for row in await ask(_NUMBERS_ON, bridge_id)])
 
     async def everything(self) -> Sequence[Printer]:
         """All printers of the deployment."""

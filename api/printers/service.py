@@ -120,8 +120,7 @@ class Printers:
 
     async def numbers_on(self, bridge_id: int) -> frozenset[int]:
         """The printers that a bridge may speak for, as the rows say, not memory."""
-        rows = Printer.filter(bridge_id=bridge_id, deleted_at=None)
-        return frozenset([row.id for row in await rows.only("id")])
+        return await self._rows.numbers_on(bridge_id)
 
     async def everything(self) -> Sequence[Printer]:
         """All printers of the deployment, for the queue."""

@@ -239,7 +239,12 @@ async def test_a_poisonous_fact_is_skipped_with_all_it_did(
     facts = batch(
         state(farm, S.CONNECTING),
         AlarmFact(printer=farm.printer.id, code="a", text="before"),
-        CommandFact(id="x" * 40, state=CommandState.DONE),  # longer than any id may be
+        AttemptFact(  # its grant is longer than any may be
+            printer=farm.printer.id,
+            grant="x" * 40,
+            event=AttemptEvent.STARTED,
+            state=AttemptState.STARTED,
+        ),
         PortsFact(ports=[wide]),
         state(farm, S.OPERATIONAL),
     )
@@ -250,7 +255,7 @@ async def test_a_poisonous_fact_is_skipped_with_all_it_did(
     kinds = await farm.kinds()
     assert kinds.count("printer.alarm") == kinds.count("bridge.ports") == 1
     skipped = await Event.get(kind="bridge.fact_skipped")
-    assert (skipped.data["seq"], skipped.data["fact"]) == (3, "CommandFact")
+    assert (skipped.data["seq"], skipped.data["fact"]) == (3, "AttemptFact")
     assert "is skipped" in caplog.text
 
 
