@@ -131,7 +131,8 @@ class Application:
         self.quart.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
         self.v1 = V1(self.quart, self.rooms.accounts, settings.public_url)
         idempotency = Idempotency(self.rooms.ledger, self.clock)
-        self.v1.replay_with(IdempotentRequests(idempotency))
+        self.idempotent = IdempotentRequests(idempotency)
+        self.v1.replay_with(self.idempotent)
         self.v1.ask_jobs(self.rooms.jobs)
         self.outreach = Outreach(
             *(self.rooms.alerts, self.rooms.accounts, self.rooms.policies),
@@ -231,6 +232,7 @@ class Application:
             rooms = self.rooms
             for work in (
                 rooms.scheduler.run(),
+                self.idempotent.endings.run(),
                 rooms.telemetry.run(),
                 rooms.feed.run(),
                 rooms.analyst.run(),

@@ -11,6 +11,7 @@ from quart import Response, request
 from api.errors import Invalid
 from api.events.service import with_commit
 from api.http import MAX_BODY_BYTES, truthy
+from api.idempotency.endings import Endings
 from api.idempotency.service import Claim, Idempotency, Kept
 from api.principal import Principal
 from schemas.problems import ProblemKind
@@ -42,6 +43,7 @@ class IdempotentRequests:
     """Carries a request out once for each key."""
 
     def __init__(self, idempotency: Idempotency) -> None:
+        self.endings = Endings(idempotency)
         self._idempotency = idempotency
 
     async def once(self, by: Principal, work: Callable[[], Awaitable[Response]]) -> Response:
@@ -54,6 +56,7 @@ class IdempotentRequests:
             return await work()
         _check_key(key)
         _check_form()
+        await self.endings.step()
         claim = await self._idempotency.claim(by, key, await _fingerprint())
         if isinstance(claim, Kept):
             answer = Response(claim.body, claim.status, content_type=claim.media or None)
@@ -67,13 +70,13 @@ class IdempotentRequests:
             answer = await work()
         except BaseException:  # also a client that went away: the rows say whether it was done
             with_commit.reset(token)
-            await self._idempotency.free(claim, refused=False)
+            await self.endings.free(claim, refused=False)
             raise
         with_commit.reset(token)
         if 200 <= answer.status_code < 300:
-            await self._idempotency.keep(claim, await _kept(answer))
+            await self.endings.keep(claim, await _kept(answer))
         else:
-            await self._idempotency.free(claim, refused=True)
+            await self.endings.free(claim, refused=True)
         return answer
 
 
@@ -88,7 +91,7 @@ def _check_key(key: str) -> None:
 
 def _check_form() -> None:
     if request.mimetype.startswith("multipart/"):
-        raise NoKeyTaken(f"A form with files takes no {HEADER}.", 415)
+        raise NoKeyTaken(f"A form with files takes no {HEADER}; send it without one.", 415)
     length = request.content_length
     if length is None and "Transfer-Encoding" in request.headers:
         raise NoKeyTaken(f"{HEADER} asks for the length of the body (Content-Length).", 411)

@@ -25,7 +25,8 @@ from api.principal import Principal
 __all__ = ["Claim", "Idempotency", "Kept"]
 
 KEPT_FOR = timedelta(hours=24)
-STUCK_AFTER = timedelta(minutes=15)
+STUCK_AFTER_MIN = 15
+STUCK_AFTER = timedelta(minutes=STUCK_AFTER_MIN)
 #: So many keys of one user are remembered at a time; more are refused until some are a day old.
 MAX_KEYS = 20_000
 
@@ -133,15 +134,22 @@ def _answer_of(found: Claim, request_sha256: str, authz_sha256: str, *, is_stuck
             "This key came with another request before. Use a new key for a new request.",
             code="idempotency_conflict",
         )
-    is_committed = found.state == ClaimState.COMMITTED
-    if found.state == ClaimState.RUNNING or (is_committed and not is_stuck):
+    if found.state == ClaimState.RUNNING:
         raise Conflict(
-            "The first call with this key has not been answered yet; ask again soon.",
+            "The first call with this key has not been answered yet; ask again soon. Should its "
+            f"process have died, the key is free {STUCK_AFTER_MIN} minutes after that call.",
+            code="idempotency_in_progress",
+        )
+    if found.state == ClaimState.COMMITTED and not is_stuck:
+        raise Conflict(
+            "The first call with this key was carried out and is not answered yet; ask again soon, "
+            "or look at what it did.",
             code="idempotency_in_progress",
         )
     if found.state != ClaimState.KEPT or found.status is None:
         raise Conflict(
-            "The first call with this key was carried out, but its answer was not kept.",
+            "The first call with this key was carried out, but its answer was not kept. Look at "
+            "what it did; a new key would do it again.",
             code="idempotency_uncacheable_success",
         )
     return Kept(found.status, found.media, found.body)

@@ -1,13 +1,16 @@
 """Which answers are kept for a key, row by row of the contract (v1 1.6, S72)."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
 from quart import Quart, Response, request
 from quart.typing import TestClientProtocol as Client
+from tortoise.exceptions import DBConnectionError
 
 from api.errors import Problem
 from api.events.service import Happened, Ledger
+from api.idempotency.models import Claim
 from api.idempotency.requests import MAX_KEPT_BYTES, REPLAYED, IdempotentRequests
 from api.idempotency.service import Idempotency
 from api.principal import Principal
@@ -22,10 +25,12 @@ class Desk:
 
     def __init__(self, ledger: Ledger, clock: FakeClock, admin: Principal) -> None:
         self.carried_out = 0
+        self.fails = False
         self.answer: Callable[[], Response] = lambda: Response(b"{}", 200)
         self.before_answer: Callable[[], Awaitable[object]] | None = None
         self._ledger = ledger
-        requests = IdempotentRequests(Idempotency(ledger, clock))
+        self.idempotency = Idempotency(ledger, clock)
+        self.requests = requests = IdempotentRequests(self.idempotency)
         quart = Quart("test", static_folder=None)
 
         @quart.route("/work", methods=["POST"])
@@ -34,12 +39,16 @@ class Desk:
                 return await requests.once(admin, self._work)
             except Problem as problem:
                 return problem_answer(problem)
+            except DBConnectionError:
+                return Response(b"{}", 503)
 
         self.client: Client = quart.test_client()
 
     async def _work(self) -> Response:
-        self.carried_out += 1
         await request.get_data()
+        if self.fails:
+            raise DBConnectionError("away")
+        self.carried_out += 1
         async with self._ledger.change() as change:
             change.record(Happened(1, "thing.done"))
         if self.before_answer is not None:
@@ -116,3 +125,52 @@ async def test_who_comes_between_commit_and_answer_is_told_to_ask_again(desk: De
     assert (error["code"], error["retriable"]) == ("idempotency_in_progress", True)
     assert (await desk.ask()).headers[REPLAYED] == "true"
     assert desk.carried_out == 1
+
+
+class Outage:
+    """A database that is away for what is written of a call that has ended."""
+
+    def __init__(self, desk: Desk, patch: pytest.MonkeyPatch) -> None:
+        self.is_on = True
+        for name in ("keep", "free"):
+            patch.setattr(desk.idempotency, name, self._in_the_way(getattr(desk.idempotency, name)))
+
+    def _in_the_way(self, real: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        async def write(*given: object, **named: object) -> None:
+            if self.is_on:
+                raise DBConnectionError("away")
+            await real(*given, **named)
+
+        return write
+
+
+async def test_what_was_done_is_answered_though_its_answer_cannot_be_kept(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database goes right behind the commit: 201, and later the same again (R21, S72)."""
+    outage = Outage(desk, monkeypatch)
+    desk.answer = lambda: Response(b'{"id":1}', 201, content_type="application/json")
+    assert (await desk.ask()).status_code == 201
+    assert (await desk.ask()).status_code == 503
+    outage.is_on = False
+    replayed = await desk.ask()
+    assert (replayed.status_code, replayed.headers[REPLAYED]) == (201, "true")
+    assert desk.carried_out == 1
+
+
+async def test_a_key_is_free_once_the_database_is_back(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It went in the middle of the call: 503; whoever comes again, anywhere, is served (R19)."""
+    monkeypatch.setattr("api.idempotency.endings.AGAIN_S", 0.01)
+    outage = Outage(desk, monkeypatch)
+    running = asyncio.create_task(desk.requests.endings.run())
+    desk.fails = True
+    assert (await desk.ask()).status_code == 503
+    desk.fails = False
+    outage.is_on = False
+    async with asyncio.timeout(10):
+        while await Claim.all().count():
+            await asyncio.sleep(0.01)
+    assert (await desk.ask()).status_code == 200
+    running.cancel()
