@@ -83,6 +83,10 @@ class Busy(OperationalError):
     """
 
 
+class OutcomeUnknown(OperationalError):
+    """The database went away during a commit: what was to be changed is changed, or it is not."""
+
+
 class Unstorable(OperationalError):
     """A value that no column can hold: whoever sent it is wrong, and the database is well."""
 

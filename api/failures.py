@@ -6,15 +6,22 @@ from quart import Quart, Response, request
 from tortoise.exceptions import DBConnectionError, OperationalError
 from werkzeug.exceptions import HTTPException
 
-from api.db import Unstorable
+from api.db import OutcomeUnknown, Unstorable
 from api.errors import Invalid, Problem, Unavailable
 from api.http import json_answer
 from api.octoprint.face import OctoPrintFace, refusal_of
 from api.octoprint.wire import refuse
-from api.readiness import Readiness
+from api.readiness import Readiness, is_full
 from api.v1 import http_answer, problem_answer, secured
 
 _log = logging.getLogger("gantry.api")
+
+_AWAY = "The database cannot be used at the moment; ask again soon."
+_FULL = "The disk of the database is full: make room on it, then ask again."
+_UNKNOWN = (
+    "The database went away while this was written down, and nobody can say whether it was. "
+    "Look before you ask again."
+)
 
 
 def register_errors(quart: Quart, octoprint: OctoPrintFace, readiness: Readiness) -> None:
@@ -32,12 +39,7 @@ def register_errors(quart: Quart, octoprint: OctoPrintFace, readiness: Readiness
     async def unavailable(error: Exception) -> Response:
         _log.error("%s %s: the database: %s", request.method, request.path, error)
         readiness.failed(error)
-        return problem_of(
-            Unavailable(
-                "The database cannot be used at the moment; its disk may be full.",
-                code="storage_unavailable",
-            )
-        )
+        return problem_of(Unavailable(_why(error), code="storage_unavailable"))
 
     async def unstorable(error: Exception) -> Response:
         _log.warning("%s %s: what came fits no column: %s", request.method, request.path, error)
@@ -59,3 +61,10 @@ def register_errors(quart: Quart, octoprint: OctoPrintFace, readiness: Readiness
         if octoprint.owns(request.path):
             return refuse(detail, 500)
         return json_answer({"detail": detail, "error": facts}, 500)
+
+
+def _why(error: Exception) -> str:
+    """Why the database did not do it, and what to do, for who asked."""
+    if isinstance(error, OutcomeUnknown):
+        return _UNKNOWN
+    return _FULL if is_full(error) else _AWAY

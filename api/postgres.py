@@ -30,10 +30,11 @@ from tortoise.exceptions import (
     TransactionManagementError,
 )
 
-from api.db import Busy, Transient, Unstorable
+from api.db import Busy, OutcomeUnknown, Transient, Unstorable
 
 ACQUIRE_S = 5.0  # for a free connection of the pool
 CONNECT_S = 5.0
+RELEASE_S = 1.0  # for the server's word that it has let go of what was cancelled
 CLASS_OF_LOCKS = 7305  # our half of the advisory locks' numbers: any number, as long as it is ours
 WHOLE_FARM = 0
 ASK_OUTCOME_S = (0.0, 0.1, 0.3, 0.6, 1.0, 2.0)  # pauses before each question for a lost commit
@@ -86,6 +87,20 @@ class _Pool(asyncpg.Pool):  # type: ignore[misc]
     def acquire(self, *, timeout: float | None = None) -> Any:
         """A connection, within 5 s unless told otherwise."""
         return super().acquire(timeout=timeout or ACQUIRE_S)
+
+    def release(self, connection: Any, *, timeout: float | None = None) -> Any:
+        """Give it back, within 1 s unless told otherwise; what can be awaited.
+
+        One that cannot be used any more is closed, and another takes its place. That is no error:
+        what was done with it is over, and how that ended is known already.
+        """
+        return self._released(connection, timeout or RELEASE_S)
+
+    async def _released(self, connection: Any, within_s: float) -> None:
+        try:
+            await super().release(connection, timeout=within_s)
+        except (*_LOST, asyncpg.PostgresError) as error:
+            _log.info("a connection to the database is replaced: %s", error or "no answer")
 
 
 def translated(error: BaseException) -> BaseORMException | None:
@@ -219,7 +234,7 @@ class PostgresTransaction(TransactionWrapper):
         return NestedTransactionContext(PostgresTransaction(self))
 
     async def commit(self) -> None:
-        """Raises `Transient` when it certainly did not happen, `OperationalError` when unknown."""
+        """Raises `Transient` when it certainly did not happen, `OutcomeUnknown` when unknown."""
         try:
             await super().commit()
         except (*_LOST, asyncpg.PostgresError) as error:
@@ -230,7 +245,7 @@ class PostgresTransaction(TransactionWrapper):
                 await self._find_out(self._number, error)
                 return
             if isinstance(known, Busy) and not has_answered:
-                raise OperationalError("nobody knows whether the commit happened") from error
+                raise OutcomeUnknown("nobody knows whether the commit happened") from error
             raise known or error from error
 
     async def _find_out(self, number: str, error: Exception) -> None:
@@ -247,7 +262,7 @@ class PostgresTransaction(TransactionWrapper):
                 return
             if found == "aborted":
                 raise Transient(f"the commit did not happen: {error}") from error
-        raise OperationalError(
+        raise OutcomeUnknown(
             f"the database went away during a commit and cannot be asked for its outcome: {error}"
         ) from error
 

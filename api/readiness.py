@@ -72,7 +72,7 @@ class Readiness:
 
     def failed(self, error: BaseException) -> None:
         """A request could not be served because of the database."""
-        if _is_full(error):
+        if is_full(error):
             self._full_until = time.monotonic() + FULL_S
         if _says(error, "readonly database"):
             self._read_only_until = time.monotonic() + READ_ONLY_S
@@ -111,7 +111,8 @@ class Readiness:
         return FULL if time.monotonic() < self._full_until else None
 
 
-def _is_full(error: BaseException) -> bool:
+def is_full(error: BaseException) -> bool:
+    """Whether the database could not write for want of space."""
     cause: BaseException | None = error
     while cause is not None:
         if getattr(cause, "sqlstate", "") == _DISK_FULL:

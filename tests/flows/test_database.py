@@ -90,11 +90,12 @@ async def farm(postgres: databases.Server, tmp_path: Path) -> AsyncIterator[Farm
         yield farm
 
 
-def _refused(answer: httpx.Response) -> None:
-    """503 that says when to ask again, in v1's words."""
+def _refused(answer: httpx.Response, *, full: bool = False) -> None:
+    """503 that says why and when to ask again, in v1's words."""
     assert answer.status_code == 503, answer.text
     assert int(answer.headers["Retry-After"]) > 0
     assert answer.json()["error"]["retriable"] is True
+    assert ("disk of the database is full" in answer.json()["detail"]) is full
 
 
 async def test_a_database_that_is_away_is_said_and_comes_back(farm: Farm) -> None:
@@ -178,7 +179,7 @@ async def test_a_full_disk_of_the_server_is_said_and_over_when_there_is_room(far
     table.rename(aside)
     table.symlink_to("/dev/full")  # whatever is written there meets a full disk
     await farm.server.end_backends(farm.name)
-    _refused(await farm.make("full"))
+    _refused(await farm.make("full"), full=True)
     assert (await farm.http.get("/api/v1/jobs")).json() == []
     assert await farm.problems() == [FULL]
     assert (await farm.http.get("/health")).json()["status"] == "degraded"

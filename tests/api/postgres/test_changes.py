@@ -2,8 +2,11 @@
 
 import asyncio
 import random
+import tempfile
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -12,10 +15,11 @@ from tortoise.exceptions import DBConnectionError, OperationalError
 
 from api.accounts.models import Organization
 from api.config import Settings
-from api.db import Busy, Pool, Transaction, Transient, open_database, persistently
+from api.db import Busy, OutcomeUnknown, Pool, Transaction, Transient, open_database, persistently
 from api.events.service import Happened, Ledger
 from api.postgres import PostgresClient, PostgresTransaction, translated
 from tests.api.postgres.conftest import Database
+from tests.fakes.database_proxy import database_proxy
 
 Lock = Callable[[PostgresTransaction, int | None], Awaitable[int]]
 
@@ -149,7 +153,7 @@ async def test_an_unknown_outcome_is_an_error_and_not_done_again(
 
     monkeypatch.setattr(asyncpg.transaction.Transaction, "commit", commit)
     monkeypatch.setattr(PostgresClient, "outcome", outcome)
-    with pytest.raises(OperationalError, match="outcome") as raised:
+    with pytest.raises(OutcomeUnknown, match="outcome") as raised:
         await persistently(lambda: _happen(ledger))
     assert not isinstance(raised.value, Transient)
 
@@ -264,3 +268,34 @@ async def test_a_pool_that_is_used_up_is_an_error_in_time(
             await asleep
     finally:
         await context.close_connections()
+
+
+@pytest.mark.parametrize("is_in_transaction", [True, False])
+async def test_a_server_that_is_frozen_is_busy_in_a_transaction_too(
+    database: Database,
+    settings: Settings,
+    is_in_transaction: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Giving the connection back waits for nobody and hides no reason (safety R20)."""
+    monkeypatch.setattr("api.postgres.ACQUIRE_S", 0.5)  # shorter than a word is waited for, as ours
+    with tempfile.TemporaryDirectory(prefix="gantry-") as short:
+        async with database_proxy(Path(short), database.url) as proxy:
+            through = replace(settings, database_url=proxy.url)
+            context = await open_database(through, Pool(statement_s=0.1))
+            with context:
+                assert await Organization.all().count() == 1
+                proxy.fall_silent()
+                started = time.monotonic()
+                with pytest.raises(Busy, match="in time"):
+                    if is_in_transaction:
+                        async with Transaction(1):
+                            raise AssertionError("nobody has answered")
+                    else:
+                        await get_connection("default").execute_query("SELECT 1")
+                assert time.monotonic() - started < 4
+                await proxy.open()
+                assert await Organization.all().count() == 1
+                async with Transaction(1):
+                    assert await Organization.all().count() == 1
+            await context.close_connections()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from api.db import OutcomeUnknown
 from tests.api.whole.conftest import GCODE, Whole
 from tests.fakes import databases
 
@@ -50,10 +51,26 @@ async def test_a_full_disk_is_503_and_reading_goes_on(whole: Whole, path: str) -
         assert full.status_code == 503, full.text
         assert full.json()["error"]["code"] == "storage_unavailable"
         assert full.json()["error"]["retriable"] is True
+        assert "disk of the database is full: make room" in full.json()["detail"]
         assert (await whole.ask("admin", "GET", path)).status_code == 200
         assert await whole.rows() == before
     whole.application.readiness._full_until = 0.0  # the other tests' farm need not rest
     assert (await whole.ask("admin", "POST", f"{path}/bulk", json=body)).status_code == 201
+
+
+async def test_an_outcome_that_nobody_knows_is_told_as_such(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks again without looking might have it twice (safety R23)."""
+
+    def lost(*_: object) -> None:
+        raise OutcomeUnknown("the database went away during a commit")
+
+    monkeypatch.setattr(whole.application.rooms.ledger, "change", lost)
+    answer = await whole.ask("admin", "POST", "/api/v1/jobs", json={"item_name": "one"})
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] == "storage_unavailable"
+    assert "Look before you ask again" in answer.json()["detail"]
 
 
 async def test_who_may_not_hears_so_before_what_is_wrong_with_the_body(whole: Whole) -> None:
