@@ -111,7 +111,7 @@ class _Quart(Quart):
         """The view's answer. An upload is not run again: its bytes come once."""
         answer = partial(super().dispatch_request, request_context)
         if RECEIVE_KEY in request.scope:
-            return await answer()
+            return await persistently(answer, again_s=())
         return await persistently(answer)
 
 

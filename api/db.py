@@ -12,7 +12,7 @@ import asyncio
 import random
 import sqlite3
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -87,6 +87,10 @@ class OutcomeUnknown(OperationalError):
     """The database went away during a commit: what was to be changed is changed, or it is not."""
 
 
+class HalfDone(OperationalError):
+    """The database was of no use to a call that had committed something; its cause says why."""
+
+
 class Unstorable(OperationalError):
     """A value that no column can hold: whoever sent it is wrong, and the database is well."""
 
@@ -102,7 +106,7 @@ def in_our_words(error: sqlite3.OperationalError) -> OperationalError:
 
 
 #: What may have passed when it is tried again a little later.
-PASSING = (Transient, Busy, DBConnectionError)
+PASSING = (Transient, Busy, HalfDone, DBConnectionError)
 
 
 @dataclass(slots=True)
@@ -187,21 +191,26 @@ def has_other_writers() -> bool:
     return get_connection("default").capabilities.dialect == "postgres"
 
 
-async def persistently(work: Callable[[], Awaitable[T]]) -> T:
-    """What *work* returns; it is run again, at most three times, when it raises `Transient`.
+async def persistently(
+    work: Callable[[], Awaitable[T]], *, again_s: Sequence[float] = AGAIN_S
+) -> T:
+    """What *work* returns; it is run again, after *again_s*, when it raises `Transient`.
 
     Only while none of its transactions was committed: until then it has done nothing. What it
-    does beside the database must bear being done twice.
+    does beside the database must bear being done twice. Raises `HalfDone` for what is passing when
+    something was committed before it.
     """
     if _call.get() is not None:
         return await work()
-    for pause_s in (*AGAIN_S, None):
+    for pause_s in (*again_s, None):
         call = _Call()
         token = _call.set(call)
         try:
             return await work()
-        except Transient:
-            if call.has_committed or pause_s is None:
+        except PASSING as error:
+            if call.has_committed:
+                raise HalfDone(error) from error
+            if pause_s is None or not isinstance(error, Transient):
                 raise
         finally:
             _call.reset(token)

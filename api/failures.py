@@ -6,7 +6,7 @@ from quart import Quart, Response, request
 from tortoise.exceptions import DBConnectionError, OperationalError
 from werkzeug.exceptions import HTTPException
 
-from api.db import OutcomeUnknown, Unstorable
+from api.db import HalfDone, OutcomeUnknown, Unstorable
 from api.errors import Invalid, Problem, Unavailable
 from api.http import json_answer
 from api.octoprint.face import OctoPrintFace, refusal_of
@@ -18,6 +18,10 @@ _log = logging.getLogger("gantry.api")
 
 _AWAY = "The database cannot be used at the moment; ask again soon."
 _FULL = "The disk of the database is full: make room on it, then ask again."
+_HALF_DONE = (
+    "The database went away when this, or a part of it, was done already. "
+    "Look before you ask again."
+)
 _UNKNOWN = (
     "The database went away while this was written down, and nobody can say whether it was. "
     "Look before you ask again."
@@ -39,7 +43,7 @@ def register_errors(quart: Quart, octoprint: OctoPrintFace, readiness: Readiness
     async def unavailable(error: Exception) -> Response:
         _log.error("%s %s: the database: %s", request.method, request.path, error)
         readiness.failed(error)
-        return problem_of(Unavailable(_why(error), code="storage_unavailable"))
+        return problem_of(Unavailable(_why(error, request.method), code="storage_unavailable"))
 
     async def unstorable(error: Exception) -> Response:
         _log.warning("%s %s: what came fits no column: %s", request.method, request.path, error)
@@ -63,8 +67,10 @@ def register_errors(quart: Quart, octoprint: OctoPrintFace, readiness: Readiness
         return json_answer({"detail": detail, "error": facts}, 500)
 
 
-def _why(error: Exception) -> str:
+def _why(error: Exception, method: str) -> str:
     """Why the database did not do it, and what to do, for who asked."""
+    if isinstance(error, HalfDone) and method not in ("GET", "HEAD"):
+        return _HALF_DONE
     if isinstance(error, OutcomeUnknown):
         return _UNKNOWN
     return _FULL if is_full(error) else _AWAY

@@ -15,7 +15,16 @@ from tortoise.exceptions import DBConnectionError, OperationalError
 
 from api.accounts.models import Organization
 from api.config import Settings
-from api.db import Busy, OutcomeUnknown, Pool, Transaction, Transient, open_database, persistently
+from api.db import (
+    Busy,
+    HalfDone,
+    OutcomeUnknown,
+    Pool,
+    Transaction,
+    Transient,
+    open_database,
+    persistently,
+)
 from api.events.service import Happened, Ledger
 from api.postgres import PostgresClient, PostgresTransaction, translated
 from tests.api.postgres.conftest import Database
@@ -103,7 +112,7 @@ async def test_a_call_that_has_committed_something_is_not_run_again(
         async with ledger.change(1):
             await database.end_backends()
 
-    with pytest.raises(Transient):
+    with pytest.raises(HalfDone):
         await persistently(work)
     assert await _kinds(ledger) == ["first"]
 

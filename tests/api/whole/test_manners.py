@@ -1,6 +1,9 @@
 """What v1's clients count on in every call: refusals, summaries, a full disk told apart."""
 
+from typing import Any
+
 import pytest
+from tortoise.exceptions import DBConnectionError
 
 from api.db import OutcomeUnknown
 from tests.api.whole.conftest import GCODE, Whole
@@ -71,6 +74,32 @@ async def test_an_outcome_that_nobody_knows_is_told_as_such(
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "storage_unavailable"
     assert "Look before you ask again" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("is_upload", [False, True])
+async def test_what_was_done_before_the_database_went_is_told(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch, is_upload: bool
+) -> None:
+    """503 that says so: who asked again without looking had two jobs, or two files (safety R21)."""
+    room: Any = whole.application.rooms.jobs
+    name = "create"
+    if is_upload:
+        room, name = whole.application.rooms.library, "sliced"
+    real = getattr(room, name)
+
+    async def lost(*given: object) -> None:
+        if not is_upload:
+            await real(*given)
+        raise DBConnectionError("the connection to the database was lost")
+
+    monkeypatch.setattr(room, name, lost)
+    if is_upload:
+        files = {"file": ("told.gcode", GCODE)}
+        answer = await whole.ask("admin", "POST", "/api/v1/print-files/upload", files=files)
+    else:
+        answer = await whole.ask("admin", "POST", "/api/v1/jobs", json={"item_name": "told"})
+    assert answer.status_code == 503
+    assert "done already. Look before you ask again" in answer.json()["detail"]
 
 
 async def test_who_may_not_hears_so_before_what_is_wrong_with_the_body(whole: Whole) -> None:
