@@ -31,6 +31,7 @@ class AlertType(StrEnum):
     JOB_REJECTED = "job_rejected"
     BRIDGE_OFFLINE = "bridge_offline"
     BRIDGE_TROUBLE = "bridge_trouble"
+    FILE_PENDING = "file_pending"
 
 
 class Audience(StrEnum):
@@ -73,6 +74,16 @@ def _complete(event: Happened) -> Draft:
         severity=Severity.INFO,
         audience=Audience.OWNER,
         title=f"{_item(event)} is done",
+    )
+
+
+def _file_pending(event: Happened) -> Draft:
+    return Draft(
+        alert_type=AlertType.FILE_PENDING,
+        severity=Severity.WARNING,
+        audience=Audience.BOTH,
+        title=f"{_item(event)} cannot start without its file",
+        message=f"It waits for {event.data.get('reason')}.",
     )
 
 
@@ -213,6 +224,7 @@ def _printer_trouble(event: Happened) -> Draft | None:
 DRAFTS: dict[str, Callable[[Happened], Draft | None]] = {
     "job.failed": _failed,
     "job.completed": _complete,
+    "job.file_pending": _file_pending,
     "job.created": _created,
     "job.resubmit": _submitted,
     "job.approve": _approved,

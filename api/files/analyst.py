@@ -84,7 +84,11 @@ class Analyst:
             return False
         if blob.size_bytes > WAITED_FOR_BYTES and await self._surveys.known(blob) is None:
             await self._surveys.make(blob)
-        analysis = await self._analysed(blob)
+        try:
+            analysis = await self._analysed(blob)
+        except Unavailable as away:  # its turn is over when `analysing_until` is: then again
+            _log.warning("blob %d is analysed later: %s", blob.id, away)
+            return True
         async with self._ledger.change() as change:
             row = await Blob.get_or_none(id=blob.id)
             if row is not None:
@@ -119,11 +123,16 @@ class Analyst:
         return row
 
     async def _analysed(self, blob: Blob) -> dict[str, Any]:
-        """What the worker found; with *failed*, why there is nothing."""
+        """What the worker found; with *failed*, why there is nothing and never will be.
+
+        Raises `Unavailable` while the storage does not answer: the file is none the worse for that.
+        """
         work = "timed" if blob.facts.get("estimated_s") is None else "analyse"
         try:
             said = await self._said(blob, work)
         except (Unreadable, Stopped, Unavailable, OSError) as error:
+            if isinstance(error, Unavailable) and await self._storage.exists(blob.storage_key):
+                raise
             _log.warning("blob %d could not be analysed: %s", blob.id, error)
             return {"failed": str(error)[:300]}
         found: dict[str, Any] = msgspec.json.decode(said)

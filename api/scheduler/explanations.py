@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from api.clock import Clock, iso
+from api.jobs.file_wait import REASONS as FILE_REASONS
 from api.jobs.line import waiting_of
 from api.jobs.service import Job, Jobs
 from api.jobs.told import Told
@@ -67,7 +68,8 @@ class Explanations:
         view, [need] = await self._look(job.organization_id, [job])
         wait = waits_for(view.whole, need)
         verdicts = refusals(view.whole, need)
-        summary = self._held(job) or f"It waits for {wait.text}."
+        for_file = job.reason if job.reason in FILE_REASONS else None
+        summary = self._held(job) or f"It waits for {for_file or wait.text}."
         return _answer(
             job,
             summary,

@@ -179,7 +179,8 @@ class S3Storage:
                 self._denied, self._denied_until = trouble, time.monotonic() + DENIED_S
             _log.error("%s", trouble)
             raise Unavailable(
-                "The file storage cannot be used at the moment.", code="storage_unavailable"
+                "The file storage cannot be used at the moment; ask again soon.",
+                code="storage_unavailable",
             ) from error
 
     def _client(self) -> Any:

@@ -42,7 +42,9 @@ async def _worker(work: str, stdin: IO[bytes] | int) -> AsyncIterator[Process]:
 
 
 async def read_file(work: str, source: Path | AsyncIterator[bytes], limit_s: float) -> bytes:
-    """What the worker says of a whole file. Raises `Unreadable`, `Stopped`, `OSError`."""
+    """What the worker says of a whole file. Raises `Unreadable`, `Stopped`, `OSError`, and
+    what *source* raises.
+    """
     if not isinstance(source, Path):
         async with _worker(work, PIPE) as process:
             return await _answer(process, source, limit_s)
@@ -70,6 +72,8 @@ async def _answer(process: Process, source: AsyncIterator[bytes] | None, limit_s
             said = tasks.create_task(process.stdout.read())
     except TimeoutError:
         raise Stopped(f"it took longer than {limit_s:.0f} s") from None
+    except ExceptionGroup as broken:  # it ends at the first: the source's, as a rule
+        raise broken.exceptions[0] from None
     await _check(process)
     return said.result()
 

@@ -107,6 +107,7 @@ async def test_approval_is_told_to_who_waits_for_it(farm: Farm, alerts: Alerts) 
         ("inventory.spool_low", {"qr_code": "SPL-1", "remaining_grams": 40.0}, "warning"),
         ("inventory.spool_empty", {"qr_code": "SPL-1", "remaining_grams": 0.0}, "critical"),
         ("bridge.offline", {"bridge_id": 7, "name": "room"}, "warning"),
+        ("job.file_pending", {"item_name": "Cube", "reason": "its file: gone"}, "warning"),
         ("bridge.cloned", {"bridge_id": 7, "name": "room"}, "warning"),
         ("bridge.alarm", {"bridge_id": 7, "bridge_name": "room", "code": "disk_low"}, "warning"),
         ("bridge.alarm", {"bridge_name": "room", "code": "journal_damaged"}, "warning"),

@@ -3,15 +3,17 @@
 import asyncio
 import hashlib
 import struct
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from api.bus.local import LocalBus
 from api.config import Settings
-from api.errors import Invalid
+from api.errors import Invalid, Unavailable
 from api.events.models import Event
 from api.events.service import Ledger
 from api.files import analyst as analyst_module
@@ -22,6 +24,7 @@ from api.files.incoming import text_name
 from api.files.models import Blob
 from api.files.pictures import picture_of
 from api.files.service import Files, Tree
+from api.files.surveys import Surveys
 from api.principal import Principal
 from api.storage import open_storage
 from tests.api.conftest import FakeClock
@@ -110,6 +113,49 @@ async def test_a_file_that_cannot_be_read_is_not_tried_again(
     monkeypatch.undo()
     await analyst.again(admin, blob)
     await analyst.step()
+    assert "failed" not in (await Blob.get(id=blob.id)).analysis
+
+
+class Away:
+    """A storage elsewhere that breaks off in the middle of a file while it *is_away*."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._real = open_storage(settings)
+        self.is_away = True
+        self.exists = self._real.exists
+
+    def local_path(self, key: str) -> None:
+        return None
+
+    async def read(self, key: str, *_: int) -> AsyncIterator[bytes]:
+        async for chunk in self._real.read(key):
+            yield chunk[: len(chunk) // 2] if self.is_away else chunk
+        if self.is_away:
+            raise Unavailable("The file storage cannot be used at the moment.")
+
+
+@pytest.mark.parametrize("moves", [BY_HAND, BY_HAND * 12_000], ids=["in a thread", "by a worker"])
+async def test_a_storage_that_is_away_for_a_while_costs_a_file_nothing(
+    settings: Settings,
+    ledger: Ledger,
+    bus: LocalBus,
+    clock: FakeClock,
+    files: Files,
+    admin: Principal,
+    moves: bytes,
+) -> None:
+    """Its analysis had failed for good, or ended the look at all files (R26, R27)."""
+    away: Any = Away(settings)
+    analyst = Analyst(away, ledger, bus, clock)
+    blob = await files.ingest(admin, chunks(moves), "hand.gcode")
+    assert await analyst.step() is True
+    assert (await Blob.get(id=blob.id)).analysis is None
+    assert await analyst.step() is False
+    if len(moves) > len(BY_HAND):
+        assert await Surveys(away).make(blob) is None
+    away.is_away = False
+    clock.advance(200.0)
+    assert await analyst.step() is True
     assert "failed" not in (await Blob.get(id=blob.id)).analysis
 
 

@@ -57,6 +57,15 @@ async def test_why_is_written_with_the_start(farm: Farm, app: FarmApp) -> None:
     assert (await app.ask("GET", f"/jobs/{job.id}"))["match_score"] == 50
 
 
+async def test_a_job_that_waits_for_its_file_says_so(farm: Farm, app: FarmApp) -> None:
+    """It stood at its turn, with nothing in its way and nobody who would start it (R26)."""
+    job = await farm.job(await farm.printer())
+    farm.files.is_down = True
+    assert await farm.scheduler.step() == 0
+    told = await app.ask("GET", f"/jobs/{job.id}/explanation")
+    assert told["summary"] == "It waits for its file: the file storage does not answer."
+
+
 async def test_a_job_that_can_never_be_placed_says_so_at_once(farm: Farm, app: FarmApp) -> None:
     """In the answer that makes it: what is wrong, and what it would take."""
     await farm.printer()
