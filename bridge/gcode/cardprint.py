@@ -38,6 +38,7 @@ class CardPrint:
         self._standing = standing
         self.active = False
         self._paused = False
+        self._told_to_start = False  # and no answer to M27 has come since
         self._size_bytes = 0
         self._at_bytes = 0
         self._since = 0.0
@@ -78,7 +79,9 @@ class CardPrint:
         at = self._standing
         for text in texts:
             if not self.active:
-                at.link.watch_card = at.link.watch_card or text.startswith(_STARTS)
+                if text.startswith(_STARTS):
+                    at.link.watch_card = self._told_to_start = True
+                    at.link.stream.order([b"M27"])  # seen before anything else starts
             elif text in _STEERING and at.can(_STEERING[text][0]):
                 self.steer(text, send=False)
             elif text == at.link.stream.dialect.card_abort and at.can(_E.CANCEL):
@@ -104,7 +107,7 @@ class CardPrint:
 
     def forget(self) -> None:
         """The connection is gone; the printer may print on."""
-        self.active = self._standing.link.watch_card = False
+        self.active = self._standing.link.watch_card = self._told_to_start = False
         if self._asked is not None:
             token, self._asked = self._asked[2], None
             self._standing.report(OrderLost(token, "the connection was lost"))
@@ -117,7 +120,8 @@ class CardPrint:
         match reply:
             case Printing(at_bytes, size_bytes):
                 at.link.card_heard(now)
-                if not self.active and not 0 < at_bytes < size_bytes:
+                read, self._told_to_start = at_bytes > 0 or self._told_to_start, False
+                if not self.active and not (read and at_bytes < size_bytes):
                     return  # a file is open and nothing runs
                 if not self.active and at.state is _S.OPERATIONAL:
                     at.step(_E.JOB)
@@ -129,7 +133,7 @@ class CardPrint:
                 if at.state is _S.PRINTING and not self._paused:
                     self._stopped(now)
             case NotPrinting():
-                at.link.watch_card = False
+                at.link.watch_card = self._told_to_start = False
             case Finished() if self.active:
                 self._end(now)
             case _:
@@ -182,7 +186,7 @@ class CardPrint:
         elif action is CardAction.SELECT:
             self._standing.report(OrderDone(token))
         else:
-            link.watch_card = True
+            link.watch_card = self._told_to_start = True
             link.stream.order([b"M24", b"M27"], token)  # seen before anything else starts
 
     def _begin(self, now: float) -> None:

@@ -277,3 +277,17 @@ def test_a_lost_port_ends_the_search_for_a_file() -> None:
     host.printer.lost("unplugged", host.now)
     host.go()
     assert OrderLost("select", "the connection was lost") in host.happened
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_print_of_which_nothing_is_read_yet_has_begun_when_it_was_told_to(told: bool) -> None:
+    """For five seconds the printer was free, and a job could begin beside it; a file that is only
+    open says the same on old firmwares."""
+    host = with_card(b"SD printing byte 0/4000\n")
+    if told:
+        host.printer.order(["M23 CUBE.GCO", "M24"], "typed")
+    else:
+        host.printer.order(["M23 CUBE.GCO", "M27"], "typed")
+    host.go()
+    host.wait(0.1)
+    assert host.printer.state is (_S.PRINTING if told else _S.OPERATIONAL)

@@ -297,10 +297,14 @@ def test_every_order_is_refused_meanwhile(file: Path) -> None:
     assert bench.sent_whole()
 
 
+@pytest.mark.parametrize("eager", [True, False])
 @pytest.mark.parametrize("then", [CardAction.SELECT, CardAction.START])
-def test_what_follows_is_done_when_the_file_is_there(file: Path, then: CardAction) -> None:
-    """Selected, or printed from the card."""
+def test_what_follows_is_done_when_the_file_is_there(
+    file: Path, then: CardAction, eager: bool
+) -> None:
+    """Selected, or printed from the card, of which nothing may be read when it is asked for."""
     bench = CardBench(13, file, speed=1.0)
+    bench.eager = eager
     bench.connect()
     bench.send(then=then)
     assert bench.sent_whole()
