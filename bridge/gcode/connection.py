@@ -9,7 +9,7 @@ machine.
 from dataclasses import replace
 
 from bridge.gcode.dialects import Dialect, by_banner, by_firmware, by_name
-from bridge.gcode.failures import Failure, Kind, Severity, last_line
+from bridge.gcode.failures import Failure, Kind, Severity, last_line, unknown_word
 from bridge.gcode.greeting import Greeting, Outcome
 from bridge.gcode.happenings import Identified, OrderDone, StreamLost
 from bridge.gcode.regain import Regain
@@ -360,8 +360,8 @@ def tell_stream(stream: Stream, reply: Reply, now: float) -> None:
             stream.on_resend(number, now)
         case Failure(severity=Severity.RESEND, text=text):
             stream.on_refusal(last_line(text))
-        case Failure(kind=Kind.UNKNOWN_COMMAND):
-            stream.strays.unknown()
+        case Failure(kind=Kind.UNKNOWN_COMMAND, text=text):
+            stream.on_unknown(unknown_word(text))
         case Failure() | Start():
             stream.out.note_answering(stream.acked)
         case Skipped():

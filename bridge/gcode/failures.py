@@ -108,6 +108,15 @@ def last_line(text: str) -> int | None:
     return int(found[1]) if found else None
 
 
+_UNKNOWN = re.compile(r"unknown command: ?\"\s*([^\s\"*]*)", re.IGNORECASE)
+
+
+def unknown_word(text: str) -> bytes | None:
+    """The first word of what an error calls no command, None when it does not say."""
+    found = _UNKNOWN.search(text)
+    return found[1].encode("latin-1") if found else None
+
+
 def sort(text: str) -> Failure:
     """The failure that the error *text* is."""
     for pattern, kind in _KINDS:

@@ -89,6 +89,24 @@ class StreamLost:
     text: str
 
 
+NO_ANSWER = StreamLost("no_answer", "the printer does not answer any more")
+RESTARTED = StreamLost("printer_reset", "the printer has restarted: it counts from 1 again")
+
+
+def stuck(times: int, number: int) -> StreamLost:
+    """It has asked *times* for line *number*."""
+    return StreamLost("stuck", f"the printer has asked {times} times for line {number}")
+
+
+def answer_lost(family: str, number: int) -> StreamLost:
+    """Whether line *number* was executed, a firmware of *family* cannot be asked."""
+    return StreamLost(
+        "answer_lost",
+        f"an answer of the printer is missing and {family} cannot tell whether line {number} was "
+        "executed",
+    )
+
+
 Happening = (
     StateMoved
     | AttemptMoved

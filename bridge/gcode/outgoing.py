@@ -201,6 +201,10 @@ class Outgoing:
         ordinal = self.ordinal_of(acked + 1)
         self.answering = None if self.next == acked + 1 else ordinal > self.ordinal_of(acked)
 
+    def word_of(self, number: int) -> bytes:
+        """The first word of line *number*, which must be in the history."""
+        return self._lines[number - self._base].split(b" ", 2)[1].partition(b"*")[0].strip()
+
     def size_of(self, first: int, last: int) -> int:
         """Bytes of the lines from *first* to *last*, both included."""
         return sum(map(len, self._lines[first - self._base : last - self._base + 1]))

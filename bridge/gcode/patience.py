@@ -16,6 +16,8 @@ HUMAN_SILENCE_S = 60.0
 #: Then it has all the time there is: what is not read piles up in a receive ring of 127 bytes, and
 #: the rest of a probe that found no room there would be a command (`M1`).
 MAX_HUMAN_PROBES = 3
+#: `wait` counts only if nothing has been sent for so long.
+WAIT_AFTER_S = 1.0
 #: Probes without any answer before the firmware counts as gone.
 MAX_SILENCES = 5
 

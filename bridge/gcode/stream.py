@@ -15,19 +15,17 @@ Theory of operation.
 
 from collections import deque
 
+from bridge.gcode import happenings
 from bridge.gcode.dialects import MARLIN, Dialect
 from bridge.gcode.happenings import OrderDone, StreamLost
 from bridge.gcode.lines import NUMBERING_BYTES, impossible_line, is_alone
 from bridge.gcode.orders import Orders
 from bridge.gcode.outgoing import MAX_REWIND, Outgoing
-from bridge.gcode.patience import Patience
+from bridge.gcode.patience import WAIT_AFTER_S, Patience
 from bridge.gcode.replay import MAX_SAME_RESEND, Replay, agreed
 from bridge.gcode.replies import Ack
 from bridge.gcode.strays import Strays
 from bridge.gcode.window import MAX_WINDOW, Window
-
-#: `wait` counts only if nothing has been sent for so long.
-WAIT_AFTER_S = 1.0
 
 _PLAIN_OKS = {b"ok\n" * count: count for count in range(1, MAX_WINDOW + 1)}
 
@@ -220,10 +218,9 @@ class Stream:
                 self._credit(self.in_flight, now)
             return
         if told == number == 1 and self.acked > MAX_WINDOW:
-            return self._lose("printer_reset", "the printer has restarted: it counts from 1 again")
+            return self._lose(happenings.RESTARTED)
         if not replay.asked(number):
-            text = f"the printer has asked {MAX_SAME_RESEND} times for line {number}"
-            return self._lose("stuck", text)
+            return self._lose(happenings.stuck(MAX_SAME_RESEND, number))
         if not self.out.oldest(self.acked) <= number <= self.out.top + 1:
             replay.swallow(now, resend_ok=True)
             self.patience.human = False
@@ -254,6 +251,14 @@ class Stream:
         if self.in_flight and self.dialect.asks_again:
             self._refused = 0 if last is None else last + 1
 
+    def on_unknown(self, word: bytes | None) -> None:
+        """*word* begins no command. If the last line does not, that has lost its head."""
+        self.strays.unknown()
+        last = self.in_flight == 1 and self.out.empty and not self._orders
+        if last and word not in (None, self.out.word_of(self.sent)) and self.dialect.asks_again:
+            self._unconfirmed = self.sent + 1
+            self._orders.append((b"M105", None, False))
+
     def on_skip(self) -> None:
         """A line was left out behind a Resend (Repetier): its `ok` is none for any line."""
         self.strays.unknown()
@@ -281,7 +286,7 @@ class Stream:
         if self._waits and patience.minds(self.dialect) and now >= self._probe_at():
             patience.silences += 1
             if patience.over:
-                return self._lose("no_answer", "the printer does not answer any more")
+                return self._lose(happenings.NO_ANSWER)
             self._probe(now)
 
     # Private: sending.
@@ -374,12 +379,7 @@ class Stream:
         self._extras.clear()
         self._window.shrink()
         if not self.dialect.asks_again:
-            self._lose(
-                "answer_lost",
-                f"an answer of the printer is missing and {self.dialect.name} cannot tell "
-                f"whether line {self.acked + 1} was executed",
-            )
-            return
+            return self._lose(happenings.answer_lost(self.dialect.name, self.acked + 1))
         self._prove(number, now)
 
     def _prove(self, number: int, now: float) -> None:
@@ -394,7 +394,7 @@ class Stream:
             ask_about_busy = self.dialect.keepalive and not self.patience.busy_known
             self._orders.appendleft((b"M113" if ask_about_busy else b"M105", None, False))
 
-    def _lose(self, code: str, text: str) -> None:
-        self._events.append(StreamLost(code, text))
+    def _lose(self, lost: StreamLost) -> None:
+        self._events.append(lost)
         self._probes.clear()
         self.patience.quiet_since = float("inf")

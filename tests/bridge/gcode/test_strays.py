@@ -9,7 +9,7 @@ from schemas.jobs import AttemptState
 from schemas.printer import PrinterConfig, PrinterState
 from tests.fakes.conversation import Conversation, Wire
 from tests.fakes.firmware import Firmware, lossy
-from tests.fakes.host import CONFIG, Host
+from tests.fakes.host import CONFIG, Host, Speaking
 
 LINES = [b"G1 X100.123 Y102.456 E%d" % index for index in range(300)]
 
@@ -85,6 +85,48 @@ def test_a_piece_that_the_firmware_does_not_know_has_not_run() -> None:
     talk.say(b'echo:Unknown command: "3 G1 X1"\nok\n')
     talk.say(REFUSAL % (stream.acked - 1, stream.acked))
     assert stream.strays.count == 0
+
+
+class Headless(Speaking):
+    """The first line with *text* in it arrives without the beginning of its number."""
+
+    def __init__(self, text: bytes) -> None:
+        super().__init__()
+        self._text = text
+
+    def receive(self, data: bytes) -> bytes:
+        """What arrives."""
+        if self._text and self._text in data:
+            line = next(one for one in data.split(b"\n") if self._text in one)
+            data, self._text = data.replace(line, line[1:]), b""
+        return super().receive(data)
+
+
+def test_the_last_line_of_a_script_runs_though_it_lost_its_head() -> None:
+    """Nothing came behind it that would have shown the gap: the heater stayed on."""
+    scripts = {"after_print": "M107\nM104 S0"}
+    config: PrinterConfig = msgspec.structs.replace(CONFIG, scripts=scripts)
+    host = Host(config)
+    host.firmware = Headless(b"M104 S0")
+    host.firmware.says[b"M105"] = b""
+    host.connect()
+    host.start(b"G1 X1\nG1 X2\n")
+    host.go()
+    host.wait(5.0)
+    assert b"M104 S0" in host.firmware.executed
+    assert host.firmware.executed.count(b"M107") == 1
+    assert host.attempts[-1] is AttemptState.COMPLETED
+
+
+@pytest.mark.parametrize("unknown", [b"M999999 S1", b"SET_PRINT_STATS_INFO CURRENT_LAYER=1"])
+def test_a_command_that_is_none_is_not_asked_about(unknown: bytes) -> None:
+    """A file may be full of them."""
+    host = Host()
+    host.firmware.says[unknown] = b'echo:Unknown command: "%b"\n' % unknown
+    host.connect()
+    host.start((unknown + b"\n") * 50)
+    host.go()
+    assert b"M105" not in host.firmware.executed
 
 
 def test_an_ok_that_nobody_is_owed_is_that_of_a_stray() -> None:
