@@ -70,6 +70,8 @@ class Dialect:
     drain: bytes = b"M400"
     #: It answers M114 with its position.
     position: bool = True
+    #: A colon ends a line: its checksum is lost behind it, and it is asked for again for ever.
+    ends_at_colon: bool = False
     #: When it obeys a stop.
     emergency: Emergency = Emergency.BY_CAPABILITY
     #: It reads on while it heats or waits: M108 ends that without an emergency parser too.
@@ -109,6 +111,12 @@ class Dialect:
     #: Why no file can be written to its card over the cable (M28), for a person; blank: it can.
     no_card_write: str = ""
 
+    def spelled(self, texts: list[bytes]) -> list[bytes]:
+        """*texts* as this family takes them in; the same list where nothing needs a change."""
+        if not self.ends_at_colon:
+            return texts
+        return [text.replace(b":", b".") for text in texts]
+
 
 #: Seconds, for all that come from Sprinter; without S it would let go of them at once.
 _A_DAY = b"M84 S86400"
@@ -146,6 +154,7 @@ DIALECTS: tuple[Dialect, ...] = (
         own_filament_change=True,
         joined_modes=False,
         lower_case_names=True,
+        ends_at_colon=True,  # the MK2's, of the same name (`Marlin_main.cpp`, `get_command`)
         goes_on=b"M602",
         drops_pause=b"M603",
         card_abort=b"M603",
@@ -175,6 +184,7 @@ DIALECTS: tuple[Dialect, ...] = (
         banner=r"^(info: ?)?repetier",
         rx_bytes=63,
         doubles_resend=True,
+        ends_at_colon=True,  # up to 0.92, and in what others made of it (`gcode.cpp`)
         bare_lines=False,
         reads_ahead=3,
         keepalive=False,
@@ -247,6 +257,7 @@ DIALECTS: tuple[Dialect, ...] = (
         holds=_A_DAY,
         pattern=r"marlin[^;]*; sprinter/grbl|marlin ?(v?1\.0|v1\b)",
         banner=r"^(echo: ?)?marlin ?(v?1\.0|v1\b)",
+        ends_at_colon=True,
         keepalive=False,
         card_abort=b"M25",
         emergency=Emergency.IN_TURN,
@@ -267,6 +278,7 @@ DIALECTS: tuple[Dialect, ...] = (
         holds=_A_DAY,
         pattern=r"sprinter",
         banner=r"^sprinter",
+        ends_at_colon=True,
         window=1,
         keepalive=False,
         drain=b"G4 P0",

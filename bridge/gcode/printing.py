@@ -351,7 +351,7 @@ class Printing:
         """An errand; what its lines change is known."""
         stream = self._standing.link.stream
         self.errands.add(Errand(token, tuple(lines)), stream.out.owns)
-        stream.orders.add([*lines], token, own=True)
+        stream.orders.add(stream.dialect.spelled([*lines]), token, own=True)
 
     def _send_if_any(self, lines: list[bytes], token: str, now: float) -> None:
         if lines:

@@ -75,14 +75,14 @@ class Stream:
 
     def feed(self, texts: list[bytes], *, alone: bool) -> None:
         """Queue job lines; see `Outgoing.feed`."""
-        self.out.feed(texts, alone=alone)
+        self.out.feed(self.dialect.spelled(texts), alone=alone)
 
     def order(self, texts: list[bytes], token: str | None = None) -> None:
         """Send *texts*, numbered and in order, before the job lines that are not sent yet.
 
         `OrderDone` with *token* comes when the last is acknowledged.
         """
-        self.orders.add(texts, token)
+        self.orders.add(self.dialect.spelled(texts), token)
 
     def save(self, texts: list[bytes], token: str) -> None:
         """Like `order`, for M28 and M29: from here on only these and the job's lines go."""

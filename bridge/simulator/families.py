@@ -33,6 +33,8 @@ class Family:
     #: so many whole lines that do not follow are skipped behind a Resend, a word and `ok` for each,
     #: and it asks again when nothing has come for `ASK_AGAIN_S`
     skips: int = 0
+    #: a colon ends a line, outside of comments
+    colons: bool = False
     #: a damaged line vanishes without a word
     mute: bool = False
     #: numbers need a checksum, and it is looked at
@@ -59,6 +61,7 @@ FAMILIES: dict[str, Family] = {
         identity="FIRMWARE_NAME:Marlin V1; Sprinter/grbl mashup for gen6 PROTOCOL_VERSION:1.0 "
         "MACHINE_TYPE:Mendel",
         boot=("start", "Marlin 1.0.2", "echo:SD init fail"),
+        colons=True,
         capabilities=frozenset(),
         emergency_parser=False,
         repeats=Repeats.REFUSED,
@@ -86,6 +89,7 @@ FAMILIES: dict[str, Family] = {
         identity="FIRMWARE_NAME:Repetier_1.0.4 FIRMWARE_URL:x PROTOCOL_VERSION:1.0 "
         "MACHINE_TYPE:Mendel REPETIER_PROTOCOL:3",
         boot=("start", "Info:External Reset"),
+        colons=True,
         capabilities=frozenset(),
         emergency_parser=False,
         repeats=Repeats.REFUSED,

@@ -76,6 +76,8 @@ class Receiver:
         """Put received bytes into the ring."""
         if b"\r" in data:
             data = data.replace(b"\r", b"\n")
+        if self._family.colons:
+            data = data.replace(b":", b"\n")
         lines = data.split(b"\n")
         if self._unfinished:
             lines[0] = self._unfinished + lines[0]

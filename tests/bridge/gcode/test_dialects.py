@@ -7,6 +7,8 @@ from bridge.gcode.replies import FirmwareInfo, parse
 from schemas.printer import PrinterConfig
 from tests.fakes.host import Host
 
+_SAYS = "M117 all done: 2"
+
 
 @pytest.mark.parametrize(
     ("line", "name"),
@@ -84,3 +86,18 @@ def test_without_configuration_the_firmware_decides() -> None:
     host = Host()
     host.connect()
     assert host.printer.link.stream.dialect is MARLIN
+
+
+def test_what_a_person_or_a_script_says_has_no_colon_where_that_ends_a_line() -> None:
+    """Typed, and in the scripts around a print."""
+    config = PrinterConfig(
+        id=7, slug="f", name="F", port_id="x", dialect="marlin-1.0", scripts={"after_print": _SAYS}
+    )
+    host = Host(config)
+    host.connect()
+    host.printer.order(["M117 typed: 1"], "T")
+    host.start(b"G1 X1\n")
+    host.go()
+    executed = host.firmware.executed
+    assert b"M117 typed. 1" in executed
+    assert b"M117 all done. 2" in executed

@@ -46,6 +46,22 @@ def test_every_family_is_known_and_printed_on_exactly(name: str, file: Path) -> 
     assert bench.printed == commands_of(file)
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_colon_in_a_text_stops_no_print(name: str, tmp_path: Path) -> None:
+    """Marlin 1.0, the MK2, Sprinter and Repetier 0.92 take it for a line end: the checksum was
+    lost behind it, and the line asked for until the print was given up."""
+    file = tmp_path / "colon.gcode"
+    file.write_text("G28\nM117 Left: 1:20 h\nG1 X5\nM117 12:30\nG1 X6\n", "ascii")
+    bench = Bench(1, file, family=FAMILIES[name])
+    bench.start()
+    bench.run_until(bench.over)
+    assert bench.ending is AttemptState.COMPLETED
+    cut = bench.host.printer.link.stream.dialect.ends_at_colon
+    assert cut is (name in ("marlin-1.0", "mk3", "repetier"))
+    sent = commands_of(file)
+    assert bench.printed == [line.replace(b":", b".") if cut else line for line in sent]
+
+
 @pytest.mark.seeded
 @pytest.mark.parametrize("name", ASKING)
 def test_noise_is_survived_by_every_family_that_asks_again(name: str, file: Path) -> None:
