@@ -259,7 +259,11 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Reply]], ...] 
 
 
 def parse(line: str) -> tuple[Reply, ...]:
-    """What *line*, stripped of its line end, says; an `ok` with more behind it says both."""
+    """What *line*, stripped of its line end, says; an `ok` with more behind it says both.
+
+    Creality's builds for boards with two names for one port say each character twice in what they
+    say to all ports: `busy`, `action`, errors, and temperatures with each number twice.
+    """
     for pattern, build in _PATTERNS:
         match = pattern.match(line)
         if match is None:
@@ -279,6 +283,8 @@ def _report(line: str) -> Reply:
         match = pattern.match(line)
         if match is not None:
             return build(match)
+    if line[2:4] and line[::2] == line[1::2]:
+        return parse(line[::2])[0]
     return failures.notice(line) or Text(line)
 
 

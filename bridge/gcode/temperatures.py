@@ -13,6 +13,8 @@ _TARGET_ONLY = re.compile(r"^Target(?P<name>Extr\d+|Bed)\s*:\s*(?P<target>-?\d+\
 _SETTLING = re.compile(r"\bW:\s*(?:\?|-?\d+)|\bE:\s*\d+\s*(?:W:|B:|$)")
 #: The number of the extruder that M109 waits for, no temperature.
 _WAITING = re.compile(r"\bE:\s*(\d{1,2})(?=\s|$)")
+#: A report that is said to two ports which are one: signs and numbers come twice each.
+_TWICE = re.compile(r"(-?\d+\.\d\d|\D)\1")
 _NAMES = {"B": "bed", "C": "chamber"}
 
 
@@ -41,6 +43,8 @@ def parse(line: str) -> Temperatures | None:
     """
     if "FIRMWARE" in line or line.startswith("echo:  M"):
         return None
+    if line.startswith(("TT::", "BB::")):
+        line = _TWICE.sub(r"\1", line)
     target_only = _TARGET_ONLY.match(line)
     if target_only:
         name = target_only["name"].lower().replace("extr", "tool")

@@ -145,3 +145,27 @@ def test_an_extrusion_left_out_now_and_then_stops_nothing(said: bytes) -> None:
     host.go()
     assert host.attempts[-1] is _A.COMPLETED
     assert host.warnings == ["firmware_cold"]
+
+
+def twice(line: bytes) -> bytes:
+    """What a board says to all ports when two of them are the same."""
+    return b"".join(bytes([byte, byte]) for byte in line) + b"\n\n"
+
+
+def test_a_board_that_says_everything_twice_is_understood() -> None:
+    """Creality's: behind M113 a homing without any `busy` was given up after a minute."""
+    host = Host()
+    host.firmware.says[b"M113"] = b"echo:M113 S2\n"
+    host.connect()
+    host.firmware.stuck = {b"G28", b"M105"}
+    host.start(b"G28\nG1 X1\n")
+    for _ in range(90):
+        host.wait(2.0)
+        host.say(twice(b"echo:busy: processing"))
+        host.say(b" TT::27.7627.76  //28.0028.00  BB::39.3539.35  //40.0040.00  @@::00  BB@@::00\n")
+        host.go()
+    assert host.states[-1] is _S.STARTING
+    assert host.printer.link.status.targets_c() == {"tool0": 28.0, "bed": 40.0}
+    host.say(twice(b"Error:Printer halted. kill() called!"))
+    host.go()
+    assert host.warnings == ["firmware_killed"]
