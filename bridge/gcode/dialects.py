@@ -95,6 +95,8 @@ class Dialect:
     #: else, and whoever changes filament moves the head. The time from before is nowhere to be
     #: read, so none is put back that might be shorter. Blank: it lets go of none, or has no word.
     holds: bytes = b""
+    #: Said now and then in a pause, to one that takes a print of which nothing comes for finished.
+    presence: bytes = b""
     #: Takes that back, where the firmware remembers what it had.
     lets_go: bytes = b""
     #: Goes on behind a pause of its own (`action:paused`): it brings back its head and its heat by
@@ -118,6 +120,8 @@ class Dialect:
         return [text.replace(b":", b".") for text in texts]
 
 
+#: It is in the queue while the board looks there, and moves nothing.
+SHORT_DWELL = b"G4 P100"
 #: Seconds, for all that come from Sprinter; without S it would let go of them at once.
 _A_DAY = b"M84 S86400"
 
@@ -138,6 +142,7 @@ DIALECTS: tuple[Dialect, ...] = (
         revives=b"M999",
         holds=_A_DAY,
         pattern=r"prusa-firmware-buddy",
+        presence=SHORT_DWELL,
         spare=2,
         assumed=frozenset({"AUTOREPORT_TEMP", "SDCARD"}),
         own_filament_change=True,

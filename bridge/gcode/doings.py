@@ -7,6 +7,7 @@ a few, and nothing of it is ever written down.
 
 from collections.abc import Iterable
 
+from bridge.gcode.dialects import SHORT_DWELL
 from bridge.gcode.replies import Position
 from schemas.gcode.words import code_of
 from schemas.printer import Doing, DoingKind, Place
@@ -14,6 +15,8 @@ from schemas.printer import Doing, DoingKind, Place
 #: That go along with one picture.
 KEPT = 4
 
+#: A sign of ours in a pause is none of its doings (`presence`).
+_OWN = SHORT_DWELL + b"*"
 _OF_CODE = {"G28": DoingKind.HOME, "G4": DoingKind.DWELL}
 
 
@@ -31,7 +34,7 @@ class Doings:
         """These numbered lines have gone to the printer for the first time."""
         for line in lines:
             kind = _OF_CODE.get(code_of(line.partition(b" ")[2]))
-            if kind is not None:
+            if kind is not None and _OWN not in line:
                 self._note(kind)
 
     def asked_place(self, reason: str | None = None) -> None:

@@ -24,6 +24,7 @@ from bridge.gcode.errands import (
 from bridge.gcode.pausing import Saved
 from bridge.gcode.prepare import HostPause, Prepared
 from bridge.gcode.prepare import Run as Lines
+from bridge.gcode.presence import Presence
 from bridge.gcode.run import JobFacts, Run
 from bridge.gcode.scripts import exists, nozzles_off
 from bridge.gcode.standing import Standing, StopReach
@@ -49,6 +50,7 @@ class Printing:
     def __init__(self, standing: Standing) -> None:
         self._standing = standing
         self.errands = Errands()
+        self._presence = Presence(standing)
         #: from a pause until it is brought back
         self.saved: Saved | None = None
         #: the printer has said that its own pause is over before it had begun
@@ -247,7 +249,11 @@ class Printing:
             self._over(run, now)
 
     def cool_pause(self, now: float) -> None:
-        """A pause that takes long keeps its bed warm and its nozzles off (safety M23)."""
+        """A pause that takes long keeps its bed warm and its nozzles off (safety M23).
+
+        A firmware that would take it for the end of the print is told otherwise.
+        """
+        self._presence.tick(now)
         at = self._standing
         life_s = at.config.pause_heat_s
         if at.state is not _S.PAUSED or self._paused_at is None or not life_s:
@@ -265,10 +271,11 @@ class Printing:
 
     def deadline(self) -> float | None:
         """When `cool_pause` is due, None: never."""
-        life_s = self._standing.config.pause_heat_s
+        life_s, sign_at = self._standing.config.pause_heat_s, self._presence.deadline()
         if self._paused_at is None or not life_s or self._standing.state is not _S.PAUSED:
-            return None
-        return self._paused_at + life_s
+            return sign_at
+        cool_at = self._paused_at + life_s
+        return cool_at if sign_at is None else min(cool_at, sign_at)
 
     # Private.
 

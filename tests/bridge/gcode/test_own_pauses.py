@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.jobs import AttemptState
-from schemas.printer import PrinterConfig, PrinterState
+from schemas.printer import DoingKind, PrinterConfig, PrinterState
 from tests.fakes.host import M115, Host, Speaking
 
 _A, _S = AttemptState, PrinterState
@@ -252,3 +252,58 @@ def test_reprapfirmware_that_has_stopped_is_no_printer() -> None:
     host.go()
     assert host.printer.state is _S.HALTED
     assert host.attempts[-1] is _A.FAILED
+
+
+BUDDY = (
+    b"FIRMWARE_NAME:Prusa-Firmware-Buddy 6.0.0 UUID:1 MACHINE_TYPE:Prusa-XL\n"
+    b"Cap:AUTOREPORT_TEMP:1\nCap:SDCARD:0\n"
+)
+
+
+def longest_silence_s(host: Host, seconds: float) -> float:
+    """The longest time in the next *seconds* in which nothing was in the board's queue."""
+    since = host.now
+    silence_s, end = 0.0, host.now + seconds
+    while host.now < end:
+        heard = len(host.firmware.heard)
+        host.say(b" T:20.0 /0.0 B:20.0 /0.0 @:0 B@:0\n")
+        host.wait(0.25)
+        if any(b" G4 P100*" in line for line in host.firmware.heard[heard:]):
+            since = host.now
+        silence_s = max(silence_s, host.now - since)
+    return silence_s
+
+
+def test_a_paused_buddy_does_not_take_its_print_for_finished() -> None:
+    """After five seconds of an empty queue an XL puts its tool away, a CORE One draws its filament
+    back: a pause of ours is none. What people's programs are told is no dwelling."""
+    host = Host(m115=BUDDY)
+    host.connect()
+    host.firmware.stuck = {b"G1"}
+    host.start(b"G1 X1\nG1 X2\nG1 X3\n")
+    host.go()
+    host.printer.pause(host.now)
+    host.say(host.firmware.finish())
+    host.go()
+    assert host.printer.state is _S.PAUSED
+    assert longest_silence_s(host, 600.0) < 4.0
+    assert not host.printer.doings.tail or host.printer.doings.tail[-1].kind is not DoingKind.DWELL
+    host.printer.resume(host.now)
+    host.wait(5.0)
+    assert host.attempts[-1] is _A.COMPLETED
+    heard = len(host.firmware.heard)
+    host.wait(30.0)
+    assert not any(b"G4 P100" in line for line in host.firmware.heard[heard:])
+
+
+def test_nobody_else_is_told_that_a_pause_is_none() -> None:
+    """A pause of a Marlin says nothing by itself."""
+    host = Host()
+    host.connect()
+    host.firmware.stuck = {b"G1"}
+    host.start(b"G1 X1\nG1 X2\n")
+    host.go()
+    host.printer.pause(host.now)
+    host.say(host.firmware.finish())
+    host.wait(60.0)
+    assert b"G4 P100" not in host.firmware.executed
