@@ -19,7 +19,7 @@ from bridge.gcode.run import JobFacts
 from bridge.gcode.standing import Standing, StopReach
 from bridge.gcode.stopping import IGNORED, Stopping
 from bridge.gcode.temperatures import Temperatures
-from bridge.gcode.terminal import sendable
+from bridge.gcode.terminal import only_answers, sendable
 from schemas.gcode.policy import Origin
 from schemas.jobs import AttemptEvent, AttemptState
 from schemas.printer import (
@@ -165,11 +165,11 @@ class Printer(Standing):
         Raises `LocalProtocolError` when that is not possible now, `GateRefusal` for a line that the
         gate refuses.
         """
-        self.need_free()
         texts, bypassing = sendable(lines, self.config.profile, origin)
+        if not (self.is_taken_up and only_answers(texts, bypassing)):
+            self.need_free()
         for text in bypassing:
-            self.link.status.answered(text)
-            self.link.stream.bypass(text + b"\n", answered=True)
+            self.link.bypass(text)
         if not texts:
             self.report(OrderDone(token))
             return

@@ -14,6 +14,7 @@ that nothing is certain.
 import re
 from enum import Enum, auto
 
+from bridge.errors import LocalProtocolError
 from bridge.gcode.failures import Failure, Severity
 from bridge.gcode.greeting import Outcome
 from bridge.gcode.lines import impossible_line
@@ -33,6 +34,8 @@ MAX_WAIT_S = 1800.0
 
 #: M108 to a print that is to end, at most: one that hears none keeps them in its ring.
 MAX_BREAKS = 4
+#: The same with what a person says: a change of filament asks more than once.
+MAX_SAID = 8
 
 
 class Waits(Enum):
@@ -84,6 +87,7 @@ class Regain:
         self._breaks_left = 0
         self._breaking = False
         self._broken = 0  # answers to M108 that may still come
+        self._words = b""  # of a person
 
     def deadline(self) -> float | None:
         """When `tick` is due; None: never again."""
@@ -98,6 +102,9 @@ class Regain:
             self._breaks_left -= 1
             self._broken += 1
             return b"M108\n"
+        if self._words:
+            words, self._words = self._words, b""
+            return words
         if now < self._next:
             return b""
         if self._left == 0 or now >= self._ends:
@@ -141,6 +148,19 @@ class Regain:
         """The print is to end: what the firmware waits for now, and later, is not waited for."""
         self._breaks_left = MAX_BREAKS
         self._breaking = self.waits is not Waits.NOT
+
+    def say(self, text: bytes) -> None:
+        """A person answers what the firmware waits for, or ends it; an `ok` comes for that.
+
+        Raises `LocalProtocolError` when too many such words are not answered yet.
+        """
+        if self._broken >= MAX_SAID:
+            raise LocalProtocolError(
+                f"{MAX_SAID} such words were sent and the printer has answered none yet: "
+                "see what it waits for"
+            )
+        self._broken += 1
+        self._words += b"\n%b\n" % text  # a half line of the dead host ends before
 
     # Private.
 

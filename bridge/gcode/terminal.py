@@ -9,6 +9,8 @@ from schemas.printer import Profile
 
 #: Codes that answer or end a wait inside the firmware: they go past every queue.
 _BYPASS_CODES = frozenset({"M108", "M292", "M410", "M876"})
+#: Those of them that change nothing else: the firmware goes on where it waits.
+_ANSWERS = _BYPASS_CODES - {"M410"}
 
 
 def sendable(
@@ -33,3 +35,8 @@ def sendable(
         if text:
             (bypassing if code_of(text) in _BYPASS_CODES else texts).append(text)
     return texts, bypassing
+
+
+def only_answers(texts: list[bytes], bypassing: list[bytes]) -> bool:
+    """Whether what `sendable` gave does nothing but answer or end a wait inside the firmware."""
+    return not texts and all(code_of(text) in _ANSWERS for text in bypassing)

@@ -49,7 +49,10 @@ _LASTING = frozenset({_S.PAUSING, _S.PAUSED, _S.CANCELLING})
 _NEXT = {_S.STARTING: _S.PRINTING, _S.PAUSING: _S.PAUSED, _S.RESUMING: _S.PRINTING}
 _WHY = {
     Waits.MACHINE: "it heats, homes or moves, and answers behind that",
-    Waits.PERSON: "it waits for a person at the printer, and answers when he is done",
+    Waits.PERSON: (
+        "it waits for a person at the printer, and answers when he is done; "
+        "M108 in the terminal ends such a wait too"
+    ),
 }
 
 

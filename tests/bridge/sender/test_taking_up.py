@@ -7,10 +7,12 @@ import msgspec
 import pytest
 
 from bridge.errors import LocalProtocolError
+from bridge.gcode.dialects import MARLIN
 from bridge.gcode.errands import OVER, PARKED, RESUMED, STILL, Agenda, Errand
 from bridge.gcode.happenings import AttemptMoved, StateMoved, Warned
 from bridge.gcode.modal import Modal
 from bridge.gcode.pausing import PausedAt
+from bridge.gcode.regain import MAX_SAID
 from bridge.sender import facts
 from bridge.sender.comeback import planned, problem_of
 from bridge.sender.linejournal import LineJournal, Standing
@@ -19,6 +21,7 @@ from schemas.jobs import AttemptEvent, AttemptState
 from schemas.printer import PrinterState
 from tests.bridge.sender.test_comeback import write_print
 from tests.fakes.hosts import CONFIG, Bench
+from tests.fakes.owner import commands_of
 
 _A, _S = AttemptState, PrinterState
 CANCEL = "M104 S0\nM140 S0\nM300 S5"
@@ -124,6 +127,50 @@ def test_a_print_is_stopped_while_it_is_taken_up(asking: Path) -> None:
     bench.run_until(lambda: bench.firmware.killed)
     assert bench.ending is _A.FAILED
     assert bench.host.printer.state is _S.HALTED
+
+
+@pytest.mark.parametrize("word", ["M108", "M876 S1"])
+def test_a_person_who_is_not_at_the_printer_answers_while_a_print_is_taken_up(
+    asking: Path, word: str
+) -> None:
+    """One without a display waits for that word and nothing else: it went nowhere for ever."""
+    bench = waiting(asking)
+    bench.come_back()
+    bench.run_until(for_a_while(bench, 60.0))
+    assert bench.host.printer.state is _S.CONNECTING
+    for _ in range(2):  # the filament is in; enough has come out
+        bench.host.printer.order([word], "typed")
+        bench.run_until(for_a_while(bench, 10.0))
+    bench.run_until(bench.over)
+    assert bench.ending is _A.COMPLETED
+    holds = MARLIN.holds
+    assert [line for line in bench.printed if line != holds] == commands_of(asking)
+
+
+@pytest.mark.parametrize("lines", [["M410"], ["M105"], ["M108", "G28"], ["M108", "M410"]])
+def test_nothing_but_an_answer_leaves_while_a_print_is_taken_up(
+    asking: Path, lines: list[str]
+) -> None:
+    """A quick stop would lose the place that the print goes on from."""
+    bench = waiting(asking)
+    bench.come_back()
+    bench.run_until(for_a_while(bench, 60.0))
+    before = len(bench.executed)
+    with pytest.raises(LocalProtocolError, match="not connected"):
+        bench.host.printer.order(lines, "typed")
+    bench.run_until(for_a_while(bench, 60.0))
+    assert not [line for line in bench.executed[before:] if line.split()[0] in (b"M108", b"M410")]
+    assert bench.host.printer.state is _S.CONNECTING
+
+
+def test_a_firmware_that_hears_no_answer_is_not_buried_in_them(asking: Path) -> None:
+    """They would fill its receive ring, and then no M112 gets in."""
+    bench = waiting(asking)
+    bench.come_back()
+    for _ in range(MAX_SAID):
+        bench.host.printer.order(["M108"], "typed")
+    with pytest.raises(LocalProtocolError, match="answered none"):
+        bench.host.printer.order(["M108"], "typed")
 
 
 @pytest.mark.parametrize("what", ["pause", "resume"])
