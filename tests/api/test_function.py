@@ -234,7 +234,8 @@ def test_an_answer_that_no_function_may_give_says_what_to_ask_for() -> None:
 
 
 #: What a container does by itself, and the step of the tick that does it in its place. Without
-#: one: sockets and replicas are rows here, and whoever wakes somebody also runs the errand.
+#: one: sockets and replicas are rows here, whoever wakes somebody also runs the errand, and how a
+#: call with a key ended, which a process could not write down, it writes at its next such call.
 STEPS = {
     "rooms.scheduler": "expire commands and run the queue",
     "rooms.telemetry": "write samples",
@@ -249,6 +250,7 @@ STEPS = {
     "self.outreach": None,
     "rooms.sockets": None,
     "rooms.bridges.replicas": None,
+    "self.idempotent.endings": None,
 }
 
 
