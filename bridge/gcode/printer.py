@@ -226,7 +226,7 @@ class Printer(Standing):
             for reply in link.receive(data, now):
                 reactions.react(self, reply, now)
                 self.stopping.heard(reply, now)
-            if self.stopping.ignored():
+            if self.stopping.ignored(scripts.heaters_off(self.config.profile)):
                 self.warn("stop_ignored", IGNORED)
             return
         if link.plain(data, now):

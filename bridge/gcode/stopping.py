@@ -7,6 +7,8 @@ emergency parser is off (`queue.cpp`, `cardreader.cpp`). So M29 goes before it, 
 when the firmware says that the file is closed.
 """
 
+from collections.abc import Sequence
+
 from bridge.gcode.failures import Failure, Severity
 from bridge.gcode.greeting import CLOSE
 from bridge.gcode.replies import Reply, Start
@@ -20,7 +22,7 @@ STOPS = 5
 #: emergency parser and feeds it nothing (`HAL/LINUX/main.cpp`): M112 is then but an `ok`.
 IGNORED = (
     "the machine goes on talking although M112 was sent again and again: it has not stopped, "
-    "switch it off"
+    "switch it off; its heaters were told to go off, which it may not heed either"
 )
 #: The same while it may be writing a file.
 CLOSE_AGAIN_S = 0.3
@@ -93,9 +95,14 @@ class Stopping:
         elif now >= self._again_at and not self._settled:
             self._ignored = self._settled = True
 
-    def ignored(self) -> bool:
-        """Whether the machine has just turned out not to obey; once."""
+    def ignored(self, off: Sequence[bytes]) -> bool:
+        """Whether the machine has just turned out not to obey; once. It is told *off* then.
+
+        One that takes M112 for nothing may still take commands: it must not stay hot, too.
+        """
         ignored, self._ignored = self._ignored, False
+        if ignored:
+            self._data = b"".join(b"%b\n" % line for line in off)
         return ignored
 
     def deadline(self) -> float | None:
