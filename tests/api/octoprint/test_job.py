@@ -86,6 +86,7 @@ async def test_start_prints_the_selected_file(farm: Farm) -> None:
     assert farm.room.orders == []
     await farm.upload("a.gcode", select="true")
     assert (await order(farm, "start")).status_code == 204
+    await until(farm, "Printing")  # a room that is slow is waited for a second, no longer
     assert [verb for verb, _ in farm.room.orders] == [Verb.START]
     assert (await order(farm, "start")).status_code == 409
 
