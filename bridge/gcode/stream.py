@@ -278,8 +278,7 @@ class Stream:
         if self._replay.rested(now, counts=self.dialect.tells_count):
             self._urgent += impossible_line(self.out.top)
         if self._replay.overdue(now) and self.in_flight:
-            # the replay was damaged too, and its Resend taken for a leftover
-            self._replay.leftovers = 0
+            self._replay.leftovers = 0  # it was damaged too, and its Resend taken for one
             self.out.rewind(self.acked + 1, self.acked)
             self._repeated = True
         patience = self.patience
