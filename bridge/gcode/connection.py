@@ -135,13 +135,14 @@ class Connection:
             self.stream.bypass(text + b"\n", answered=True)
         self.status.answered(text)
 
-    def is_new_boot(self, now: float) -> bool:
+    def is_new_boot(self, now: float, *, at_work: bool) -> bool:
         """Note a `start`; False for one that belongs to the boot before it.
 
         A board may say it twice, or late; then no more than our first questions have been answered.
+        *at_work*: lines of a job were sent, which must not be said to it again in any case.
         """
         recent = now - max(self._started_at, self._greeted_at) <= SAME_BOOT_S
-        same = recent and self.stream.acked <= SAME_BOOT_LINES
+        same = recent and self.stream.acked <= SAME_BOOT_LINES and not at_work
         self._started_at = now
         return not same and self._greeting is None
 

@@ -36,6 +36,11 @@ _ALONE_CODES = BLOCKING_CODES | DECIDING_CODES
 #: The commands that nearly every line is, and that never block.
 MOTION = (b"G1 ", b"G0 ", b"G2 ", b"G3 ")
 
+#: What makes a firmware say a line that is its word for a boot, and nothing else.
+_SAYS_START = re.compile(
+    rb"""M118(?:[ ]+[AEP]\d)*[ ]+start(?=\s*$)|RESPOND\b.*\bMSG=["']?start(?=["']?(?:\s|$))"""
+)
+
 #: What number and checksum add to a line, at most.
 NUMBERING_BYTES = 16
 #: Ahead of all that was sent, so that no flipped bit makes one of the two numbers the other.
@@ -56,7 +61,8 @@ def clean(raw: bytes) -> bytes | None:
 
     A semicolon within quotes becomes a comma: it begins a comment all the same, unless Marlin was
     built with `GCODE_QUOTED_STRINGS`. The checksum would be gone with it, and the line asked for
-    again for ever.
+    again for ever. A message that only says `start` gets a dot: said back by the printer, it would
+    end its print as that of a board that has restarted.
     """
     if raw.startswith(b"\xef\xbb\xbf"):
         raw = raw[3:]
@@ -68,6 +74,8 @@ def clean(raw: bytes) -> bytes | None:
     if b";" in text:  # within quotes
         text = text.replace(b";", b",")
     text = uncounted(text)
+    if b"start" in text:
+        text = _SAYS_START.sub(rb"\g<0>.", text)
     if len(text) > MAX_COMMAND_BYTES:
         if code_of(text) not in CUTTABLE:
             raise LineTooLong(len(text))

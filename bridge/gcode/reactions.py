@@ -16,7 +16,7 @@ from bridge.gcode.replies import (
     parse,
 )
 from bridge.gcode.sdcard import CardReply, Selected
-from schemas.jobs import AttemptEvent
+from schemas.jobs import AttemptEvent, AttemptState
 from schemas.printer import ACTIVE, CONNECTED, PrinterEvent, PrinterState, Prompt
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def strayed(printer: "Printer", now: float) -> None:
 def _rebooted(printer: "Printer", now: float, banner: str = "") -> None:
     if banner.startswith("//") and printer.link.stream.out.answering is False:
         return  # Klipper was asked for its state; before it restarts it says that it goes
-    new = printer.link.is_new_boot(now)
+    new = printer.link.is_new_boot(now, at_work=_is_at_work(printer))
     if printer.run is None:
         printer.modal = Modal()
     if printer.state not in CONNECTED or not new:
@@ -119,6 +119,13 @@ def _rebooted(printer: "Printer", now: float, banner: str = "") -> None:
         printer.lost("the printer has restarted", now)
     else:
         printer.link.greet(now, boots=False)
+
+
+def _is_at_work(printer: "Printer") -> bool:
+    """Whether lines of a job were sent, or may have been."""
+    if printer.run is not None:
+        return printer.run.state is not AttemptState.GRANTED
+    return printer.state in ACTIVE or printer.card_write.may_save
 
 
 def _give_reason(printer: "Printer", text: str, now: float) -> None:

@@ -217,7 +217,7 @@ class Stream:
             if self._repeated or self.orders.saving:  # else their own answers may still come
                 self._credit(self.in_flight, now)
             return
-        if told == number == 1 and self.acked > MAX_WINDOW:
+        if told == number == 1 and (self.acked > MAX_WINDOW or self.out.ordinal_of(self.acked)):
             return self._lose(happenings.RESTARTED)
         if not replay.asked(number):
             return self._lose(happenings.stuck(MAX_SAME_RESEND, number))

@@ -41,6 +41,12 @@ from tests.fakes.on_a_board import OnABoard
         (b'm862.3 p "MK3S"', b'M862.3 p "MK3S"'),
         (b"N5 G1 X1*99", b"G1 X1"),
         (b"START_PRINT bed=60", b"START_PRINT bed=60"),
+        (b"M118 P0 start", b"M118 P0 start."),
+        (b"M118 start of layer 2", b"M118 start of layer 2"),
+        (b"M118 restart", b"M118 restart"),
+        (b'RESPOND TYPE=echo MSG="start"', b'RESPOND TYPE=echo MSG="start."'),
+        (b"RESPOND MSG=start TYPE=echo", b"RESPOND MSG=start. TYPE=echo"),
+        (b"M117 start", b"M117 start"),
     ],
 )
 def test_a_line_is_cleaned(raw: bytes, sent: bytes | None) -> None:
