@@ -42,6 +42,8 @@ def waiting_for(job: Job, around: Around) -> str | None:
     state = JobState(job.state)
     if state is JobState.SUBMITTED:
         return "approval"
+    if state is JobState.SCHEDULED:
+        return around.told.waiting_for
     if state not in JOB_WAITING:
         return None
     if job.hold:

@@ -44,9 +44,13 @@ class Explanations:
                 wait = waits_for(view.whole, need)
                 never = unplaceable(view.whole, need) if wait.never else None
                 found[job.id] = Told(waiting_for=wait.text, unplaceable=never)
-        begun = [job.grant for job in jobs if job.grant is not None and job.id not in found]
-        for decision in (await Decisions.of_grants(begun)).values():
-            found[decision.job_id] = Told(match_score=decision.match_score)
+        begun = [job for job in jobs if job.grant is not None and job.id not in found]
+        away = await self._away(begun)
+        found |= {job_id: Told(waiting_for=text) for job_id, text in away.items()}
+        grants = [job.grant for job in begun if job.grant is not None]
+        for decision in (await Decisions.of_grants(grants)).values():
+            text = away.get(decision.job_id)
+            found[decision.job_id] = Told(waiting_for=text, match_score=decision.match_score)
         return found
 
     async def explain(self, by: Principal, job_id: int) -> dict[str, Any]:
@@ -90,6 +94,22 @@ class Explanations:
             return f"It waits for its time, {iso(job.scheduled_start)}."
         return None
 
+    async def _away(self, jobs: Sequence[Job]) -> Mapping[int, str]:
+        """Which of *jobs* wait for a printer to tell that it has begun, by id, in words."""
+        given = [job for job in jobs if JobState(job.state) is JobState.SCHEDULED]
+        spots = (await self._sight.spots()) if given else {}
+        names = {
+            spot.id: spot.name
+            for organization_id in {job.organization_id for job in given}
+            for spot in spots.get(organization_id, [])
+            if not spot.reachable
+        }
+        return {
+            job.id: f"{names[job.printer_id]} to be heard of again: it is offline"
+            for job in given
+            if job.printer_id in names
+        }
+
     @staticmethod
     def _plain(job: Job) -> str:
         state = JobState(job.state)
@@ -114,9 +134,11 @@ class Explanations:
             for group in facts["others"]
             for printer_id in group["printer_ids"]
         ]
+        away = (await self._away([job])).get(job.id)
         return _answer(
             job,
-            f"The queue gave it to {facts['printer_name']}.",
+            f"The queue gave it to {facts['printer_name']}."
+            + (f" It waits for {away}." if away else ""),
             iso(decision.decided_at),
             match_score=decision.match_score,
             printer_name=facts["printer_name"],

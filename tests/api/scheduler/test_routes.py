@@ -57,6 +57,26 @@ async def test_why_is_written_with_the_start(farm: Farm, app: FarmApp) -> None:
     assert (await app.ask("GET", f"/jobs/{job.id}"))["match_score"] == 50
 
 
+async def test_a_job_whose_room_went_offline_behind_its_grant_says_so(
+    farm: Farm, app: FarmApp
+) -> None:
+    """Nobody knows yet whether it has begun: it waits for the room, and not for its turn."""
+    job = await farm.job(await farm.printer())
+    assert await farm.scheduler.step() == 1
+    assert (await app.ask("GET", f"/jobs/{job.id}"))["waiting_for"] is None
+    farm.bridges.is_online = False
+    shown = await app.ask("GET", f"/jobs/{job.id}")
+    assert (shown["status"], shown["waiting_for"]) == (
+        "scheduled",
+        "One to be heard of again: it is offline",
+    )
+    assert shown["match_score"] is not None
+    told = await app.ask("GET", f"/jobs/{job.id}/explanation")
+    assert told["summary"] == (
+        "The queue gave it to One. It waits for One to be heard of again: it is offline."
+    )
+
+
 async def test_a_job_that_waits_for_its_file_says_so(farm: Farm, app: FarmApp) -> None:
     """It stood at its turn, with nothing in its way and nobody who would start it (R26)."""
     job = await farm.job(await farm.printer())
