@@ -4,8 +4,6 @@ An event, and so an alert, in the transaction with the note that it was told; a 
 the printer makes it ready to be told again.
 """
 
-import asyncio
-import logging
 from collections.abc import Sequence
 
 from tortoise.functions import Max
@@ -13,15 +11,11 @@ from tortoise.queryset import QuerySet
 
 from api.clock import Clock
 from api.events.service import Change, Happened, Ledger
+from api.hourly import hourly
 from api.maintenance.due import Due, DueStatus, applies, due_of
 from api.maintenance.models import MaintenanceLog, MaintenanceNotice, MaintenanceTask
 from api.printers.service import Printer, Printers
 
-_log = logging.getLogger("gantry.maintenance")
-
-#: How often the days are looked at, in seconds; the first time soon after the start.
-EVERY_S = 3600.0
-FIRST_AFTER_S = 60.0
 _DONE = ("job.completed", "job.printed_one")
 
 
@@ -36,13 +30,7 @@ class Overdue:
 
     async def run(self) -> None:
         """Look every hour, until cancelled; what goes wrong is logged."""
-        await asyncio.sleep(FIRST_AFTER_S)
-        while True:
-            try:
-                await self.step()
-            except Exception:  # noqa: BLE001 — the supervisor of the hourly look: it must go on
-                _log.exception("maintenance could not be looked at; again in %s s", EVERY_S)
-            await asyncio.sleep(EVERY_S)
+        await hourly(self.step, "the look at maintenance")
 
     async def step(self) -> int:
         """Tell what days, or anything else, has made overdue since it was last told; how much."""

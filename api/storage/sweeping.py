@@ -1,13 +1,12 @@
 """Once an hour: what nobody needs any more goes from the storage."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
-from api.errors import Problem
+from tortoise.exceptions import BaseORMException
 
-EVERY_S = 3600.0
-FIRST_AFTER_S = 60.0
+from api.errors import Problem
+from api.hourly import hourly
 
 _log = logging.getLogger("gantry.storage")
 
@@ -20,7 +19,7 @@ async def sweep(brooms: Brooms) -> None:
     for name, broom in brooms.items():
         try:
             found = await broom()
-        except (Problem, OSError) as error:
+        except (Problem, OSError, BaseORMException) as error:
             _log.warning("%s: swept later: %s", name, error)
         else:
             if found:
@@ -29,7 +28,4 @@ async def sweep(brooms: Brooms) -> None:
 
 async def sweep_hourly(brooms: Brooms) -> None:
     """Sweep now and then, until cancelled."""
-    await asyncio.sleep(FIRST_AFTER_S)
-    while True:
-        await sweep(brooms)
-        await asyncio.sleep(EVERY_S)
+    await hourly(lambda: sweep(brooms), "the sweep")
