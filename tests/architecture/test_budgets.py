@@ -29,7 +29,7 @@ SUPERVISORS = {
     "api/mail/service.py",
     "api/octoprint/push_channel.py",
     "api/octoprint/push_requests.py",
-    "api/maintenance/overdue.py",
+    "api/hourly.py",
     "api/webhooks/courier.py",
     "api/scheduler/service.py",
     "api/telemetry/service.py",
