@@ -77,6 +77,7 @@ def test_the_reader_finds_what_is_too_hot(text: bytes) -> None:
     assert len(too_hot(text)) == 1
 
 
+@pytest.mark.seeded
 def test_nothing_too_hot_is_sent() -> None:
     """safety M19: whatever the spelling; and enough of the lines are about heat."""
     assert check(1, 6000) > 100

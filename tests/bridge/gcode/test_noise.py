@@ -50,6 +50,7 @@ def run(seed: int, share: float) -> tuple[list[bytes], str | None, int]:
     return moves, talk.lost.code if talk.lost else None, stream.resends
 
 
+@pytest.mark.seeded
 @given(st.integers(0, 2**32), st.sampled_from([0.0, 0.002, 0.01, REPAIRABLE]))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_line_exactly_once_over_a_bad_cable(seed: int, share: float) -> None:
@@ -59,6 +60,7 @@ def test_every_line_exactly_once_over_a_bad_cable(seed: int, share: float) -> No
     assert resends < 200
 
 
+@pytest.mark.seeded
 @given(st.integers(0, 2**32), st.floats(0.05, 0.6))
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_hopeless_cable_ends_honestly(seed: int, share: float) -> None:

@@ -81,6 +81,7 @@ def test_two_hundred_bad_cables(file: Path, first: int) -> None:
     assert all([check(seed, file) for seed in range(first, first + 100)])
 
 
+@pytest.mark.seeded
 @pytest.mark.parametrize("seed", range(8))
 def test_a_hopeless_cable_ends_honestly(file: Path, seed: int) -> None:
     """What is on the card is the file or its beginning, and the reason says so."""

@@ -10,6 +10,7 @@ from tests.fakes.board import Board
 _ALPHABET = b'GMTNXYZEFSPRIJ0123456789.-+* ;\\"\b\t\r\x00\xff'
 
 
+@pytest.mark.seeded
 @pytest.mark.parametrize("seed", range(4))
 def test_random_lines_never_raise(seed: int) -> None:
     """Random lines of G-code characters, random commands with random words."""
