@@ -9,6 +9,10 @@ and that is no command is told back by the firmware as unknown: what comes behin
 us. Only then the count is asked for. A `start`, a count outside what the dead host can have sent,
 two numbers in one refusal that do not fit, a firmware that takes the impossible line: each means
 that nothing is certain.
+
+Ports swap names while a host is dead, and two printers may have stopped at the same line of one
+file. So a firmware that has told its UUID before is asked for it last: a print goes on with its own
+machine only (safety M18).
 """
 
 import re
@@ -18,7 +22,7 @@ from bridge.errors import LocalProtocolError
 from bridge.gcode.failures import Failure, Severity
 from bridge.gcode.greeting import Outcome
 from bridge.gcode.lines import impossible_line
-from bridge.gcode.replies import Ack, Busy, Reply, Resend, Start, Text
+from bridge.gcode.replies import Ack, Busy, FirmwareInfo, Reply, Resend, Start, Text
 from bridge.gcode.temperatures import Temperatures
 
 #: Between two questions that nobody has answered.
@@ -53,8 +57,13 @@ class _Stage(Enum):
     WORD_OK = auto()
     COUNT = auto()  # to be asked for
     ANSWER = auto()
+    NAME = auto()  # to be asked for
+    NAMED = auto()
 
 
+#: Makes what a dead host has left of a line no command: a half `M115` may be an `M1`, at which the
+#: printer waits for a person, and there is no `M1777`. Alone it is none either.
+_SPOIL = b"777"
 _LAST_LINE = re.compile(r"Last Line: ?(\d+)")
 
 
@@ -65,8 +74,13 @@ class Regain:
     that it waits for a person.
     """
 
-    def __init__(self, now: float, *, lowest: int, highest: int, word: str) -> None:
-        """The count must lie between *lowest* and *highest*; nobody has ever said *word*."""
+    def __init__(
+        self, now: float, *, lowest: int, highest: int, word: str, uuid: str | None = None
+    ) -> None:
+        """The count must lie between *lowest* and *highest*; nobody has ever said *word*.
+
+        *uuid*: of the board that was printing; None: it has none, and is not asked.
+        """
         self.outcome = Outcome.WAITING
         self.number = 0
         self.reason = "the printer did not answer"
@@ -74,6 +88,8 @@ class Regain:
         self.human_at = float("-inf")
         self._lowest, self._highest = lowest, highest
         self._word = word
+        self._uuid, self._named = uuid, ""
+        self._stranger = ""  # a UUID that may have been noise
         self._asked = 0
         self._left = MAX_QUESTIONS
         self._unheard = 0  # words since the firmware has read any
@@ -111,10 +127,8 @@ class Regain:
             self.outcome = Outcome.SILENT
             return b""
         self._next = now + ASK_EVERY_S
-        if self._stage is _Stage.COUNT:
-            self._stage = _Stage.ANSWER
-            self._told = self._resend = None
-            return impossible_line(self._highest)
+        if self._stage in (_Stage.COUNT, _Stage.NAME):
+            return self._question()
         alive, self._alive = self._alive, False
         if alive and self._unheard >= MAX_UNHEARD:
             return b""
@@ -122,9 +136,8 @@ class Regain:
         self._asked += 1
         self._unheard += 1
         self._stage = _Stage.WORD
-        # No command, so that no part of it is one either: a host that dies while it writes `M118`
-        # may leave `M1`, and the printer waits for a person.
-        return b"\n%b\n" % self._mark().encode()
+        # No command, so that no part of it is one either.
+        return b"%b\n%b\n" % (_SPOIL, self._mark().encode())
 
     def receive(self, reply: Reply, now: float, *, garbage: int = 0) -> None:
         """A reply arrived; *garbage* is nothing here: the baud rate is known."""
@@ -140,9 +153,11 @@ class Regain:
         elif isinstance(reply, Ack):
             self._unheard = 0
         if self._stage is _Stage.ANSWER:
-            self._hear_answer(reply)
-            return
-        self._hear_word(reply, now)
+            self._hear_answer(reply, now)
+        elif self._stage is _Stage.NAMED:
+            self._hear_name(reply)
+        else:
+            self._hear_word(reply, now)
 
     def break_waits(self) -> None:
         """The print is to end: what the firmware waits for now, and later, is not waited for."""
@@ -175,6 +190,15 @@ class Regain:
         if self._breaks_left and (human or isinstance(reply, Temperatures)):
             self._breaking = True
 
+    def _question(self) -> bytes:
+        """What is to be asked next, behind a word that was heard."""
+        if self._stage is _Stage.NAME:
+            self._stage, self._named = _Stage.NAMED, ""
+            return b"M115\n"
+        self._stage = _Stage.ANSWER
+        self._told = self._resend = None
+        return impossible_line(self._highest)
+
     def _mark(self) -> str:
         return f"{self._word}.{self._asked}"
 
@@ -191,7 +215,7 @@ class Regain:
             case _:
                 pass
 
-    def _hear_answer(self, reply: Reply) -> None:
+    def _hear_answer(self, reply: Reply, now: float) -> None:
         match reply:
             case Start():
                 self._give_up("the printer has restarted")
@@ -201,11 +225,11 @@ class Regain:
             case Resend(number):
                 self._resend = number
             case Ack():
-                self._judge()
+                self._judge(now)
             case _:
                 pass
 
-    def _judge(self) -> None:
+    def _judge(self, now: float) -> None:
         told, resend = self._told, self._resend
         if told is None and resend is None and self._broken:
             self._broken -= 1
@@ -222,7 +246,34 @@ class Regain:
             )
         else:
             self.number = told
+            if self._uuid is None:
+                self.outcome = Outcome.ANSWERED
+            else:
+                self._stage, self._next = _Stage.NAME, now
+
+    def _hear_name(self, reply: Reply) -> None:
+        match reply:
+            case Start():
+                self._give_up("the printer has restarted")
+            case FirmwareInfo(fields):
+                self._named = fields.get("UUID", "")
+            case Ack():
+                self._recognise(self._named)
+            case _:
+                pass
+
+    def _recognise(self, uuid: str) -> None:
+        if uuid == self._uuid:
             self.outcome = Outcome.ANSWERED
+        elif not uuid and self._broken:
+            self._broken -= 1
+        elif uuid and uuid == self._stranger:
+            self._give_up(
+                f"another board answers at this port: UUID {uuid}, and it was {self._uuid}"
+            )
+        else:  # noise makes no name twice: all is asked again, when it is time
+            self._stage, self._stranger = _Stage.WORD, uuid
+            self.reason = "the printer did not say who it is, as it had before"
 
     def _give_up(self, reason: str) -> None:
         self.reason = reason

@@ -158,6 +158,7 @@ class Comeback:
             lowest=standing.lowest,
             highest=standing.highest,
             word=f"gantry-{os.urandom(4).hex()}",
+            uuid=kept.uuid or None,
         )
         #: job lines that are printed for certain
         self.ordinal = standing.ordinal_of(standing.lowest) or 0

@@ -1,9 +1,11 @@
 """The conversation that finds out which line a printer took last."""
 
+import pytest
+
 from bridge.gcode.failures import sort
 from bridge.gcode.greeting import Outcome
 from bridge.gcode.regain import ASK_EVERY_S, MAX_BREAKS, MAX_UNHEARD, MAX_WAIT_S, Regain, Waits
-from bridge.gcode.replies import Ack, Busy, Reply, Resend, Start, Text
+from bridge.gcode.replies import Ack, Busy, FirmwareInfo, Reply, Resend, Start, Text
 
 #: What Marlin's receive buffer holds on most boards, in bytes, and what has to get in beside words.
 RX_BYTES, STOP = 128, b"M112\n"
@@ -98,3 +100,65 @@ def test_a_restart_behind_the_answer_counts() -> None:
     talk.regain.receive(Start(), talk.now)
     assert talk.regain.outcome is Outcome.SILENT
     assert talk.regain.reason == "the printer has restarted"
+
+
+OWN, OTHER = "8777fcb1-279b-5fbf-aadf-57be1d52436e", "182a8101-a0c6-5564-bfb8-7b19c900ee3a"
+
+
+class Board(Talk):
+    """A firmware that has taken 42 lines; *names*: what it answers to M115, one after the other."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__()
+        self.regain = Regain(0.0, lowest=1, highest=100, word="gantry-00000000", uuid=OWN)
+        self._names = [*names]
+
+    def go_on(self) -> None:
+        """Answer everything that is asked until nothing is asked any more."""
+        while self.regain.outcome is Outcome.WAITING:
+            for line in self.wait(0.1).split():
+                for reply in self._answers(line):
+                    self.regain.receive(reply, self.now)
+
+    def _answers(self, line: bytes) -> list[Reply]:
+        if b"gantry" in line:
+            return [Text(f"echo:{line.decode()}"), Ack()]
+        if line == b"M115":
+            name = self._names.pop(0) if self._names else ""
+            info = FirmwareInfo({"FIRMWARE_NAME": "Marlin", "UUID": name})
+            return [info, Ack()] if name else [Ack()]
+        if b"M105" in line:
+            refusal = sort("Line Number is not Last Line Number+1, Last Line: 42")
+            return [refusal, Resend(43), Ack()]
+        return []
+
+
+def test_the_board_that_was_printing_goes_on() -> None:
+    """It stands at a possible line and says who it is."""
+    board = Board(OWN)
+    board.go_on()
+    assert (board.regain.outcome, board.regain.number) == (Outcome.ANSWERED, 42)
+
+
+def test_a_board_at_the_same_line_is_not_taken_for_the_one_that_was_printing() -> None:
+    """Two printers have paused at the same line of one file, and their ports have swapped names."""
+    board = Board(OTHER, OTHER)
+    board.go_on()
+    assert board.regain.outcome is Outcome.SILENT
+    assert f"another board answers at this port: UUID {OTHER}" in board.regain.reason
+
+
+@pytest.mark.parametrize("heard", ["", OWN.replace("8", "9"), OTHER])
+def test_a_name_that_noise_has_changed_is_asked_for_once_more(heard: str) -> None:
+    """It has no checksum: what is heard once is not believed."""
+    board = Board(heard, OWN)
+    board.go_on()
+    assert board.regain.outcome is Outcome.ANSWERED
+
+
+def test_a_board_that_does_not_say_who_it_is_prints_nothing() -> None:
+    """The one that was printing had said it."""
+    board = Board()
+    board.go_on()
+    assert board.regain.outcome is Outcome.SILENT
+    assert board.regain.reason == "the printer did not say who it is, as it had before"

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from bridge.errors import JobFileError, PortError
-from bridge.gcode.happenings import Warned
+from bridge.gcode.happenings import AttemptMoved, Warned
 from bridge.sender.comeback import problem_of
 from bridge.sender.linejournal import Standing
 from bridge.simulator.faults import Faults
@@ -21,6 +21,8 @@ from tests.fakes.owner import commands_of
 
 _A = AttemptState
 LINES, SHORT_LINES = 300, 120
+#: Lines that a board may still have to run when its host dies.
+IN_FLIGHT = 8
 #: Things a host does in a print of `LINES`, and a little more.
 ACTIONS, SHORT_ACTIONS = 500, 220
 #: after a long gap, with the modes and the feedrate of the file
@@ -308,3 +310,23 @@ def test_a_torn_record_is_as_if_it_had_not_been_written(file: Path) -> None:
         torn = bench.standing()
         bench.page[at] ^= 0x55
         assert torn is None or torn.lowest <= whole.lowest  # type: ignore[union-attr]
+
+
+def test_another_board_at_the_same_line_prints_nothing_of_it(file: Path) -> None:
+    """Two printers print the same file, and their ports have swapped names while both hosts died.
+
+    The count of the stranger is one that the dead host can have left: only its name tells.
+    """
+    bench = Bench(3, file)
+    bench.start()
+    assert bench.kill_after(200)
+    assert bench.kept is not None
+    bench.kept = msgspec.structs.replace(bench.kept, uuid="182a8101-a0c6-5564-bfb8-7b19c900ee3a")
+    before = len(bench.printed)
+    bench.come_back()
+    left_by_the_dead = len(bench.printed) - before
+    bench.run_until(bench.over)
+    assert bench.ending is _A.INTERRUPTED
+    told = [one.reason for one in bench.happened if isinstance(one, AttemptMoved)]
+    assert "another board answers at this port" in told[-1]
+    assert len(bench.printed) - before - left_by_the_dead <= IN_FLIGHT
