@@ -46,7 +46,6 @@ _CREDENTIALS = re.compile(
 _Bridges = list[Bridge]
 _Ports = list[Port]
 
-
 #: Read where it is written: what an UPDATE of the ORM has made is a second question.
 _NEXT_SEQ = "UPDATE bridge SET command_seq = command_seq + 1 WHERE id = $1 RETURNING command_seq"
 _BY_ID = Rows(Bridge, "id = $1")
@@ -107,6 +106,11 @@ class Bridges:
         if bridge is None:
             raise NotFound("Bridge not found", code="bridge_not_found")
         return bridge
+
+    async def is_in(self, organization_id: int, key: str) -> bool:
+        """Whether the bridge of this canonical *key* belongs to the organization now."""
+        mine = Bridge.filter(public_key=key, organization_id=organization_id, revoked_at=None)
+        return await mine.exists()
 
     async def ports(self, by: Principal, bridge_id: int) -> _Ports:
         """The serial ports of the room as the agent last listed them."""

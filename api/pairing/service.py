@@ -141,22 +141,39 @@ class Pairing:
         raise Problem("The signature is not of the key that asked.", code="access_denied")
 
     async def enrol(self, asking: Asking, token: str, signature: str, remote: str) -> Bridge:
-        """A bridge by an enrolment token. Raises `Forbidden`, `Invalid`, `Conflict`, `TooMany`."""
+        """A bridge by an enrolment token. Raises `Forbidden`, `Invalid`, `Conflict`, `TooMany`.
+
+        A key that is in already spends no use: the answer to it was lost, or it is paired again.
+        """
         key = _key(asking)
         guess = await self._guesses.begin(remote)
         if not proves(key, signature, b"gantry-enrol-v1\n" + token.encode()):
             raise Forbidden("The signature is not of the key that asks.", code="access_denied")
         async with self._ledger.change() as change:
-            used = await EnrolmentToken.filter(
-                sha256=digest(token), uses_left__gt=0, expires_at__gt=self._clock.now()
-            ).update(uses_left=F("uses_left") - 1)
-            if used:
-                row = await EnrolmentToken.get(sha256=digest(token))
-                bridge = await self._bridges.create(change, row.organization_id, asking.room, key)
+            organization_id = await self._admitted(token, key)
+            if organization_id is not None:
+                bridge = await self._bridges.create(change, organization_id, asking.room, key)
                 _note_paired(change, bridge)
                 await guess.delete()
                 return bridge
-        raise Forbidden("This enrolment token is not valid.", code="access_denied")
+        raise Forbidden(
+            "This enrolment token is not valid: it is used up, too old or deleted. "
+            "An admin can make a new one.",
+            code="access_denied",
+        )
+
+    async def _admitted(self, token: str, key: str) -> int | None:
+        """The organization that *token* lets *key* into, a use of it spent; None: into none."""
+        valid = EnrolmentToken.filter(sha256=digest(token), expires_at__gt=self._clock.now())
+        used = await valid.filter(uses_left__gt=0).update(uses_left=F("uses_left") - 1)
+        row = await valid.get_or_none()
+        if row is None:
+            return None
+        if not await self._bridges.is_in(row.organization_id, key):
+            return row.organization_id if used else None
+        if used:
+            await valid.update(uses_left=F("uses_left") + 1)
+        return row.organization_id
 
     # The admin's side.
 

@@ -6,6 +6,7 @@ every process of the machine could read.
 
 import time
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -24,6 +25,7 @@ ENROL_PATH = "/bridge/v1/enrol"
 TIMEOUT_S = 15.0
 #: RFC 8628: `slow_down` adds this to the interval.
 SLOW_DOWN_S = 5.0
+_SERVER_ERROR = 500  # and above: another try may be answered
 
 
 class Code(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,18 +101,26 @@ class Pairer:
         return code
 
     def wait(self, code: Code) -> Pairing:
-        """Poll until an admin approves. Raises `PairingError` when refused or too late."""
+        """Poll until an admin approves. Raises `PairingError` when refused or too late.
+
+        An API that is away for a moment knows the code when it is back: who has approved it does
+        not hear that nobody waits any more.
+        """
         signature = self._identity.sign(b"gantry-pair-v1\n" + code.device_code.encode())
         body = {"device_code": code.device_code, "signature": signature}
         interval_s = code.interval
         deadline = self._clock() + code.expires_in
+        away: _Away | None = None
         while self._clock() < deadline:
             self._sleep(interval_s)
             try:
-                return self._paired(self._post(PAIRING_PATH + "/token", body, Paired))
+                return self._paired(self._post(PAIRING_PATH + "/token", body, Paired, _FINAL))
             except _NotYet as answer:
                 interval_s += answer.slow_down_s
-        raise PairingError(_FINAL["expired_token"])
+                away = None
+            except _Away as error:
+                away = error
+        raise away or PairingError(_FINAL["expired_token"])
 
     def enrol(self, token: str, room: Room) -> Pairing:
         """Pair with an enrolment token. Raises `PairingError`."""
@@ -125,19 +135,26 @@ class Pairer:
     def _paired(self, paired: Paired) -> Pairing:
         return Pairing(url=self._address.http, bridge_id=paired.bridge_id, name=paired.name)
 
-    def _post(self, path: str, body: Mapping[str, object], kind: type[T]) -> T:
+    def _post(
+        self,
+        path: str,
+        body: Mapping[str, object],
+        kind: type[T],
+        final: Mapping[str, str] = MappingProxyType({}),
+    ) -> T:
+        """What the API answers. Raises `PairingError`, for a code in *final* with these words."""
         import httpx
 
         try:
             answer = self._client.post(self._address.at(path), json=dict(body), timeout=TIMEOUT_S)
         except httpx.HTTPError as error:
-            raise PairingError(f"cannot reach {self._address.http}: {error}") from error
+            raise _Away(f"cannot reach {self._address.http}: {error}") from error
         if answer.status_code == httpx.codes.OK:
             try:
                 return msgspec.json.decode(answer.content, type=kind)
             except msgspec.DecodeError as error:
                 raise PairingError(f"{self._address.http} is no Gantry API: {error}") from error
-        raise _problem(answer.status_code, answer.content, self._address)
+        raise _problem(answer.status_code, answer.content, self._address, final)
 
 
 class _NotYet(PairingError):
@@ -148,7 +165,13 @@ class _NotYet(PairingError):
         self.slow_down_s = slow_down_s
 
 
-def _problem(status: int, content: bytes, address: Address) -> PairingError:
+class _Away(PairingError):
+    """The API cannot answer now: it is stopped, starts anew, or lacks its database."""
+
+
+def _problem(
+    status: int, content: bytes, address: Address, final: Mapping[str, str]
+) -> PairingError:
     try:
         body = msgspec.json.decode(content, type=_ErrorBody)
     except msgspec.DecodeError:
@@ -158,5 +181,6 @@ def _problem(status: int, content: bytes, address: Address) -> PairingError:
         return _NotYet(0.0)
     if code == "slow_down":
         return _NotYet(SLOW_DOWN_S)
-    text = _FINAL.get(code) or body.error.detail or f"{body.detail or 'no reason given'}"
-    return PairingError(f"{address.http} answered {status} ({code}): {text}")
+    text = final.get(code) or body.error.detail or f"{body.detail or 'no reason given'}"
+    kind = _Away if status >= _SERVER_ERROR else PairingError
+    return kind(f"{address.http} answered {status} ({code}): {text}")

@@ -233,6 +233,32 @@ async def test_an_enrolment_token_lets_so_many_in(
     assert [row.uses_left for row in await pairing.tokens(admin)] == [0]
 
 
+async def test_an_enrolment_whose_answer_was_lost_is_asked_for_again(
+    pairing: Pairing, asking: Asking, key: AgentKey, admin: Principal, bridges: Bridges
+) -> None:
+    """The same bridge, and no use spent; once it is removed, a token that is used up is none."""
+    row, secret = await pairing.create_token(admin, "Hall", uses=1, hours=1)
+    first = await pairing.enrol(asking, secret, enrolment(key, secret), HERE)
+    again = await pairing.enrol(asking, secret, enrolment(key, secret), HERE)
+    assert (again.id, again.uid) == (first.id, first.uid)
+    await row.refresh_from_db()
+    assert row.uses_left == 0
+    await bridges.revoke(admin, first.id)
+    with pytest.raises(Forbidden, match="used up"):
+        await pairing.enrol(asking, secret, enrolment(key, secret), HERE)
+
+
+async def test_a_room_that_is_enrolled_twice_spends_one_use(
+    pairing: Pairing, asking: Asking, key: AgentKey, admin: Principal
+) -> None:
+    """The other use is for another room."""
+    row, secret = await pairing.create_token(admin, "Hall", uses=2, hours=1)
+    for _ in range(2):
+        await pairing.enrol(asking, secret, enrolment(key, secret), HERE)
+    await row.refresh_from_db()
+    assert row.uses_left == 1
+
+
 async def test_an_enrolment_needs_the_key_that_it_brings(
     pairing: Pairing, asking: Asking, admin: Principal
 ) -> None:

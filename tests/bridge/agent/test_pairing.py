@@ -95,6 +95,50 @@ def test_device_code_is_polled_until_an_admin_approves(key: Identity) -> None:
     assert time.sleeps == [2, 2, 7, 7]
 
 
+def test_an_api_that_restarts_while_somebody_approves_is_waited_for(key: Identity) -> None:
+    """The code is in its rows: who approves it meanwhile lets this bridge in."""
+    away: list[httpx.Response | httpx.HTTPError] = [
+        httpx.ConnectError("refused"),
+        httpx.ReadError("reset"),
+        httpx.Response(502, text="<html>bad gateway"),
+        httpx.Response(503, json={"detail": "busy", "error": {"code": "storage_unavailable"}}),
+        httpx.Response(200, json={"bridge_id": "B1", "name": "Hall"}),
+    ]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if not request.url.path.endswith("token"):
+            return httpx.Response(200, json=CODE)
+        found = away.pop(0)
+        if isinstance(found, httpx.HTTPError):
+            raise found
+        return found
+
+    pairer = pairer_of(answer, key)
+    assert pairer.wait(pairer.ask(ROOM)).bridge_id == "B1"
+
+
+def test_an_api_that_does_not_come_back_is_told(key: Identity) -> None:
+    """When the code is over: not that nobody has approved it."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("token"):
+            raise httpx.ConnectError("refused")
+        return httpx.Response(200, json=CODE)
+
+    time = FakeTime()
+    pairer = pairer_of(answer, key, time)
+    with pytest.raises(PairingError, match="cannot reach"):
+        pairer.wait(pairer.ask(ROOM))
+    assert time.now >= 600
+
+
+def test_why_an_enrolment_token_is_refused_is_told_as_the_api_says_it(key: Identity) -> None:
+    """No admin has refused this bridge: the token is used up."""
+    pairer = pairer_of(lambda request: problem("access_denied", "used up"), key)
+    with pytest.raises(PairingError, match=r"\(access_denied\): used up"):
+        pairer.enrol("tok", ROOM)
+
+
 def test_code_that_nobody_approves_ends(key: Identity) -> None:
     """After its ten minutes the command ends and says what to do."""
     time = FakeTime()
