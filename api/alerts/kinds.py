@@ -171,6 +171,7 @@ _ROOM_TROUBLES = {
     "journal_damaged": "The journal of room {name} was damaged",
     "journal_rolled_back": "The journal of room {name} is an older one",
     "journal_copied": "The bridge of room {name} works with a copy of its state",
+    "journal_gone": "The journal of room {name} was removed while its bridge runs",
 }
 #: What a printer's bridge tells of it that its state does not say.
 _PRINTER_TROUBLES = {

@@ -27,11 +27,11 @@ from bridge.agent import status as statuses
 from bridge.agent.bulk import BulkSource
 from bridge.agent.database import Clock
 from bridge.agent.detached import Children
-from bridge.agent.disk import DiskWatch
-from bridge.agent.errors import AlreadyRunning, PairingError
+from bridge.agent.disk import DiskWatch, JournalWatch
+from bridge.agent.errors import AlreadyRunning, JournalError, PairingError
 from bridge.agent.fleet import Fleet
 from bridge.agent.journal import Journal, open_or_replace
-from bridge.agent.journal_thread import JournalThread
+from bridge.agent.journal_thread import JOURNAL_RETRY_S, JournalThread
 from bridge.agent.leases import Held
 from bridge.agent.link.backoff import Backoff
 from bridge.agent.link.client import REFUSED_WAIT_S, Greeting, LinkClient
@@ -125,6 +125,7 @@ class Agent:
         self._wall = WallClock()
         path = state_dir / JOURNAL_FILE
         journal, self._damage = open_or_replace(path, self._clock().wall_s)
+        self._journal_inode = path.stat().st_ino
         is_copy = journal.is_copy(path, self._clock())
         boot_count, generation = journal.next_run(self._clock())
         self._journal = JournalThread(journal, self._clock)
@@ -255,15 +256,29 @@ class Agent:
             await asyncio.sleep(STATUS_S)
 
     async def _watch_disk(self) -> None:
-        watch, directory = DiskWatch(), self._options.state_dir
+        directory = self._options.state_dir
+        disk, path = DiskWatch(), directory / JOURNAL_FILE
+        journal = JournalWatch(self._journal_inode)
         while True:
-            usage = await asyncio.to_thread(shutil.disk_usage, directory)
-            alarm = watch.look(usage.free, str(directory))
+            inode = await asyncio.to_thread(_inode_of, path)
+            alarm = journal.look(inode, str(path))
+            if alarm is None and inode is not None:
+                usage = await asyncio.to_thread(shutil.disk_usage, directory)
+                alarm = disk.look(usage.free, str(directory))
             if alarm is not None:
                 log.error("%s", alarm.text)
-                await self._journal.run(Journal.add_fact, alarm, self._journal.now())
-                self._facts_wait()
+                await self._tell(alarm)
             await asyncio.sleep(DISK_S)
+
+    async def _tell(self, alarm: AlarmFact) -> None:
+        """Have people hear of it, on a full disk as soon as there is room."""
+        while True:
+            try:
+                await self._journal.run(Journal.add_fact, alarm, self._journal.now())
+            except JournalError:  # whoever has work for the journal says so
+                await asyncio.sleep(JOURNAL_RETRY_S)
+            else:
+                return self._facts_wait()
 
     async def _write_status(self) -> None:
         trouble = ""
@@ -340,6 +355,13 @@ async def _supervise(name: str, part: Callable[[], Awaitable[None]]) -> None:
         except Exception:
             log.exception("the agent's %s failed and is started again", name)
         await asyncio.sleep(AGAIN_S)
+
+
+def _inode_of(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
 
 
 def _age(at: float | None, now: float) -> float | None:

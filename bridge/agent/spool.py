@@ -151,6 +151,7 @@ class Spool:
         return path
 
     def _make_room(self, size_bytes: int, coming: set[str]) -> None:
+        self._directory.mkdir(mode=0o700, exist_ok=True)  # somebody has cleared away too much
         pinned = self._pinned() | coming
         for part in self._directory.glob("*.part"):
             if part.stem not in pinned:  # of a download that nobody wants any more

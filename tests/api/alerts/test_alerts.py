@@ -111,6 +111,7 @@ async def test_approval_is_told_to_who_waits_for_it(farm: Farm, alerts: Alerts) 
         ("bridge.cloned", {"bridge_id": 7, "name": "room"}, "warning"),
         ("bridge.alarm", {"bridge_id": 7, "bridge_name": "room", "code": "disk_low"}, "warning"),
         ("bridge.alarm", {"bridge_name": "room", "code": "journal_damaged"}, "warning"),
+        ("bridge.alarm", {"bridge_name": "room", "code": "journal_gone"}, "warning"),
         ("printer.alarm", {"bridge_id": 7, "code": "sender_failed", "text": "down"}, "critical"),
         ("printer.alarm", {"bridge_id": 7, "code": "power_not_cut", "text": "on"}, "critical"),
         ("maintenance.overdue", {"task_name": "Oil it", "printer_name": "One"}, "warning"),

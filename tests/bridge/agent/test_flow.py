@@ -18,6 +18,7 @@ import pytest
 
 from bridge.agent import status
 from bridge.agent.identity import Pairing, load_or_create, save_pairing
+from bridge.agent.process import DISK_S
 from bridge.control.paths import runtime_dir
 from bridge.simulator import executed
 from schemas.commands import Verb
@@ -186,6 +187,18 @@ async def test_second_agent_refuses_and_the_first_ends_quickly(tmp_path: Path) -
 def alarms(api: FakeApi) -> list[str]:
     """Codes of what a person was told."""
     return [fact.body.code for fact in api.all_facts() if isinstance(fact.body, AlarmFact)]
+
+
+async def test_state_that_is_removed_under_the_agent_is_told_of(tmp_path: Path) -> None:
+    """Everything looked well until the agent ended, and with it what it had acknowledged."""
+    api = FakeApi(desired=[])
+    async with room_of(tmp_path, api, []) as room:
+        await api.until(lambda: bool(api.hellos), 20)
+        await api.until(lambda: bool(api.reported), 20)
+        aside = room.directory.rename(tmp_path / "aside")
+        await api.until(lambda: alarms(api) == ["journal_gone"], DISK_S + 10)
+        aside.rename(room.directory)
+        assert "is started again" not in room.said()  # no part of the agent has failed by that
 
 
 async def test_print_that_was_given_up_is_not_taken_up_when_somebody_connects(

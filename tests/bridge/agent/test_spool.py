@@ -185,6 +185,14 @@ async def test_parts_of_downloads_that_nobody_wants_make_room(tmp_path: Path) ->
     await spool.close()
 
 
+async def test_a_spool_that_was_cleared_away_is_made_anew(tmp_path: Path) -> None:
+    """It had refused every job until the agent was started again."""
+    spool = spool_of(tmp_path, Shelf())
+    (tmp_path / "spool").rmdir()
+    assert (await spool.fetch(SHA, len(DATA))).read_bytes() == DATA
+    await spool.close()
+
+
 async def test_full_spool_says_what_is_full(tmp_path: Path) -> None:
     """A file that cannot fit is refused before a byte is asked for."""
     shelf = Shelf()
