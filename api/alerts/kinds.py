@@ -173,12 +173,27 @@ _ROOM_TROUBLES = {
     "journal_copied": "The bridge of room {name} works with a copy of its state",
     "journal_gone": "The journal of room {name} was removed while its bridge runs",
 }
-#: What a printer's bridge tells of it that its state does not say.
+#: What a printer's bridge tells of it that its state does not say, and that may do harm.
 _PRINTER_TROUBLES = {
     "sender_failed": "Nobody watches a printer: its sender stays down",
     "power_not_cut": "A stopped printer still has its power",
     "stop_ignored": "A printer goes on after a stop",
+    "stop_uncertain": "A printer may not have heard its stop",
+    "temperature_silent": "A hot printer does not say how hot it is",
     "wrong_printer": "Another board answers at this printer's port",
+}
+#: What a print stands still for until somebody comes.
+_PRINTER_WAITS = {
+    "card_print_stopped": "A print from a printer's card has stopped before its end",
+    "cold_print": "A print waits: its nozzle is cold",
+    "file_pause": "A print waits: its file asks for a pause",
+    "filament_change": "A print waits for other filament",
+    "firmware_fan": "A printer's fan does not turn as it should",
+    "firmware_supervision": "A printer has paused for a fault",
+    "out_of_filament": "A printer is out of filament",
+    "printer_asks": "A printer asks something",
+    "printer_waits": "A printer waits for a person",
+    "wait_unheard": "A printer waits for a person and hears no answer",
 }
 
 
@@ -209,12 +224,13 @@ def _cloned(event: Happened) -> Draft:
 
 
 def _printer_trouble(event: Happened) -> Draft | None:
-    title = _PRINTER_TROUBLES.get(str(event.data.get("code")))
+    code = str(event.data.get("code"))
+    title = _PRINTER_TROUBLES.get(code) or _PRINTER_WAITS.get(code)
     if title is None:
         return None
     return Draft(
         alert_type=AlertType.PRINTER_ERROR,
-        severity=Severity.CRITICAL,
+        severity=Severity.CRITICAL if code in _PRINTER_TROUBLES else Severity.WARNING,
         audience=Audience.STAFF,
         title=title,
         message=event.data.get("text") or None,

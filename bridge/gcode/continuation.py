@@ -14,6 +14,7 @@ from bridge.gcode.modal import Modal
 from bridge.gcode.pausing import PausedAt, Saved
 from bridge.gcode.prepare import HostPause, Prepared
 from bridge.gcode.printer import Printer
+from bridge.gcode.printing import CHANGE
 from bridge.gcode.regain import Regain
 from bridge.gcode.run import JobFacts, Run
 from schemas.jobs import AttemptEvent, AttemptState
@@ -130,7 +131,7 @@ def skip(printer: Printer, prepared: Prepared, ordinal: int) -> None:
         texts = run.heat_lines.take(run.fed + 1, prepared, printer.config)
         run.note(prepared, run.fed)
         if prepared.alone and done == len(texts) and printer.printing.needs_host(prepared):
-            run.pause_after = run.fed
+            run.rest(CHANGE, "filament_change")
         if done < len(texts):
             printer.link.stream.feed(texts[done:], alone=prepared.alone)
 

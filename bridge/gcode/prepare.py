@@ -36,9 +36,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class HostPause:
-    """The file asks the host to pause here (M0, M1, M25, @pause)."""
+    """The file asks the host to pause here (M0, M1, M25, @pause). *text*: all its line says."""
 
     code: str
+    text: str = ""
 
 
 Prepared = Run | HostPause
@@ -162,7 +163,7 @@ def _split(
             run = Run([text], [ends[index]], alone=True, codes=[(0, text)])
             prepared.append((index, run))
         elif finding is not None and finding.treatment is Treatment.HOST:
-            prepared.append((index, HostPause(finding.code)))
+            prepared.append((index, HostPause(finding.code, text.decode("latin-1"))))
         begin = index + 1
     if begin < len(texts):
         prepared.append((begin, Run(texts[begin:], ends[begin:], codes=codes)))

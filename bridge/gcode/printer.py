@@ -14,7 +14,6 @@ from bridge.gcode.happenings import OrderDone, StreamLost
 from bridge.gcode.heat import SILENT_HEAT_S, HeatLease, RunawayWatch
 from bridge.gcode.prepare import Prepared
 from bridge.gcode.printing import Printing
-from bridge.gcode.replies import Busy
 from bridge.gcode.run import JobFacts
 from bridge.gcode.standing import Standing, StopReach
 from bridge.gcode.stopping import IGNORED, Stopping
@@ -170,6 +169,7 @@ class Printer(Standing):
             self.need_free()
         for text in bypassing:
             self.link.bypass(text)
+            self.printing.waits.answered()
         if not texts:
             self.report(OrderDone(token))
             return
@@ -237,8 +237,6 @@ class Printer(Standing):
             reactions.react(self, reply, now)
             if isinstance(reply, Temperatures):
                 self._look_at_heat(now)
-            elif isinstance(reply, Busy) and reply.human:
-                self.printing.asked()
         self._advance(now)
 
     def take(self, now: float) -> bytes:

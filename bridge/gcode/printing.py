@@ -28,6 +28,7 @@ from bridge.gcode.presence import Presence
 from bridge.gcode.run import JobFacts, Run
 from bridge.gcode.scripts import exists, nozzles_off
 from bridge.gcode.standing import Standing, StopReach
+from bridge.gcode.waits import Waits
 from schemas.jobs import AttemptEvent, AttemptState
 from schemas.printer import PrinterEvent, PrinterState
 
@@ -37,10 +38,11 @@ _STAYS = (
     "the printer does not say where it has paused, so it stays there: the script for a pause was "
     "left out, or the print would go on from where that had parked"
 )
+#: Why a file pauses, for who has to see to it.
+_ASKED_TO = "the file asks for a pause here (%s): see to it, then resume"
+CHANGE = "the file asks for other filament: change it, then resume"
 #: How often the place of a pause is asked for again when the answer is lost or damaged.
 _ASKS = 2
-#: So often a cancelled print breaks a wait at most: one that hears no M108 keeps them in its ring.
-_BREAKS = 8
 _STEADY = frozenset({_S.PRINTING, _S.PAUSED, _S.OPERATIONAL, _S.OFFLINE, _S.HALTED, _S.ERROR})
 
 
@@ -57,7 +59,7 @@ class Printing:
         self.resumes = False
         #: `pause` or `paused`, what it says while its print is taken up
         self.wished = ""
-        self._breaks_left = 0
+        self.waits = Waits(standing)
         self._paused_at: float | None = None
         self._asks_left = 0  # for the place of the pause
         self.own_pause = False  # the printer has paused by itself
@@ -86,7 +88,7 @@ class Printing:
         """The job's next lines, in order, or the file's own wish to pause behind them."""
         at, run = self._standing, self._standing.bound()
         if isinstance(prepared, HostPause):
-            run.pause_after = run.fed
+            run.rest(_ASKED_TO % prepared.text)
             at.watch = True
             return
         stream = at.link.stream
@@ -94,9 +96,8 @@ class Printing:
             # counted like every line of the file, but what goes out only waits
             stream.feed([stream.dialect.drain], alone=True)
             run.note(prepared, stream.out.ordinal_of(stream.acked))
-            run.pause_after = run.fed
+            run.rest(CHANGE, "filament_change")
             at.watch = True
-            at.warn("filament_change", "the file asks for other filament: change it, then resume")
             return
         texts = run.heat_lines.take(run.fed + 1, prepared, at.config)
         stream.feed(texts, alone=prepared.alone)
@@ -170,14 +171,8 @@ class Printing:
         if at_once and at.config.cancel_policy == "quick_stop":
             stream.bypass(b"M410\n", answered=True)
             at.position_known = False
-        self._breaks_left = _BREAKS
-        self._end_wait()
+        self.waits.cancelled()
         self._last_script(run, now)
-
-    def asked(self) -> None:
-        """The firmware waits for a person; a filament change may do so more than once."""
-        if self._standing.run is not None and self._standing.state is _S.CANCELLING:
-            self._end_wait()
 
     def touched(self) -> None:
         """Somebody is about to send commands of his own; at a pause they may move the head."""
@@ -215,6 +210,7 @@ class Printing:
             if done > 0:
                 at.step(_E.STREAM, grant=run.facts.grant)
         if run.pause_after is not None and done >= run.pause_after and at.can(_E.PAUSE):
+            at.warn(*run.pause_why)
             self.pause(now)
         over = run.source_over and stream.idle and run.pause_after is None
         if over and at.can(_E.LAST_LINE):
@@ -366,14 +362,6 @@ class Printing:
         else:
             self.errands.changed()
             self.order_done(token, now)
-
-    def _end_wait(self) -> None:
-        """End what a command waits for, a heater or a person, where the firmware hears that."""
-        stream, status = self._standing.link.stream, self._standing.link.status
-        breaks = status.emergency_parser or stream.dialect.reads_on
-        if breaks and self._breaks_left and stream.out.blocked(stream.acked):
-            self._breaks_left -= 1
-            stream.bypass(b"M108\n", answered=True)
 
     def needs_host(self, lines: Lines) -> bool:
         """Whether this is a filament change that would only block the connection."""

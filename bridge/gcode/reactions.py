@@ -7,6 +7,7 @@ from bridge.gcode.modal import Modal
 from bridge.gcode.replies import (
     Action,
     BadTool,
+    Busy,
     FirmwareInfo,
     Position,
     Reply,
@@ -91,6 +92,8 @@ def _listen(printer: "Printer", reply: Reply, now: float) -> None:
         printer.doings.told_place(reply, modal.tool, modal.feedrate_mm_min)
     elif isinstance(reply, FirmwareInfo):
         printer.doings.named()
+    elif isinstance(reply, Busy):
+        printer.printing.waits.heard(now, human=reply.human)
 
 
 def strayed(printer: "Printer", now: float) -> None:

@@ -56,6 +56,8 @@ class Run:
         self.reason = ""
         #: lines that must be acknowledged before the file's own pause, None without one
         self.pause_after: int | None = None
+        #: what a person is told of that pause, by code
+        self.pause_why = ("file_pause", "")
         self._ends: deque[tuple[int, list[int]]] = deque()
         self._marks: deque[tuple[int, Mark]] = deque()
         self._minutes: deque[tuple[int, int]] = deque()
@@ -77,6 +79,10 @@ class Run:
                 self._minutes.append((self.fed + at + 1, int(minutes[1])))
         self.trail.feed(self.fed + 1, lines.texts, lines.codes)
         self.fed += len(lines.texts)
+
+    def rest(self, why: str, code: str = "file_pause") -> None:
+        """The file wants a pause behind what has been fed; *why* is told by *code* then."""
+        self.pause_after, self.pause_why = self.fed, (code, why)
 
     def move(self, event: AttemptEvent) -> bool:
         """Step the attempt's table. False: the step is not allowed, nothing has moved."""

@@ -114,6 +114,10 @@ async def test_approval_is_told_to_who_waits_for_it(farm: Farm, alerts: Alerts) 
         ("bridge.alarm", {"bridge_name": "room", "code": "journal_gone"}, "warning"),
         ("printer.alarm", {"bridge_id": 7, "code": "sender_failed", "text": "down"}, "critical"),
         ("printer.alarm", {"bridge_id": 7, "code": "power_not_cut", "text": "on"}, "critical"),
+        ("printer.alarm", {"code": "stop_uncertain", "text": "switch it off"}, "critical"),
+        ("printer.alarm", {"code": "cold_print", "text": "heat it"}, "warning"),
+        ("printer.alarm", {"code": "printer_waits", "text": "press its button"}, "warning"),
+        ("printer.alarm", {"code": "file_pause", "text": "magnets"}, "warning"),
         ("maintenance.overdue", {"task_name": "Oil it", "printer_name": "One"}, "warning"),
     ],
 )

@@ -1,0 +1,88 @@
+"""What a firmware waits for inside a command: a person is told, and a cancelled print ends it.
+
+A wait for a person has no end of its own: a filament change, a question of an MMU, a text that is
+to be read. Its firmware says so every two seconds (`busy: paused for user`), and hears M108 or M876
+meanwhile only where it reads on.
+"""
+
+from bridge.gcode.standing import Standing
+from schemas.printer import ACTIVE, PrinterState
+
+#: So often a cancelled print breaks a wait at most: one that hears no M108 keeps them in its ring.
+_BREAKS = 8
+#: A wait that goes on for so long behind an answer has not heard it. Marlin heats its nozzle again
+#: behind one, and calls that a wait for the person still (`pause.cpp`, `wait_for_confirmation`).
+UNHEARD_S = 180.0
+_WAITS = "the printer waits for a person: do what it asks for, then "
+_HEARS = "press its button, or send M108 in the terminal"
+_DEAF = "press its button: over the cable it hears no answer now"
+_UNHEARD = (
+    "the printer waits for a person still, minutes after it was told to go on: it does not hear "
+    "that over the cable. Press its button; if it has none, stop it"
+)
+
+
+class Waits:
+    """The waits of one printer."""
+
+    def __init__(self, standing: Standing) -> None:
+        self._standing = standing
+        self._breaks_left = 0
+        #: the answers before the command that waits, None: nobody waits
+        self._acked: int | None = None
+        self._answered = False
+        self._since: float | None = None
+
+    def cancelled(self) -> None:
+        """The print ends: nothing of it is waited for any more."""
+        self._breaks_left = _BREAKS
+        self._end()
+
+    def answered(self) -> None:
+        """Somebody has told the firmware to go on."""
+        self._answered, self._since = True, None
+
+    def heard(self, now: float, *, human: bool) -> None:
+        """The firmware is busy; *human*: it waits for a person, and may do so more than once."""
+        at = self._standing
+        if not human:
+            self._answered, self._since = False, None
+            return
+        if at.state not in ACTIVE:
+            return
+        if at.state is PrinterState.CANCELLING:
+            self._end()
+        elif self._acked != at.link.stream.acked:
+            self._tell()
+        if self._answered and self._since is None:
+            self._since = now
+        if self._since is not None and now >= self._since + UNHEARD_S:
+            self._answered, self._since = False, None
+            at.warn_once("wait_unheard", _UNHEARD)
+
+    # Private.
+
+    def _tell(self) -> None:
+        """Once for each command that waits; a question of its own has been told already."""
+        at = self._standing
+        self._acked = at.link.stream.acked
+        self._answered, self._since = False, None
+        if at.link.status.prompt is None:
+            at.warn("printer_waits", _WAITS + (_HEARS if self._breaks else _DEAF))
+
+    @property
+    def _breaks(self) -> bool:
+        """Whether the firmware says that it hears M108 while it waits."""
+        return self._standing.link.status.emergency_parser or (
+            self._standing.link.stream.dialect.reads_on
+        )
+
+    def _end(self) -> None:
+        """End what a command waits for, a heater or a person, where the firmware hears that."""
+        stream = self._standing.link.stream
+        blocked = self._standing.run is not None and stream.out.blocked(stream.acked)
+        if self._breaks and self._breaks_left and blocked:
+            self._breaks_left -= 1
+            if not self._answered:
+                self.answered()
+            stream.bypass(b"M108\n", answered=True)
