@@ -94,6 +94,8 @@ def _listen(printer: "Printer", reply: Reply, now: float) -> None:
         printer.doings.named()
     elif isinstance(reply, Busy):
         printer.printing.waits.heard(now, human=reply.human)
+    elif isinstance(reply, Text):
+        printer.printing.waits.said(reply.text)
 
 
 def strayed(printer: "Printer", now: float) -> None:

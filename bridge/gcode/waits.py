@@ -5,6 +5,8 @@ to be read. Its firmware says so every two seconds (`busy: paused for user`), an
 meanwhile only where it reads on.
 """
 
+import re
+
 from bridge.gcode.standing import Standing
 from schemas.printer import ACTIVE, PrinterState
 
@@ -20,6 +22,11 @@ _UNHEARD = (
     "the printer waits for a person still, minutes after it was told to go on: it does not hear "
     "that over the cable. Press its button; if it has none, stop it"
 )
+#: An MMU has given up by itself. Its printer parks and waits for one of its buttons, and calls that
+#: `busy: processing`; the line before says why, in capitals (`mmu2.cpp`, `SaveAndPark`).
+_MMU = re.compile(r"echo:\s*MMU[23]:(?P<words>.*)")
+_MMU_WAITS = "saving and parking"
+_MMU_ASKS = "the MMU waits for a person (%s): see to it, then answer at the printer's display"
 
 
 class Waits:
@@ -32,6 +39,7 @@ class Waits:
         self._acked: int | None = None
         self._answered = False
         self._since: float | None = None
+        self._mmu = "it does not say why"
 
     def cancelled(self) -> None:
         """The print ends: nothing of it is waited for any more."""
@@ -60,13 +68,29 @@ class Waits:
             self._answered, self._since = False, None
             at.warn_once("wait_unheard", _UNHEARD)
 
+    def said(self, text: str) -> None:
+        """A line that says nothing to anybody else; an MMU may."""
+        found = _MMU.match(text)
+        if found is None:
+            return
+        words = found["words"].strip()
+        if words.isupper():
+            self._mmu = words
+        elif words.lower() == _MMU_WAITS and self._standing.state in ACTIVE:
+            self._begin()
+            self._standing.warn("printer_waits", _MMU_ASKS % self._mmu)
+
     # Private.
+
+    def _begin(self) -> None:
+        """Another wait has begun, of which somebody is told."""
+        self._acked = self._standing.link.stream.acked
+        self._answered, self._since = False, None
 
     def _tell(self) -> None:
         """Once for each command that waits; a question of its own has been told already."""
         at = self._standing
-        self._acked = at.link.stream.acked
-        self._answered, self._since = False, None
+        self._begin()
         if at.link.status.prompt is None:
             at.warn("printer_waits", _WAITS + (_HEARS if self._breaks else _DEAF))
 

@@ -90,6 +90,20 @@ def test_an_answer_that_heats_the_nozzle_again_is_heard() -> None:
     assert told(host, "wait_unheard") == []
 
 
+def test_an_mmu_that_has_given_up_calls_for_a_person() -> None:
+    """An MK3 or MK4 says `busy: processing` then for as long as it takes: nobody was called."""
+    host = changing(MK3)
+    host.say(b"echo:MMU2:Command Error\necho:MMU2:FSENSOR FIL. STUCK\necho:MMU2:Button\n")
+    host.go()
+    assert told(host, "printer_waits") == []
+    host.say(b"echo:MMU2:Saving and parking\necho:MMU2:Heater cooldown pending\n")
+    for _ in range(10):
+        host.say(b"echo:MMU2:Command Error\necho:busy: processing\n")
+        host.wait(2.0)
+    host.go()
+    assert ["FSENSOR FIL. STUCK" in text for text in told(host, "printer_waits")] == [True]
+
+
 @pytest.mark.parametrize(
     ("line", "word"), [(b"M0 Put the magnets in", "PUT THE MAGNETS IN"), (b"@pause", "@PAUSE")]
 )
