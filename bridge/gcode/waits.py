@@ -80,6 +80,13 @@ class Waits:
             self._begin()
             self._standing.warn("printer_waits", _MMU_ASKS % self._mmu)
 
+    @property
+    def hears(self) -> bool:
+        """Whether the firmware says that it hears M108 while it waits."""
+        return self._standing.link.status.emergency_parser or (
+            self._standing.link.stream.dialect.reads_on
+        )
+
     # Private.
 
     def _begin(self) -> None:
@@ -92,20 +99,13 @@ class Waits:
         at = self._standing
         self._begin()
         if at.link.status.prompt is None:
-            at.warn("printer_waits", _WAITS + (_HEARS if self._breaks else _DEAF))
-
-    @property
-    def _breaks(self) -> bool:
-        """Whether the firmware says that it hears M108 while it waits."""
-        return self._standing.link.status.emergency_parser or (
-            self._standing.link.stream.dialect.reads_on
-        )
+            at.warn("printer_waits", _WAITS + (_HEARS if self.hears else _DEAF))
 
     def _end(self) -> None:
         """End what a command waits for, a heater or a person, where the firmware hears that."""
         stream = self._standing.link.stream
         blocked = self._standing.run is not None and stream.out.blocked(stream.acked)
-        if self._breaks and self._breaks_left and blocked:
+        if self.hears and self._breaks_left and blocked:
             self._breaks_left -= 1
             if not self._answered:
                 self.answered()

@@ -14,7 +14,10 @@ _EPILOG = """\
 exit codes: 0 printed and the motion queue has drained; 1 the print failed; 2 wrong arguments;
 3 the file cannot be read or is not what was promised; 4 the port cannot be used or nothing answers;
 5 a line of the file may not reach this printer (temperature or policy); 6 cancelled by a signal;
-7 another sender of this printer runs already"""
+7 another sender of this printer runs already
+
+where the print waits for a person, Enter or SIGUSR1 goes on; Ctrl-C or SIGTERM cancels it, twice
+leaves at once"""
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,16 +14,22 @@ from bridge.gcode.happenings import AttemptMoved, Happening, StateMoved, Warned
 from bridge.gcode.run import JobFacts
 from bridge.sender.device import Device, OpenPort
 from bridge.sender.jobfile import JobFile
+from bridge.sender.keyboard import Keyboard
 from bridge.sender.loop import Loop
 from bridge.serial.port import SerialPort
 from schemas.jobs import ATTEMPT_OVER, AttemptState
-from schemas.printer import PrinterConfig, PrinterState, Profile, Progress
+from schemas.printer import ACTIVE, PrinterConfig, PrinterState, Profile, Progress
 
 _S = PrinterState
 #: Between two lines of progress, on a terminal and in a log.
 _TTY_EVERY_S = 0.5
 _LOG_EVERY_S = 5.0
 _BAR_CHARS = 30
+#: How a person goes on from here.
+_GO_ON = "press Enter, or send this process SIGUSR1 (kill -USR1 {pid}), to go on; Ctrl-C ends it"
+_ANSWER = "type the number of the answer and Enter"
+#: What the firmware waits for within a command.
+_WAITS = frozenset({"printer_waits", "printer_asks"})
 
 
 class Exit(IntEnum):
@@ -37,6 +43,10 @@ class Exit(IntEnum):
     REFUSED = 5
     CANCELLED = 6
     RUNNING = 7
+
+
+#: Warnings that end it.
+_ENDING = {"gate_refused": Exit.REFUSED, "file_unusable": Exit.FILE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +78,7 @@ class Standalone:
         self._exit: Exit | None = None
         self._why = ""
         self._file: JobFile | None = None
+        self._keyboard = Keyboard(self._loop, sys.stdin.fileno() if sys.stdin else -1, self._typed)
 
     def run(self) -> Exit:
         """Print. Says why on the error stream when the result is not `Exit.DONE`."""
@@ -79,7 +90,7 @@ class Standalone:
             self._line(f"bridge.sender: {error}")
             return Exit.FILE
         now = time.monotonic()
-        self._loop.catch(signal.SIGINT, signal.SIGTERM)
+        self._loop.catch(signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
         self._device.open(self._order.port, now)
         self._loop.run(self)
         self._device.close(time.monotonic())
@@ -90,10 +101,17 @@ class Standalone:
         return result
 
     def tick(self, now: float) -> float | None:
-        """Show progress; end on signals: the first cancels, the second leaves at once."""
+        """Show progress; end on signals: the first cancels, the second leaves at once.
+
+        SIGUSR1 goes on instead, as Enter does: behind a pause, or a wait of the firmware.
+        """
         printer = self._device.printer
+        while signal.SIGUSR1 in self._loop.signals:
+            self._loop.signals.remove(signal.SIGUSR1)
+            self._typed("", now)
         if self._loop.signals:
             self._interrupt(now)
+        self._keyboard.follow(wanted=self._waits)
         progress = printer.progress(now)
         if progress is not None and now >= self._next_line and printer.state is not _S.STARTING:
             self._next_line = now + (_TTY_EVERY_S if self._bar else _LOG_EVERY_S)
@@ -112,18 +130,46 @@ class Standalone:
                     size_bytes=file.size_bytes,
                 )
                 self._device.start(facts, file)
+            case StateMoved(state=_S.PAUSED):
+                self._line(f"paused: {_GO_ON.format(pid=os.getpid())}")
             case StateMoved(state=_S.ERROR | _S.HALTED, reason=reason):
                 self._leave(Exit.PORT if self._file is not None else Exit.PRINT_FAILED, reason)
-            case Warned(code="gate_refused", text=text):
-                self._leave(Exit.REFUSED, text, now_over=False)
-            case Warned(code="file_unusable", text=text):
-                self._leave(Exit.FILE, text, now_over=False)
-            case Warned(text=text):
-                self._line(text)
+            case Warned():
+                self._warned(happening)
             case AttemptMoved(state=state) if state in ATTEMPT_OVER:
                 self._attempt_over(happening, now)
             case _:
                 pass
+
+    def _warned(self, warned: Warned) -> None:
+        code, text = warned.code, warned.text
+        if code in _ENDING:
+            self._leave(_ENDING[code], text, now_over=False)
+            return
+        self._line(text)
+        if code in _WAITS and self._device.printer.printing.waits.hears:
+            self._line(_ANSWER if code == "printer_asks" else _GO_ON.format(pid=os.getpid()))
+
+    @property
+    def _waits(self) -> bool:
+        """Whether nothing goes on before a person says so."""
+        printer = self._device.printer
+        if printer.state is _S.PAUSED:
+            return True
+        waits = printer.link.stream.patience.human or printer.link.status.prompt is not None
+        return waits and printer.state in ACTIVE and printer.printing.waits.hears
+
+    def _typed(self, line: str, now: float) -> None:
+        """A person says to go on, or which answer he gives; nothing when nobody waits for that."""
+        printer = self._device.printer
+        if not self._waits or printer.state is _S.CANCELLING:
+            return
+        if printer.link.status.prompt is not None and line.isascii() and line.isdigit():
+            printer.order([f"M876 S{int(line[:3])}"], "answer")
+        elif printer.state is _S.PAUSED:
+            printer.resume(now)
+        else:
+            printer.order(["M108"], "answer")
 
     def _attempt_over(self, moved: AttemptMoved, now: float) -> None:
         if moved.state is AttemptState.COMPLETED:
