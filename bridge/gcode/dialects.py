@@ -70,8 +70,9 @@ class Dialect:
     drain: bytes = b"M400"
     #: It answers M114 with its position.
     position: bool = True
-    #: A colon ends a line: its checksum is lost behind it, and it is asked for again for ever.
-    ends_at_colon: bool = False
+    #: Each of these ends a line wherever it stands: what is behind a colon is another line, behind
+    #: the first asterisk the checksum, and the line is asked for again for ever.
+    ends_at: bytes = b""
     #: When it obeys a stop.
     emergency: Emergency = Emergency.BY_CAPABILITY
     #: It reads on while it heats or waits: M108 ends that without an emergency parser too.
@@ -115,9 +116,14 @@ class Dialect:
 
     def spelled(self, texts: list[bytes]) -> list[bytes]:
         """*texts* as this family takes them in; the same list where nothing needs a change."""
-        if not self.ends_at_colon:
+        if not self.ends_at:
             return texts
-        return [text.replace(b":", b".") for text in texts]
+        batch = b"\n".join(texts)
+        for mark in self.ends_at:
+            if mark in batch:
+                dots = bytes.maketrans(self.ends_at, b"." * len(self.ends_at))
+                return [text.translate(dots) for text in texts]
+        return texts
 
 
 #: It is in the queue while the board looks there, and moves nothing.
@@ -159,7 +165,7 @@ DIALECTS: tuple[Dialect, ...] = (
         own_filament_change=True,
         joined_modes=False,
         lower_case_names=True,
-        ends_at_colon=True,  # the MK2's, of the same name (`Marlin_main.cpp`, `get_command`)
+        ends_at=b":*",  # the MK2's, of the same name (`Marlin_main.cpp`, `get_command`)
         goes_on=b"M602",
         drops_pause=b"M603",
         card_abort=b"M603",
@@ -189,7 +195,7 @@ DIALECTS: tuple[Dialect, ...] = (
         banner=r"^(info: ?)?repetier",
         rx_bytes=63,
         doubles_resend=True,
-        ends_at_colon=True,  # up to 0.92, and in what others made of it (`gcode.cpp`)
+        ends_at=b":*",  # up to 0.92, and in what others made of it (`gcode.cpp`)
         bare_lines=False,
         reads_ahead=3,
         keepalive=False,
@@ -207,6 +213,7 @@ DIALECTS: tuple[Dialect, ...] = (
         banner=r"^smoothie",
         window=1,
         resend_ok=False,
+        ends_at=b"*",  # `GcodeDispatch.cpp`, `find_first_of`
         keepalive=False,
         card_abort=b"abort",
         # its word of M600, the next G28 takes it back (`Player.cpp`, `suspend_command`)
@@ -249,6 +256,7 @@ DIALECTS: tuple[Dialect, ...] = (
         pattern=r"teacup",
         window=1,
         resend_ok=False,
+        ends_at=b"*",
         reads_ahead=9,
         keepalive=False,
         drain=b"G4 P0",
@@ -262,7 +270,7 @@ DIALECTS: tuple[Dialect, ...] = (
         holds=_A_DAY,
         pattern=r"marlin[^;]*; sprinter/grbl|marlin ?(v?1\.0|v1\b)",
         banner=r"^(echo: ?)?marlin ?(v?1\.0|v1\b)",
-        ends_at_colon=True,
+        ends_at=b":*",
         keepalive=False,
         card_abort=b"M25",
         emergency=Emergency.IN_TURN,
@@ -283,7 +291,7 @@ DIALECTS: tuple[Dialect, ...] = (
         holds=_A_DAY,
         pattern=r"sprinter",
         banner=r"^sprinter",
-        ends_at_colon=True,
+        ends_at=b":*",
         window=1,
         keepalive=False,
         drain=b"G4 P0",

@@ -35,6 +35,8 @@ class Family:
     skips: int = 0
     #: a colon ends a line, outside of comments
     colons: bool = False
+    #: the checksum is what is behind the first asterisk, not the last
+    first_star: bool = False
     #: a damaged line vanishes without a word
     mute: bool = False
     #: numbers need a checksum, and it is looked at
@@ -62,6 +64,7 @@ FAMILIES: dict[str, Family] = {
         "MACHINE_TYPE:Mendel",
         boot=("start", "Marlin 1.0.2", "echo:SD init fail"),
         colons=True,
+        first_star=True,
         capabilities=frozenset(),
         emergency_parser=False,
         repeats=Repeats.REFUSED,
@@ -72,6 +75,7 @@ FAMILIES: dict[str, Family] = {
         identity="FIRMWARE_NAME:Prusa-Firmware 3.13.3 based on Marlin FIRMWARE_URL:x "
         "PROTOCOL_VERSION:1.0 MACHINE_TYPE:Prusa i3 MK3S",
         boot=("\x00start", "echo:Prusa-Firmware 3.13.3", "SpoolJoin is Off"),
+        first_star=True,
         capabilities=_PRUSA_CAPS,
         emergency_parser=False,
         repeats=Repeats.REFUSED,
@@ -90,6 +94,7 @@ FAMILIES: dict[str, Family] = {
         "MACHINE_TYPE:Mendel REPETIER_PROTOCOL:3",
         boot=("start", "Info:External Reset"),
         colons=True,
+        first_star=True,
         capabilities=frozenset(),
         emergency_parser=False,
         repeats=Repeats.REFUSED,

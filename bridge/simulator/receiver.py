@@ -126,7 +126,7 @@ class Receiver:
     def _accept_numbered(self, line: bytes) -> Command | None:
         match = _NUMBER.match(line)
         number = int(match[1]) if match else 0
-        star = line.rfind(b"*")
+        star = line.find(b"*") if self._family.first_star else line.rfind(b"*")
         if b"M110" in line:
             number = _renumbering(line, number)
         elif not self._follows(number):

@@ -56,10 +56,26 @@ def test_a_colon_in_a_text_stops_no_print(name: str, tmp_path: Path) -> None:
     bench.start()
     bench.run_until(bench.over)
     assert bench.ending is AttemptState.COMPLETED
-    cut = bench.host.printer.link.stream.dialect.ends_at_colon
+    cut = b":" in bench.host.printer.link.stream.dialect.ends_at
     assert cut is (name in ("marlin-1.0", "mk3", "repetier"))
     sent = commands_of(file)
     assert bench.printed == [line.replace(b":", b".") if cut else line for line in sent]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_an_asterisk_in_a_name_stops_no_print(name: str, tmp_path: Path) -> None:
+    """Marlin 1.0, MK3, Repetier and Smoothie look for the checksum behind the first one: objects
+    that a slicer names by their files were asked for until the print was given up."""
+    file = tmp_path / "star.gcode"
+    file.write_text(
+        'G28\nEXCLUDE_OBJECT_START NAME=cube*a_copy\nG1 X5\nM486 A"a*b"\nG1 X6\n', "ascii"
+    )
+    bench = Bench(1, file, family=FAMILIES[name])
+    bench.start()
+    bench.run_until(bench.over)
+    assert bench.ending is AttemptState.COMPLETED
+    moves = [line for line in bench.printed if line.startswith(b"G1")]
+    assert moves == [b"G1 X5", b"G1 X6"]
 
 
 @pytest.mark.seeded
