@@ -36,6 +36,8 @@ class Modal:
     fan_percent: float | None = None
     feed_percent: float = 100.0
     flow_percent: float = 100.0
+    #: so long without a move it switches itself off (M85), in seconds; 0: never
+    inactive_s: float = 0.0
 
     def copy(self) -> "Modal":
         """The same state, to go on from."""
@@ -96,6 +98,10 @@ class Modal:
         if percent is not None and tool in (None, float(self.tool)):
             self.flow_percent = percent
 
+    def _inactive(self, text: bytes) -> None:
+        time_s = _word(text, "S")
+        self.inactive_s = self.inactive_s if time_s is None else max(0.0, time_s)
+
     def _extrude_absolute(self, _text: bytes) -> None:
         self.e_absolute = True
 
@@ -114,6 +120,7 @@ _CHANGES: dict[str, Callable[[Modal, bytes], None]] = {
     "G21": Modal._millimetres,
     "M82": Modal._extrude_absolute,
     "M83": Modal._extrude_relative,
+    "M85": Modal._inactive,
     "M106": Modal._fan,
     "M107": Modal._fan_off,
     "M220": Modal._feed,

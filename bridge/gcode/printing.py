@@ -297,6 +297,7 @@ class Printing:
     def _bring_back(self, now: float) -> None:
         """What is heated is known: make it as it was at the pause, then go on."""
         at, saved = self._standing, self.saved
+        let_go = self._let_go()
         self.saved = None
         lines: list[bytes] = []
         if saved is not None:
@@ -304,7 +305,7 @@ class Printing:
         goes_on = at.link.stream.dialect.goes_on if self.own_pause else b""
         self.own_pause = False
         lines += at.script("on_resume", now)
-        lines += self._let_go()
+        lines += let_go
         if saved is not None:
             saved.moved = saved.moved or exists(at.config, "on_resume")
             now_set = at.modal_now().copy()
@@ -322,13 +323,22 @@ class Printing:
         return pausing.credible(at.link.status.targets_c(), at.config.profile)
 
     def _hold(self) -> list[bytes]:
-        """What keeps the head where it is until somebody resumes, whenever that is."""
+        """What keeps the head where it is until somebody resumes, whenever that is.
+
+        Behind M85 a firmware kills itself when nothing has moved for a while.
+        """
         holds = self._standing.link.stream.dialect.holds
-        return [holds] if holds else []
+        inactive = [b"M85 S0"] if self._standing.modal_now().inactive_s else []
+        return [*([holds] if holds else []), *inactive]
 
     def _let_go(self) -> list[bytes]:
-        lets_go = self._standing.link.stream.dialect.lets_go
-        return [lets_go] if lets_go else []
+        """What takes that back."""
+        at = self._standing
+        lets_go, was = at.link.stream.dialect.lets_go, at.modal_now()
+        if self.saved is not None:
+            was = self.saved.modal
+        inactive = [b"M85 S%.0f" % was.inactive_s] if was.inactive_s else []
+        return [*([lets_go] if lets_go else []), *inactive]
 
     def _end_later(self, run: Run, outcome: AttemptEvent, reason: str) -> None:
         if not run.ending:
@@ -340,7 +350,7 @@ class Printing:
         at = self._standing
         name = "on_error" if run.outcome is AttemptEvent.FAILED else "on_cancel"
         lines = at.script(name, now, run.reason) or [at.link.stream.dialect.drain]
-        freed = self._let_go() if self.saved is not None else []
+        freed = self._let_go() if self.saved is not None or self.own_pause else []
         if self.own_pause and at.link.stream.dialect.drops_pause:
             freed = [*freed, at.link.stream.dialect.drops_pause]
         self.send([*freed, *lines], OVER)

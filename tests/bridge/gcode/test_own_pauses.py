@@ -307,3 +307,26 @@ def test_nobody_else_is_told_that_a_pause_is_none() -> None:
     host.say(host.firmware.finish())
     host.wait(60.0)
     assert b"G4 P100" not in host.firmware.executed
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_long_pause_of_the_printers_own_is_no_inactivity(goes_on: bool) -> None:
+    """The same as in one of ours: M85 in the file is taken back for as long as it takes."""
+    host = paused(PausingMk3(), "prusa", b"M85 S600\n" + FILE)
+    ran = host.firmware.executed
+    assert [line for line in ran if line.startswith(b"M85")] == [b"M85 S600", b"M85 S0"]
+    if goes_on:
+        host.printer.resume(host.now)
+    else:
+        host.printer.cancel(host.now)
+    host.go()
+    assert [line for line in ran if line.startswith(b"M85")][2:] == [b"M85 S600"]
+
+
+def test_a_print_that_ends_in_klippers_own_pause_leaves_its_idle_timeout_as_it_was() -> None:
+    """A day without moves was left behind, for whatever came next."""
+    host = paused(PausingKlipper(), "klipper", b"G1 X1\nPAUSE\nG1 X2\n")
+    host.printer.cancel(host.now)
+    host.go()
+    idle = [line for line in host.firmware.executed if line.startswith(b"SET_IDLE_TIMEOUT")]
+    assert idle == [b"SET_IDLE_TIMEOUT TIMEOUT=86400", b"SET_IDLE_TIMEOUT"]

@@ -384,3 +384,24 @@ def test_the_motors_hold_as_long_as_the_pause_takes(
     ended = [line for line in ran if line.startswith((b"M84 S", b"SET_IDLE"))]
     assert ended == ends
     assert host.attempts[-1] is (_A.COMPLETED if goes_on else _A.CANCELLED)
+
+
+@pytest.mark.parametrize("scripts", [{}, PARK])
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_long_pause_is_no_inactivity(scripts: dict[str, str], goes_on: bool) -> None:
+    """Behind M85 in its file Marlin kills itself when nothing has moved for so long: a change of
+    filament that took longer ended the print. What the file has asked for holds again behind it."""
+    host = Host(config(scripts=scripts))
+    host.connect()
+    host.start(b"M85 S600\n" + JOB)
+    host.go()
+    assert host.printer.state is _S.PAUSED
+    ran = host.firmware.executed
+    assert [line for line in ran if line.startswith(b"M85")] == [b"M85 S600", b"M85 S0"]
+    if goes_on:
+        host.printer.resume(host.now)
+    else:
+        host.printer.cancel(host.now)
+    host.go()
+    assert [line for line in ran if line.startswith(b"M85")][2:] == [b"M85 S600"]
+    assert host.attempts[-1] is (_A.COMPLETED if goes_on else _A.CANCELLED)
