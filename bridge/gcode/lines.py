@@ -5,7 +5,7 @@ Everything works on bytes as sent, so that a checksum is always that of what lea
 
 import re
 
-from schemas.gcode.shape import CUTTABLE, MAX_COMMAND_BYTES
+from schemas.gcode.shape import CUTTABLE, MAX_COMMAND_BYTES, shortened
 from schemas.gcode.words import TEXT_CODES, bare, code_of
 
 #: Bytes of a line that needs no cleaning when it begins with G or M.
@@ -46,6 +46,11 @@ NUMBERING_BYTES = 16
 #: Ahead of all that was sent, so that no flipped bit makes one of the two numbers the other.
 _FAR = 1_000_000
 
+#: When a text that is asked for again and again gets plainer, of `replay.MAX_SAME_RESEND` times.
+_PLAIN_AT, _SHORT_AT = 4, 7
+_SHORT_BYTES = 24
+_ODD = re.compile(rb"[^A-Za-z0-9 .-]")
+
 
 class LineTooLong(ValueError):
     """The command does not fit into the firmware's line buffer."""
@@ -77,10 +82,23 @@ def clean(raw: bytes) -> bytes | None:
     if b"start" in text:
         text = _SAYS_START.sub(rb"\g<0>.", text)
     if len(text) > MAX_COMMAND_BYTES:
-        if code_of(text) not in CUTTABLE:
+        short = shortened(text)
+        if short is None:
             raise LineTooLong(len(text))
-        text = text[:MAX_COMMAND_BYTES].rstrip()
+        return short or None
     return text
+
+
+def plainer(text: bytes, times: int) -> bytes:
+    """*text*, which a firmware has asked for *times* in a row, so that more of them may take it.
+
+    What is only shown has no need to be exact: its odd characters go, then its length. A colon, a
+    percent sign or a bracket ends a line on more boards than say which Marlin they come from.
+    """
+    if times not in (_PLAIN_AT, _SHORT_AT) or code_of(text) not in CUTTABLE:
+        return text
+    plain = _ODD.sub(b" ", text).rstrip()
+    return plain if times == _PLAIN_AT else plain[:_SHORT_BYTES].rstrip()
 
 
 def uncounted(text: bytes) -> bytes:

@@ -8,7 +8,7 @@ has its place in the one sequence that the firmware checks, and a replay is alwa
 from collections import deque
 from collections.abc import Mapping
 
-from bridge.gcode.lines import is_long, number_line, number_lines
+from bridge.gcode.lines import is_long, number_line, number_lines, plainer
 from bridge.gcode.window import MAX_WINDOW
 
 #: Lines numbered at a time. A longer block saves nothing and costs more when it is taken back.
@@ -173,9 +173,14 @@ class Outgoing:
         """Whether a command that may take minutes is in flight."""
         return self._long > acked
 
-    def rewind(self, number: int, acked: int) -> None:
-        """Send again from *number*, which must be in the history; up to *acked* was answered."""
+    def rewind(self, number: int, acked: int, times: int = 1) -> None:
+        """Send again from *number*, which must be in the history; up to *acked* was answered.
+
+        *times*: so often it has been asked for in a row.
+        """
         self.unnumber()
+        if times > 1 and number <= self.top:
+            self._spell_plainer(number - self._base, times)
         if self.settled:
             self._leave_out(number, acked)
         self.next = number
@@ -224,6 +229,12 @@ class Outgoing:
             self.backlog += surplus
 
     # Private.
+
+    def _spell_plainer(self, index: int, times: int) -> None:
+        text = self._lines[index].partition(b" ")[2].rpartition(b"*")[0]
+        plain = plainer(text, times)
+        if plain != text:
+            self._lines[index] = number_line(self._base + index, plain)
 
     def _leave_out(self, number: int, acked: int) -> None:
         """What was inserted from *number* to *acked* becomes a question."""

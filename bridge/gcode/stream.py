@@ -239,7 +239,7 @@ class Stream:
             size_bytes=self.out.size_of(number, self.sent),
             cuts=not self._lossless,
         )
-        self.out.rewind(number, self.acked)
+        self.out.rewind(number, self.acked, replay.times)
         self.acked, self._repeated = number - 1, False
         self.patience.quiet_since = now
 

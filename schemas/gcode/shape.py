@@ -11,8 +11,12 @@ from schemas.gcode.words import bare, code_of
 MAX_LINE_BYTES = 95
 #: What is left for the command between `N9999999 ` and `*255`.
 MAX_COMMAND_BYTES = MAX_LINE_BYTES - len(b"N9999999 ") - len(b"*255")
-#: Texts that may be cut to fit; every other command must fit as it is.
-CUTTABLE = frozenset({"M117", "M118"})
+#: Texts that may be cut to fit: for a display, or the name of an object, which slicers make of a
+#: file's. Every other command must fit as it is.
+CUTTABLE = frozenset({"M117", "M118", "M486"})
+#: It only tells Klipper an object's outline, for its pages: the object is known by its first
+#: EXCLUDE_OBJECT_START all the same (`exclude_object.py`).
+_OUTLINE = b"EXCLUDE_OBJECT_DEFINE"
 
 _COMMAND = re.compile(rb"^[ \t\r\xef\xbb\xbf]*[A-Za-z@]", re.MULTILINE)
 #: A return that ends no line.
@@ -47,6 +51,21 @@ def has_command(batch: bytes) -> bool:
     return _COMMAND.search(batch) is not None
 
 
+def shortened(text: bytes) -> bytes | None:
+    """What becomes of the command *text*, which is too long; None: it must fit as it is.
+
+    Blank: it is left out.
+    """
+    if text[: len(_OUTLINE)].upper() == _OUTLINE:
+        return b""
+    if code_of(text) not in CUTTABLE:
+        return None
+    cut = text[:MAX_COMMAND_BYTES].rstrip()
+    if cut.count(b'"') % 2 > text.count(b'"') % 2:  # RepRapFirmware minds an open quote
+        cut = cut[: MAX_COMMAND_BYTES - 1] + b'"'
+    return cut
+
+
 def misfits(batch: bytes) -> list[tuple[int, str]]:
     """Lines of *batch*, by number from 0, that no firmware can take, and why; at most one each.
 
@@ -57,7 +76,7 @@ def misfits(batch: bytes) -> list[tuple[int, str]]:
     for match in _LONG.finditer(text):
         end = text.find(b"\n", match.end())
         line = bare(text[match.start() + 1 : end if end >= 0 else len(text)])
-        if len(line) > MAX_COMMAND_BYTES and code_of(line) not in CUTTABLE:
+        if len(line) > MAX_COMMAND_BYTES and shortened(line) is None:
             why = f"it is {len(line)} bytes long, a printer takes {MAX_COMMAND_BYTES}"
             found.append((text.count(b"\n", 0, match.start()), why))
     found += _returns(batch)

@@ -15,7 +15,7 @@ from bridge.gcode.lines import (
     number_line,
     number_lines,
 )
-from schemas.gcode.shape import MAX_COMMAND_BYTES, MAX_LINE_BYTES
+from schemas.gcode.shape import MAX_COMMAND_BYTES, MAX_LINE_BYTES, misfits
 from schemas.jobs import AttemptState
 from tests.fakes.on_a_board import OnABoard
 
@@ -117,3 +117,27 @@ def test_no_text_of_a_file_spoils_the_line_count(text: bytes) -> None:
     assert host.printer.link.stream.resends == 0
     moves = [line for line in host.ran if line.startswith("G1") and "X5" not in line]
     assert moves == ["G1 X1", "G1 X2", "G1 X3"]
+
+
+_OUTLINE = b"EXCLUDE_OBJECT_DEFINE NAME=cube_id_0 POLYGON=[" + b"[100,100]," * 9 + b"[1,1]]"
+
+
+@pytest.mark.parametrize(
+    ("raw", "sent"),
+    [
+        (b"M486 A" + b"a_very_long_name_of_a_part" * 4, b"M486 Aa_very_long_name_of_a_part"),
+        (b'M486 S0 A"' + b"a_very_long_name" * 6 + b'"', b'M486 S0 A"a_very_long_name'),
+        (_OUTLINE, None),
+    ],
+)
+def test_a_long_name_of_an_object_costs_no_file(raw: bytes, sent: bytes | None) -> None:
+    """PrusaSlicer and OrcaSlicer name objects by their files: the whole file was refused."""
+    text = clean(raw)
+    assert misfits(raw + b"\nG1 X1\n") == []
+    if sent is None:
+        assert text is None
+        return
+    assert text is not None
+    assert text.startswith(sent)
+    assert len(text) <= MAX_COMMAND_BYTES
+    assert text.count(b'"') in (0, 2)
