@@ -192,6 +192,7 @@ _PRINTER_WAITS = {
     "firmware_supervision": "A printer has paused for a fault",
     "out_of_filament": "A printer is out of filament",
     "printer_asks": "A printer asks something",
+    "printer_paused": "A printer has paused by itself",
     "printer_waits": "A printer waits for a person",
     "wait_unheard": "A printer waits for a person and hears no answer",
 }

@@ -194,6 +194,7 @@ class Printing:
     def at_rest(self, now: float) -> None:
         """It has come to rest, here or in a life before this one."""
         self._paused_at = now
+        self.waits.paused(now if self.own_pause else None)
         if self.resumes:
             self.resume(now)
 
@@ -250,6 +251,7 @@ class Printing:
         A firmware that would take it for the end of the print is told otherwise.
         """
         self._presence.tick(now)
+        self.waits.tick(now)
         at = self._standing
         life_s = at.config.pause_heat_s
         if at.state is not _S.PAUSED or self._paused_at is None or not life_s:
@@ -267,11 +269,11 @@ class Printing:
 
     def deadline(self) -> float | None:
         """When `cool_pause` is due, None: never."""
-        life_s, sign_at = self._standing.config.pause_heat_s, self._presence.deadline()
-        if self._paused_at is None or not life_s or self._standing.state is not _S.PAUSED:
-            return sign_at
-        cool_at = self._paused_at + life_s
-        return cool_at if sign_at is None else min(cool_at, sign_at)
+        life_s, moments = self._standing.config.pause_heat_s, [self._presence.deadline()]
+        moments.append(self.waits.deadline())
+        if self._paused_at is not None and life_s and self._standing.state is _S.PAUSED:
+            moments.append(self._paused_at + life_s)
+        return min((moment for moment in moments if moment is not None), default=None)
 
     # Private.
 

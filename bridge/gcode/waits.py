@@ -15,6 +15,12 @@ _BREAKS = 8
 #: A wait that goes on for so long behind an answer has not heard it. Marlin heats its nozzle again
 #: behind one, and calls that a wait for the person still (`pause.cpp`, `wait_for_confirmation`).
 UNHEARD_S = 180.0
+#: A pause of the printer's own that lasts is one for a person; a macro's may be over at once.
+OWN_PAUSE_S = 60.0
+_PAUSED = (
+    "the printer has paused by itself, or somebody there has paused it: see what it shows, then "
+    "resume or cancel"
+)
 _WAITS = "the printer waits for a person: do what it asks for, then "
 _HEARS = "press its button, or send M108 in the terminal"
 _DEAF = "press its button: over the cable it hears no answer now"
@@ -40,6 +46,7 @@ class Waits:
         self._answered = False
         self._since: float | None = None
         self._mmu = "it does not say why"
+        self._paused_at: float | None = None
 
     def cancelled(self) -> None:
         """The print ends: nothing of it is waited for any more."""
@@ -67,6 +74,25 @@ class Waits:
         if self._since is not None and now >= self._since + UNHEARD_S:
             self._answered, self._since = False, None
             at.warn_once("wait_unheard", _UNHEARD)
+
+    def paused(self, now: float | None) -> None:
+        """It stands in a pause of its own since *now*; None: in no such pause."""
+        self._paused_at = now
+
+    def deadline(self) -> float | None:
+        """When `tick` is due, None: never."""
+        if self._paused_at is None or self._standing.state is not PrinterState.PAUSED:
+            return None
+        return self._paused_at + OWN_PAUSE_S
+
+    def tick(self, now: float) -> None:
+        """A pause of the printer's own that lasts is told, unless it has said more than that."""
+        due = self.deadline()
+        if due is None or now < due:
+            return
+        self._paused_at = None
+        if not self._standing.link.stream.patience.human:
+            self._standing.warn("printer_paused", _PAUSED)
 
     def said(self, text: str) -> None:
         """A line that says nothing to anybody else; an MMU may."""

@@ -330,3 +330,38 @@ def test_a_print_that_ends_in_klippers_own_pause_leaves_its_idle_timeout_as_it_w
     host.go()
     idle = [line for line in host.firmware.executed if line.startswith(b"SET_IDLE_TIMEOUT")]
     assert idle == [b"SET_IDLE_TIMEOUT TIMEOUT=86400", b"SET_IDLE_TIMEOUT"]
+
+
+@pytest.mark.parametrize("dialect", ["prusa", "klipper"])
+def test_a_pause_of_the_printers_own_that_lasts_calls_for_a_person(dialect: str) -> None:
+    """A runout on Klipper, M601 on an MK3: nothing but the state said so, and nobody looked."""
+    klipper = dialect == "klipper"
+    data = b"G1 X1\nPAUSE\nG1 X2\n" if klipper else FILE
+    host = paused(PausingKlipper() if klipper else PausingMk3(), dialect, data)
+    host.wait(50.0)
+    assert "printer_paused" not in host.warnings
+    host.wait(3600.0)
+    assert host.warnings.count("printer_paused") == 1
+
+
+def test_a_pause_that_a_macro_ends_at_once_calls_for_nobody() -> None:
+    """Klipper's macros for time-lapse pictures pause at each layer."""
+    host = paused(PausingKlipper(), "klipper", b"G1 X1\nPAUSE\nG1 X2\n")
+    host.say(b"// action:resumed\n")
+    host.wait(3600.0)
+    assert host.attempts[-1] is AttemptState.COMPLETED
+    assert "printer_paused" not in host.warnings
+
+
+def test_a_pause_that_a_person_has_asked_for_calls_for_nobody() -> None:
+    """Who pauses knows it."""
+    host = Host()
+    host.connect()
+    host.firmware.stuck = {b"G1"}
+    host.start(b"G1 X1\nG1 X2\n")
+    host.go()
+    host.printer.pause(host.now)
+    host.say(host.firmware.finish())
+    host.wait(3600.0)
+    assert host.printer.state is _S.PAUSED
+    assert "printer_paused" not in host.warnings
