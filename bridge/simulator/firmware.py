@@ -77,6 +77,7 @@ class Firmware:
             self._out.extend(boot_text(self._reason, self._profile.family))
         if not self._dead():
             self._machine.protect(now)
+            self._machine.rest(now, working=self._wait is not None)
         if self._dead():
             return
         if now >= self._asks_at():

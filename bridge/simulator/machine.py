@@ -59,6 +59,9 @@ class Machine:
         self.temperature_report = Repeating()
         self.position_report = Repeating()
         self.killed = False
+        #: so long without a move it kills itself (M85), in simulated seconds; 0: never
+        self.inactive_s = 0.0
+        self._moved_at = 0.0
         self._heaters_at: float | None = None
         self._protection = Repeating()
 
@@ -110,9 +113,19 @@ class Machine:
                 self.kill()
                 return
 
+    def rest(self, now: float, *, working: bool) -> None:
+        """Nothing may have moved for too long; *working*: a command is, which is as good (Marlin:
+        `manage_inactivity`). Free-running time is none."""
+        if working:
+            self._moved_at = now
+        if self.pace.speed and now >= self._inactive_at():
+            self.say("Error:KILL caused by too much inactive time - current command: ")
+            self.kill()
+
     def deadline(self) -> float:
         """When the machine has something to do or to say by itself."""
-        return min(self._protection.at, self.temperature_report.at, self.position_report.at)
+        said_at = min(self.temperature_report.at, self.position_report.at)
+        return min(self._protection.at, said_at, self._inactive_at())
 
     def kill(self) -> None:
         """Heaters off, motion gone, and nothing more until a reset."""
@@ -128,6 +141,12 @@ class Machine:
         return [*self.nozzles, self.bed]
 
     # Private
+
+    def _inactive_at(self) -> float:
+        if not self.inactive_s or not self.pace.speed:
+            return inf
+        moved_at = max(self._moved_at, self.motion.planner.ends_at)
+        return moved_at + self.pace.real_s(self.inactive_s)
 
     def _nozzle(self, index: int) -> Heater:
         profile = self.profile

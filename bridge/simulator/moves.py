@@ -54,6 +54,12 @@ def wait_for_moves(machine: Machine, command: Command, now: float) -> Work | Non
     return _after_motion(machine, 0.0)
 
 
+def inactivity(machine: Machine, command: Command, now: float) -> None:
+    """M85: it kills itself when nothing has moved for S seconds."""
+    machine.inactive_s = max(0.0, numbers(command).get("S", machine.inactive_s))
+    machine.rest(now, working=True)
+
+
 def absolute(machine: Machine, command: Command, now: float) -> None:
     """G90, for E too."""
     machine.motion.relative = [False] * 4
@@ -137,6 +143,7 @@ HANDLERS: dict[bytes, Handler] = {
     b"M82": absolute_e,
     b"M83": relative_e,
     b"M84": wait_for_moves,
+    b"M85": inactivity,
     b"M114": report_position,
     b"M154": report_position_every,
     b"M220": speed_percent,

@@ -227,3 +227,28 @@ def test_m600_asks_step_by_step() -> None:
     assert said[:2] == ["//action:prompt_end", "//action:resumed"]
     assert "//action:prompt_begin Resuming" in said  # and it never closes that by itself
     assert said.count("ok") == 4
+
+
+def test_inactivity_kills_and_heating_is_none() -> None:
+    """M85: a machine on which nothing moves for so long stops itself, whatever else it is asked."""
+    board = Board(speed=60)
+    board.send("M85 S600", "M109 S200", "G1 X1")
+    for _ in range(9):
+        board.wait(1.0)
+        board.send("M105")
+    assert not board.firmware.killed
+    board.send("G1 X2")
+    board.wait(9.0)
+    assert not board.firmware.killed
+    said = board.wait(2.0)
+    assert any("too much inactive time" in line for line in said)
+    assert board.firmware.killed
+
+
+def test_inactivity_that_was_taken_back_kills_nothing() -> None:
+    """M85 S0, and a machine that was never told."""
+    board = Board(speed=60)
+    board.wait(120.0)
+    board.send("M85 S60", "M85 S0")
+    board.wait(120.0)
+    assert not board.firmware.killed
