@@ -76,6 +76,7 @@ class Printing:
         self.saved, self.resumes, self.own_pause = None, False, False
         self.errands.begin(stream.out.owns)
         at.tell_again()
+        self.waits.begin()
         stream.out.restart_count()
         stream.release()
         before = at.script("before_print", 0.0)

@@ -17,6 +17,7 @@ from bridge.gcode.replies import (
     parse,
 )
 from bridge.gcode.sdcard import CardReply, Selected
+from bridge.gcode.waits import is_question
 from schemas.jobs import AttemptEvent, AttemptState
 from schemas.printer import ACTIVE, CONNECTED, PrinterEvent, PrinterState, Prompt
 
@@ -217,8 +218,8 @@ def _go_on(printer: "Printer", word: str, now: float) -> None:
 
 
 def _ask(printer: "Printer", prompt: Prompt) -> None:
-    """A question to a person; what can only be dismissed is none."""
-    if all(label.lower() == "dismiss" for label in prompt.buttons):
+    """A question to a person, or what he is only told."""
+    if not is_question(prompt):
         printer.warn("printer_says", prompt.text)
         return
     buttons = ", ".join(f"{at}: {label}" for at, label in enumerate(prompt.buttons))

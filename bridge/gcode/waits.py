@@ -8,7 +8,7 @@ meanwhile only where it reads on.
 import re
 
 from bridge.gcode.standing import Standing
-from schemas.printer import ACTIVE, PrinterState
+from schemas.printer import ACTIVE, PrinterState, Prompt
 
 #: So often a cancelled print breaks a wait at most: one that hears no M108 keeps them in its ring.
 _BREAKS = 8
@@ -35,17 +35,27 @@ _MMU_WAITS = "saving and parking"
 _MMU_ASKS = "the MMU waits for a person (%s): see to it, then answer at the printer's display"
 
 
+def is_question(prompt: Prompt) -> bool:
+    """Whether *prompt* can be answered; what can only be dismissed is none."""
+    return any(label.lower() != "dismiss" for label in prompt.buttons)
+
+
 class Waits:
     """The waits of one printer."""
 
     def __init__(self, standing: Standing) -> None:
         self._standing = standing
         self._breaks_left = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """A print begins: whatever it waits for is to be told."""
         #: the answers before the command that waits, None: nobody waits
         self._acked: int | None = None
         self._answered = False
         self._since: float | None = None
         self._mmu = "it does not say why"
+        self._mmu_told: tuple[int, str] | None = None
         self._paused_at: float | None = None
 
     def cancelled(self) -> None:
@@ -103,8 +113,11 @@ class Waits:
         if words.isupper():
             self._mmu = words
         elif words.lower() == _MMU_WAITS and self._standing.state in ACTIVE:
-            self._begin()
-            self._standing.warn("printer_waits", _MMU_ASKS % self._mmu)
+            self._wait_begins()
+            trouble = self._standing.link.stream.acked, self._mmu
+            if trouble != self._mmu_told:
+                self._mmu_told = trouble
+                self._standing.warn("printer_waits", _MMU_ASKS % self._mmu)
 
     @property
     def hears(self) -> bool:
@@ -115,7 +128,7 @@ class Waits:
 
     # Private.
 
-    def _begin(self) -> None:
+    def _wait_begins(self) -> None:
         """Another wait has begun, of which somebody is told."""
         self._acked = self._standing.link.stream.acked
         self._answered, self._since = False, None
@@ -123,8 +136,9 @@ class Waits:
     def _tell(self) -> None:
         """Once for each command that waits; a question of its own has been told already."""
         at = self._standing
-        self._begin()
-        if at.link.status.prompt is None:
+        self._wait_begins()
+        prompt = at.link.status.prompt
+        if prompt is None or not is_question(prompt):
             at.warn("printer_waits", _WAITS + (_HEARS if self.hears else _DEAF))
 
     def _end(self) -> None:

@@ -79,6 +79,32 @@ def test_an_answer_that_nobody_hears_is_told(who: str) -> None:
     assert len(told(host, "wait_unheard")) == 1
 
 
+def test_what_can_only_be_dismissed_hides_no_wait() -> None:
+    """Marlin says so at each pause, and leaves it there."""
+    host = changing()
+    host.say(b"//action:prompt_begin Pause\n//action:prompt_button Dismiss\n//action:prompt_show\n")
+    host.say(WAITS)
+    host.go()
+    assert len(told(host, "printer_waits")) == 1
+
+
+def test_the_same_line_of_another_print_is_another_wait() -> None:
+    """The count begins anew with the connection, and a file is printed more than once."""
+    host = changing()
+    host.say(WAITS)
+    host.go()
+    host.printer.lost("unplugged", host.now)
+    host.firmware.last = 0
+    host.firmware.finish()
+    host.connect()
+    host.firmware.stuck = {b"M600"}
+    host.start(b"G1 X1\nM600\nG1 X2\n", "G2")
+    host.go()
+    host.say(WAITS)
+    host.go()
+    assert len(told(host, "printer_waits")) == 2
+
+
 def test_an_answer_that_heats_the_nozzle_again_is_heard() -> None:
     """`busy: processing` in between says that it goes on; the next question is another one."""
     host = changing()
