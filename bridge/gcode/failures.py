@@ -61,7 +61,7 @@ POLICY: dict[Kind, Severity] = {
 _KINDS: tuple[tuple[re.Pattern[str], Kind], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), kind)
     for pattern, kind in (
-        (r"checksum|line number|expected line|format error|rx timeout", Kind.TRANSFER),
+        (r"checksum|line ?number|expected line|format error|rx timeout", Kind.TRANSFER),
         (r"printer stopped due to errors|stop called", Kind.STOPPED),
         (r"printer is not ready", Kind.NOT_READY),
         (

@@ -99,6 +99,7 @@ def test_a_line_is_one_value(line: str, reply: Reply) -> None:
         ("Error:checksum mismatch, Last Line: 3", Severity.RESEND),
         ("Error:No Line Number with checksum, Last Line: 3", Severity.RESEND),
         ("Error:expected line 4 got 5", Severity.RESEND),
+        ("Error:Missing linenumber", Severity.RESEND),
         ("Error:RX timeout", Severity.RESEND),
         ("Error:Heating failed, system stopped! Heater_ID: E0", Severity.HALTED),
         ("Error:0: Heaters switched off. MINTEMP triggered!", Severity.HALTED),
