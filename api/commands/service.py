@@ -292,11 +292,10 @@ class Commands:
         ids = {each.id for each in commands}
         async with self._ledger.change(commands[0].organization_id):
             rows = Command.filter(id__in=ids, state__in=_UNDELIVERED)
-            carried = await rows.update(state=CommandState.SENT, sent_epoch=epoch)
-            if carried < len(ids):
-                rest = Command.filter(id__in=ids, state=CommandState.SENT, sent_epoch=epoch)
-                ids = {row.id for row in await rest.only("id")}
-        return ids
+            await rows.update(state=CommandState.SENT, sent_epoch=epoch)
+            # what an UPDATE says of its rows counts, on SQLite, those of others beside it, too
+            marked = Command.filter(id__in=ids, state=CommandState.SENT, sent_epoch=epoch)
+            return {row.id for row in await marked.only("id")}
 
     async def delivered(self, change: Change, bridge_id: int, seq: int) -> None:
         """The bridge's journal holds every command up to *seq*.
