@@ -292,8 +292,10 @@ class Commands:
         ids = {each.id for each in commands}
         async with self._ledger.change(commands[0].organization_id):
             rows = Command.filter(id__in=ids, state__in=_UNDELIVERED)
-            await rows.update(state=CommandState.SENT, sent_epoch=epoch)
-            # what an UPDATE says of its rows counts, on SQLite, those of others beside it, too
+            carried = await rows.update(state=CommandState.SENT, sent_epoch=epoch)
+            if not carried or len(ids) == 1:
+                return ids if carried else ()
+            # which of several: what triggers write is in SQLite's count of changed rows, too
             marked = Command.filter(id__in=ids, state=CommandState.SENT, sent_epoch=epoch)
             return {row.id for row in await marked.only("id")}
 

@@ -57,7 +57,7 @@ def test_one_seed(pytestconfig: pytest.Config, rows: Rows, settings: Settings) -
 def test_a_start_that_is_taken_back_while_a_link_fetches_it_is_not_carried(
     rows: Rows, settings: Settings
 ) -> None:
-    """The one bad day of ten thousand: SQLite's count of changed rows had another's in it."""
+    """The one bad day of ten thousand: the count of marked rows had those of triggers in it."""
     _assert_seed(4_003_991, rows, settings)
 
 
