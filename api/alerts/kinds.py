@@ -182,8 +182,8 @@ _PRINTER_TROUBLES = {
     "temperature_silent": "A hot printer does not say how hot it is",
     "wrong_printer": "Another board answers at this printer's port",
 }
-#: What a print stands still for until somebody comes.
-_PRINTER_WAITS = {
+#: What somebody has to come for: a print stands still until then, or may have a fault.
+_PRINTER_CALLS = {
     "card_print_stopped": "A print from a printer's card has stopped before its end",
     "cold_print": "A print waits: its nozzle is cold",
     "file_pause": "A print waits: its file asks for a pause",
@@ -194,6 +194,7 @@ _PRINTER_WAITS = {
     "printer_asks": "A printer asks something",
     "printer_paused": "A printer has paused by itself",
     "printer_waits": "A printer waits for a person",
+    "stray_command": "A print may have a fault: a piece of a damaged line ran",
     "wait_unheard": "A printer waits for a person and hears no answer",
 }
 
@@ -226,7 +227,7 @@ def _cloned(event: Happened) -> Draft:
 
 def _printer_trouble(event: Happened) -> Draft | None:
     code = str(event.data.get("code"))
-    title = _PRINTER_TROUBLES.get(code) or _PRINTER_WAITS.get(code)
+    title = _PRINTER_TROUBLES.get(code) or _PRINTER_CALLS.get(code)
     if title is None:
         return None
     return Draft(

@@ -11,7 +11,6 @@ import os
 import platform
 import random
 import secrets
-import shutil
 import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -27,11 +26,10 @@ from bridge.agent import status as statuses
 from bridge.agent.bulk import BulkSource
 from bridge.agent.database import Clock
 from bridge.agent.detached import Children
-from bridge.agent.disk import DiskWatch, JournalWatch
-from bridge.agent.errors import AlreadyRunning, JournalError, PairingError
+from bridge.agent.errors import AlreadyRunning, PairingError
 from bridge.agent.fleet import Fleet
 from bridge.agent.journal import Journal, open_or_replace
-from bridge.agent.journal_thread import JOURNAL_RETRY_S, JournalThread
+from bridge.agent.journal_thread import JournalThread
 from bridge.agent.leases import Held
 from bridge.agent.link.backoff import Backoff
 from bridge.agent.link.client import REFUSED_WAIT_S, Greeting, LinkClient
@@ -43,6 +41,7 @@ from bridge.agent.printers import PrinterKeeper, Tools
 from bridge.agent.senders import SenderHome
 from bridge.agent.simulators import Simulated, Simulators
 from bridge.agent.spool import Spool
+from bridge.agent.statewatch import StateWatch
 from bridge.agent.wallclock import WallClock
 from bridge.agent.work import Files
 from bridge.control.lock import Lock
@@ -57,7 +56,6 @@ PORTS_S = 2.0
 STATUS_S = 1.0
 STATUS_GAP_S = 0.2
 PRUNE_S = 3600.0
-DISK_S = 10.0
 AGAIN_S = 1.0
 #: Owner epochs of one agent run lie within one generation of the journal.
 EPOCHS_PER_RUN = 1 << 20
@@ -125,10 +123,10 @@ class Agent:
         self._wall = WallClock()
         path = state_dir / JOURNAL_FILE
         journal, self._damage = open_or_replace(path, self._clock().wall_s)
-        self._journal_inode = path.stat().st_ino
         is_copy = journal.is_copy(path, self._clock())
         boot_count, generation = journal.next_run(self._clock())
         self._journal = JournalThread(journal, self._clock)
+        self._state = StateWatch(path, self._journal, self._facts_wait)
         self._bulk = BulkSource(address)
         self._spool = Spool(state_dir / "spool", self._bulk.open, self._pinned)
         self._live = LiveSlots()
@@ -196,7 +194,7 @@ class Agent:
             ("simulators", self._watch_simulators),
             ("status", self._write_status),
             ("clock", self._watch_clock),
-            ("disk", self._watch_disk),
+            ("state directory", self._state.run),
             ("plates", self._plates.run),
             ("files of leases", self._fleet.prefetch.run),
             ("leases", self._fleet.watch_alone),
@@ -254,31 +252,6 @@ class Agent:
                 await self._journal.run(Journal.add_fact, alarm, self._journal.now())
                 self._facts_wait()
             await asyncio.sleep(STATUS_S)
-
-    async def _watch_disk(self) -> None:
-        directory = self._options.state_dir
-        disk, path = DiskWatch(), directory / JOURNAL_FILE
-        journal = JournalWatch(self._journal_inode)
-        while True:
-            inode = await asyncio.to_thread(_inode_of, path)
-            alarm = journal.look(inode, str(path))
-            if alarm is None and inode is not None:
-                usage = await asyncio.to_thread(shutil.disk_usage, directory)
-                alarm = disk.look(usage.free, str(directory))
-            if alarm is not None:
-                log.error("%s", alarm.text)
-                await self._tell(alarm)
-            await asyncio.sleep(DISK_S)
-
-    async def _tell(self, alarm: AlarmFact) -> None:
-        """Have people hear of it, on a full disk as soon as there is room."""
-        while True:
-            try:
-                await self._journal.run(Journal.add_fact, alarm, self._journal.now())
-            except JournalError:  # whoever has work for the journal says so
-                await asyncio.sleep(JOURNAL_RETRY_S)
-            else:
-                return self._facts_wait()
 
     async def _write_status(self) -> None:
         trouble = ""
@@ -355,13 +328,6 @@ async def _supervise(name: str, part: Callable[[], Awaitable[None]]) -> None:
         except Exception:
             log.exception("the agent's %s failed and is started again", name)
         await asyncio.sleep(AGAIN_S)
-
-
-def _inode_of(path: Path) -> int | None:
-    try:
-        return path.stat().st_ino
-    except OSError:
-        return None
 
 
 def _age(at: float | None, now: float) -> float | None:

@@ -118,6 +118,7 @@ async def test_approval_is_told_to_who_waits_for_it(farm: Farm, alerts: Alerts) 
         ("printer.alarm", {"code": "cold_print", "text": "heat it"}, "warning"),
         ("printer.alarm", {"code": "printer_waits", "text": "press its button"}, "warning"),
         ("printer.alarm", {"code": "file_pause", "text": "magnets"}, "warning"),
+        ("printer.alarm", {"code": "stray_command", "text": "look at it"}, "warning"),
         ("maintenance.overdue", {"task_name": "Oil it", "printer_name": "One"}, "warning"),
     ],
 )

@@ -18,7 +18,7 @@ import pytest
 
 from bridge.agent import status
 from bridge.agent.identity import Pairing, load_or_create, save_pairing
-from bridge.agent.process import DISK_S
+from bridge.agent.statewatch import DISK_S
 from bridge.control.paths import runtime_dir
 from bridge.simulator import executed
 from schemas.commands import Verb
