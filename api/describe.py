@@ -82,7 +82,8 @@ class Doc:
     other media types that are taken, with their schema. *problems*: codes of `schemas.problems`
     that this route answers besides those that follow from the rest. *paged*: a list with `PAGING`.
     *others*: by status, the type of a JSON body that is neither the answer nor a problem.
-    *dry_run*: ``X-Dry-Run`` is answered with what would be done (`api.dry_run`).
+    *dry_run*: ``X-Dry-Run`` is answered with what would be done (`api.dry_run`). *overtakes*: done
+    also while nobody can keep its ``Idempotency-Key``; twice is once.
     """
 
     summary: str
@@ -98,3 +99,4 @@ class Doc:
     description: str = ""
     others: dict[int, Any] = field(default_factory=dict)
     dry_run: bool = False
+    overtakes: bool = False

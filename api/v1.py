@@ -69,7 +69,9 @@ class DenialsRoom(Protocol):
 class Replays(Protocol):
     """Who carries a request with an Idempotency-Key out once."""
 
-    async def once(self, by: Principal, work: Callable[[], Awaitable[Response]]) -> Response:
+    async def once(
+        self, by: Principal, work: Callable[[], Awaitable[Response]], *, overtakes: bool
+    ) -> Response:
         """What *work* answers, or answered before. Raises `Problem`."""
 
 
@@ -172,7 +174,7 @@ class V1:
                 work = partial(_carried_out, handler, doc, parameters)
                 if public or self._replays is None:
                     return await work()
-                return await self._replays.once(caller(), work)
+                return await self._replays.once(caller(), work, overtakes=doc.overtakes)
             except Problem as problem:
                 return _refusal(problem)
             except Unprocessable as refused:

@@ -1,7 +1,8 @@
 """Credentials as rows: made, found by their secret, revoked (DESIGN section 7, Credentials).
 
-Who a secret belongs to is remembered for a few seconds, so that hot reads cost no query. Whatever
-is revoked is forgotten at once, wherever the bus reaches. Every end wakes `credential:<id>`, and
+Who a secret belongs to is remembered for a few seconds, so that hot reads cost no query, and longer
+while the database is away (`api.outage`): nobody can be revoked then. Whatever is revoked is
+forgotten at once, wherever the bus reaches. Every end wakes `credential:<id>`, and
 `ENDS`, so that open sockets can be closed: their holders ask `ended_of`.
 """
 
@@ -9,7 +10,7 @@ import asyncio
 import hmac
 import logging
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
@@ -25,6 +26,7 @@ from api.clock import Clock
 from api.db import set_apart
 from api.errors import NotAuthenticated
 from api.events.service import Change, Ledger
+from api.outage import AGAIN_S, AWAY, REMEMBERED_S, briefly
 from api.principal import Principal, Role
 
 CACHE_S = 5.0
@@ -79,8 +81,11 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Known:
+    """Times are monotonic."""
+
     principal: Principal
-    until_s: float  # monotonic
+    until_s: float  # taken as it is
+    ends_s: float  # taken while the database is away
 
 
 class Credentials:
@@ -90,6 +95,7 @@ class Credentials:
         self._ledger = ledger
         self._clock = clock
         self._known: dict[str, _Known] = {}
+        self._csrf_sha256: dict[int, str] = {}  # it never changes
         self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._generation = 0  # rises with every revocation, so that no older look-up is remembered
 
@@ -118,7 +124,10 @@ class Credentials:
         )
 
     async def authenticate(self, secret: str) -> Principal:
-        """The owner of *secret*. Raises `NotAuthenticated`; never says why."""
+        """The owner of *secret*. Raises `NotAuthenticated`; never says why.
+
+        While the database is away: who they were a few minutes ago, or what it raises.
+        """
         if not keys.plausible(secret):
             raise _nobody()
         sha256 = keys.digest(secret)
@@ -130,9 +139,28 @@ class Credentials:
             known = self._remembered(sha256)
             if known is not None:
                 return known
-            principal, row = await self._look_up(secret, sha256)
+            look_up = self._look_up(secret, sha256)
+            try:
+                principal, row = await briefly(look_up, remembers=sha256 in self._known)
+            except AWAY:
+                if (known := self._of_before(sha256)) is None:
+                    raise
+                return known
         await self._mark_used(row)  # nobody else waits for that
         return principal
+
+    async def csrf_sha256(self, credential_id: int) -> str | None:
+        """What a session's CSRF token is hashed to, for as long as it lives; None: no session's."""
+        known = self._csrf_sha256.get(credential_id)
+        if known is not None:
+            return known
+        row = await Credential.get_or_none(id=credential_id, kind=CredentialKind.SESSION)
+        if row is None:
+            return None
+        if len(self._csrf_sha256) >= _CACHE_ENTRIES:
+            self._csrf_sha256.clear()
+        self._csrf_sha256[credential_id] = row.csrf_sha256
+        return row.csrf_sha256
 
     async def revoke(self, **which: Any) -> int:
         """End the credentials that match the filter *which*; how many there were."""
@@ -233,13 +261,24 @@ class Credentials:
             return None
         return known.principal
 
+    def _of_before(self, sha256: str) -> Principal | None:
+        """Who it was; the database is asked again in a few seconds."""
+        known, now = self._known.get(sha256), self._clock.monotonic()
+        if known is None or now >= known.ends_s:
+            return None
+        self._known[sha256] = replace(known, until_s=min(now + AGAIN_S, known.ends_s))
+        return known.principal
+
     async def _look_up(self, secret: str, sha256: str) -> tuple[Principal, Credential]:
         generation = self._generation
-        self._known.pop(sha256, None)
         row = await Credential.get_or_none(prefix=keys.prefix_of(secret))
-        if row is None or not hmac.compare_digest(row.sha256, sha256):
-            raise _nobody()
-        principal, row = await self._owner(row)
+        try:
+            if row is None or not hmac.compare_digest(row.sha256, sha256):
+                raise _nobody()
+            principal, row = await self._owner(row)
+        except NotAuthenticated:
+            self._known.pop(sha256, None)
+            raise
         if generation == self._generation:
             self._remember(sha256, principal, row)
         return principal, row
@@ -273,10 +312,10 @@ class Credentials:
     def _remember(self, sha256: str, principal: Principal, row: Credential) -> None:
         if len(self._known) >= _CACHE_ENTRIES:
             self._known.clear()
-        life_s = CACHE_S
+        life_s, now = REMEMBERED_S, self._clock.monotonic()
         if row.expires_at is not None:
             life_s = min(life_s, (row.expires_at - self._clock.now()).total_seconds())
-        self._known[sha256] = _Known(principal, self._clock.monotonic() + life_s)
+        self._known[sha256] = _Known(principal, now + min(CACHE_S, life_s), now + life_s)
 
     async def _mark_used(self, row: Credential) -> None:
         now = self._clock.now()

@@ -270,8 +270,8 @@ class Sessions(Callers):
 
     async def csrf_fits(self, by: Principal, token: str) -> bool:
         """Whether *token* is the CSRF token of the session that *by* came with."""
-        row = await Credential.get_or_none(id=by.credential_id, kind=CredentialKind.SESSION)
-        return row is not None and hmac.compare_digest(row.csrf_sha256, keys.digest(token))
+        sha256 = await self._credentials.csrf_sha256(by.credential_id)
+        return sha256 is not None and hmac.compare_digest(sha256, keys.digest(token))
 
     async def _has_been_here(self, user: User, remote: str) -> bool:
         return await Credential.filter(

@@ -6,18 +6,18 @@ Everything is one command that a bridge answers; what is returned is what the pr
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
-
-from tortoise.exceptions import DBConnectionError, OperationalError
 
 from api.commands.control import SEND_WAIT_S, Control, check_outcome
 from api.commands.models import Command
 from api.commands.rules import RIGHT_OF, check_targets
 from api.commands.service import Commands
-from api.errors import Conflict, Invalid, Unavailable
+from api.errors import Conflict, Invalid, NotFound, Unavailable
 from api.events.rehearsal import is_rehearsed, would
 from api.events.service import Ledger
+from api.outage import AWAY
 from api.principal import Principal
 from api.printers.checks import check_startable
 from api.printers.power import plug_of
@@ -102,16 +102,26 @@ class Machine:
         While the database does not answer it goes out past it (safety M07). A printer whose room
         cannot be told (`Unavailable` with *queue_held*) starts nothing by itself any more.
         """
-        printer = await self._printers.get(by, printer_id)
+        printer = await self._known(by, printer_id)
         try:
             async with asyncio.timeout(ROWS_S):
                 await self._commands.check_rows()
             return await self._stop_by_rows(by, printer)
-        except (OperationalError, DBConnectionError, OSError) as error:
+        except AWAY as error:
             if is_rehearsed():
                 raise
             _log.error("printer %d is stopped past the database: %r", printer_id, error)
         return self._stop_directly(by, printer)
+
+    async def _known(self, by: Principal, printer_id: int) -> Printer:
+        """The printer; while the database is away as it was read last. Raises as `Printers.get`."""
+        try:
+            async with asyncio.timeout(ROWS_S):
+                return await self._printers.get(by, printer_id)
+        except AWAY:
+            with suppress(NotFound):
+                return await self._printers.get(by, printer_id, remembered=True)
+            raise
 
     def _stop_directly(self, by: Principal, printer: Printer) -> Stopped:
         by.require(RIGHT_OF.get(Verb.REMOTE_STOP, "printers.control"))

@@ -13,6 +13,7 @@ from api.events.service import with_commit
 from api.http import MAX_BODY_BYTES, truthy
 from api.idempotency.endings import Endings
 from api.idempotency.service import Claim, Idempotency, Kept
+from api.outage import AWAY, briefly
 from api.principal import Principal
 from schemas.problems import ProblemKind
 
@@ -46,23 +47,35 @@ class IdempotentRequests:
         self.endings = Endings(idempotency)
         self._idempotency = idempotency
 
-    async def once(self, by: Principal, work: Callable[[], Awaitable[Response]]) -> Response:
+    async def once(
+        self, by: Principal, work: Callable[[], Awaitable[Response]], *, overtakes: bool = False
+    ) -> Response:
         """What *work* answers, or answered before. Without a key it is simply carried out.
 
-        Raises `Invalid` for what cannot have a key, `Conflict` as `Idempotency.claim`.
+        What *overtakes* is so, too, while the database is away (safety M07). Raises `Invalid` for
+        what cannot have a key, `Conflict` as `Idempotency.claim`.
         """
         key = request.headers.get(HEADER)
         if key is None:
             return await work()
         _check_key(key)
         _check_form()
-        await self.endings.step()
-        claim = await self._idempotency.claim(by, key, await _fingerprint())
+        fingerprint = await _fingerprint()
+        try:
+            claim = await briefly(self._claimed(by, key, fingerprint), remembers=overtakes)
+        except AWAY:
+            if not overtakes:
+                raise
+            return await work()
         if isinstance(claim, Kept):
             answer = Response(claim.body, claim.status, content_type=claim.media or None)
             answer.headers[REPLAYED] = "true"
             return answer
         return await self._carried_out(claim, work)
+
+    async def _claimed(self, by: Principal, key: str, fingerprint: str) -> Claim | Kept:
+        await self.endings.step()
+        return await self._idempotency.claim(by, key, fingerprint)
 
     async def _carried_out(self, claim: Claim, work: Callable[[], Awaitable[Response]]) -> Response:
         token = with_commit.set(partial(self._idempotency.mark_committed, claim))

@@ -1,19 +1,22 @@
-"""One bridge's socket: a task reads, one writes, one looks for what waits when the bus rings.
+"""One bridge's socket: a task reads, one writes, one looks for what waits when the bus rings,
+one sees through what the database did not take.
 
 Around `LinkSession`, which holds the rules. Incoming frames are taken one at a time, so a bridge
-that sends faster than its facts can be committed is slowed down by its own line, and so it is while
-the database is busy (`api.link.patience`); outgoing frames are bounded (`api.feed.sender`), and a
-bridge that does not read is let go.
+that sends faster than its facts can be committed is slowed down by its own line. What the database
+does not take now waits in its order, and what needs none of it goes past (`api.link.patience`).
+Outgoing frames are bounded (`api.feed.sender`), and a bridge that does not read is let go.
 """
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
 from api.bridges.service import Bridge, Standing
 from api.bus.local import Listener
 from api.clock import Clock, phase
+from api.db import PASSING
 from api.errors import Unavailable
 from api.feed.sender import (
     CLOSE_BROKEN,
@@ -29,13 +32,26 @@ from api.feed.sender import (
 )
 from api.link.facts import FOREIGN, GAP
 from api.link.handler import LinkHandler
+from api.link.later import Later
 from api.link.patience import FAREWELL_PATIENCE_S, HELLO_PATIENCE_S, PATIENCE_S, patiently
 from api.link.turns import Step, Turns
 from api.telemetry.interest import LEASE_S
 from schemas.codec import BadFrame
-from schemas.link import Body, Desired, Goaway, Hello, Nak, Refuse, RemoteStop, Sender, Welcome
+from schemas.link import (
+    Beat,
+    Body,
+    Desired,
+    Goaway,
+    Hello,
+    LiveSnap,
+    Nak,
+    Refuse,
+    RemoteStop,
+    Sender,
+    Welcome,
+)
 from schemas.session import GREETING_S, LinkSession, LinkState
-from schemas.watching import Interest, InterestLevel
+from schemas.watching import Interest, InterestLevel, TerminalLines
 
 CLOSE_FOREIGN = 4403
 CLOSE_REPLACED = 4409
@@ -47,6 +63,8 @@ MAX_FRAMES_PER_S = 500  # incoming; more is read later
 MAX_FOREIGN = 3  # reports about somebody else's printers
 FORGIVEN_S = 30.0  # such reports are natural after the configuration changed
 GOAWAY_WINDOW_S = 3.0
+#: Said and gone: nothing of it has to be written down now, and the next one says it anew.
+_PASSING_BY = (LiveSnap, TerminalLines, Beat, Nak)
 
 _CLOSE_OF = {
     Standing.REPLACED: (CLOSE_REPLACED, "replaced by a newer link of this bridge"),
@@ -84,6 +102,7 @@ class Connection:
         self._foreign = 0
         self._logged: set[str] = set()  # kinds of refused frames
         self._thinned_until = float("-inf")  # it says too much: people see less of it
+        self._later = Later()
 
     async def run(self, listener: Listener) -> None:
         """Serve the socket until it ends, and close it. *listener* rings when work waits."""
@@ -140,7 +159,7 @@ class Connection:
         try:
             await self._greet()
             async with asyncio.TaskGroup() as tasks:
-                for work in (self._read(), self._out.run(), self._look(listener)):
+                for work in (self._read(), self._out.run(), self._look(listener), self._settle()):
                     tasks.create_task(work)
         except Over as over:
             return over
@@ -207,16 +226,35 @@ class Connection:
         if body is None:
             self._note_refused()
         else:
-            for answer in await self._answers(body):
-                self._say(answer)
-                self._judge(answer)
+            self._reply(await self._answers(body, len(text)))
         self._out.check()
         self._out.notify()
 
-    async def _answers(self, body: Body) -> list[Body]:
-        take = partial(self._handler.incoming, self._bridge, self._session.epoch, body)
+    def _reply(self, answers: Sequence[Body]) -> None:
+        for answer in answers:
+            self._say(answer)
+            self._judge(answer)
+
+    async def _answers(self, body: Body, size_bytes: int) -> list[Body]:
+        """What is said to it now; nothing while it waits for the database."""
+        is_kept = not isinstance(body, _PASSING_BY)
         with self._session.not_listening():
-            return await patiently(take, self._clock, self._bridge.id, PATIENCE_S)
+            if not (is_kept and self._later):
+                with suppress(*PASSING):
+                    return await self._handler.incoming(self._bridge, self._session.epoch, body)
+            if is_kept:
+                await self._later.put(body, size_bytes)
+        return []
+
+    async def _settle(self) -> None:
+        """See through what the database did not take at once."""
+        while True:
+            body = await self._later.first()
+            take = partial(self._handler.incoming, self._bridge, self._session.epoch, body)
+            answers = await patiently(take, self._clock, self._bridge.id, PATIENCE_S)
+            self._later.done()
+            self._reply(answers)
+            self._out.notify()
 
     async def _text(self) -> str | bytes:
         message = await self._receive()

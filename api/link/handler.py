@@ -7,7 +7,7 @@ them on the wire.
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -222,7 +222,8 @@ class LinkHandler:
             case CmdGot() | Reported():
                 await self._position(bridge, epoch, body)
             case Beat():
-                await self._rooms.bridges.touch(bridge.id)
+                with suppress(*PASSING):  # a sign of life that is not written is followed by others
+                    await self._rooms.bridges.touch(bridge.id)
             case Nak():
                 _log.warning("bridge %d did not take %s: %s", bridge.id, body.type, body.reason)
             case _:

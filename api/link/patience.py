@@ -1,7 +1,9 @@
 """A busy database slows a link down; only trouble that lasts ends it.
 
-While it waits the link reads nothing, so the bridge is slowed down by its own line and keeps its
-facts; beats and remote stops go out as ever.
+What has to be written down waits, and so the bridge keeps its facts; pictures, beats and remote
+stops go their ways as ever (safety M07, R19). An end would be no help: who has no link cannot be
+stopped, and nobody gets one while the database is away. After `PATIENCE_S` the room counts as cut
+off, so that it may go on alone.
 """
 
 import asyncio
@@ -14,7 +16,7 @@ from api.clock import Clock
 from api.db import PASSING
 from api.feed.sender import CLOSE_BROKEN, Over
 
-PATIENCE_S = 30.0  # from the first failure of a call
+PATIENCE_S = 330.0  # from the first failure of a call: the five minutes of safety R19, and some
 HELLO_PATIENCE_S = 4.0  # an agent waits 10 s for its welcome, and a try may take some of them
 FAREWELL_PATIENCE_S = 4.0
 FIRST_PAUSE_S = 0.2  # each is drawn between half and one and a half of it, and doubles up to

@@ -36,6 +36,7 @@ from api.octoprint.preferences import PreferencesStore
 from api.octoprint.printer_document import printer_document
 from api.octoprint.states import LOOKS
 from api.octoprint.wire import encode
+from api.outage import AWAY
 from api.principal import system
 from api.printers.service import Printer, Printers
 from api.telemetry.service import Telemetry
@@ -79,6 +80,8 @@ class HotReads:
     accounts: Accounts
     store: PreferencesStore
     _kept: dict[int, _Kept] = field(default_factory=dict)
+    #: the newest that were read of each printer, for when the database is away
+    _offsets_c: dict[int, Mapping[str, float]] = field(default_factory=dict)
 
     async def printer(self, printer: Printer) -> bytes | None:
         """`/api/printer`, whole; None when the printer is not operational."""
@@ -105,7 +108,13 @@ class HotReads:
         kept = self._current(printer)
         if kept.offsets_c is None:
             tree = Tree.of_printer(printer.id)
-            kept.offsets_c = dict((await self.store.of(tree.key)).offsets_c)
+            try:
+                preferences = await self.store.of(tree.key)
+            except AWAY:
+                if printer.id not in self._offsets_c:
+                    raise
+                return self._offsets_c[printer.id]
+            kept.offsets_c = self._offsets_c[printer.id] = dict(preferences.offsets_c)
         return kept.offsets_c
 
     async def job(self, printer: Printer) -> bytes:

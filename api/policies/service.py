@@ -14,6 +14,7 @@ from api.accounts.credentials import ENDS
 from api.bus.local import Bus
 from api.clock import Clock
 from api.events.service import Change, Ledger
+from api.outage import AGAIN_S, briefly
 from api.policies import doorway, permissions
 from api.policies.doorway import Allowlist
 from api.policies.models import FarmSetting
@@ -46,7 +47,7 @@ class Policies:
         self._ledger = ledger
         self._clock = clock
         self._rules: Rules | None = None
-        self._until_s = 0.0  # monotonic
+        self._until_s = 0.0  # monotonic; 0: what is remembered has been changed since
         self._generation = 0
         bus.listen(CHANGED, on_ring=self._forget).__enter__()
 
@@ -65,10 +66,12 @@ class Policies:
             return self._rules
         generation = self._generation
         try:
-            rows = await FarmSetting.all()
+            rows = await briefly(FarmSetting.all(), remembers=self._until_s > 0)
         except (BaseORMException, OSError):
             if self._rules is None:
                 raise
+            if generation == self._generation:
+                self._until_s = self._clock.monotonic() + AGAIN_S
             return self._rules
         found = _rules({row.name: row.value for row in rows}, self._rules)
         if generation == self._generation:

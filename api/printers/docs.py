@@ -121,6 +121,7 @@ STOP = _told("End the print with the cancel script", "printers.control")
 REMOTE_STOP = replace(
     _told("Remote stop: M112 at once", "printers.stop"),
     answer=answers.Stopped,
+    overtakes=True,
     description="Passes everything that is queued. It is not an emergency stop: keep a physical "
     "switch within reach; the answer says whether the firmware can obey at once. Latched until "
     "reset-stop. A start that its room does not have yet is taken back; when the room cannot be "

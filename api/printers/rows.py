@@ -64,6 +64,10 @@ class PrinterRows:
             return await _query().filter(id=printer_id).first()
         return (await self._current((printer_id,))).by_id.get(printer_id)
 
+    def remembered(self, printer_id: int) -> Printer | None:
+        """The printer as it was read last, however old: for when the database cannot be asked."""
+        return self._index.by_id.get(printer_id)
+
     async def of_slug(self, slug: str) -> Printer | None:
         """The printer with this slug, or None."""
         if self._must_ask(()):

@@ -17,6 +17,7 @@ import msgspec
 from api.bridges.service import Bridge, Bridges
 from api.bus.local import Bus
 from api.clock import Clock, phase
+from api.outage import AGAIN_S, AWAY, briefly
 from api.principal import Principal
 from api.telemetry import relay, rows
 from api.telemetry.history import KEEP_S, Reading
@@ -167,7 +168,13 @@ class Telemetry:
         known = self._rooms.get(bridge_id)
         if known is not None and now - known[0] < PRINTERS_KNOWN_S:
             return known[1]
-        own = await self._printers.numbers_on(bridge_id)
+        try:
+            own = await briefly(self._printers.numbers_on(bridge_id), remembers=known is not None)
+        except AWAY:
+            if known is None:
+                raise
+            self._rooms[bridge_id] = (now - PRINTERS_KNOWN_S + AGAIN_S, known[1])
+            return known[1]
         self._rooms[bridge_id] = (now - PRINTERS_KNOWN_S / 2 * phase(bridge_id), own)
         return own
 

@@ -69,12 +69,16 @@ class Agent:
 
     async def tell(self, *bodies: FactBody) -> None:
         """Facts, up to their acknowledgement."""
+        await self.say(self.facts(*bodies))
+        assert await self.hear() == FactAck(journal_id="J1", seq=self._seq)
+
+    def facts(self, *bodies: FactBody) -> FactBatch:
+        """The next ones in the journal."""
         facts = []
         for body in bodies:
             self._seq += 1
             facts.append(Fact(seq=self._seq, at_ms=0, boot_id="boot-1", body=body))
-        await self.say(FactBatch(journal_id="J1", facts=facts))
-        assert await self.hear() == FactAck(journal_id="J1", seq=self._seq)
+        return FactBatch(journal_id="J1", facts=facts)
 
     async def close_code(self) -> int | None:
         """How the API closes the link."""

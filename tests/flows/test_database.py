@@ -19,12 +19,20 @@ import pytest
 from api.config import Settings
 from api.readiness import DATABASE, FULL
 from infra.bench.replicas import Api, furnish
+from schemas.commands import CommandState
+from schemas.facts import CommandFact, PrinterFact
+from schemas.link import Beat, Desired, FactAck, LiveSnap, RemoteStop, Reported
+from schemas.printer import Live, PrinterState, Temperature
 from tests.fakes import databases
+from tests.fakes.calling import PORT, Agent
 from tests.fakes.database_proxy import DatabaseProxy, database_proxy
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(240)]
 
 BACK_S = 30.0
+#: Longer than rights, rules and rooms are believed without a question.
+RIGHTS_S = 6.0
+READY = PrinterState.OPERATIONAL
 SETTINGS = {"GANTRY_STATEMENT_TIMEOUT_S": "1", "GANTRY_LOCK_TIMEOUT_S": "1"}
 
 
@@ -66,6 +74,69 @@ class Farm:
         async with asyncio.timeout(BACK_S):
             while await self.problems():
                 await asyncio.sleep(0.1)
+
+
+class Room:
+    """A bridge with one printer, as its agent."""
+
+    def __init__(self, farm: Farm, agent: Agent, printer: dict[str, Any]) -> None:
+        self.agent = agent
+        self.printer: int = printer["id"]
+        self.face: str = printer["octoprint_url"].rstrip("/")
+        self._farm = farm
+
+    @classmethod
+    @asynccontextmanager
+    async def of(cls, farm: Farm) -> AsyncIterator["Room"]:
+        """One that is paired, greeted and ready."""
+        agent, headers = Agent(farm.api.url), dict(farm.http.headers)
+        with httpx.Client(base_url=f"{farm.api.url}/api/v1", headers=headers) as admin:
+            await asyncio.to_thread(agent.pair, admin)
+        await agent.connect()
+        assert isinstance(await agent.hear(), Desired)
+        new = {"name": "One", "bridge_id": 1, "port_id": PORT.port_id}
+        made = (await farm.http.post("/api/v1/printers", json=new)).raise_for_status()
+        desired = await agent.hear()
+        assert isinstance(desired, Desired)
+        await agent.say(Reported(version=desired.version))
+        room = cls(farm, agent, made.json())
+        await agent.tell(PrinterFact(printer=room.printer, state=READY))
+        yield room
+        await agent.socket.close()
+
+    async def shows(self, nozzle_c: float) -> None:
+        """A picture, and a sign of life."""
+        temps = {"tool0": Temperature(nozzle_c, 0.0)}
+        live = Live(printer=self.printer, state=READY, temps=temps, temps_age_s=0.1)
+        await self.agent.say(LiveSnap(printers=[live]))
+        await self.agent.say(Beat(sent_ms=1))
+
+    async def seen_on_both_faces(self, nozzle_c: float) -> bool:
+        """Whether people see the nozzle at this temperature soon."""
+        async with asyncio.timeout(BACK_S):
+            while True:
+                v1 = await self._farm.http.get(f"/api/v1/printers/{self.printer}")
+                other = await self._farm.http.get(f"{self.face}/api/printer")
+                seen = v1.status_code == other.status_code == 200 and (
+                    v1.json()["nozzle_temp"],
+                    other.json()["temperature"]["tool0"]["actual"],
+                )
+                if seen == (nozzle_c, nozzle_c):
+                    return True
+                await asyncio.sleep(0.1)
+
+    async def stops(self, count: int) -> list[str]:
+        """The ids of the next *count* stops that the room is told."""
+        stops: list[str] = []
+        while len(stops) < count:
+            if isinstance(body := await self.agent.hear(), RemoteStop):
+                stops.append(body.id)
+        return stops
+
+    async def acknowledged(self) -> None:
+        """Return when the facts of the outage are; a stop is said once more before that."""
+        while not isinstance(await self.agent.hear(), FactAck):
+            pass
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +182,41 @@ async def test_a_database_that_is_away_is_said_and_comes_back(farm: Farm) -> Non
     assert (await farm.make("after")).status_code == 201
     found = [len(await farm.jobs(name)) for name in ("before", "away", "after")]
     assert found == [1, 0, 1]
+
+
+@pytest.mark.parametrize("is_silent", [False, True])
+async def test_a_printer_is_seen_and_stopped_while_the_database_is_away(
+    farm: Farm, is_silent: bool
+) -> None:
+    """M07, R19: by whoever was there before, on both faces; told to the rows when they are back."""
+    async with Room.of(farm) as room:
+        stop = f"/api/v1/printers/{room.printer}/remote-stop"
+        await room.shows(20.0)
+        assert await room.seen_on_both_faces(20.0)
+        if is_silent:
+            farm.proxy.fall_silent()
+        else:
+            await farm.proxy.refuse()
+        _refused(await farm.make("away"))
+        await room.agent.say(room.agent.facts(PrinterFact(printer=room.printer, state=READY)))
+        await asyncio.sleep(RIGHTS_S)
+        await room.shows(30.0)
+        assert await room.seen_on_both_faces(30.0)
+        answer = await farm.http.post(stop, headers={"Idempotency-Key": "stop-it"})
+        assert (answer.status_code, answer.json()["success"]) == (200, True), answer.text
+        assert "The database is down" in answer.json()["advice"]
+        [told] = await room.stops(1)
+        line = await farm.http.post(f"{room.face}/api/printer/command", json={"command": "M112"})
+        assert line.status_code == 204
+        assert await room.stops(1) == [told], "pressed twice it is one stop"
+        await farm.proxy.open()
+        await farm.back()
+        await room.acknowledged()
+        await room.agent.tell(CommandFact(id=told, state=CommandState.DONE, code="at_once"))
+    rows = await farm.server.run("SELECT id, verb, state FROM command", database=farm.name)
+    assert [tuple(row.values()) for row in rows] == [(told, "remote_stop", "done")]
+    noted = "SELECT count(*) AS times FROM audit_entry WHERE action = 'printer.remote_stop'"
+    assert [row["times"] for row in await farm.server.run(noted, database=farm.name)] == [1]
 
 
 async def test_a_database_that_falls_silent_hangs_nobody(farm: Farm) -> None:

@@ -26,6 +26,7 @@ class Desk:
     def __init__(self, ledger: Ledger, clock: FakeClock, admin: Principal) -> None:
         self.carried_out = 0
         self.fails = False
+        self.overtakes = False
         self.answer: Callable[[], Response] = lambda: Response(b"{}", 200)
         self.before_answer: Callable[[], Awaitable[object]] | None = None
         self._ledger = ledger
@@ -36,7 +37,7 @@ class Desk:
         @quart.route("/work", methods=["POST"])
         async def work() -> Response:
             try:
-                return await requests.once(admin, self._work)
+                return await requests.once(admin, self._work, overtakes=self.overtakes)
             except Problem as problem:
                 return problem_answer(problem)
             except DBConnectionError:
@@ -174,3 +175,21 @@ async def test_a_key_is_free_once_the_database_is_back(
             await asyncio.sleep(0.01)
     assert (await desk.ask()).status_code == 200
     running.cancel()
+
+
+@pytest.mark.parametrize("overtakes", [True, False])
+async def test_a_stop_is_carried_out_although_its_key_cannot_be_kept(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, overtakes: bool
+) -> None:
+    """Safety M07: twice is once, so it does not wait for the database; all else is refused."""
+
+    async def away(*_: object) -> Claim:
+        raise DBConnectionError("away")
+
+    desk.overtakes = overtakes
+    monkeypatch.setattr(desk.idempotency, "claim", away)
+    assert (await desk.ask()).status_code == (200 if overtakes else 503)
+    assert desk.carried_out == int(overtakes)
+    monkeypatch.undo()
+    assert (await desk.ask()).status_code == 200
+    assert REPLAYED in (await desk.ask()).headers

@@ -13,12 +13,15 @@ from api.bridges.models import Bridge
 from api.bridges.nonces import Nonces
 from api.clock import SystemClock
 from api.db import Busy, Transaction, Transient, in_our_words
+from api.link.facts import FOREIGN
 from api.link.patience import PATIENCE_S
 from api.link.socket import LinkEndpoint
+from api.printers.models import Printer
+from api.telemetry.service import PRINTERS_KNOWN_S
 from schemas.commands import Verb
 from schemas.facts import PrinterFact
-from schemas.link import Cmd, Desired, FactAck, RemoteStop, Token, Welcome
-from schemas.printer import PrinterState
+from schemas.link import Beat, Cmd, Desired, FactAck, LiveSnap, Nak, RemoteStop, Token, Welcome
+from schemas.printer import Live, PrinterState
 from tests.api.link.conftest import Farm, batch
 from tests.fakes.agents import hello_of
 from tests.fakes.sockets import FakeSocket
@@ -115,6 +118,59 @@ async def test_facts_wait_for_a_busy_database(
     assert (await Bridge.get(id=farm.bridge.id)).fact_seq == 1
 
 
+async def test_pictures_go_past_facts_that_wait(
+    farm: Farm, endpoint: LinkEndpoint, trouble: Trouble
+) -> None:
+    """R19: people see the printer while nothing can be written; then the facts, in their order."""
+    async with FakeSocket(endpoint, await farm.credentials()) as socket:
+        await greeted(farm, socket)
+        trouble.begin()
+        for number, state in enumerate((PrinterState.OPERATIONAL, PrinterState.PRINTING), start=1):
+            socket.say(batch(PrinterFact(printer=farm.printer.id, state=state), first=number))
+        await trouble.meets(3)
+        for z_mm in (1.0, 2.0, 3.0):
+            live = Live(printer=farm.printer.id, state=PrinterState.PRINTING, z_mm=z_mm)
+            socket.say(LiveSnap(printers=[live]))
+            socket.say(Beat(sent_ms=1))
+            await _seen(farm, z_mm)
+        assert (await Bridge.get(id=farm.bridge.id)).fact_seq == 0
+        trouble.end()
+        acks: list[int] = []
+        while len(acks) < 2:
+            if isinstance(heard := await socket.hear(), FactAck):
+                acks.append(heard.seq)
+        assert acks == [1, 2]
+    assert (await Printer.get(id=farm.printer.id)).state == PrinterState.PRINTING
+
+
+async def _seen(farm: Farm, z_mm: float) -> None:
+    """Return when people see it at this height."""
+    async with asyncio.timeout(10):
+        while (live := farm.rooms.telemetry.state_of(farm.printer.id)) is None or live.z_mm != z_mm:
+            await asyncio.sleep(0.001)
+
+
+async def test_a_room_is_known_beyond_its_time_while_nobody_can_be_asked(
+    farm: Farm, endpoint: LinkEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R19: whose printers these are is remembered; what was foreign before stays so (S59)."""
+
+    async def away(bridge_id: int) -> frozenset[int]:
+        raise DBConnectionError("the connection to the database was lost")
+
+    async with FakeSocket(endpoint, await farm.credentials()) as socket:
+        await greeted(farm, socket)
+        monkeypatch.setattr(farm.rooms.printers, "numbers_on", away)
+        farm.clock.advance(2 * PRINTERS_KNOWN_S)
+        foreign = Live(printer=farm.printer.id + 1, state=PrinterState.PRINTING)
+        live = Live(printer=farm.printer.id, state=PrinterState.PRINTING, z_mm=7.0)
+        socket.say(LiveSnap(printers=[foreign, live]))
+        answer = await socket.hear()
+        assert isinstance(answer, Nak) and answer.code == FOREIGN
+        await _seen(farm, 7.0)
+    assert farm.rooms.telemetry.state_of(farm.printer.id + 1) is None
+
+
 async def test_commands_wait_for_a_busy_database(
     farm: Farm, endpoint: LinkEndpoint, trouble: Trouble
 ) -> None:
@@ -179,14 +235,22 @@ async def test_who_comes_to_a_busy_database_is_asked_to_come_again(
 async def test_trouble_that_lasts_ends_the_link(
     farm: Farm, endpoint: LinkEndpoint, trouble: Trouble
 ) -> None:
-    """After half a minute the bridge is let go, its facts unrecorded, and the socket is closed."""
+    """R19: stops go out for five minutes. Then the bridge is let go, its facts unrecorded."""
     async with FakeSocket(endpoint, await farm.credentials()) as socket:
         await greeted(farm, socket)
         trouble.begin()
         began = farm.clock.monotonic()
         socket.say(batch(PrinterFact(printer=farm.printer.id, state=PrinterState.OPERATIONAL)))
+        while farm.clock.monotonic() - began < 300:
+            socket.say(Beat(sent_ms=1))
+            farm.clock.advance(10)
+            await asyncio.sleep(0.002)
+        assert farm.rooms.commands.stop_directly(farm.admin, farm.printer)
+        while not isinstance(await socket.hear(), RemoteStop):
+            pass  # beats of its own
         closing = asyncio.create_task(socket.closed())
         while not closing.done():
+            socket.say(Beat(sent_ms=1))
             farm.clock.advance(1)
             await asyncio.sleep(0.002)
         assert (await closing)[0] == 1011

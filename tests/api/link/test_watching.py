@@ -12,6 +12,7 @@ from api.events.models import AuditEntry
 from api.jobs.models import Job
 from api.link.socket import LinkEndpoint
 from api.printers.models import Printer
+from api.printers.rows import bell
 from api.telemetry.interest import LEASE_S
 from schemas.commands import CommandState
 from schemas.facts import AttemptFact, CommandFact, PlateFact, PrinterFact
@@ -156,8 +157,10 @@ async def test_stop_goes_out_while_the_database_is_down(farm: Farm, endpoint: Li
         await greeted(farm, socket)
         printer = farm.printer.id
         await farm.rooms.printers.get(farm.admin, printer)  # remembered
+        farm.bus.wake([bell(printer)])  # and has changed since
         connection = Bridge._meta.db
         await connection.execute_script("ALTER TABLE command RENAME TO away")
+        await connection.execute_script("ALTER TABLE printer RENAME TO printer_away")
         stopped = await machine.remote_stop(farm.admin, printer)
         assert not stopped.is_sent and "database is down" in stopped.advice
         said = await socket.hear()
@@ -165,6 +168,7 @@ async def test_stop_goes_out_while_the_database_is_down(farm: Farm, endpoint: Li
         await machine.remote_stop(farm.admin, printer)
         assert await socket.hear() == said, "pressed twice it is one stop"
         await connection.execute_script("ALTER TABLE away RENAME TO command")
+        await connection.execute_script("ALTER TABLE printer_away RENAME TO printer")
         socket.say(batch(CommandFact(id=said.id, state=CommandState.DONE, code="at_once")))
         assert await socket.hear() == FactAck(journal_id="J1", seq=1)
     row = await Command.get(id=said.id)
