@@ -5,7 +5,7 @@ The front door of `bridge.gcode`. A driver opens the port and then repeats: `rec
 does not allow raises `LocalProtocolError` and changes nothing.
 """
 
-from bridge.gcode import printing, reactions, scripts
+from bridge.gcode import reactions, scripts
 from bridge.gcode.cardprint import CardPrint
 from bridge.gcode.cardwrite import CardWrite
 from bridge.gcode.connection import Connection
@@ -101,7 +101,7 @@ class Printer(Standing):
 
     def expect(self, print_s: float | None, layers: int | None = None) -> None:
         """The file has said its printing time in seconds and how many layers it has."""
-        printing.estimated(self.bound(), print_s, layers)
+        self.bound().expect(print_s, layers)
 
     @property
     def wants_lines(self) -> bool:

@@ -7,7 +7,6 @@ back before the next line goes.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from bridge.gcode import pausing
 from bridge.gcode.errands import (
@@ -41,6 +40,7 @@ _STAYS = (
 #: Why a file pauses, for who has to see to it.
 _ASKED_TO = "the file asks for a pause here (%s): see to it, then resume"
 CHANGE = "the file asks for other filament: change it, then resume"
+_COOLED = "paused for %.0f minutes: the nozzles are off until it goes on"
 #: How often the place of a pause is asked for again when the answer is lost or damaged.
 _ASKS = 2
 _STEADY = frozenset({_S.PRINTING, _S.PAUSED, _S.OPERATIONAL, _S.OFFLINE, _S.HALTED, _S.ERROR})
@@ -111,12 +111,14 @@ class Printing:
         at, run = self._standing, self._standing.bound()
         at.step(_E.PAUSE, grant=run.facts.grant)
         run.stop_clock(now)
-        run.pause_after = None
         stream = at.link.stream
+        if run.rests_at(stream.out.ordinal_of(stream.acked)):
+            run.pause_after = None
         stream.hold()
-        self.resumes, self.own_pause = False, not park
-        stream.out.settled = not park and bool(stream.dialect.goes_on)
-        if not park or self.saved is not None:  # parked still: a resume had only just begun
+        # a resume that had only just begun leaves it parked, and in a pause of its own
+        self.resumes, self.own_pause = False, self.own_pause or not park
+        stream.out.settled = self.own_pause and bool(stream.dialect.goes_on)
+        if self.own_pause or self.saved is not None:
             self.give([*self._hold(), stream.dialect.drain], PARKED)
         else:
             self.ask_place()
@@ -211,7 +213,7 @@ class Printing:
             run.run_clock(now)
             if done > 0:
                 at.step(_E.STREAM, grant=run.facts.grant)
-        if run.pause_after is not None and done >= run.pause_after and at.can(_E.PAUSE):
+        if run.rests_at(done) and at.state in (_S.STARTING, _S.PRINTING):
             at.warn(*run.pause_why)
             self.pause(now)
         over = run.source_over and stream.idle and run.pause_after is None
@@ -253,30 +255,30 @@ class Printing:
         """
         self._presence.tick(now)
         self.waits.tick(now)
-        at = self._standing
-        life_s = at.config.pause_heat_s
-        if at.state is not _S.PAUSED or self._paused_at is None or not life_s:
+        at, due = self._standing, self._cools_at
+        if due is None or now < due:
             return
-        if now >= self._paused_at + life_s:
-            self._paused_at = None
-            if self.saved is None:
-                self.saved = Saved(at.modal_now(), self._targets_c())
-                self.errands.changed()
-            at.link.stream.order(nozzles_off(at.config.profile))
-            at.warn(
-                "pause_cooled",
-                f"paused for {life_s / 60:.0f} minutes: the nozzles are off until it goes on",
-            )
+        self._paused_at = None
+        if self.saved is None:
+            self.saved = Saved(at.modal_now(), self._targets_c())
+            self.errands.changed()
+        at.link.stream.order(nozzles_off(at.config.profile))
+        at.warn("pause_cooled", _COOLED % (at.config.pause_heat_s / 60))
 
     def deadline(self) -> float | None:
         """When `cool_pause` is due, None: never."""
-        life_s, moments = self._standing.config.pause_heat_s, [self._presence.deadline()]
-        moments.append(self.waits.deadline())
-        if self._paused_at is not None and life_s and self._standing.state is _S.PAUSED:
-            moments.append(self._paused_at + life_s)
+        moments = self._presence.deadline(), self.waits.deadline(), self._cools_at
         return min((moment for moment in moments if moment is not None), default=None)
 
     # Private.
+
+    @property
+    def _cools_at(self) -> float | None:
+        """None: never. A print from the printer's card has pauses of its own."""
+        at, life_s = self._standing, self._standing.config.pause_heat_s
+        if at.run is None or at.state is not _S.PAUSED or self._paused_at is None or not life_s:
+            return None
+        return self._paused_at + life_s
 
     def _still(self, now: float) -> None:
         """Nothing moves: keep the state, then park, but only from where there is a way back."""
@@ -392,8 +394,3 @@ class Printing:
         at.modal = at.modal_now()
         at.run, at.watch = None, False
         at.step(_E.JOB_OVER, grant=run.facts.grant, reason=run.reason)
-
-
-def estimated(run: Run, print_s: float | None, layers: int | None) -> None:
-    """The file has said how long it takes and how many layers it has."""
-    run.facts = replace(run.facts, estimate_s=print_s, layers=layers)

@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bridge.gcode.layers import Mark, MarkKind
 from bridge.gcode.modal import Modal, Trail
@@ -69,6 +69,10 @@ class Run:
         self.printed_s = 0.0
         self._best = Progress(0, facts.size_bytes, 0, 0.0)
 
+    def expect(self, print_s: float | None, layers: int | None) -> None:
+        """The file has said how long it takes and how many layers it has."""
+        self.facts = replace(self.facts, estimate_s=print_s, layers=layers)
+
     def note(self, lines: Lines, done: int) -> None:
         """*lines* have been given to the stream, *done* ordinals are acknowledged."""
         self._forget(done)
@@ -83,6 +87,10 @@ class Run:
     def rest(self, why: str, code: str = "file_pause") -> None:
         """The file wants a pause behind what has been fed; *why* is told by *code* then."""
         self.pause_after, self.pause_why = self.fed, (code, why)
+
+    def rests_at(self, done: int) -> bool:
+        """Whether the file's pause is due behind *done* lines; one before it leaves it there."""
+        return self.pause_after is not None and done >= self.pause_after
 
     def move(self, event: AttemptEvent) -> bool:
         """Step the attempt's table. False: the step is not allowed, nothing has moved."""

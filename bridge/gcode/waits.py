@@ -91,7 +91,8 @@ class Waits:
 
     def deadline(self) -> float | None:
         """When `tick` is due, None: never."""
-        if self._paused_at is None or self._standing.state is not PrinterState.PAUSED:
+        at = self._standing
+        if self._paused_at is None or at.run is None or at.state is not PrinterState.PAUSED:
             return None
         return self._paused_at + OWN_PAUSE_S
 

@@ -116,3 +116,28 @@ def test_who_waits_for_the_card_is_told_when_the_port_is_lost() -> None:
     host.printer.lost("unplugged", host.now)
     host.go()
     assert OrderLost("cool", "unplugged") in host.happened
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_an_earlier_pause_of_ours_says_nothing_of_one_of_the_card(own: bool) -> None:
+    """The nozzle of a paused print from the card was switched off at once, and M24 heats none."""
+    host = with_card(b"Not SD printing\n")
+    host.connect()
+    host.start(b"G1 X1\nM0\nG1 X2\n" if not own else b"G1 X1\nPAUSE\nG1 X2\n")
+    host.firmware.says[b"PAUSE"] = b"//action:paused\n"
+    host.go()
+    host.wait(10.0)
+    assert host.states[-1:] == [_S.PAUSED]
+    host.printer.resume(host.now)
+    host.go()
+    host.wait(4000.0)
+    assert host.states[-1:] == [_S.OPERATIONAL]
+    host.firmware.says[b"M27"] = RUNNING
+    host.printer.order(["M23 X.G", "M24"], "card")
+    host.go()
+    host.printer.pause(host.now)
+    host.go()
+    host.wait(30.0)
+    assert host.states[-1:] == [_S.PAUSED]
+    assert {"pause_cooled", "printer_paused"}.isdisjoint(host.warnings)
+    assert b"M104 S0" not in host.firmware.executed

@@ -365,3 +365,26 @@ def test_a_pause_that_a_person_has_asked_for_calls_for_nobody() -> None:
     host.wait(3600.0)
     assert host.printer.state is _S.PAUSED
     assert "printer_paused" not in host.warnings
+
+
+def test_a_pause_behind_a_resume_that_has_ended_no_pause_of_its_own_ends_that_later() -> None:
+    """An MK3 that never hears M602 drops all lines that follow, and does not answer them."""
+    host = Host(m115=MK3)
+    host.connect()
+    host.firmware.stuck = {b"G28"}
+    host.start(b"G28\nG1 X2\n")
+    host.go()
+    host.say(b"//action:paused\n" + host.firmware.finish())
+    host.go()
+    assert host.printer.state is _S.PAUSED
+    host.firmware.stuck = {b"M105"}
+    host.printer.resume(host.now)
+    host.go()
+    host.printer.pause(host.now)
+    host.say(host.firmware.finish())
+    host.go()
+    assert (host.printer.state, b"M602" in host.firmware.executed) == (_S.PAUSED, False)
+    host.printer.resume(host.now)
+    host.go()
+    assert host.firmware.executed.count(b"M602") == 1
+    assert host.attempts[-1] is _A.COMPLETED

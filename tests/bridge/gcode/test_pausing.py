@@ -405,3 +405,43 @@ def test_a_long_pause_is_no_inactivity(scripts: dict[str, str], goes_on: bool) -
     host.go()
     assert [line for line in ran if line.startswith(b"M85")][2:] == [b"M85 S600"]
     assert host.attempts[-1] is (_A.COMPLETED if goes_on else _A.CANCELLED)
+
+
+@pytest.mark.parametrize(("line", "code"), [(b"M0", "file_pause"), (b"M600", "filament_change")])
+def test_a_pause_before_the_files_own_leaves_that_where_it_is(line: bytes, code: str) -> None:
+    """The file is read far ahead: whoever paused in between had the change of filament left out."""
+    host = Host(config(), m115=b"FIRMWARE_NAME:Marlin 2.1 UUID:1\nCap:EMERGENCY_PARSER:0\n")
+    host.connect()
+    host.firmware.stuck = {b"G28"}
+    host.start(b"G28\nG1 X1\nG1 X2\n" + line + b"\nG1 X3\n")
+    host.go()
+    host.printer.pause(host.now)
+    host.say(host.firmware.finish())
+    host.go()
+    assert (host.printer.state, host.printed) == (_S.PAUSED, [b"G28"])
+    host.printer.resume(host.now)
+    host.go()
+    assert (host.printer.state, host.printed[-1]) == (_S.PAUSED, b"G1 X2")
+    assert host.warnings == [code]
+    host.printer.resume(host.now)
+    host.go()
+    assert host.attempts[-1] is _A.COMPLETED
+
+
+def test_a_pause_that_ends_at_the_files_own_is_told_behind_its_resume() -> None:
+    """The lines in flight ran up to the place: it comes back, and then it is the file's turn."""
+    host = Host(config(scripts=PARK))
+    host.connect()
+    host.firmware.stuck = {b"G28"}
+    host.start(b"G1 X1\nG28\nM0\nG1 X3\n")
+    host.go()
+    host.printer.pause(host.now)
+    host.say(host.firmware.finish())
+    host.go()
+    assert (host.printer.state, host.warnings) == (_S.PAUSED, [])
+    host.printer.resume(host.now)
+    host.go()
+    assert (host.printer.state, host.warnings) == (_S.PAUSED, ["file_pause"])
+    host.printer.resume(host.now)
+    host.go()
+    assert host.attempts[-1] is _A.COMPLETED
