@@ -79,14 +79,14 @@ def clean(raw: bytes) -> bytes | None:
     if b";" in text:  # within quotes
         text = text.replace(b";", b",")
     text = uncounted(text)
-    if b"start" in text:
-        text = _SAYS_START.sub(rb"\g<0>.", text)
     if len(text) > MAX_COMMAND_BYTES:
         short = shortened(text)
         if short is None:
             raise LineTooLong(len(text))
-        return short or None
-    return text
+        text = short
+    if b"start" in text:  # of what is sent, which is short: the search is slow in a long line
+        text = _SAYS_START.sub(rb"\g<0>.", text)
+    return text or None
 
 
 def plainer(text: bytes, times: int) -> bytes:

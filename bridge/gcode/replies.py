@@ -15,6 +15,8 @@ from bridge.gcode.temperatures import Temperatures
 
 #: A line longer than this is cut: no firmware says that much, but noise does.
 MAX_REPLY_BYTES = 4096
+#: Answers whose line ends are lost: what stands behind more of them is noise.
+MAX_MERGED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,15 +266,23 @@ def parse(line: str) -> tuple[Reply, ...]:
     Creality's builds for boards with two names for one port say each character twice in what they
     say to all ports: `busy`, `action`, errors, and temperatures with each number twice.
     """
+    reply = more = _first(line)
+    for _ in range(MAX_MERGED):
+        line = line[2:].strip()
+        if not isinstance(more, Ack) or not line:
+            break
+        more = _first(line)
+    if more is reply or isinstance(more, Text | Ack):
+        return (reply,)
+    return (reply, more)
+
+
+def _first(line: str) -> Reply:
     for pattern, build in _PATTERNS:
         match = pattern.match(line)
-        if match is None:
-            continue
-        reply = build(match)
-        if isinstance(reply, Ack) and (rest := line[2:].strip()):
-            return (reply, *(more for more in parse(rest) if not isinstance(more, Text | Ack)))
-        return (reply,)
-    return (_report(line),)
+        if match is not None:
+            return build(match)
+    return _report(line)
 
 
 def _report(line: str) -> Reply:

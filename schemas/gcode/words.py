@@ -23,7 +23,8 @@ _NEXT_COMMAND = re.compile(rb"[GM][ \t]*\+?\d")
 _HEAT = re.compile(rb"M[ \t]*\+?0*(?:104|109|140|190|141|191)(?!\d)")
 _NUMBER = re.compile(rb"([A-Z])[ \t]*([-+]?(?:\d+\.?\d*|\.\d+))?")
 _UNPRINTABLE = bytes(code if 32 <= code < 127 else 32 for code in range(256))
-_CHECKSUM = re.compile(rb"\*[ \t]*\d*[ \t]*$")
+#: Blanks are looked at once: a line of nothing else behind a `*` would take minutes.
+_CHECKSUM = re.compile(rb"\*[ \t]*(?:\d+[ \t]*)?$")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from functools import reduce
 from operator import xor
+from time import perf_counter
 
 import pytest
 from hypothesis import given
@@ -141,3 +142,12 @@ def test_a_long_name_of_an_object_costs_no_file(raw: bytes, sent: bytes | None) 
     assert text.startswith(sent)
     assert len(text) <= MAX_COMMAND_BYTES
     assert text.count(b'"') in (0, 2)
+
+
+def test_a_long_line_takes_no_time() -> None:
+    """A file's text holds up no sender: a stop would wait behind it."""
+    raw = b"M117 " + b"RESPOND " * 8000 + b"start"
+    began = perf_counter()
+    text = clean(raw)
+    assert perf_counter() - began < 1.0
+    assert text == raw[:MAX_COMMAND_BYTES].strip()

@@ -243,3 +243,11 @@ def test_a_line_without_end_takes_no_memory() -> None:
 def test_every_kind_of_error_has_a_policy() -> None:
     """A kind without a row would be an accident at the worst moment."""
     assert set(POLICY) == set(Kind)
+
+
+@pytest.mark.parametrize("word", ["ok ", "okok ok ", "ok\tokok "])
+def test_a_line_of_nothing_but_answers_is_one(word: str) -> None:
+    """Each was taken apart within the one before: a line of 4 KiB ended the sender."""
+    line = (word * MAX_REPLY_BYTES)[:MAX_REPLY_BYTES].strip()
+    assert [type(reply) for reply in parse(line)] == [Ack]
+    assert [type(reply) for reply in parse("ok ok ok T:20.0 /0.0")] == [Ack, Temperatures]
