@@ -58,6 +58,34 @@ class HeatLease:
         return None if end is None else max(0.0, round(end - now, 1))
 
 
+class Silence:
+    """How long a hot printer has not told how hot it is; a command that takes long is no silence.
+
+    A firmware that does not report by itself answers nothing in a levelling of its bed, or while it
+    waits for a person (Marlin 1.1, Klipper), and all is well.
+    """
+
+    def __init__(self) -> None:
+        self._heard_at: float | None = None
+        self._looked_at = 0.0
+        self._silent_s = 0.0
+        self._acked = 0
+
+    def observe(self, now: float, heard_at: float | None, acked: int, *, waits: bool) -> bool:
+        """Whether somebody should look. To be asked every few seconds.
+
+        *heard_at*: when it has told last; None: never. *acked*: lines that it has answered.
+        *waits*: one is not answered, and it may still take its time.
+        """
+        if heard_at is None or heard_at != self._heard_at:
+            self._heard_at, self._silent_s = heard_at, 0.0
+            self._looked_at = now if heard_at is None else heard_at
+        if not (waits and acked == self._acked):
+            self._silent_s += now - self._looked_at
+        self._looked_at, self._acked = now, acked
+        return self._silent_s >= SILENT_HEAT_S
+
+
 @dataclass(slots=True)
 class _Trace:
     """One heater since its temperature last moved the way it should."""

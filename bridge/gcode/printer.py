@@ -11,7 +11,7 @@ from bridge.gcode.cardwrite import CardWrite
 from bridge.gcode.connection import Connection
 from bridge.gcode.greeting import Outcome
 from bridge.gcode.happenings import OrderDone, StreamLost
-from bridge.gcode.heat import SILENT_HEAT_S, HeatLease, RunawayWatch
+from bridge.gcode.heat import HeatLease, RunawayWatch, Silence
 from bridge.gcode.prepare import Prepared
 from bridge.gcode.printing import Printing
 from bridge.gcode.run import JobFacts
@@ -52,6 +52,7 @@ class Printer(Standing):
         self.half_error = False  # Marlin 1 has begun an error line
         self.lease = HeatLease(config.heat_lease_s)
         self._runaway = RunawayWatch()
+        self._silence = Silence()
         self.stopping = Stopping()
         self._cooling: set[str] = set()  # tokens of who waits to hear what the card does
         self._wanted_heat = False  # since the last tick
@@ -391,7 +392,8 @@ class Printer(Standing):
         needed = self.state in ACTIVE or transferring
         if self.lease.follow(now, heating=status.heating, needed=needed):
             self.cool(_LEASE)
-        heard_at = status.heard_at
-        silent = heard_at is not None and now >= heard_at + SILENT_HEAT_S
+        stream = self.link.stream
+        waits = stream.in_flight > 0 and not stream.patience.silences
+        silent = self._silence.observe(now, status.heard_at, stream.acked, waits=waits)
         if status.heating and silent and not transferring:
             self.warn_once("temperature_silent", "no temperature is reported while heaters are on")

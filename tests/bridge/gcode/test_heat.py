@@ -3,7 +3,9 @@
 import pytest
 
 from bridge.gcode.heat import HeatLease, RunawayWatch
-from schemas.printer import Profile, Temperature
+from schemas.jobs import AttemptState
+from schemas.printer import PrinterState, Profile, Temperature
+from tests.fakes.host import Host, Speaking
 
 PROFILE = Profile()
 
@@ -114,3 +116,50 @@ def test_what_working_heaters_do_is_no_fault(
 def test_a_bed_takes_its_time() -> None:
     """A slow bed of a large printer is no fault."""
     assert fault(seconds(1200, lambda now: (20.0 + now * 0.05, 80.0)), "bed") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "command"), [(b"Marlin 1.1.9", b"G29"), (b"Prusa-Firmware 3.9.0", b"M600")]
+)
+def test_a_command_that_takes_long_is_no_silence(name: bytes, command: bytes) -> None:
+    """safety M21: who asks for the temperatures gets none in it, and nobody is to be woken."""
+    host = Host(m115=b"FIRMWARE_NAME:%b UUID:1\n" % name)
+    host.connect()
+    host.say(b"T:210.0 /210.0 B:60.0 /60.0\n")
+    host.firmware.stuck = {command}
+    host.start(b"G1 X1\n" + command + b"\nG1 X2\n")
+    host.go()
+    for _ in range(100):
+        host.wait(2.0)
+        host.say(b"echo:busy: processing\n")
+    host.firmware.says[b"M105"] = b"T:210.0 /210.0 B:60.0 /60.0\n"
+    host.say(host.firmware.finish())
+    host.wait(10.0)
+    assert host.attempts[-1] is AttemptState.COMPLETED
+    assert "temperature_silent" not in host.warnings
+
+
+class Untelling(Speaking):
+    """Its answer to M105 has no temperature."""
+
+    def answer(self, line: bytes) -> bytes:
+        """Like the firmware, but for that."""
+        reply = super().answer(line)
+        return b"ok\n" if reply.startswith(b"ok T") else reply
+
+
+def test_a_print_that_goes_on_without_a_temperature_is_a_silence() -> None:
+    """safety M21: it answers its lines, and M105 with nothing but `ok`."""
+    host = Host()
+    host.firmware = Untelling(b"FIRMWARE_NAME:Marlin 1.1.9 UUID:1\n")
+    host.connect()
+    host.say(b"T:210.0 /210.0 B:60.0 /60.0\n")
+    host.firmware.stuck = {b"G4"}
+    host.start(b"G4 S2\n" * 60)
+    for _ in range(50):
+        host.wait(2.0)
+        host.say(host.firmware.finish())
+        host.firmware.stuck = {b"G4"}
+        host.go()
+    assert host.printer.state is PrinterState.PRINTING
+    assert host.warnings == ["temperature_silent"]
