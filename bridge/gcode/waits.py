@@ -15,6 +15,9 @@ _BREAKS = 8
 #: A wait that goes on for so long behind an answer has not heard it. Marlin heats its nozzle again
 #: behind one, and calls that a wait for the person still (`pause.cpp`, `wait_for_confirmation`).
 UNHEARD_S = 180.0
+#: A wait of which a line comes so soon is one with that before it, whatever is answered meanwhile:
+#: `busy` comes every two seconds.
+SAME_WAIT_S = 10.0
 #: A pause of the printer's own that lasts is one for a person; a macro's may be over at once.
 OWN_PAUSE_S = 60.0
 _PAUSED = (
@@ -52,6 +55,7 @@ class Waits:
         """A print begins: whatever it waits for is to be told."""
         #: the answers before the command that waits, None: nobody waits
         self._acked: int | None = None
+        self._heard_at = float("-inf")
         self._answered = False
         self._since: float | None = None
         self._mmu = "it does not say why"
@@ -70,6 +74,7 @@ class Waits:
     def heard(self, now: float, *, human: bool) -> None:
         """The firmware is busy; *human*: it waits for a person, and may do so more than once."""
         at = self._standing
+        heard_at, self._heard_at = self._heard_at, now if human else float("-inf")
         if not human:
             self._answered, self._since = False, None
             return
@@ -78,7 +83,9 @@ class Waits:
         if at.state is PrinterState.CANCELLING:
             self._end()
         elif self._acked != at.link.stream.acked:
-            self._tell()
+            self._wait_begins()
+            if now > heard_at + SAME_WAIT_S:
+                self._tell()
         if self._answered and self._since is None:
             self._since = now
         if self._since is not None and now >= self._since + UNHEARD_S:
@@ -137,7 +144,6 @@ class Waits:
     def _tell(self) -> None:
         """Once for each command that waits; a question of its own has been told already."""
         at = self._standing
-        self._wait_begins()
         prompt = at.link.status.prompt
         if prompt is None or not is_question(prompt):
             at.warn("printer_waits", _WAITS + (_HEARS if self.hears else _DEAF))

@@ -141,3 +141,20 @@ def test_a_pause_that_the_file_asks_for_says_what_for(line: bytes, word: str) ->
     host.go()
     assert host.printer.state is _S.PAUSED
     assert [word in text.upper() for text in told(host, "file_pause")] == [True]
+
+
+def test_a_printer_that_answers_while_it_waits_calls_once() -> None:
+    """Each question for its temperature was another wait, and another alarm, all night."""
+    host = changing(MK3)
+    host.say(b"//action:paused\n" + host.firmware.finish())
+    host.go()
+    assert host.printer.state is _S.PAUSED
+    for _ in range(100):
+        host.say(WAITS)
+        host.wait(2.0)
+    assert len(told(host, "printer_waits")) == 1
+    host.say(b"echo:busy: processing\n")
+    host.wait(5.0)
+    host.say(WAITS)
+    host.go()
+    assert len(told(host, "printer_waits")) == 2
