@@ -67,7 +67,7 @@ _KINDS: tuple[tuple[re.Pattern[str], Kind], ...] = tuple(
         (
             r"min_?temp|max_?temp|(?:thermal|temperature) runaway|thermal malfunction|"
             r"heating failed|heat(?:er|ing) fault|heater \d+ fault|temperature reading fault|"
-            r"heaters switched off|heater .*not heating|extruder switched off|"
+            r"heaters switched off|heater .{0,80}not heating|extruder switched off|"
             r"heater/sensor|decoupled|sensor defect|reasonable temperature raise",
             Kind.THERMAL,
         ),
@@ -79,7 +79,7 @@ _KINDS: tuple[tuple[re.Pattern[str], Kind], ...] = tuple(
         ),
         (r"homing failed|^no trigger on |^endstop .* still triggered", Kind.HOMING),
         (r"probing failed|probe failed", Kind.PROBING),
-        (r"home .*first|must home|insufficient axes homed", Kind.NOT_HOMED),
+        (r"home .{0,80}first|must home|insufficient axes homed", Kind.NOT_HOMED),
         (
             r"cold extrusion|too long extrusion|too cold to|below minimum temp|was not driven",
             Kind.COLD,
@@ -138,7 +138,7 @@ _NOTICES: tuple[tuple[re.Pattern[str], Kind], ...] = (
     (re.compile(r"(?:hotend|extruder|print) fan speed is lower than expected", re.I), Kind.FAN),
     # Marlin with PASSWORD_FEATURE says `ok` to whatever follows and does nothing (`gcode.cpp`)
     (re.compile(r"echo:\s*printer locked", re.I), Kind.NOT_READY),
-    (re.compile(r"echo:.*home .*first", re.I), Kind.NOT_HOMED),
+    (re.compile(r"echo:.{0,80}home .{0,80}first", re.I), Kind.NOT_HOMED),
     (
         re.compile(
             r"(?:file\.)?open failed|error writing to file|(?:echo:)?no (?:sd card|media)\b", re.I

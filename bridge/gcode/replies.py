@@ -1,7 +1,8 @@
 """Lines from a firmware into values (serial 3, 5, 6 and 7).
 
 Recognition is data: the first pattern that matches wins. What no pattern knows is `Text`; it is
-never an error. `LineReader` cuts bytes into lines with bounded memory.
+never an error. A printer's text is hostile: no pattern has two ways to take the same blanks.
+`LineReader` cuts bytes into lines with bounded memory.
 """
 
 import re
@@ -221,7 +222,10 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Reply]], ...] 
     (re.compile(r"(?P<oks>(?:ok){2,})$"), lambda m: Ack(count=len(m["oks"]) // 2)),
     (re.compile(r"ok(?=$|[\s\d])(?P<rest>.*)"), _ack),
     (re.compile(r"ok\S?ok(?=$|\s)(?P<rest>.*)"), _merged),
-    (re.compile(r"(?:resend|rs)\b\s*:?\s*N?\s*:?\s*(\d+)", re.I), lambda m: Resend(int(m[1]))),
+    (
+        re.compile(r"(?:resend|rs)\b\s*(?::\s*)?(?:N\s*)?(?::\s*)?(\d+)", re.I),
+        lambda m: Resend(int(m[1])),
+    ),
     (
         re.compile(r"(?:echo:\s*)?busy:\s*(?P<why>.*)", re.I),
         lambda m: Busy(human=m["why"].lower().startswith("paused")),
@@ -299,7 +303,7 @@ def _report(line: str) -> Reply:
 
 
 class LineReader:
-    """Bytes into lines. An unfinished line is kept, a line without end is cut and forgotten."""
+    """Bytes into lines. An unfinished line is kept, one that is too long is forgotten."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -326,7 +330,7 @@ class LineReader:
             rest, self._skipping = b"", True
         self._rest = rest
         self.garbage += len(data) - len(data.translate(None, _NOT_TEXT))
-        return [line.strip().decode("latin-1") for line in whole]
+        return [line.strip().decode("latin-1") for line in whole if len(line) <= MAX_REPLY_BYTES]
 
 
 _NOT_TEXT = bytes([*range(9), *range(14, 32), *range(127, 256)])

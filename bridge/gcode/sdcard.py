@@ -85,8 +85,8 @@ PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], CardReply]], ..
     (re.compile(r"Begin file list", re.I), lambda _: ListBegins()),
     (re.compile(r"End file list", re.I), lambda _: ListEnds()),
     (
-        re.compile(r"File opened:\s*(?P<name>.*?)\s+Size:\s*(?P<size>\d{1,15})", re.I),
-        lambda m: Opened(m["name"], int(m["size"])),
+        re.compile(r"File opened:(?P<name>.*?)\sSize:\s*(?P<size>\d{1,15})", re.I),
+        lambda m: Opened(m["name"].strip(), int(m["size"])),
     ),
     (re.compile(r"File selected", re.I), lambda _: Selected()),
     (
@@ -105,7 +105,7 @@ PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], CardReply]], ..
 )
 
 _ENTRY = re.compile(
-    r"(?P<name>\S.*?)\s+(?P<size>\d{1,15})(?:\s+0x[0-9a-fA-F]+)?(?:\s+(?P<long>.+))?$"
+    r"(?P<name>\S+(?:\s+\S+)*?)\s+(?P<size>\d{1,15})(?:\s+0x[0-9a-fA-F]+)?(?:\s+(?P<long>.+))?$"
 )
 
 

@@ -1,5 +1,7 @@
 """Lines from a firmware into values (serial 3, 5, 6, 7)."""
 
+from time import perf_counter
+
 import pytest
 
 from bridge.gcode.failures import POLICY, Failure, Kind, Severity
@@ -251,3 +253,24 @@ def test_a_line_of_nothing_but_answers_is_one(word: str) -> None:
     line = (word * MAX_REPLY_BYTES)[:MAX_REPLY_BYTES].strip()
     assert [type(reply) for reply in parse(line)] == [Ack]
     assert [type(reply) for reply in parse("ok ok ok T:20.0 /0.0")] == [Ack, Temperatures]
+
+
+@pytest.mark.parametrize("head", [b"Resend: ", b"ok ", b"Error:checksum mismatch, Last Line: "])
+def test_a_line_that_is_too_long_is_none_even_when_it_comes_at_once(head: bytes) -> None:
+    """Its number had more digits than Python reads, and the sender ended with its print."""
+    reader = LineReader()
+    long = head + b"1" * MAX_REPLY_BYTES
+    assert [parse(line) for line in reader.feed(long + b"\nok\n")] == [(Ack(),)]
+    assert reader.clear
+
+
+@pytest.mark.parametrize(
+    "head", ["Resend:", "File opened: ", "Error:home ", "echo:home home ", "Error:heater "]
+)
+@pytest.mark.parametrize("piece", [" ", "home ", "heater "])
+def test_no_line_of_a_printer_takes_long(head: str, piece: str) -> None:
+    """Blanks behind `Resend:` were shared out in every way there is: no stop got past that."""
+    line = (head + piece * MAX_REPLY_BYTES)[: MAX_REPLY_BYTES - 1] + "!"
+    began = perf_counter()
+    parse(line)
+    assert perf_counter() - began < 0.1
