@@ -39,9 +39,9 @@ def read_pid(path: Path) -> int | None:
 
 
 def is_held(path: Path) -> bool:
-    """Whether some process holds the lock at *path* now."""
+    """Whether some process holds the lock at *path* now. To ask that it need not be writable."""
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:

@@ -18,13 +18,20 @@ MAX_SOCKET_PATH_BYTES = 107
 def runtime_dir(state_dir: Path) -> Path:
     """The runtime directory of the bridge that keeps its state in *state_dir*; made if missing.
 
-    Raises `ControlError` when it belongs to somebody else or others can enter it.
+    Senders that run already stay where they are, whatever the environment says now. Raises
+    `ControlError` when it, or one of them, belongs to somebody else, or others can enter it.
     """
     import hashlib  # 4 MB of OpenSSL, which a sender does without
 
+    from bridge.control import whereabouts
+
+    uid = os.getuid()
+    used = whereabouts.runtime_of_senders(whereabouts.running(), state_dir, uid)
+    if used is not None and used.is_dir():
+        _check_private(used, uid)
+        return used
     base = os.environ.get("XDG_RUNTIME_DIR", "")
     name = hashlib.sha256(str(state_dir.resolve()).encode()).hexdigest()[:12]
-    uid = os.getuid()
     if base and _fits(Path(base, "gantry", name)) and os.access(base, os.W_OK):
         parent = Path(base, "gantry")
     else:
