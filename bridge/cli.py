@@ -16,7 +16,17 @@ from pathlib import Path
 import msgspec
 
 from bridge import config as configs
-from bridge.agent import VERSION, address, identity, pairing, plates, process, status, stopping
+from bridge.agent import (
+    VERSION,
+    access,
+    address,
+    identity,
+    pairing,
+    plates,
+    process,
+    status,
+    stopping,
+)
 from bridge.agent.errors import AlreadyRunning, PairingError
 from bridge.agent.ports import Ports
 from bridge.agent.simulators import link_of
@@ -71,13 +81,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(error, EXIT_RUNNING)
     except PairingError as error:
         return _complain(error, EXIT_PAIRING)
+    except PermissionError as error:
+        text = access.refused(Path(error.filename)) if error.filename else str(error)
+        return _complain(text, EXIT_FAILED)
     except (BridgeError, OSError) as error:
         return _complain(error, EXIT_FAILED)
     except KeyboardInterrupt:
         return EXIT_FAILED
 
 
-def _complain(error: Exception, code: int) -> int:
+def _complain(error: Exception | str, code: int) -> int:
     print(f"bridge: {error}", file=sys.stderr)
     return code
 
@@ -89,6 +102,7 @@ def _pair(options: argparse.Namespace) -> int:
     import httpx
 
     directory = _state_dir(options)
+    access.check(directory)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     target = address.parse(options.url, insecure=options.insecure)
     key = identity.load_or_create(directory)
@@ -132,6 +146,7 @@ def _run(options: argparse.Namespace) -> int:
     for noisy in ("httpx", "httpcore", "websockets"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     directory = _state_dir(options)
+    access.check(directory)
     settings = configs.merged(configs.load(directory), options.simulate, options.path)
     process.run(
         process.Options(

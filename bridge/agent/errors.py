@@ -10,6 +10,7 @@
     * `PairingError`: pairing or the bridge's key does not work
     * `SenderLost`: a sender's socket ended or its peer broke the protocol
     * `AlreadyRunning`: another agent works on this state directory
+    * `StateDirError`: this user may not work in the state directory, or nobody may
 """
 
 from bridge.errors import BridgeError
@@ -74,3 +75,7 @@ class SenderLost(BridgeError):
 
 class AlreadyRunning(BridgeError):
     """Another agent holds the lock of this state directory."""
+
+
+class StateDirError(BridgeError):
+    """The state directory cannot be used; the text says why and what to do."""
