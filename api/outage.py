@@ -6,7 +6,9 @@ find its way by them, and a picture its watcher.
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 from tortoise.exceptions import DBConnectionError, OperationalError
@@ -15,11 +17,30 @@ from tortoise.exceptions import DBConnectionError, OperationalError
 AWAY = (OperationalError, DBConnectionError, OSError)
 #: Who remembers waits no longer than this for the database, and asks it again after `AGAIN_S`.
 ASK_S = 0.5
+#: Who stops a printer waits less.
+STOP_S = 0.3
 AGAIN_S = 5.0
 #: So long what is remembered counts; as long as a link bears the database's trouble, and more.
 REMEMBERED_S = 600.0
 
+_past: ContextVar[bool] = ContextVar("past_the_database", default=False)
+
 T = TypeVar("T")
+
+
+@contextmanager
+def past_database() -> Iterator[None]:
+    """In this block rows that are remembered count, however old, and nobody asks for newer ones."""
+    token = _past.set(True)
+    try:
+        yield
+    finally:
+        _past.reset(token)
+
+
+def is_past_database() -> bool:
+    """Whether this is within `past_database`."""
+    return _past.get()
 
 
 async def briefly(work: Awaitable[T], *, remembers: bool) -> T:

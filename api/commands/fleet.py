@@ -5,6 +5,7 @@ is asked alone, so one that is away or refuses holds up nobody, and each has an 
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,12 +16,15 @@ from api.db import persistently, set_apart
 from api.errors import Invalid, Problem
 from api.events.rehearsal import Rehearsed, is_rehearsed, rehearsing, would
 from api.events.service import Happened, Ledger
+from api.outage import AWAY, STOP_S, past_database
 from api.pools.service import Pools
 from api.principal import Principal
 from api.printers.service import Printer, Printers
 from api.printers.view import answered_state
 from schemas.commands import Verb
 from schemas.printer import PrinterState
+
+_log = logging.getLogger("gantry.commands")
 
 #: One call controls so many printers at most; a stop takes all that there are.
 MAX_PRINTERS = 500
@@ -183,11 +187,12 @@ class Fleet:
         """M112 to each of these printers at once, latched until somebody resets each.
 
         Who cannot be reached is not stopped, and the answer says so; its queue waits from now on,
-        and a start that has not come to its room is taken back.
+        and a start that has not come to its room is taken back. While the database is away those
+        are meant that are remembered, and what came of it is in the log alone (safety M07).
         Raises `NotFound` (the pool): then nothing was stopped.
         """
         by.require("printers.fleet")
-        ids = await self._chosen(by, which)
+        ids = await self._chosen_to_stop(by, which)
         found = await asyncio.gather(*(self._stopped(by, *each) for each in ids.items()))
         would(
             "stop_fleet",
@@ -199,14 +204,26 @@ class Fleet:
             "reached": sum(one.reached for one in found),
             "power_switch": sum(one.needs_power_switch for one in found),
         }
-        async with self._ledger.change() as change:
-            change.record(
-                Happened(by.organization_id, "fleet.stopped", user_id=by.user_id, data=summary)
-            )
-            change.note(by, "fleet.stopped", ("printer", ""), printer_ids=[*ids], **summary)
+        try:
+            async with self._ledger.change() as change:
+                change.record(
+                    Happened(by.organization_id, "fleet.stopped", user_id=by.user_id, data=summary)
+                )
+                change.note(by, "fleet.stopped", ("printer", ""), printer_ids=[*ids], **summary)
+        except AWAY as error:
+            _log.error("%s stopped %s; that is not written down: %s", by.username, summary, error)
         return found
 
     # Whom.
+
+    async def _chosen_to_stop(self, by: Principal, which: Choice) -> dict[int, Printer | None]:
+        """`_chosen`; while the database is away, by what is remembered."""
+        try:
+            async with asyncio.timeout(STOP_S):
+                return await self._chosen(by, which)
+        except AWAY:
+            with past_database():
+                return await self._chosen(by, which)
 
     async def _chosen(self, by: Principal, which: Choice) -> dict[int, Printer | None]:
         """The chosen printers by number; None for a number that is no printer of the caller's."""

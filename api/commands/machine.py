@@ -17,7 +17,7 @@ from api.commands.service import Commands
 from api.errors import Conflict, Invalid, NotFound, Unavailable
 from api.events.rehearsal import is_rehearsed, would
 from api.events.service import Ledger
-from api.outage import AWAY
+from api.outage import AWAY, STOP_S, past_database
 from api.principal import Principal
 from api.printers.checks import check_startable
 from api.printers.power import plug_of
@@ -37,8 +37,6 @@ from schemas.printer import ACTIVE
 #: A card may be slow to find a file, and slower to list many.
 CARD_WAIT_S = 5.0
 OUTCOME_WAIT_S = 0.5
-#: A stop waits so long for the database, then it goes without it.
-ROWS_S = 0.3
 #: How a stop ended (the code of its command) -> whether the firmware obeys at once.
 _OBEYS: dict[str, bool | None] = {"at_once": True, "in_turn": False}
 _NOTHING_KNOWN = (
@@ -104,7 +102,7 @@ class Machine:
         """
         printer = await self._known(by, printer_id)
         try:
-            async with asyncio.timeout(ROWS_S):
+            async with asyncio.timeout(STOP_S):
                 await self._commands.check_rows()
             return await self._stop_by_rows(by, printer)
         except AWAY as error:
@@ -114,21 +112,28 @@ class Machine:
         return self._stop_directly(by, printer)
 
     async def _known(self, by: Principal, printer_id: int) -> Printer:
-        """The printer; while the database is away as it was read last. Raises as `Printers.get`."""
+        """The printer; while the database is away as it was read last.
+
+        Raises as `Printers.get`, and `Unavailable` for one that was not read.
+        """
         try:
-            async with asyncio.timeout(ROWS_S):
+            async with asyncio.timeout(STOP_S):
                 return await self._printers.get(by, printer_id)
         except AWAY:
-            with suppress(NotFound):
-                return await self._printers.get(by, printer_id, remembered=True)
-            raise
+            with past_database(), suppress(NotFound):
+                return await self._printers.get(by, printer_id)
+            raise Unavailable(
+                f"The database is down and this process remembers no printer {printer_id}. "
+                "Nothing was stopped: go there and use its own switch."
+            ) from None
 
     def _stop_directly(self, by: Principal, printer: Printer) -> Stopped:
         by.require(RIGHT_OF.get(Verb.REMOTE_STOP, "printers.control"))
         if not self._commands.stop_directly(by, printer):
             raise Unavailable(
                 f"The database is down and the room of {printer.name} has no link to this process. "
-                "Nothing was stopped: go there and use its own switch."
+                "Nothing was stopped. Ask again at once: another process of the farm may have its "
+                "link; if that does not help, go there and use its own switch."
             )
         return Stopped(printer, None, f"The database is down. {_NOTHING_KNOWN}")
 

@@ -2,8 +2,9 @@
 
 The hub reads the event table when the bus rings, keeps the newest events in a ring, and draws a
 printer's picture when telemetry says that it changed: at once when its state moved, else once an
-interval for all. A follower is only told that there is something; it pulls from its own place in
-the ring, so a slow one costs nothing but its own place.
+interval for all; also while the database is away and no events can be read (safety R19). A follower
+is only told that there is something; it pulls from its own place in the ring, so a slow one costs
+nothing but its own place.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from api.bus.local import Bus, Listener
 from api.clock import Clock
 from api.events.history import Event, History
 from api.feed.words import encode, envelope, telemetry
+from api.outage import AGAIN_S, AWAY
 from api.principal import Principal, system
 from api.printers.service import Printer
 from api.telemetry.service import LiveView, OnBridge
@@ -106,6 +108,8 @@ class Hub:
         self._moved: set[int] = set()
         self._changed: set[int] = set()
         self._draws_at = float("-inf")
+        self._reads_at = float("-inf")  # not before, while the database is away
+        self._pause_s = 0.0
 
     # For followers.
 
@@ -169,15 +173,30 @@ class Hub:
     async def step(self) -> None:
         """Everything that is due now."""
         self._telemetry.attend(self.organization_id)
-        await self._read()
+        if self._clock.monotonic() >= self._reads_at:
+            await self._try_to_read()
         await self._draw()
+
+    async def _try_to_read(self) -> None:
+        try:
+            await self._read()
+        except AWAY as error:
+            self._pause_s = min(AGAIN_S, 2 * self._pause_s or REST_S)
+            self._reads_at = self._clock.monotonic() + self._pause_s
+            number = self.organization_id
+            _log.error("organization %d: no events can be read now: %s", number, error)
+        else:
+            self._pause_s, self._reads_at = 0.0, float("-inf")
 
     def _rest_s(self) -> float:
         if self._moved:
             return 0.0
+        waits_s, now = [LOOK_EVERY_S], self._clock.monotonic()
         if self._changed:
-            return max(0.0, min(LOOK_EVERY_S, self._draws_at - self._clock.monotonic()))
-        return LOOK_EVERY_S
+            waits_s.append(self._draws_at - now)
+        if self._pause_s:
+            waits_s.append(self._reads_at - now)
+        return max(0.0, min(waits_s))
 
     async def _read(self) -> None:
         while True:
@@ -217,7 +236,11 @@ class Hub:
             self._draws_at = now + self._interval_s
         self._changed -= due
         for count, printer_id in enumerate(sorted(due), start=1):
-            row = await self._printers.find(printer_id)
+            try:
+                row = await self._printers.find(printer_id)
+            except AWAY:
+                self._changed |= {each for each in due if each >= printer_id}
+                return
             if row is None or row.organization_id != self.organization_id:
                 self.pictures.pop(printer_id, None)
                 continue

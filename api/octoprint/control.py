@@ -72,7 +72,7 @@ class Control:
             Route("GET", "/api/printer/chamber", self.chamber, see),
             Route("POST", "/api/printer/chamber", self.heat_chamber, move),
             Route("POST", "/api/printer/printhead", self.head, move),
-            Route("POST", "/api/printer/command", self.terminal, move),
+            Route("POST", "/api/printer/command", self.terminal, move, stops=True),
             Route("GET", "/api/printer/command/custom", self.custom_controls, see),
             Route("GET", "/api/printer/error", self.error, see),
         )

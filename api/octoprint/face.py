@@ -294,7 +294,8 @@ class OctoPrintFace:
 
     async def _visit(self, route: Route, root: str) -> Visit:
         form = await form_fields() if request.method in _WITH_FORM else {}
-        visit = await self._visitors.visit(root, form)
+        come = self._visitors.visit_to_stop if route.stops else self._visitors.visit
+        visit = await come(root, form)
         if route.permission is not None:
             visit.require(route.permission)
         return visit

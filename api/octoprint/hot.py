@@ -80,8 +80,8 @@ class HotReads:
     accounts: Accounts
     store: PreferencesStore
     _kept: dict[int, _Kept] = field(default_factory=dict)
-    #: the newest that were read of each printer, for when the database is away
-    _offsets_c: dict[int, Mapping[str, float]] = field(default_factory=dict)
+    #: what was found last, for while the database is away
+    _shown: dict[int, Shown] = field(default_factory=dict)
 
     async def printer(self, printer: Printer) -> bytes | None:
         """`/api/printer`, whole; None when the printer is not operational."""
@@ -108,13 +108,7 @@ class HotReads:
         kept = self._current(printer)
         if kept.offsets_c is None:
             tree = Tree.of_printer(printer.id)
-            try:
-                preferences = await self.store.of(tree.key)
-            except AWAY:
-                if printer.id not in self._offsets_c:
-                    raise
-                return self._offsets_c[printer.id]
-            kept.offsets_c = self._offsets_c[printer.id] = dict(preferences.offsets_c)
+            kept.offsets_c = dict((await self.store.of(tree.key)).offsets_c)
         return kept.offsets_c
 
     async def job(self, printer: Printer) -> bytes:
@@ -128,7 +122,10 @@ class HotReads:
         version = self.telemetry.version(printer.id)
         kept = self._kept.get(printer.id)
         if kept is None or kept.row is not printer or kept.version != version:
-            kept = self._kept[printer.id] = _Kept(printer, version)
+            # a printer whose offsets change is another row from then on
+            same = kept if kept is not None and kept.row is printer else None
+            offsets_c = same.offsets_c if same is not None else None
+            kept = self._kept[printer.id] = _Kept(printer, version, offsets_c=offsets_c)
         return kept
 
     async def _job(self, printer: Printer) -> dict[str, Any]:
@@ -138,7 +135,7 @@ class HotReads:
             return _card_job(printer, live, file)
         if live.state is PrinterState.TRANSFERRING:
             return _card_job(printer, live, sent_file(printer, live))
-        shown = await self.shown(printer)
+        shown = await self._found(printer)
         return job_document(
             live.state,
             shown.file,
@@ -147,6 +144,15 @@ class HotReads:
             error=live.error,
             quality=shown.attempt.quality if shown.attempt is not None else None,
         )
+
+    async def _found(self, printer: Printer) -> Shown:
+        """`shown`; while the database is away what it was before."""
+        try:
+            self._shown[printer.id] = await self.shown(printer)
+        except AWAY:
+            if printer.id not in self._shown:
+                raise
+        return self._shown[printer.id]
 
     async def shown(self, printer: Printer) -> Shown:
         """The file that counts as selected: the one being printed, else what came last, a

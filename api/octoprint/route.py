@@ -13,7 +13,8 @@ class Route:
     """One row of the table.
 
     *permission*: what the caller needs; None: the handler checks that itself. *visits* False: the
-    handler gets the script root alone and finds out who asks.
+    handler gets the script root alone and finds out who asks. *stops*: what is asked there may be a
+    stop, which does not wait for a database that is away.
     """
 
     method: str
@@ -21,3 +22,4 @@ class Route:
     handler: Seen
     permission: str | None = None
     visits: bool = True
+    stops: bool = False

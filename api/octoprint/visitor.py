@@ -22,6 +22,7 @@ from api.octoprint import cookies
 from api.octoprint.addresses import SLUG_ROOT, Addresses
 from api.octoprint.permissions import holds
 from api.octoprint.place import Place, place_of
+from api.outage import AWAY, past_database
 from api.pools.service import Pool, Pools
 from api.principal import Denied, Principal
 from api.printers.service import Printer, Printers
@@ -182,6 +183,14 @@ class Visitors:
         asking = await self._at(by, at)
         by = asking if asking.permissions is None else replace(asking, permissions=None)
         return Visit(asking=asking, by=by, at=at, root=root, public_url=self._public_url)
+
+    async def visit_to_stop(self, root: str, form: Mapping[str, str]) -> Visit:
+        """`visit`; while the database is away, by what is remembered (safety M07)."""
+        try:
+            return await self.visit(root, form)
+        except AWAY:
+            with past_database():
+                return await self.visit(root, form)
 
     async def acting(self, by: Principal, root: str) -> Principal:
         """*by* as they act at *root*; the same where no printer of theirs lives."""

@@ -2,7 +2,8 @@
 
 Every change of a printer's row rings its bell after the commit, and ``printers`` when printers
 come, go or move. A reader looks at these bells first and reads again what rang; while somebody
-reads, others wait for him. The rows handed out are shared: read them, never change them.
+reads, others wait for him. The rows handed out are shared: read them, never change them. Within
+`past_database` they are those that were read last.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from tortoise.connection import get_connections
 from tortoise.queryset import QuerySet
 
 from api.bus.local import Bus, Listener
+from api.outage import is_past_database
 from api.printers.models import Printer
 from api.spelled import ask
 
@@ -63,10 +65,6 @@ class PrinterRows:
         if self._must_ask((printer_id,)):
             return await _query().filter(id=printer_id).first()
         return (await self._current((printer_id,))).by_id.get(printer_id)
-
-    def remembered(self, printer_id: int) -> Printer | None:
-        """The printer as it was read last, however old: for when the database cannot be asked."""
-        return self._index.by_id.get(printer_id)
 
     async def of_slug(self, slug: str) -> Printer | None:
         """The printer with this slug, or None."""
@@ -126,7 +124,7 @@ class PrinterRows:
         return self._index
 
     def _stale(self, ids: Iterable[int]) -> bool:
-        return (
+        return not is_past_database() and (
             self._reading.locked()
             or self._structure.rang
             or (bool(self._rung) and not self._rung.isdisjoint(ids))

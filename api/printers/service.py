@@ -90,10 +90,9 @@ class Printers:
             return row
         return self._theirs(by, row, f"number {printer_id}")
 
-    async def get(self, by: Principal, printer_id: int, *, remembered: bool = False) -> Printer:
-        """One printer; *remembered*: as last read. Raises `NotFound`, also for another's."""
-        row = self._rows.remembered(printer_id) if remembered else await self._rows.one(printer_id)
-        return self._theirs(by, row, f"number {printer_id}")
+    async def get(self, by: Principal, printer_id: int) -> Printer:
+        """One printer. Raises `NotFound` for what is not there or not the caller's."""
+        return self._theirs(by, await self._rows.one(printer_id), f"number {printer_id}")
 
     async def find(self, printer_id: int) -> Printer | None:
         """The printer, whosever it is; None when there is none. For the farm itself."""

@@ -5,6 +5,7 @@ enough for a busy machine; what is decided is what was answered and which rows t
 """
 
 import asyncio
+import json
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -15,6 +16,7 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+from websockets.asyncio.client import ClientConnection, connect
 
 from api.config import Settings
 from api.readiness import DATABASE, FULL
@@ -83,6 +85,8 @@ class Room:
         self.agent = agent
         self.printer: int = printer["id"]
         self.face: str = printer["octoprint_url"].rstrip("/")
+        self.dashboard: ClientConnection
+        self.push: ClientConnection
         self._farm = farm
 
     @classmethod
@@ -101,8 +105,16 @@ class Room:
         await agent.say(Reported(version=desired.version))
         room = cls(farm, agent, made.json())
         await agent.tell(PrinterFact(printer=room.printer, state=READY))
-        yield room
-        await agent.socket.close()
+        login = await farm.http.post(f"{room.face}/api/login", json={"passive": True})
+        auth = {"auth": "{name}:{session}".format(**login.raise_for_status().json())}
+        ws, key = farm.api.url.replace("http", "ws"), dict(farm.http.headers)["x-api-key"]
+        async with (
+            connect(f"{ws}/ws", additional_headers={"X-API-Key": key}) as room.dashboard,
+            connect(f"{ws}{room.face}/sockjs/websocket") as room.push,
+        ):
+            await room.push.send(json.dumps(auth))
+            yield room
+            await agent.socket.close()
 
     async def shows(self, nozzle_c: float) -> None:
         """A picture, and a sign of life."""
@@ -124,6 +136,14 @@ class Room:
                 if seen == (nozzle_c, nozzle_c):
                     return True
                 await asyncio.sleep(0.1)
+
+    async def heard_on_both_sockets(self, dashboard: str, push: str) -> bool:
+        """Whether both are told this of it soon."""
+        for socket, word in ((self.dashboard, dashboard), (self.push, push)):
+            async with asyncio.timeout(BACK_S):
+                while word not in str(await socket.recv()):
+                    pass
+        return True
 
     async def stops(self, count: int) -> list[str]:
         """The ids of the next *count* stops that the room is told."""
@@ -193,6 +213,7 @@ async def test_a_printer_is_seen_and_stopped_while_the_database_is_away(
         stop = f"/api/v1/printers/{room.printer}/remote-stop"
         await room.shows(20.0)
         assert await room.seen_on_both_faces(20.0)
+        assert await room.heard_on_both_sockets('"nozzle_temp":20.0', '"actual":20.0')
         if is_silent:
             farm.proxy.fall_silent()
         else:
@@ -202,6 +223,7 @@ async def test_a_printer_is_seen_and_stopped_while_the_database_is_away(
         await asyncio.sleep(RIGHTS_S)
         await room.shows(30.0)
         assert await room.seen_on_both_faces(30.0)
+        assert await room.heard_on_both_sockets('"nozzle_temp":30.0', '"actual":30.0')
         answer = await farm.http.post(stop, headers={"Idempotency-Key": "stop-it"})
         assert (answer.status_code, answer.json()["success"]) == (200, True), answer.text
         assert "The database is down" in answer.json()["advice"]

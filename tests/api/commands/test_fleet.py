@@ -21,8 +21,10 @@ from api.events.service import Ledger
 from api.pools.service import NewPool
 from api.principal import Principal, Role
 from api.printers.models import Printer
+from api.printers.rows import STRUCTURE, bell
 from schemas.commands import CommandState, Verb
 from schemas.jobs import AttemptEvent, JobState
+from schemas.link import RemoteStop
 from schemas.printer import PrinterState
 from tests.api.conftest import FakeClock
 from tests.api.pools.test_pools import foreigner
@@ -146,6 +148,29 @@ async def test_who_is_not_reachable_is_not_stopped_and_its_queue_waits(
     assert "Nothing was stopped" in found.message
     assert await Command.all().count() == 0
     assert (await farm.row(printer)).queue_hold.startswith("Stopped")
+
+
+async def test_a_fleet_stop_does_not_wait_for_a_database_that_is_away(
+    farm: Farm, fleet: Fleet, bus: LocalBus
+) -> None:
+    """Those that are remembered are stopped, though their rows changed since; nobody else (M07)."""
+    one = await farm.printer("One", "usb:1")
+    assert await farm.printers.list(farm.admin)
+    said: list[RemoteStop] = []
+    connection = Printer._meta.db
+    with farm.commands.direct.link(BRIDGE, said.append):
+        bus.ring([STRUCTURE, bell(one.id)])
+        await connection.execute_script("ALTER TABLE printer RENAME TO away")
+        await connection.execute_script("ALTER TABLE event RENAME TO gone")
+        found = await fleet.stop(farm.admin, Choice(printer_ids=[one.id, 77]))
+    assert [each.printer for each in said] == [one.id]
+    known, unknown = sorted(found, key=lambda each: each.printer_id)
+    assert "database is down" in known.message
+    assert "Nothing was stopped" in unknown.message
+    await connection.execute_script("ALTER TABLE away RENAME TO printer")
+    await connection.execute_script("ALTER TABLE gone RENAME TO event")
+    await farm.commands.expire_due()
+    assert [row.id for row in await Command.filter(verb=Verb.REMOTE_STOP)] == [said[0].id]
 
 
 @pytest.mark.parametrize("is_fleet", [True, False])
