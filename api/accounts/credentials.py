@@ -139,13 +139,13 @@ class Credentials:
             known = self._remembered(sha256)
             if known is not None:
                 return known
-            look_up = self._look_up(secret, sha256)
             try:
-                principal, row = await briefly(look_up, remembers=sha256 in self._known)
+                look_up, counts = self._look_up(secret, sha256), self._counts(sha256)
+                principal, row = await briefly(look_up, remembers=counts)
             except AWAY:
-                if (known := self._of_before(sha256)) is None:
-                    raise
-                return known
+                if (known := self._of_before(sha256)) is not None:
+                    return known
+                principal, row = await self._look_up(secret, sha256)
         await self._mark_used(row)  # nobody else waits for that
         return principal
 
@@ -261,12 +261,18 @@ class Credentials:
             return None
         return known.principal
 
+    def _counts(self, sha256: str) -> bool:
+        """Whether it is known whose that was before the database went away."""
+        known = self._known.get(sha256)
+        return known is not None and self._clock.monotonic() < known.ends_s
+
     def _of_before(self, sha256: str) -> Principal | None:
         """Who it was; the database is asked again in a few seconds."""
-        known, now = self._known.get(sha256), self._clock.monotonic()
-        if known is None or now >= known.ends_s:
+        if not self._counts(sha256):
             return None
-        self._known[sha256] = replace(known, until_s=min(now + AGAIN_S, known.ends_s))
+        known = self._known[sha256]
+        until_s = min(self._clock.monotonic() + AGAIN_S, known.ends_s)
+        self._known[sha256] = replace(known, until_s=until_s)
         return known.principal
 
     async def _look_up(self, secret: str, sha256: str) -> tuple[Principal, Credential]:

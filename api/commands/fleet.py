@@ -16,7 +16,7 @@ from api.db import persistently, set_apart
 from api.errors import Invalid, Problem
 from api.events.rehearsal import Rehearsed, is_rehearsed, rehearsing, would
 from api.events.service import Happened, Ledger
-from api.outage import AWAY, STOP_S, past_database
+from api.outage import AWAY, past_database
 from api.pools.service import Pools
 from api.principal import Principal
 from api.printers.service import Printer, Printers
@@ -219,8 +219,7 @@ class Fleet:
     async def _chosen_to_stop(self, by: Principal, which: Choice) -> dict[int, Printer | None]:
         """`_chosen`; while the database is away, by what is remembered."""
         try:
-            async with asyncio.timeout(STOP_S):
-                return await self._chosen(by, which)
+            return await self._chosen(by, which)
         except AWAY:
             with past_database():
                 return await self._chosen(by, which)

@@ -116,12 +116,14 @@ class Machine:
 
         Raises as `Printers.get`, and `Unavailable` for one that was not read.
         """
-        try:
+        with suppress(*AWAY):
             async with asyncio.timeout(STOP_S):
                 return await self._printers.get(by, printer_id)
+        with past_database(), suppress(NotFound, *AWAY):
+            return await self._printers.get(by, printer_id)
+        try:  # nothing is remembered of it: it may take its time
+            return await self._printers.get(by, printer_id)
         except AWAY:
-            with past_database(), suppress(NotFound):
-                return await self._printers.get(by, printer_id)
             raise Unavailable(
                 f"The database is down and this process remembers no printer {printer_id}. "
                 "Nothing was stopped: go there and use its own switch."

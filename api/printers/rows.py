@@ -58,6 +58,7 @@ class PrinterRows:
         self._listeners: dict[int, Listener] = {}
         self._rung: set[int] = set()  # whose bells rang since they were read
         self._index = Index(())
+        self._is_read = False  # at least once
         self._reading = asyncio.Lock()
 
     async def one(self, printer_id: int) -> Printer | None:
@@ -124,7 +125,9 @@ class PrinterRows:
         return self._index
 
     def _stale(self, ids: Iterable[int]) -> bool:
-        return not is_past_database() and (
+        if self._is_read and is_past_database():
+            return False
+        return (
             self._reading.locked()
             or self._structure.rang
             or (bool(self._rung) and not self._rung.isdisjoint(ids))
@@ -164,7 +167,7 @@ class PrinterRows:
             listener = self._bells.enter_context(self._bus.listen(bell(printer_id), on_ring=rung))
             listener.ring()  # it may have changed between the reading and the listening
             self._listeners[printer_id] = listener
-        self._index = index
+        self._index, self._is_read = index, True
 
 
 def _query() -> QuerySet[Printer]:

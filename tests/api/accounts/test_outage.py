@@ -66,6 +66,26 @@ async def test_a_silent_database_holds_nobody_up_who_is_known(
             assert (await accounts.authenticate(login.token)).username == "admin"
 
 
+async def test_who_is_not_known_any_more_waits_for_a_slow_database(
+    accounts: Accounts, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a long pause, and after something has changed while it was asked."""
+    monkeypatch.setattr(outage, "ASK_S", 0.01)
+    login = await make_admin(accounts)
+    await accounts.authenticate(login.token)
+    ask = Credential.get_or_none
+
+    async def slow(**which: Any) -> Credential | None:
+        await asyncio.sleep(0.05)
+        accounts._credentials.forget()
+        return await ask(**which)
+
+    monkeypatch.setattr(Credential, "get_or_none", slow)
+    for pause_s in (REMEMBERED_S, CACHE_S):
+        clock.advance(pause_s)
+        assert (await accounts.authenticate(login.token)).username == "admin"
+
+
 async def test_a_stranger_is_nobody_while_the_database_is_away(accounts: Accounts) -> None:
     """Safety S09: who cannot be looked up is not let in, whatever they hold."""
     login = await make_admin(accounts)

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+from tortoise.exceptions import OperationalError
 
 from api.bus.local import LocalBus
 from api.commands import control
@@ -21,7 +22,7 @@ from api.events.service import Ledger
 from api.pools.service import NewPool
 from api.principal import Principal, Role
 from api.printers.models import Printer
-from api.printers.rows import STRUCTURE, bell
+from api.printers.rows import STRUCTURE, PrinterRows, bell
 from schemas.commands import CommandState, Verb
 from schemas.jobs import AttemptEvent, JobState
 from schemas.link import RemoteStop
@@ -171,6 +172,32 @@ async def test_a_fleet_stop_does_not_wait_for_a_database_that_is_away(
     await connection.execute_script("ALTER TABLE gone RENAME TO event")
     await farm.commands.expire_due()
     assert [row.id for row in await Command.filter(verb=Verb.REMOTE_STOP)] == [said[0].id]
+
+
+async def test_a_stop_of_all_that_knows_of_none_is_no_success(farm: Farm, fleet: Fleet) -> None:
+    """M08: a process that has read no printer yet stops nothing while the database is away."""
+    await farm.printer("One", "usb:1")
+    farm.printers._rows = PrinterRows(LocalBus())
+    connection = Printer._meta.db
+    await connection.execute_script("ALTER TABLE printer RENAME TO away")
+    with pytest.raises(OperationalError):
+        await fleet.stop(farm.admin, Choice())
+    await connection.execute_script("ALTER TABLE away RENAME TO printer")
+    assert len(await fleet.stop(farm.admin, Choice())) == 1
+
+
+async def test_a_printer_that_is_not_remembered_is_stopped_when_the_database_is_only_slow(
+    farm: Farm, machine: Machine, bus: LocalBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is waited for: nothing is called down that answers late."""
+    await farm.printers.list(farm.admin)
+    late = await farm.printer("Late", "usb:2")
+    bus.ring([STRUCTURE])
+    monkeypatch.setattr(machines, "STOP_S", 0.0)
+    said: list[RemoteStop] = []
+    with farm.commands.direct.link(BRIDGE, said.append):
+        await machine.remote_stop(farm.admin, late.id)
+    assert [each.printer for each in said] == [late.id]
 
 
 @pytest.mark.parametrize("is_fleet", [True, False])
