@@ -6,10 +6,10 @@ find its way by them, and a picture its watcher.
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tortoise.exceptions import DBConnectionError, OperationalError
 
@@ -43,7 +43,28 @@ def is_past_database() -> bool:
     return _past.get()
 
 
-async def briefly(work: Awaitable[T], *, remembers: bool) -> T:
-    """What *work* returns; for who *remembers* within `ASK_S`. Raises one of `AWAY` if it is."""
-    async with asyncio.timeout(ASK_S if remembers else None):
+async def briefly(work: Coroutine[Any, Any, T], *, within_s: float | None) -> T:
+    """What *work* returns. Raises `TimeoutError`, one of `AWAY`, when that takes longer.
+
+    *within_s* None: however long it takes. It is seen through all the same: nothing that is asked
+    of the database is cut off in the middle.
+    """
+    if within_s is None:
         return await work
+    task = asyncio.create_task(work)
+    _left.add(task)
+    task.add_done_callback(_ended)
+    done, _ = await asyncio.wait({task}, timeout=within_s)
+    if not done:
+        raise TimeoutError(f"the database has not answered within {within_s} s")
+    return task.result()
+
+
+#: What nobody waits for any more.
+_left: set[asyncio.Task[Any]] = set()
+
+
+def _ended(task: asyncio.Task[Any]) -> None:
+    _left.discard(task)
+    if not task.cancelled():
+        task.exception()  # whoever waited has been told; who did not goes by what is remembered

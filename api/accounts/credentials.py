@@ -26,7 +26,7 @@ from api.clock import Clock
 from api.db import set_apart
 from api.errors import NotAuthenticated
 from api.events.service import Change, Ledger
-from api.outage import AGAIN_S, AWAY, REMEMBERED_S, briefly
+from api.outage import AGAIN_S, ASK_S, AWAY, REMEMBERED_S, briefly
 from api.principal import Principal, Role
 
 CACHE_S = 5.0
@@ -140,8 +140,8 @@ class Credentials:
             if known is not None:
                 return known
             try:
-                look_up, counts = self._look_up(secret, sha256), self._counts(sha256)
-                principal, row = await briefly(look_up, remembers=counts)
+                within_s = ASK_S if self._counts(sha256) else None
+                principal, row = await briefly(self._look_up(secret, sha256), within_s=within_s)
             except AWAY:
                 if (known := self._of_before(sha256)) is not None:
                     return known

@@ -3,7 +3,6 @@
 Everything is one command that a bridge answers; what is returned is what the printer reported.
 """
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,7 +16,7 @@ from api.commands.service import Commands
 from api.errors import Conflict, Invalid, NotFound, Unavailable
 from api.events.rehearsal import is_rehearsed, would
 from api.events.service import Ledger
-from api.outage import AWAY, STOP_S, past_database
+from api.outage import AWAY, STOP_S, briefly, past_database
 from api.principal import Principal
 from api.printers.checks import check_startable
 from api.printers.power import plug_of
@@ -102,8 +101,7 @@ class Machine:
         """
         printer = await self._known(by, printer_id)
         try:
-            async with asyncio.timeout(STOP_S):
-                await self._commands.check_rows()
+            await briefly(self._commands.check_rows(), within_s=STOP_S)
             return await self._stop_by_rows(by, printer)
         except AWAY as error:
             if is_rehearsed():
@@ -117,8 +115,7 @@ class Machine:
         Raises as `Printers.get`, and `Unavailable` for one that was not read.
         """
         with suppress(*AWAY):
-            async with asyncio.timeout(STOP_S):
-                return await self._printers.get(by, printer_id)
+            return await briefly(self._printers.get(by, printer_id), within_s=STOP_S)
         with past_database(), suppress(NotFound, *AWAY):
             return await self._printers.get(by, printer_id)
         try:  # nothing is remembered of it: it may take its time

@@ -13,7 +13,7 @@ from api.events.service import with_commit
 from api.http import MAX_BODY_BYTES, truthy
 from api.idempotency.endings import Endings
 from api.idempotency.service import Claim, Idempotency, Kept
-from api.outage import AWAY, briefly
+from api.outage import ASK_S, AWAY, briefly
 from api.principal import Principal
 from schemas.problems import ProblemKind
 
@@ -62,7 +62,8 @@ class IdempotentRequests:
         _check_form()
         fingerprint = await _fingerprint()
         try:
-            claim = await briefly(self._claimed(by, key, fingerprint), remembers=overtakes)
+            claiming = self._claimed(by, key, fingerprint)
+            claim = await briefly(claiming, within_s=ASK_S if overtakes else None)
         except AWAY:
             if not overtakes:
                 raise

@@ -14,7 +14,7 @@ from api.accounts.credentials import ENDS
 from api.bus.local import Bus
 from api.clock import Clock
 from api.events.service import Change, Ledger
-from api.outage import AGAIN_S, briefly
+from api.outage import AGAIN_S, ASK_S, briefly
 from api.policies import doorway, permissions
 from api.policies.doorway import Allowlist
 from api.policies.models import FarmSetting
@@ -66,7 +66,7 @@ class Policies:
             return self._rules
         generation = self._generation
         try:
-            rows = await briefly(FarmSetting.all(), remembers=self._until_s > 0)
+            rows = await briefly(_read(), within_s=ASK_S if self._until_s else None)
         except (BaseORMException, OSError):
             if self._rules is None:
                 raise
@@ -176,6 +176,10 @@ class Policies:
     def _forget(self) -> None:
         self._generation += 1
         self._until_s = 0.0
+
+
+async def _read() -> list[FarmSetting]:
+    return await FarmSetting.all()
 
 
 def _rules(kept: dict[str, Mapping[str, Any]], before: Rules | None) -> Rules:

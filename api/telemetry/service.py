@@ -17,7 +17,7 @@ import msgspec
 from api.bridges.service import Bridge, Bridges
 from api.bus.local import Bus
 from api.clock import Clock, phase
-from api.outage import AGAIN_S, AWAY, briefly
+from api.outage import AGAIN_S, ASK_S, AWAY, briefly
 from api.principal import Principal
 from api.telemetry import relay, rows
 from api.telemetry.history import KEEP_S, Reading
@@ -169,7 +169,8 @@ class Telemetry:
         if known is not None and now - known[0] < PRINTERS_KNOWN_S:
             return known[1]
         try:
-            own = await briefly(self._printers.numbers_on(bridge_id), remembers=known is not None)
+            within_s = None if known is None else ASK_S
+            own = await briefly(self._printers.numbers_on(bridge_id), within_s=within_s)
         except AWAY:
             if known is None:
                 raise

@@ -207,7 +207,11 @@ async def test_without_its_bus_the_farm_is_slower_not_deaf(
         assert await replicas.end_bus() > 0
         started = time.monotonic()
         asked = asyncio.create_task(asyncio.to_thread(clients[2].post, f"{path}/disconnect"))
-        await room.obey()
+        obeyed = asyncio.create_task(room.obey())
+        await asyncio.wait({asked, obeyed}, return_when=asyncio.FIRST_COMPLETED)
+        if asked.done():
+            assert asked.result().status_code == 200, asked.result().text
+        await obeyed
         assert time.monotonic() - started < 3
         assert (await asked).status_code == 200
         await room.plug_in()

@@ -10,7 +10,7 @@ from unittest import mock
 import pytest
 from tortoise.exceptions import DBConnectionError
 
-from api import outage
+from api.accounts import credentials
 from api.accounts.credentials import CACHE_S
 from api.accounts.models import Credential
 from api.accounts.service import Accounts
@@ -57,7 +57,7 @@ async def test_a_silent_database_holds_nobody_up_who_is_known(
     accounts: Accounts, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is given a moment, and no more."""
-    monkeypatch.setattr(outage, "ASK_S", 0.01)
+    monkeypatch.setattr(credentials, "ASK_S", 0.01)
     login = await make_admin(accounts)
     await accounts.authenticate(login.token)
     clock.advance(CACHE_S)
@@ -70,7 +70,7 @@ async def test_who_is_not_known_any_more_waits_for_a_slow_database(
     accounts: Accounts, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a long pause, and after something has changed while it was asked."""
-    monkeypatch.setattr(outage, "ASK_S", 0.01)
+    monkeypatch.setattr(credentials, "ASK_S", 0.01)
     login = await make_admin(accounts)
     await accounts.authenticate(login.token)
     ask = Credential.get_or_none
