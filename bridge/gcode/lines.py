@@ -36,9 +36,10 @@ _ALONE_CODES = BLOCKING_CODES | DECIDING_CODES
 #: The commands that nearly every line is, and that never block.
 MOTION = (b"G1 ", b"G0 ", b"G2 ", b"G3 ")
 
-#: What makes a firmware say a line that is its word for a boot, and nothing else.
+#: What makes a firmware say a line that is its word for a boot, and nothing else (`replies`).
 _SAYS_START = re.compile(
-    rb"""M118(?:[ ]+[AEP]\d)*[ ]+start(?=\s*$)|RESPOND\b.*\bMSG=["']?start(?=["']?(?:\s|$))"""
+    rb"""M118(?:[ ]+[AEP]\d)*[ ][^A-Za-z]*(?:echo:[ ]*)?start(?=\s*$)|"""
+    rb"""RESPOND\b.*\bMSG=[^A-Za-z]*(?:echo:[ ]*)?start(?=["']?(?:\s|$))"""
 )
 
 #: What number and checksum add to a line, at most.

@@ -47,6 +47,9 @@ from tests.fakes.on_a_board import OnABoard
         (b"M118 restart", b"M118 restart"),
         (b'RESPOND TYPE=echo MSG="start"', b'RESPOND TYPE=echo MSG="start."'),
         (b"RESPOND MSG=start TYPE=echo", b"RESPOND MSG=start. TYPE=echo"),
+        (b'RESPOND MSG="echo: start"', b'RESPOND MSG="echo: start."'),
+        (b"M118 echo:start", b"M118 echo:start."),
+        (b"M118 E1 --- start", b"M118 E1 --- start."),
         (b"M117 start", b"M117 start"),
     ],
 )
