@@ -1,43 +1,70 @@
 """The stop's own way past the database (safety M07): from memory straight to the room's link.
 
-While rows cannot be read or written a remote stop still goes out, by rights and printers that this
-process remembers. What was sent is owed to the rows: it is written, with its audit entry, as soon
-as they can be written again, and at the latest before the bridge's word about it is recorded.
+While rows cannot be read or written a remote stop still goes out, by rights and printers that a
+process remembers. Another process may hold the room's link: it is asked over the bus. Who sends a
+stop owes it to the rows: it is written, with its audit entry, as soon as they can be written again,
+and at the latest before the bridge's word about it is recorded.
 """
 
+import asyncio
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
+import msgspec
 from ulid import ULID
 
-from api.principal import Principal
+from api.bus.local import Bus
+from api.clock import Clock
+from api.principal import Principal, system
 from schemas.link import RemoteStop
+
+#: So long another process has to say that it has the link, and has told the room.
+OTHERS_S = 1.5
+#: What a bus has held back for longer is not done any more: somebody may have gone on since.
+STALE = timedelta(seconds=10)
+_ASKED, _TOLD = "stop:", "stopped:"  # on the bus, each with the stop's id
+
+_log = logging.getLogger("gantry.commands")
 
 #: Puts a stop on a link that stands now.
 Say = Callable[[RemoteStop], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Owed:
-    """A stop that was sent and is in no row yet."""
+class Owed(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A stop that is in no row yet, and who pressed it."""
 
     id: str
-    by: Principal
+    user_id: int
+    username: str
     organization_id: int
     printer_id: int
     printer_name: str
     bridge_id: int
     at: datetime
 
+    @property
+    def by(self) -> Principal:
+        """Who pressed it, as rows tell it."""
+        whoever = system(self.organization_id)
+        return replace(whoever, user_id=self.user_id, username=self.username)
+
+
+_decoder = msgspec.json.Decoder(Owed)
+
 
 class DirectStops:
     """The links of this process, and what is owed to the rows."""
 
-    def __init__(self) -> None:
+    def __init__(self, bus: Bus, clock: Clock) -> None:
+        self._bus = bus
+        self._clock = clock
         self._links: dict[int, list[Say]] = {}
+        self._asked: dict[str, asyncio.Event] = {}
         self.owed: dict[str, Owed] = {}
+        bus.on_live(self._heard)
 
     @contextmanager
     def link(self, bridge_id: int, say: Say) -> Iterator[None]:
@@ -51,23 +78,57 @@ class DirectStops:
             if not links:
                 del self._links[bridge_id]
 
-    def send(
-        self, by: Principal, printer: tuple[int, int, str], bridge_id: int, at: datetime
-    ) -> bool:
-        """Tell the printer (organization, number, name) to stop; False: no link stands here.
+    async def send(self, by: Principal, printer: tuple[int, int, str], bridge_id: int) -> bool:
+        """Tell the printer (organization, number, name) to stop; False: no link is known.
+
+        The link may be another process's; that one owes the row then.
+        """
+        at = self._clock.now()
+        stop = Owed(str(ULID.from_datetime(at)), by.user_id, by.username, *printer, bridge_id, at)
+        return self._say(stop) or await self._ask_others(stop)
+
+    def _say(self, stop: Owed) -> bool:
+        """Tell the room; False: no link stands here.
 
         A printer that is owed a stop already is told again under the same id, which its room
         does once.
         """
-        links = self._links.get(bridge_id)
+        links = self._links.get(stop.bridge_id)
         if not links:
             return False
-        organization_id, printer_id, name = printer
-        known = (owed.id for owed in self.owed.values() if owed.printer_id == printer_id)
-        stop_id = next(known, None) or str(ULID.from_datetime(at))
-        self.owed.setdefault(
-            stop_id, Owed(stop_id, by, organization_id, printer_id, name, bridge_id, at)
-        )
+        known = (owed.id for owed in self.owed.values() if owed.printer_id == stop.printer_id)
+        stop_id = next(known, stop.id)
+        self.owed.setdefault(stop_id, stop)
         for say in links:
-            say(RemoteStop(id=stop_id, printer=printer_id))
+            say(RemoteStop(id=stop_id, printer=stop.printer_id))
         return True
+
+    async def _ask_others(self, stop: Owed) -> bool:
+        if not self._bus.is_shared:
+            return False
+        told = self._asked[stop.id] = asyncio.Event()
+        self._bus.live(_ASKED + stop.id, msgspec.json.encode(stop))
+        try:
+            async with asyncio.timeout(OTHERS_S):
+                return await told.wait()
+        except TimeoutError:
+            return False
+        finally:
+            del self._asked[stop.id]
+
+    def _heard(self, key: str, payload: bytes) -> None:
+        """Another process asks for a stop, or has told a room that was asked for here."""
+        if key.startswith(_TOLD) and (told := self._asked.get(key.removeprefix(_TOLD))):
+            told.set()
+        if not key.startswith(_ASKED):
+            return
+        try:
+            stop = _decoder.decode(payload)
+        except msgspec.MsgspecError as error:
+            _log.warning("%s on the bus is no stop: %s", key, error)
+            return
+        if self._clock.now() - stop.at > STALE:
+            _log.warning("%s: printer %d is not stopped, this is old", key, stop.printer_id)
+        elif self._say(stop):
+            _log.error("printer %d is stopped for another process", stop.printer_id)
+            self._bus.live(_TOLD + stop.id, b"true")

@@ -107,7 +107,7 @@ class Machine:
             if is_rehearsed():
                 raise
             _log.error("printer %d is stopped past the database: %r", printer_id, error)
-        return self._stop_directly(by, printer)
+        return await self._stop_directly(by, printer)
 
     async def _known(self, by: Principal, printer_id: int) -> Printer:
         """The printer; while the database is away as it was read last.
@@ -126,13 +126,14 @@ class Machine:
                 "Nothing was stopped: go there and use its own switch."
             ) from None
 
-    def _stop_directly(self, by: Principal, printer: Printer) -> Stopped:
+    async def _stop_directly(self, by: Principal, printer: Printer) -> Stopped:
         by.require(RIGHT_OF.get(Verb.REMOTE_STOP, "printers.control"))
-        if not self._commands.stop_directly(by, printer):
+        if not await self._commands.stop_directly(by, printer):
             raise Unavailable(
-                f"The database is down and the room of {printer.name} has no link to this process. "
-                "Nothing was stopped. Ask again at once: another process of the farm may have its "
-                "link; if that does not help, go there and use its own switch."
+                f"The database is down and the room of {printer.name} has no link to this process, "
+                "nor to one that has answered it. As far as is known nothing was stopped. Ask "
+                "again at once: another process of the farm may have its link; if that does not "
+                "help, go there and use its own switch."
             )
         return Stopped(printer, None, f"The database is down. {_NOTHING_KNOWN}")
 

@@ -66,7 +66,7 @@ class Commands:
         self._clock = clock
         self._bus = bus
         self._over_hooks: list[OverHook] = []
-        self.direct = DirectStops()
+        self.direct = DirectStops(bus, clock)
 
     def when_over(self, hook: OverHook) -> None:
         """Call *hook* in the transaction in which a command ends or its `unknown` is resolved."""
@@ -154,12 +154,12 @@ class Commands:
         """Raises what the database raises when it does not answer."""
         await Command.filter(id="").exists()
 
-    def stop_directly(self, by: Principal, printer: Printer) -> bool:
-        """M112 past the database; False: the room has no link to this process."""
+    async def stop_directly(self, by: Principal, printer: Printer) -> bool:
+        """M112 past the database; False: no process that can be asked has the room's link."""
         if printer.bridge_id is None:
             return False
         told = (printer.organization_id, printer.id, printer.name)
-        return self.direct.send(by, told, printer.bridge_id, self._clock.now())
+        return await self.direct.send(by, told, printer.bridge_id)
 
     async def write_owed(self, change: Change) -> None:
         """Stops that went out past the rows get theirs; the link carries them once more.

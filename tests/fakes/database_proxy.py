@@ -33,6 +33,7 @@ class DatabaseProxy:
         self._target = str(Path(unquote(host)) / _SOCKET)
         self._server: asyncio.Server | None = None
         self._serving: set[asyncio.Task[None]] = set()
+        self._ways: set[asyncio.Task[None]] = set()  # both ways of each connection
         self._answers = asyncio.Event()
         self._cut: Cut | None = None
 
@@ -48,9 +49,9 @@ class DatabaseProxy:
             server, self._server = self._server, None
             await closed(server)
             self._path.unlink(missing_ok=True)
-        for task in tuple(self._serving):
-            task.cancel()
-        await asyncio.gather(*self._serving, return_exceptions=True)
+        for way in tuple(self._ways):
+            way.cancel()
+        await asyncio.gather(*self._serving)
 
     def fall_silent(self) -> None:
         """Connections stand, and no word comes back any more."""
@@ -67,19 +68,23 @@ class DatabaseProxy:
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
         there, out = await asyncio.open_unix_connection(self._target)
+        if self._server is None:  # it was refused meanwhile
+            writer.close()
+            out.close()
+            return
         is_cut = asyncio.Event()
-        try:
-            ways = {
-                asyncio.create_task(self._up(reader, out, is_cut)),
-                asyncio.create_task(self._down(there, writer, is_cut)),
-            }
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
-            for end in (writer, out):
-                end.close()
+        ways = {
+            asyncio.create_task(self._up(reader, out, is_cut)),
+            asyncio.create_task(self._down(there, writer, is_cut)),
+        }
+        self._ways |= ways
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+        self._ways -= ways
+        for end in (writer, out):
+            end.close()
 
     async def _up(
         self, reader: asyncio.StreamReader, out: asyncio.StreamWriter, is_cut: asyncio.Event

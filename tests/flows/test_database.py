@@ -28,6 +28,7 @@ from schemas.printer import Live, PrinterState, Temperature
 from tests.fakes import databases
 from tests.fakes.calling import PORT, Agent
 from tests.fakes.database_proxy import DatabaseProxy, database_proxy
+from tests.fakes.redis_server import running_redis
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(240)]
 
@@ -63,6 +64,15 @@ class Farm:
         return await self.server.run(
             f"SELECT id FROM job WHERE item_name = '{name}'", database=self.name
         )
+
+    async def stops(self) -> list[tuple[str, str]]:
+        """The stops in the rows (id, state), each pressed once as far as the audit trail knows."""
+        noted = "SELECT count(*) AS times FROM audit_entry WHERE action = 'printer.remote_stop'"
+        rows = await self.server.run("SELECT id, verb, state FROM command", database=self.name)
+        assert {row["verb"] for row in rows} == {"remote_stop"}
+        [counted] = await self.server.run(noted, database=self.name)
+        assert counted["times"] == len(rows)
+        return [(row["id"], row["state"]) for row in rows]
 
     async def problems(self) -> list[str]:
         """What readiness says, behind a 503 if anything."""
@@ -154,9 +164,15 @@ class Room:
         return stops
 
     async def acknowledged(self) -> None:
-        """Return when the facts of the outage are; a stop is said once more before that."""
+        """Return when facts are; a stop may be said once more before that."""
         while not isinstance(await self.agent.hear(), FactAck):
             pass
+
+    async def obeys(self, stop_id: str) -> None:
+        """Report that the printer was stopped; return when the API knows it."""
+        done = CommandFact(id=stop_id, state=CommandState.DONE, code="at_once")
+        await self.agent.say(self.agent.facts(done))
+        await self.acknowledged()
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +183,14 @@ def postgres() -> Iterator[databases.Server]:
 
 @pytest.fixture
 async def farm(postgres: databases.Server, tmp_path: Path) -> AsyncIterator[Farm]:
+    async with _running(postgres, tmp_path, SETTINGS) as farm:
+        yield farm
+
+
+@asynccontextmanager
+async def _running(
+    postgres: databases.Server, tmp_path: Path, settings: dict[str, str]
+) -> AsyncIterator[Farm]:
     async with AsyncExitStack() as stack:
         name = await postgres.migrated_database()
         url = postgres.url(name)
@@ -174,7 +198,7 @@ async def farm(postgres: databases.Server, tmp_path: Path) -> AsyncIterator[Farm
         # The path of a socket is short.
         short = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gantry-")))
         proxy = await stack.enter_async_context(database_proxy(short, url))
-        api = await asyncio.to_thread(Api, proxy.url, tmp_path / "api", **SETTINGS)
+        api = await asyncio.to_thread(Api, proxy.url, tmp_path / "api", **settings)
         stack.push_async_callback(asyncio.to_thread, api.stop)
         farm = Farm(postgres, name, proxy, api, made.token)
         await stack.enter_async_context(farm.http)
@@ -234,11 +258,37 @@ async def test_a_printer_is_seen_and_stopped_while_the_database_is_away(
         await farm.proxy.open()
         await farm.back()
         await room.acknowledged()
-        await room.agent.tell(CommandFact(id=told, state=CommandState.DONE, code="at_once"))
-    rows = await farm.server.run("SELECT id, verb, state FROM command", database=farm.name)
-    assert [tuple(row.values()) for row in rows] == [(told, "remote_stop", "done")]
-    noted = "SELECT count(*) AS times FROM audit_entry WHERE action = 'printer.remote_stop'"
-    assert [row["times"] for row in await farm.server.run(noted, database=farm.name)] == [1]
+        await room.obeys(told)
+    assert await farm.stops() == [(told, "done")]
+
+
+async def test_a_stop_finds_the_process_that_has_the_link_while_the_database_is_away(
+    postgres: databases.Server, tmp_path: Path
+) -> None:
+    """M07: it is pressed at another one, which asks over the bus; who has told the room owes it."""
+    async with AsyncExitStack() as stack:
+        redis = stack.enter_context(running_redis(tmp_path))
+        settings = {**SETTINGS, "GANTRY_BUS_URL": redis.url}
+        farm = await stack.enter_async_context(_running(postgres, tmp_path, settings))
+        other = await asyncio.to_thread(Api, farm.proxy.url, tmp_path / "other", **settings)
+        stack.push_async_callback(asyncio.to_thread, other.stop)
+        room = await stack.enter_async_context(Room.of(farm))
+        printer = f"{other.url}/api/v1/printers/{room.printer}"
+        assert (await farm.http.get(printer)).status_code == 200
+        await farm.proxy.refuse()
+        _refused(await farm.make("away"))
+        answer = await farm.http.post(f"{printer}/remote-stop")
+        assert (answer.status_code, answer.json()["success"]) == (200, True), answer.text
+        assert "The database is down" in answer.json()["advice"]
+        [told] = await room.stops(1)
+        redis.kill()
+        answer = await farm.http.post(f"{printer}/remote-stop")
+        assert answer.status_code == 503
+        assert "nothing was stopped" in answer.json()["detail"]
+        await farm.proxy.open()
+        await farm.back()
+        await room.obeys(told)
+        assert await farm.stops() == [(told, "done")]
 
 
 async def test_a_database_that_falls_silent_hangs_nobody(farm: Farm) -> None:

@@ -111,7 +111,7 @@ async def test_facts_wait_for_a_busy_database(
         trouble.begin(make)
         socket.say(batch(PrinterFact(printer=farm.printer.id, state=PrinterState.OPERATIONAL)))
         await trouble.meets(10)
-        assert farm.rooms.commands.stop_directly(farm.admin, farm.printer)
+        assert await farm.rooms.commands.stop_directly(farm.admin, farm.printer)
         assert isinstance(await socket.hear(), RemoteStop)
         trouble.end()
         assert await socket.hear() == FactAck(journal_id="J1", seq=1)
@@ -245,7 +245,7 @@ async def test_trouble_that_lasts_ends_the_link(
             socket.say(Beat(sent_ms=1))
             farm.clock.advance(10)
             await asyncio.sleep(0.002)
-        assert farm.rooms.commands.stop_directly(farm.admin, farm.printer)
+        assert await farm.rooms.commands.stop_directly(farm.admin, farm.printer)
         while not isinstance(await socket.hear(), RemoteStop):
             pass  # beats of its own
         closing = asyncio.create_task(socket.closed())

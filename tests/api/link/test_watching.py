@@ -190,12 +190,12 @@ async def test_stop_without_rows_and_link_says_that_nothing_was_stopped(farm: Fa
     await farm.rooms.printers.get(farm.admin, farm.printer.id)
     connection = Bridge._meta.db
     await connection.execute_script("ALTER TABLE command RENAME TO away")
-    with pytest.raises(Unavailable, match="Nothing was stopped"):
+    with pytest.raises(Unavailable, match="nothing was stopped"):
         await machine.remote_stop(farm.admin, farm.printer.id)
     await connection.execute_script("ALTER TABLE away RENAME TO command")
     said: list[RemoteStop] = []
     with farm.rooms.commands.direct.link(farm.bridge.id, said.append):
-        assert farm.rooms.commands.stop_directly(farm.admin, farm.printer)
+        assert await farm.rooms.commands.stop_directly(farm.admin, farm.printer)
     with pytest.raises(RuntimeError):
         async with farm.rooms.ledger.change() as change:
             await farm.rooms.commands.write_owed(change)
