@@ -5,6 +5,10 @@ of state or of a target leaves at once, everything else with the interval, and w
 its dead-band does not leave at all.
 """
 
+from itertools import islice
+
+from msgspec.structs import replace
+
 from bridge.agent.terminal import TerminalLane
 from schemas.codec import encoded_size
 from schemas.link import LiveSnap
@@ -21,6 +25,9 @@ HEAT_LEASE_BAND_S = 15.0
 FULL_S = 300.0
 #: Bodies stay this far below the frame limit.
 MAX_BODY_BYTES = 30 * 1024
+#: What stays of a picture that is larger than that alone; characters of its error.
+MAX_HEATERS = 100
+MAX_ERROR = 400
 
 
 class LiveSlots:
@@ -100,11 +107,15 @@ class LiveSlots:
         frame: list[Live] = []
         size = 0
         for number in sorted(self._urgent):
-            live = self._now[number]
-            size += encoded_size(LiveSnap(printers=[live]))
+            live = shown = self._now[number]
+            own = encoded_size(LiveSnap(printers=[live]))
+            if own > MAX_BODY_BYTES:
+                shown = plain(live)
+                own = encoded_size(LiveSnap(printers=[shown]))
+            size += own
             if frame and size > MAX_BODY_BYTES:
                 break
-            frame.append(live)
+            frame.append(shown)
             self._told[number] = live
         self._urgent.difference_update(live.printer for live in frame)
         return LiveSnap(printers=frame) if frame else None
@@ -116,6 +127,17 @@ class LiveSlots:
     def _moved(self, number: int, live: Live) -> bool:
         told = self._told.get(number)
         return told is None or moved(told, live)
+
+
+def plain(live: Live) -> Live:
+    """*live* without what its printer says in words: no frame has room for that much.
+
+    One that does not fit would end the link, and every link after it, for the whole room.
+    """
+    words = {"prompt": None, "firmware": None, "file_name": None, "doings": ()}
+    temps = dict(islice(live.temps.items(), MAX_HEATERS))
+    error = live.error and live.error[:MAX_ERROR]
+    return replace(live, **words, temps=temps, error=error)
 
 
 def _headline(

@@ -11,7 +11,16 @@ from collections import deque
 
 import msgspec
 
-from schemas.facts import Fact, FactBody, FirmwareFact, GapFact, PlugFact, PortsFact, PrinterFact
+from schemas.facts import (
+    CardFact,
+    Fact,
+    FactBody,
+    FirmwareFact,
+    GapFact,
+    PlugFact,
+    PortsFact,
+    PrinterFact,
+)
 
 MAX_BYTES = 256 * 1024 * 1024
 #: A stored fact costs this much beside its text: row header, keys, page share.
@@ -20,6 +29,10 @@ DROPPABLE: tuple[type[FactBody], ...] = (PlugFact, PortsFact, FirmwareFact, Prin
 
 BATCH_FACTS = 100
 BATCH_BYTES = 24 * 1024
+#: Characters that stay of each text in a fact that is larger than that alone.
+MAX_WORDS = 600
+#: Ports that stay of a room whose ports have names that long.
+MAX_PORTS = 16
 WINDOW_FACTS = 1000
 WINDOW_BYTES = 1024 * 1024
 
@@ -77,6 +90,8 @@ class Outbox:
 
     def _insert(self, body: FactBody, at_ms: int, boot: str) -> None:
         data = _encode(body)
+        if len(data) > BATCH_BYTES:
+            data = _encode(_shorter(body))
         self._db.execute(
             "INSERT INTO facts (at_ms, boot, body) VALUES (?, ?, ?)", (at_ms, boot, data)
         )
@@ -95,7 +110,10 @@ class Outbox:
             size += len(data) + len(boot) + ROW_BYTES
             if facts and size > BATCH_BYTES:
                 break
-            facts.append(Fact(seq=number, at_ms=at_ms, boot_id=boot, body=_decoder.decode(data)))
+            body = _decoder.decode(data)
+            if len(data) > BATCH_BYTES:  # of an older release
+                body = _shorter(body)
+            facts.append(Fact(seq=number, at_ms=at_ms, boot_id=boot, body=body))
         return facts
 
     def drop_through(self, seq: int) -> None:
@@ -113,6 +131,25 @@ class Outbox:
         last = int(newest[0]) if newest else 0
         oldest = self._db.execute("SELECT min(seq) FROM facts").fetchone()[0]
         return (int(oldest) if oldest is not None else last + 1), last
+
+
+def _shorter(body: FactBody) -> FactBody:
+    """*body*, which fits no frame, with what does: it would end every link that it is told on.
+
+    Who and what stays; whatever was said in words is cut, and long lists of it are left out.
+    """
+    changes: dict[str, object] = {}
+    for name in body.__struct_fields__:
+        value = getattr(body, name)
+        if isinstance(value, str):
+            changes[name] = value[:MAX_WORDS]
+        elif isinstance(value, dict):
+            changes[name] = {}
+    if isinstance(body, CardFact):
+        changes |= {"files": [], "unlisted": body.unlisted + len(body.files)}
+    elif isinstance(body, PortsFact):
+        changes["ports"] = body.ports[:MAX_PORTS]
+    return msgspec.structs.replace(body, **changes)
 
 
 class SendWindow:

@@ -14,6 +14,7 @@ from bridge.gcode.greeting import Greeting, Outcome
 from bridge.gcode.happenings import Identified, OrderDone, StreamLost
 from bridge.gcode.regain import Regain
 from bridge.gcode.replies import (
+    MAX_FIELD,
     Ack,
     Busy,
     Capability,
@@ -36,9 +37,8 @@ from schemas.printer import PrinterConfig
 
 #: A firmware that does not answer M115 is used without it after this.
 IDENTIFY_S = 5.0
-#: Fields of M115's answer that are told, and characters of one: noise may make more of them.
+#: Fields of M115's answer that are told: noise may make more of them.
 _FIELDS = 24
-_MAX_FIELD = 160
 #: Between two reports of the temperatures where the firmware makes them.
 REPORT_S = 1.0
 #: Between two polls of the temperatures, with and without a heater on.
@@ -318,9 +318,7 @@ class Connection:
                 uuid=fields.get("UUID") or None,
                 machine=fields.get("MACHINE_TYPE") or None,
                 capabilities=dict(self.status.capabilities),
-                fields={
-                    name[:_MAX_FIELD]: fields[name][:_MAX_FIELD] for name in [*fields][:_FIELDS]
-                },
+                fields={name[:MAX_FIELD]: fields[name] for name in [*fields][:_FIELDS]},
             )
 
     def _report(self, now: float) -> None:

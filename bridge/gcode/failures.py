@@ -8,6 +8,9 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+#: Characters of an error that are told: no firmware says that much, but noise does.
+MAX_TEXT = 400
+
 
 class Severity(StrEnum):
     """How bad an error line is."""
@@ -121,8 +124,8 @@ def sort(text: str) -> Failure:
     """The failure that the error *text* is."""
     for pattern, kind in _KINDS:
         if pattern.search(text):
-            return Failure(POLICY[kind], text, kind)
-    return Failure(Severity.HARMLESS, text)
+            return Failure(POLICY[kind], text[:MAX_TEXT], kind)
+    return Failure(Severity.HARMLESS, text[:MAX_TEXT])
 
 
 #: Lines that are no errors by their beginning but tell of something that went wrong.
@@ -159,5 +162,5 @@ def notice(line: str) -> Failure | None:
     """The failure that a line without `Error:` tells of, None for any other line."""
     for pattern, kind in _NOTICES:
         if pattern.match(line):
-            return Failure(POLICY[kind], line.removeprefix("echo:").strip(), kind)
+            return Failure(POLICY[kind], line.removeprefix("echo:").strip()[:MAX_TEXT], kind)
     return None

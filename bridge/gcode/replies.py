@@ -16,6 +16,8 @@ from bridge.gcode.temperatures import Temperatures
 
 #: A line longer than this is cut: no firmware says that much, but noise does.
 MAX_REPLY_BYTES = 4096
+#: Characters of a field of M115's answer that count.
+MAX_FIELD = 160
 #: Answers whose line ends are lost: what stands behind more of them is noise.
 MAX_MERGED = 8
 
@@ -183,7 +185,7 @@ def _fatal(match: re.Match[str]) -> Reply:
 def _pause_request(match: re.Match[str]) -> Reply:
     """Repetier's word for `action:pause`, also behind a homing after which nothing may move."""
     failure = failures.sort(match["why"])
-    return failure if failure.kind is failures.Kind.HOMING else Action("pause", match["why"])
+    return failure if failure.kind is failures.Kind.HOMING else Action("pause", failure.text)
 
 
 def _info(match: re.Match[str]) -> Reply:
@@ -192,14 +194,14 @@ def _info(match: re.Match[str]) -> Reply:
     ends = [*(field.start() for field in fields[1:]), len(line)]
     return FirmwareInfo(
         {
-            field[1]: line[field.end() : end].strip(" ,")
+            field[1]: line[field.end() : end].strip(" ,")[:MAX_FIELD]
             for field, end in zip(fields, ends, strict=False)  # noise may leave no field at all
         }
     )
 
 
 def _nameless(match: re.Match[str]) -> Reply:
-    return FirmwareInfo({"FIRMWARE_NAME": match[0].strip()})
+    return FirmwareInfo({"FIRMWARE_NAME": match[0].strip()[:MAX_FIELD]})
 
 
 def _position(match: re.Match[str]) -> Reply:
@@ -230,7 +232,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Reply]], ...] 
         re.compile(r"(?:echo:\s*)?busy:\s*(?P<why>.*)", re.I),
         lambda m: Busy(human=m["why"].lower().startswith("paused")),
     ),
-    (re.compile(r"(?:echo:)?\s*M113 S(\d+)"), lambda m: Keepalive(float(m[1]))),
+    (re.compile(r"(?:echo:)?\s*M113 S(\d{1,9})"), lambda m: Keepalive(float(m[1]))),
     (re.compile(r"wait$"), lambda _: Wait()),
     (re.compile(r"[^A-Za-z/]*(?:echo:\s*)?start$"), lambda _: Start()),
     (_MEMORY, lambda _: Start()),
@@ -243,7 +245,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Reply]], ...] 
     ),
     (re.compile(r"skip \d+$"), lambda _: Skipped()),
     (
-        re.compile(r"(?:echo:)?\s*(?:T(\d+)\s*)?Invalid extruder(?:\s+(\d+))?", re.I),
+        re.compile(r"(?:echo:)?\s*(?:T(\d{1,9})\s*)?Invalid extruder(?:\s+(\d{1,9}))?", re.I),
         lambda m: BadTool(int(m[1] or m[2] or 0)),
     ),
     (
@@ -252,11 +254,11 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Reply]], ...] 
     ),
     (
         re.compile(r"//\s*action:\s*(?P<word>[a-z_]+)\s*(?P<text>.*)"),
-        lambda m: Action(m["word"], m["text"]),
+        lambda m: Action(m["word"], m["text"][: failures.MAX_TEXT]),
     ),
     (re.compile(r"(?:echo: ?)?RequestPause:(?P<why>.*)"), _pause_request),
     (re.compile(r"(?:echo: ?)?RequestContinue:"), lambda _: Action("resume", "")),
-    (re.compile(r"Cap:([A-Z0-9_]+):([01])"), lambda m: Capability(m[1], m[2] == "1")),
+    (re.compile(r"Cap:([A-Z0-9_]{1,40}):([01])"), lambda m: Capability(m[1], m[2] == "1")),
     (re.compile(r".*(?:FIRMWARE_NAME:|^NAME[:.]\s*Malyan)"), _info),
     (re.compile(r"CBD make it.*", re.I), _nameless),
     (re.compile(_PLACE), _position),

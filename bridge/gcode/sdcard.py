@@ -8,6 +8,8 @@ from schemas.printer import CardFile
 
 #: More names than this are counted and not kept.
 MAX_FILES = 5000
+#: Characters of a name: FAT has no longer ones.
+MAX_NAME = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], CardReply]], ..
     (re.compile(r"End file list", re.I), lambda _: ListEnds()),
     (
         re.compile(r"File opened:(?P<name>.*?)\sSize:\s*(?P<size>\d{1,15})", re.I),
-        lambda m: Opened(m["name"].strip(), int(m["size"])),
+        lambda m: Opened(m["name"].strip()[:MAX_NAME], int(m["size"])),
     ),
     (re.compile(r"File selected", re.I), lambda _: Selected()),
     (
@@ -135,10 +137,10 @@ class Card:
             return
         match = _ENTRY.match(line)
         if match is None:
-            self.files.append(CardFile(line, None))
+            self.files.append(CardFile(line[:MAX_NAME], None))
             return
-        long_name = (match["long"] or "").strip('"') or None
-        self.files.append(CardFile(match["name"], int(match["size"]), long_name))
+        long_name = (match["long"] or "").strip('"')[:MAX_NAME] or None
+        self.files.append(CardFile(match["name"][:MAX_NAME], int(match["size"]), long_name))
 
     def fold(self, reply: CardReply) -> None:
         """Take in one reply."""

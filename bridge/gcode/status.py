@@ -16,6 +16,10 @@ from schemas.printer import Prompt, Temperature
 
 #: More buttons than this are no question to a person.
 MAX_BUTTONS = 16
+#: Characters of what a button says.
+MAX_LABEL = 80
+#: A firmware tells of some thirty.
+MAX_CAPABILITIES = 200
 
 
 class Status:
@@ -67,7 +71,8 @@ class Status:
             case FirmwareInfo(fields):
                 self.fields = fields
             case Capability(name, enabled):
-                self.capabilities[name] = enabled
+                if name in self.capabilities or len(self.capabilities) < MAX_CAPABILITIES:
+                    self.capabilities[name] = enabled
             case Position():
                 self.position = reply
             case Action(word, text) if word.startswith("prompt_"):
@@ -97,5 +102,5 @@ class Status:
         elif self.prompt is not None and word == "prompt_show":
             self.prompt_shown = True
         elif self.prompt is not None and word in ("prompt_choice", "prompt_button"):
-            label = text.split("|", 1)[0].strip()
+            label = text.split("|", 1)[0].strip()[:MAX_LABEL]
             self.prompt = Prompt(self.prompt.text, [*self.prompt.buttons, label][:MAX_BUTTONS])

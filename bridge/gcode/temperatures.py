@@ -5,11 +5,11 @@ import re
 from dataclasses import dataclass
 
 _TOKEN = re.compile(
-    r"(?:^|[\s,])(?P<name>T\d*|B|C)\s*:\s*(?P<actual>-?\d+\.?\d*|-?\.\d+|-?nan|-?inf)"
+    r"(?:^|[\s,])(?P<name>T\d{0,2}|B|C)\s*:\s*(?P<actual>-?\d+\.?\d*|-?\.\d+|-?nan|-?inf)"
     r"(?:\s*/\s*(?P<target>-?\d+\.?\d*|nan|inf))?",
     re.IGNORECASE,
 )
-_TARGET_ONLY = re.compile(r"^Target(?P<name>Extr\d+|Bed)\s*:\s*(?P<target>-?\d+\.?\d*)")
+_TARGET_ONLY = re.compile(r"^Target(?P<name>Extr\d{1,2}|Bed)\s*:\s*(?P<target>-?\d+\.?\d*)")
 _SETTLING = re.compile(r"\bW:\s*(?:\?|-?\d+)|\bE:\s*\d+\s*(?:W:|B:|$)")
 #: The number of the extruder that M109 waits for, no temperature.
 _WAITING = re.compile(r"\bE:\s*(\d{1,2})(?=\s|$)")

@@ -7,6 +7,7 @@ meanwhile only where it reads on.
 
 import re
 
+from bridge.gcode.failures import MAX_TEXT
 from bridge.gcode.standing import Standing
 from schemas.printer import ACTIVE, PrinterState, Prompt
 
@@ -117,7 +118,7 @@ class Waits:
         found = _MMU.match(text)
         if found is None:
             return
-        words = found["words"].strip()
+        words = found["words"].strip()[:MAX_TEXT]
         if words.isupper():
             self._mmu = words
         elif words.lower() == _MMU_WAITS and self._standing.state in ACTIVE:

@@ -1,5 +1,7 @@
 """What the core reports as facts for the agent; each fits a batch of facts."""
 
+import msgspec
+
 from bridge.control.messages import AttemptChanged, CardSeen, CardWritten, Firmware
 from bridge.gcode import happenings
 from bridge.gcode.happenings import AttemptMoved, CardListed, Identified
@@ -7,16 +9,15 @@ from bridge.sender.memory import Running
 from schemas.jobs import AttemptEvent, AttemptState
 from schemas.printer import Quality
 
-#: Of the names; and what one file takes beside them.
+#: Of the list as it goes to the API; damaged names are all of what takes six bytes there for one.
 MAX_CARD_BYTES = 16 * 1024
-_CARD_FILE_BYTES = 24
 
 
 def card_seen(listed: CardListed) -> CardSeen:
     """*listed* as a fact of bounded size: names beyond that are counted."""
     files, room = [], MAX_CARD_BYTES
     for file in listed.files:
-        room -= len(file.name.encode()) + len((file.long_name or "").encode()) + _CARD_FILE_BYTES
+        room -= len(msgspec.json.encode(file)) + 1
         if room < 0:
             break
         files.append(file)

@@ -3,7 +3,8 @@
 import msgspec
 
 from bridge.agent.live import FULL_S, LiveSlots, moved
-from schemas.codec import MAX_FRAME_BYTES, encoded_size
+from schemas.codec import MAX_FRAME_BYTES, encode, encoded_size
+from schemas.link import Frame
 from schemas.printer import Doing, DoingKind, Live, PrinterState, Progress, Prompt, Temperature
 from schemas.session import BEAT_S
 from schemas.watching import Interest, InterestLevel
@@ -179,3 +180,23 @@ def test_idle_room_says_at_most_a_frame_in_thirty_seconds() -> None:
         frames += slots.take(float(second)) is not None
     beats = 600 / BEAT_S
     assert (frames + beats) / 600 <= 0.2
+
+
+def test_a_picture_that_fits_no_frame_goes_without_its_words() -> None:
+    """An older sender bounds none of them; the frame would end the link of the whole room."""
+    words = Prompt("?", ["\x01" * 4000] * 16)
+    temps = {f"tool{tool}": Temperature(20.0, 0.0) for tool in range(4000)}
+    loud = msgspec.structs.replace(IDLE, prompt=words, error="\x02" * 9000, temps=temps)
+    slots = LiveSlots()
+    slots.put(loud)
+    slots.put(hot(25, 2))
+    slots.greeted(1.0, 0.0)
+    snap = slots.take(0.0)
+    assert snap is not None
+    assert len(encode(Frame(body=snap))) < MAX_FRAME_BYTES
+    assert [(live.printer, live.state) for live in snap.printers] == [
+        (1, PrinterState.OPERATIONAL),
+        (2, PrinterState.OPERATIONAL),
+    ]
+    assert "tool0" in snap.printers[0].temps
+    assert slots.take(0.5) is None, "it is told, and not again and again"
