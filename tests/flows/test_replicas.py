@@ -24,6 +24,8 @@ from tests.fakes.replicas import SETUP_TOKEN, Balancer, Replicas, balanced, runn
 
 pytestmark = pytest.mark.flow
 
+#: Long for a wake-up on a busy machine; a link that has none looks after 15 s at the earliest.
+WOKEN_S = 12.0
 PERSON = {"username": "admin", "password": "Correct-horse-9", "email": "a@example.com"}
 
 
@@ -133,14 +135,14 @@ async def test_a_command_from_the_third_is_seen_on_the_second(
     """Bridge on one process, dashboard on another, command from the third."""
     path = f"/printers/{room.printer_id}"
     socket = await dashboard(replicas.apis[1].url, headers)
-    await until(lambda: clients[2].get(f"/bridges/{room.bridge_id}").json()["online"], 3)
+    await until(lambda: clients[2].get(f"/bridges/{room.bridge_id}").json()["online"], WOKEN_S)
     asked = asyncio.create_task(asyncio.to_thread(clients[2].post, f"{path}/disconnect"))
     started = time.monotonic()
     command = await room.obey()
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < WOKEN_S
     assert command.printer == room.printer_id
     assert (await asked).status_code == 200
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WOKEN_S):
         while json.loads(await socket.recv())["type"] != "command.done":
             pass
     await socket.close()
@@ -202,7 +204,7 @@ async def test_without_its_bus_the_farm_is_slower_not_deaf(
 ) -> None:
     """Every connection for wake-ups is ended, again and again: a command still comes (R30, R31)."""
     path = f"/printers/{room.printer_id}"
-    await until(lambda: clients[2].get(f"/bridges/{room.bridge_id}").json()["online"], 3)
+    await until(lambda: clients[2].get(f"/bridges/{room.bridge_id}").json()["online"], WOKEN_S)
     for _ in range(3):
         assert await replicas.end_bus() > 0
         started = time.monotonic()
@@ -212,7 +214,7 @@ async def test_without_its_bus_the_farm_is_slower_not_deaf(
         if asked.done():
             assert asked.result().status_code == 200, asked.result().text
         await obeyed
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < WOKEN_S
         assert (await asked).status_code == 200
         await room.plug_in()
 
