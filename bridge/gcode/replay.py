@@ -19,6 +19,7 @@ goes; counted for the replay they would be too many, and the window would be too
 
 from bridge.gcode.dialects import Dialect
 from bridge.gcode.strays import Strays
+from bridge.gcode.window import MAX_WINDOW
 
 #: A Resend without `ok`: after this the `ok` is taken as said. Also the patience with a leftover.
 RESEND_GRACE_S = 0.5
@@ -30,6 +31,8 @@ PAUSE_AGAIN_S = 0.03
 MAX_PAUSE_S = 1.0
 #: Requests for the same line before the communication counts as stuck.
 MAX_SAME_RESEND = 10
+#: Answers in a row that noise may have made of Resends.
+_DOUBTED = 2
 
 _NEXT = float("inf")
 
@@ -42,6 +45,16 @@ def agreed(told: int | None, number: int, top: int) -> int:
     if not told:
         return number
     return max((one for one in (told, number) if one <= top + 1), default=number)
+
+
+def counts_anew(number: int, acked: int, ordinal: int) -> bool:
+    """Whether a firmware that asks for *number*, and says so twice, has restarted since *acked*.
+
+    *ordinal*: how many lines of the job it has taken; without one, so many that no boot explains
+    it. A Resend that nobody understood leaves its `ok`, which then counts for a line that was
+    refused: the first few say nothing.
+    """
+    return number == 1 and (acked > MAX_WINDOW or (acked > _DOUBTED and ordinal > 0))
 
 
 class Replay:

@@ -22,7 +22,7 @@ from bridge.gcode.lines import NUMBERING_BYTES, impossible_line, is_alone
 from bridge.gcode.orders import Orders
 from bridge.gcode.outgoing import MAX_REWIND, Outgoing
 from bridge.gcode.patience import WAIT_AFTER_S, Patience
-from bridge.gcode.replay import MAX_SAME_RESEND, Replay, agreed
+from bridge.gcode.replay import MAX_SAME_RESEND, Replay, agreed, counts_anew
 from bridge.gcode.replies import Ack
 from bridge.gcode.strays import Strays
 from bridge.gcode.window import MAX_WINDOW, Window
@@ -217,7 +217,7 @@ class Stream:
             if self._repeated or self.orders.saving:  # else their own answers may still come
                 self._credit(self.in_flight, now)
             return
-        if told == number == 1 and (self.acked > MAX_WINDOW or self.out.ordinal_of(self.acked)):
+        if told == 1 and counts_anew(number, self.acked, self.out.ordinal_of(self.acked)):
             return self._lose(happenings.RESTARTED)
         if not replay.asked(number):
             return self._lose(happenings.stuck(MAX_SAME_RESEND, number))

@@ -78,6 +78,11 @@ def test_five_hundred_cables(first: int) -> None:
     check(range(first, first + 250))
 
 
+def test_a_first_line_whose_resend_is_lost_is_no_restart() -> None:
+    """Its `ok` counts for the line that was refused; line 1 is asked for behind that."""
+    check([1000700, 1001477, 1002041, 1003931])
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 def test_many_cables(seeds: Sequence[int]) -> None:
