@@ -21,7 +21,7 @@ from infra.bench.replicas import Api, Furnished, furnish
 from tests.fakes import databases
 from tests.fakes.printing import PrintingRoom, printing
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, pytest.mark.timeout(300)]
 
 JOBS = 40
 ROOMS, PRINTERS = 3, 3
