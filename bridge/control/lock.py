@@ -1,13 +1,18 @@
 """One sender per printer: a lock file held with flock for the life of the process, its pid inside.
 
-The kernel releases it when the process dies, however it dies; the file itself stays.
+The kernel releases it when the process dies, however it dies; the file itself stays. Whoever only
+asks whether it is held has it shared, for a moment: so nobody takes him for its holder.
 """
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from bridge.errors import LockHeld
+
+#: Who asks whether it is held has let go long before, and how often that is looked at.
+_GLANCE_S, _LOOK_S = 0.1, 0.002
 
 
 class Lock:
@@ -17,11 +22,9 @@ class Lock:
         """Take the lock at *path*. Raises `LockHeld` when another process has it."""
         self.path = path
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _taken(self._fd, time.monotonic() + _GLANCE_S):
             os.close(self._fd)
-            raise LockHeld(str(path), read_pid(path)) from None
+            raise LockHeld(str(path), read_pid(path))
         os.ftruncate(self._fd, 0)
         os.write(self._fd, f"{os.getpid()}\n".encode())
 
@@ -45,9 +48,22 @@ def is_held(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     finally:
         os.close(fd)
     return False
+
+
+def _taken(fd: int, deadline: float) -> bool:
+    """Take the lock; False: somebody holds it still at *deadline*."""
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOOK_S)
+        else:
+            return True
