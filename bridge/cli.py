@@ -167,7 +167,7 @@ def _inventory(options: argparse.Namespace) -> Ports:
     simulated = _simulated(settings.simulate)
     links = {}
     if simulated:
-        runtime = runtime_dir(directory)
+        runtime = runtime_dir(directory, status.sender_pids(directory))
         links = {printer.name: link_of(runtime, printer.name) for printer in simulated}
     inventory = Ports(list_usb_ports, settings.paths, links)
     inventory.scan()

@@ -131,7 +131,7 @@ class Agent:
         self._spool = Spool(state_dir / "spool", self._bulk.open, self._pinned)
         self._live = LiveSlots()
         children = Children(state_dir / "log")
-        runtime = runtime_dir(state_dir)
+        runtime = runtime_dir(state_dir, statuses.sender_pids(state_dir))
         self._simulators = Simulators(options.simulated, runtime, children)
         self._ports = Ports(options.listing, options.paths, self._simulators.links)
         self._fleet = self._make_fleet(SenderHome(runtime, state_dir, children), generation)

@@ -134,6 +134,12 @@ def read(state_dir: Path) -> Status | None:
         return None
 
 
+def sender_pids(state_dir: Path) -> list[int]:
+    """The processes of the senders that the agent has written down last."""
+    known = read(state_dir)
+    return [each.pid for each in known.senders if each.pid] if known is not None else []
+
+
 def is_running(state_dir: Path) -> bool:
     """Whether an agent works on this state directory now."""
     return is_held(state_dir / LOCK_FILE)

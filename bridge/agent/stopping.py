@@ -53,7 +53,7 @@ def stop(state_dir: Path, names: Sequence[str], *, everything: bool, timeout_s: 
         raise AlreadyRunning(
             f"an agent runs in {state_dir} and would start them again: end it first"
         )
-    runtime = runtime_dir(state_dir)
+    runtime = runtime_dir(state_dir, status.sender_pids(state_dir))
     home = SenderHome(runtime, state_dir, Children(state_dir / "log"))
     journal, _ = open_or_replace(state_dir / "journal.sqlite3", int(time.time()))
     try:

@@ -7,6 +7,7 @@ never meet.
 
 import os
 import stat
+from collections.abc import Collection
 from pathlib import Path
 
 from bridge.errors import ControlError
@@ -15,19 +16,20 @@ from bridge.errors import ControlError
 MAX_SOCKET_PATH_BYTES = 107
 
 
-def runtime_dir(state_dir: Path) -> Path:
+def runtime_dir(state_dir: Path, known: Collection[int] = ()) -> Path:
     """The runtime directory of the bridge that keeps its state in *state_dir*; made if missing.
 
-    Senders that run already stay where they are, whatever the environment says now. Raises
-    `ControlError` when it, or one of them, belongs to somebody else, or others can enter it.
+    Senders that run already stay where they are, whatever the environment says now; *known*: the
+    processes of those that were written down. Raises `ControlError` when it, or one of them,
+    belongs to somebody else, or others can enter it, or it is gone from under them.
     """
     import hashlib  # 4 MB of OpenSSL, which a sender does without
 
     from bridge.control import whereabouts
 
     uid = os.getuid()
-    used = whereabouts.runtime_of_senders(whereabouts.running(), state_dir, uid)
-    if used is not None and used.is_dir():
+    used = whereabouts.runtime_of_senders(whereabouts.running(), state_dir, uid, known)
+    if used is not None:
         _check_private(used, uid)
         return used
     base = os.environ.get("XDG_RUNTIME_DIR", "")

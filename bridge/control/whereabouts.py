@@ -8,7 +8,7 @@ that print for dead, and tell so of their jobs.
 import os
 import pwd
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,14 +40,24 @@ def running() -> Iterator[Process]:
         yield Process(int(entry.name), uid, tuple(os.fsdecode(arguments).split("\0")))
 
 
-def runtime_of_senders(processes: Iterable[Process], state_dir: Path, uid: int) -> Path | None:
+def runtime_of_senders(
+    processes: Iterable[Process], state_dir: Path, uid: int, known: Collection[int] = ()
+) -> Path | None:
     """The directory with the sockets of *uid*'s senders for *state_dir*; None when none runs.
 
-    Raises `ControlError` when they are those of another user: nobody else can talk to them.
+    *known*: processes that the agent before has written down as its senders. Raises `ControlError`
+    when there are senders of another user, or none of their sockets is there any more: nobody can
+    talk to them. What a process calls itself is no proof: of other users it counts with those who
+    may have worked in *state_dir*, or any of them could keep an agent from starting.
     """
-    wanted = state_dir.resolve()
+    wanted = os.path.realpath(state_dir)
     found = [(process, socket) for process in processes if (socket := _socket(process, wanted))]
-    foreign = [process for process, _ in found if process.uid != uid]
+    trusted = {0, _owner(state_dir)}
+    foreign = [
+        process
+        for process, _ in found
+        if process.uid != uid and (process.uid in trusted or process.pid in known)
+    ]
     if foreign:
         pids = ", ".join(str(process.pid) for process in foreign)
         owner, me = user_name(foreign[0].uid), user_name(uid)
@@ -56,8 +66,14 @@ def runtime_of_senders(processes: Iterable[Process], state_dir: Path, uid: int) 
             f"this is user {me}: do this as {owner}; or let their prints end and end them as "
             f"{owner} with: python -m bridge stop --all --state-dir {state_dir}"
         )
-    places = Counter(socket.parent for _, socket in found)
-    return places.most_common(1)[0][0] if places else None
+    own = [(process, socket.parent) for process, socket in found if process.uid == uid]
+    places = Counter(place for _, place in own)
+    if not places:
+        return None
+    used = places.most_common(1)[0][0]
+    if not used.is_dir():
+        raise ControlError(_out_of_reach(used, [process.pid for process, _ in own]))
+    return used
 
 
 def user_name(uid: int) -> str:
@@ -68,11 +84,29 @@ def user_name(uid: int) -> str:
         return str(uid)
 
 
-def _socket(process: Process, state_dir: Path) -> Path | None:
+def _out_of_reach(runtime: Path, pids: list[int]) -> str:
+    numbers = " ".join(map(str, pids))
+    return (
+        f"senders run (processes {numbers}) whose sockets are gone with {runtime}, as a session's "
+        "are when it ends: nobody can talk to them. Their prints go on, and a sender ends by "
+        f"itself when it has none; or end them, and their prints, with: kill {numbers}"
+    )
+
+
+def _owner(state_dir: Path) -> int | None:
+    try:
+        return state_dir.stat().st_uid
+    except OSError:
+        return None
+
+
+def _socket(process: Process, state_dir: str) -> Path | None:
     """The control socket of a sender for *state_dir*; None for any other process."""
     if _MODULE not in process.arguments:
         return None
     given = dict(zip(process.arguments, process.arguments[1:], strict=False))
     if "--socket" not in given or "--state-dir" not in given:
         return None
-    return Path(given["--socket"]) if Path(given["--state-dir"]).resolve() == state_dir else None
+    # `Path.resolve` raises for a link to itself, which anybody may name here
+    is_ours = os.path.realpath(given["--state-dir"]) == state_dir
+    return Path(given["--socket"]) if is_ours else None
