@@ -24,6 +24,11 @@ def check(state_dir: Path) -> None:
     """
     if not os.path.lexists(state_dir):
         return
+    state_dir, named = Path(os.path.realpath(state_dir)), state_dir  # chown -R follows no link
+    if not os.path.lexists(state_dir):
+        raise StateDirError(f"{named} leads to {state_dir}, which is not there: is it mounted?")
+    if not state_dir.is_dir():
+        raise StateDirError(f"{state_dir} is no directory: name another one with --state-dir")
     if os.access(state_dir, os.X_OK) and os.statvfs(state_dir).f_flag & os.ST_RDONLY:
         raise StateDirError(
             f"{state_dir} is on a file system that is read-only: mount it for writing. A disk or "
@@ -31,16 +36,19 @@ def check(state_dir: Path) -> None:
         )
     for path, mode in _needed(state_dir):
         if os.path.lexists(path) and not os.access(path, mode):
-            raise StateDirError(f"{refused(path)}, or own it all: {_remedy(state_dir)}")
+            remedy = "" if _is_mine(path) else f", or own it all: {_remedy(state_dir)}"
+            raise StateDirError(f"{refused(path)}{remedy}")
 
 
 def refused(path: Path) -> str:
     """That this user may not use *path*, and who may."""
     me = user_name(os.getuid())
-    try:
-        owner = user_name(path.lstat().st_uid)
-    except OSError:  # it is inside of what we may not enter
+    uid = _owner(path)
+    if uid is None:  # it is inside of what we may not enter
         return f"user {me} may not use {path}: do this as the user of the bridge"
+    if uid == os.getuid():
+        return f"user {me} may not use {path}, which is his own: chmod u+rwX {path}"
+    owner = user_name(uid)
     return f"user {me} may not use {path}, which belongs to {owner}: do this as {owner}"
 
 
@@ -52,6 +60,20 @@ def _needed(state_dir: Path) -> Iterator[tuple[Path, int]]:
         yield from ((path, os.R_OK | os.W_OK) for path in state_dir.glob(pattern))
     for name in _READ:
         yield state_dir / name, os.R_OK
+
+
+def _is_mine(path: Path) -> bool:
+    return _owner(path) == os.getuid()
+
+
+def _owner(path: Path) -> int | None:
+    """Whose *path* is, or what it leads to."""
+    for look in (path.stat, path.lstat):
+        try:
+            return look().st_uid
+        except OSError:
+            continue
+    return None
 
 
 def _remedy(state_dir: Path) -> str:

@@ -13,6 +13,8 @@ from bridge.agent.errors import StateDirError
 from bridge.control.lock import is_held
 from bridge.control.whereabouts import user_name
 
+STRANGER = 4321
+
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
@@ -38,12 +40,45 @@ def test_what_belongs_to_somebody_else_is_named_with_its_owner(
     """A file that root left behind: who owns it, and both ways out."""
     access.check(state)
     deny(monkeypatch, lambda path, mode: path == state / name and bool(mode & os.R_OK))
+    monkeypatch.setattr(os, "getuid", lambda: STRANGER)
     owner = user_name((state / name).stat().st_uid)
     with pytest.raises(StateDirError) as caught:
         access.check(state)
     text = str(caught.value)
     assert f"may not use {state / name}, which belongs to {owner}: do this as {owner}" in text
     assert f"chown -R {user_name(os.getuid())} {state}" in text
+
+
+def test_the_owner_of_what_a_link_leads_to_is_named(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not that of the link, who may be anybody; and chown -R would go no further than that."""
+    link = state.with_name("link")
+    link.symlink_to(state)
+    deny(monkeypatch, lambda path, mode: bool(mode & os.W_OK))
+    monkeypatch.setattr(os, "getuid", lambda: STRANGER)
+    owner = user_name(state.stat().st_uid)
+    with pytest.raises(StateDirError, match=f"do this as {owner}, .*chown -R {STRANGER} {state}$"):
+        access.check(link)
+
+
+def test_what_is_ones_own_and_closed_is_not_given_to_oneself(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mode 0500: "do this as pi" is no help to pi."""
+    deny(monkeypatch, lambda path, mode: path == state and bool(mode & os.W_OK))
+    with pytest.raises(StateDirError, match=f"which is his own: chmod u\\+rwX {state}$"):
+        access.check(state)
+
+
+def test_a_state_directory_that_is_none_is_told(state: Path) -> None:
+    """A link to a disk that is not mounted, and a file."""
+    link = state.with_name("link")
+    link.symlink_to(state / "not mounted")
+    with pytest.raises(StateDirError, match="is not there: is it mounted"):
+        access.check(link)
+    with pytest.raises(StateDirError, match="is no directory"):
+        access.check(state / "identity.key")
 
 
 def test_files_that_are_only_read_need_not_be_writable(
@@ -86,6 +121,7 @@ def test_status_says_who_may_ask(
 ) -> None:
     """Not only that permission is denied."""
     lock = state / "agent.lock"
+    monkeypatch.setattr(os, "getuid", lambda: STRANGER)
 
     def refuse(directory: Path) -> bool:
         raise PermissionError(13, "Permission denied", str(directory / "agent.lock"))
