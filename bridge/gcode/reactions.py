@@ -217,13 +217,20 @@ def _go_on(printer: "Printer", word: str, now: float) -> None:
         printer.card_print.steer(b"M24", send=word == "resume")
 
 
-def _ask(printer: "Printer", prompt: Prompt) -> None:
+def _ask(printer: "Printer", prompt: Prompt, now: float) -> None:
     """A question to a person, or what he is only told."""
     if not is_question(prompt):
-        printer.warn("printer_says", prompt.text)
+        printer.call("printer_says", prompt.text, now)
         return
     buttons = ", ".join(f"{at}: {label}" for at, label in enumerate(prompt.buttons))
-    printer.warn("printer_asks", f"{prompt.text} [{buttons}]")
+    printer.call("printer_asks", f"{prompt.text} [{buttons}]", now)
+
+
+def _tell(printer: "Printer", word: str, text: str, now: float) -> None:
+    if word == "notification":  # with every M117, and with every point of a bed levelling
+        printer.warn_once(_TELLING[word], text)
+    else:
+        printer.call(_TELLING[word], text, now)
 
 
 def _act(printer: "Printer", word: str, text: str, now: float) -> None:
@@ -241,8 +248,6 @@ def _act(printer: "Printer", word: str, text: str, now: float) -> None:
     elif word == "cancel" and (printer.state in _ENDABLE or printer.is_taken_up):
         printer.cancel(now, _AT_PRINTER)
     elif word == "prompt_show" and status.prompt is not None:
-        _ask(printer, status.prompt)
+        _ask(printer, status.prompt, now)
     elif word in _TELLING:
-        # a notification comes with every M117, and with every point of a bed levelling
-        tell = printer.warn_once if word == "notification" else printer.warn
-        tell(_TELLING[word], text or word)
+        _tell(printer, word, text or word, now)

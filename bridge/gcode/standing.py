@@ -28,6 +28,9 @@ from schemas.transitions import IllegalTransition, advance, can
 
 #: Different texts of one code that are told once each; what a firmware says beyond is not news.
 _MAX_TOLD = 64
+#: A call that is said again within so long is that of before; so many different ones are told then.
+SAME_CALL_S = 30.0
+MAX_CALLS = 8
 
 
 class StopReach(StrEnum):
@@ -56,6 +59,7 @@ class Standing:
         self.doings = Doings()
         self._happened: list[Happening] = []
         self._told: dict[str, set[str]] = {}
+        self._called: dict[str, dict[str, float]] = {}  # by code and text: when it was said last
 
     # The state.
 
@@ -120,9 +124,21 @@ class Standing:
             told.add(text)
             self.warn(code, text)
 
+    def call(self, code: str, text: str, now: float) -> None:
+        """Report what a person should come for; one that a firmware goes on saying is one call."""
+        called = self._called.setdefault(code, {})
+        for old in [old for old, said_at in called.items() if now - said_at >= SAME_CALL_S]:
+            del called[old]
+        if text not in called:
+            if len(called) >= MAX_CALLS:
+                return
+            self.warn(code, text)
+        called[text] = now
+
     def tell_again(self) -> None:
         """What was told once may be told once more."""
         self._told.clear()
+        self._called.clear()
 
     # The attempt.
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bridge.gcode.standing import MAX_CALLS, SAME_CALL_S
 from schemas.jobs import AttemptState
 from schemas.printer import PrinterState
 from tests.fakes.host import Host, Speaking
@@ -13,6 +14,7 @@ MK3 = (
     b"MACHINE_TYPE:Prusa i3 MK3S\nCap:AUTOREPORT_TEMP:1\n"
 )
 COLD = b"echo: cold extrusion prevented\n"
+SHOWN = b"//action:prompt_button Continue\n//action:prompt_show\n"
 
 
 def printing(m115: bytes | None = None) -> Host:
@@ -169,3 +171,29 @@ def test_a_board_that_says_everything_twice_is_understood() -> None:
     host.say(twice(b"Error:Printer halted. kill() called!"))
     host.go()
     assert host.warnings == ["firmware_killed"]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("out_of_filament", [b"//action:out_of_filament T%d\n"]),
+        ("probe_failed", [b"//action:probe_failed %d\n"]),
+        ("printer_asks", [b"//action:prompt_begin Filament %d\n", SHOWN]),
+    ],
+)
+def test_what_a_printer_goes_on_calling_for_is_one_call(code: str, words: list[bytes]) -> None:
+    """A sensor that says so in each turn of its loop made a fact of each: hundreds in a second."""
+    host = printing()
+    for _ in range(500):
+        host.say(words[0] % 1 + b"".join(words[1:]))
+        host.now += 0.02
+    host.go()
+    assert host.warnings.count(code) == 1
+    host.now += SAME_CALL_S
+    host.say(words[0] % 1 + b"".join(words[1:]))
+    host.go()
+    assert host.warnings.count(code) == 2, "it has happened again"
+    for each in range(500):
+        host.say(words[0] % each + b"".join(words[1:]))
+    host.go()
+    assert host.warnings.count(code) == 1 + MAX_CALLS
