@@ -34,6 +34,7 @@ from bridge.blackbox import command as blackbox
 from bridge.control.paths import runtime_dir
 from bridge.doctor import command as doctor
 from bridge.errors import BridgeError
+from bridge.gcode.terminal import printable
 from bridge.sender.board import board_path, load_board
 from bridge.serial.ports import list_usb_ports
 from bridge.simulator.virtual import VirtualAddressError, VirtualPrinter
@@ -225,7 +226,8 @@ def _status(options: argparse.Namespace) -> int:
     else:
         if running and (problem := status.stale(directory)) is not None:
             print(f"stale      {problem}")
-        print("\n".join(status.lines(known, running)))
+        for lines in status.lines(known, running):
+            print("\n".join(map(printable, lines.split("\n"))))
     return EXIT_OK if running else EXIT_FAILED
 
 

@@ -13,6 +13,7 @@ import msgspec
 from bridge.blackbox import reader
 from bridge.blackbox.reader import Filter, Said
 from bridge.blackbox.replay import replay
+from bridge.gcode.terminal import printable
 from bridge.simulator.families import FAMILIES
 from bridge.simulator.profile import Profile
 
@@ -80,7 +81,7 @@ def _show(options: argparse.Namespace, state_dir: Path) -> int:
 
 
 def _text(line: Said) -> str:
-    return f"{line.at_s:14.6f} {_MARKS[line.kind]} {line.text}"
+    return f"{line.at_s:14.6f} {_MARKS[line.kind]} {printable(line.text)}"
 
 
 def _say(text: str) -> None:

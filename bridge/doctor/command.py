@@ -8,6 +8,7 @@ import msgspec
 
 from bridge.doctor import look
 from bridge.doctor.checks import Finding, Level, PortFacts, SystemFacts, judge
+from bridge.gcode.terminal import printable
 from bridge.sender.board import Board
 from schemas.facts import Port
 from schemas.printer import Live
@@ -67,10 +68,10 @@ def _show(facts: list[PortFacts], system: SystemFacts, findings: list[Finding]) 
     _say(f"user {system.user}, groups {', '.join(system.groups)}")
     for port in facts:
         for line in _lines(port):
-            _say(line)
+            _say(printable(line))
     _say("")
     for finding in findings:
-        _say(f"{_SIGNS[finding.level]} {finding.where}: {finding.text}")
+        _say(printable(f"{_SIGNS[finding.level]} {finding.where}: {finding.text}"))
         if finding.fix:
             _say(f"        -> {finding.fix}")
 

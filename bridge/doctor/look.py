@@ -2,7 +2,6 @@
 
 import grp
 import os
-import pwd
 import select
 import time
 from collections.abc import Iterable
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from bridge.control.whereabouts import user_name
 from bridge.doctor.checks import PortFacts, SystemFacts
 from bridge.errors import PortError, PortProblem
 from bridge.gcode.dialects import by_firmware
@@ -35,7 +35,7 @@ def system_facts(*, agent_running: bool, proc: Path = Path("/proc")) -> SystemFa
             continue  # it has just ended
     groups = {_group_name(number) for number in os.getgroups()}
     return SystemFacts(
-        user=pwd.getpwuid(os.getuid()).pw_name,
+        user=user_name(os.getuid()),
         groups=sorted(groups),
         programs=sorted(names),
         agent_running=agent_running,

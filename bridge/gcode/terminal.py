@@ -40,3 +40,10 @@ def sendable(
 def only_answers(texts: list[bytes], bypassing: list[bytes]) -> bool:
     """Whether what `sendable` gave does nothing but answer or end a wait inside the firmware."""
     return not texts and all(code_of(text) in _ANSWERS for text in bypassing)
+
+
+def printable(text: str) -> str:
+    """*text*, of which a printer may have said a part, without what the reader's terminal obeys."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else "?" for each in text.replace("\t", " "))

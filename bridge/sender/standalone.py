@@ -12,6 +12,7 @@ from typing import TextIO
 from bridge.errors import JobFileError
 from bridge.gcode.happenings import AttemptMoved, Happening, StateMoved, Warned
 from bridge.gcode.run import JobFacts
+from bridge.gcode.terminal import printable
 from bridge.sender.device import Device, OpenPort
 from bridge.sender.jobfile import JobFile
 from bridge.sender.keyboard import Keyboard
@@ -210,6 +211,8 @@ class Standalone:
         self._line(f"\r[{'#' * full:{_BAR_CHARS}}] {text} ", end="")
 
     def _line(self, text: str, end: str = "\n") -> None:
+        if end == "\n":  # else it is the bar of ours
+            text = printable(text)
         with suppress(OSError):  # a full disk or a reader that left costs the text, not the print
             print(text, end=end, file=self._out, flush=True)
 

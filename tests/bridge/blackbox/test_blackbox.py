@@ -151,3 +151,20 @@ def test_the_command_line_lists_shows_and_replays(
     assert json.loads(run("show", "--lines", "9-9", "--json"))["number"] == 9
     assert json.loads(run("replay", "G", "--json"))["same"]
     assert "the simulator executed 405" in run("replay", "G", "--firmware", "mk3")
+
+
+def test_a_recording_is_shown_without_what_a_terminal_obeys(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What came over the cable is in it as it was; for programs it stays so."""
+    box = BlackBox(tmp_path / "blackbox" / "printer-7")
+    box.begin(100.0, "G", job=1, file="x")
+    box.note(100.0, False, b"Error:\x1b]0;title\x07 \x1b[2Jgone\n")
+    box.close(101.0)
+    parser = argparse.ArgumentParser()
+    command.add(parser, argparse.ArgumentParser(add_help=False), lambda _: tmp_path)
+    for words, text in ((["show"], "Error:?]0;title? ?[2Jgone\n"), (["show", "--json"], "u001b")):
+        options = parser.parse_args(words)
+        options.command(options)
+        told = capsys.readouterr().out
+        assert text in told and "\x1b" not in told

@@ -101,6 +101,12 @@ def test_a_port_that_a_sender_has_shows_what_that_one_knows() -> None:
     assert look.driven(port, live, elsewhere).capabilities is None
 
 
+def test_a_user_without_a_name_may_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container that runs as a number of its own."""
+    monkeypatch.setattr(os, "getuid", lambda: 987654)
+    assert look.system_facts(agent_running=False).user == "987654"
+
+
 def test_names_under_dev_serial_and_the_latency_are_found(tmp_path: Path) -> None:
     """by-id and by-path lead to the same device; the timer is read."""
     device = tmp_path / "ttyUSB0"
