@@ -136,6 +136,7 @@ _STOP = Doc(
     problems=("pool_not_found",),
     others={_SOME_FAILED: FleetStopped},
     dry_run=True,
+    overtakes=True,
 )
 _HEAT = Doc(
     summary="Set the targets of its heaters",

@@ -1,5 +1,6 @@
 """Idempotency-Key on requests: which are taken, what makes two the same, what is replayed."""
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -61,12 +62,14 @@ class IdempotentRequests:
         _check_key(key)
         _check_form()
         fingerprint = await _fingerprint()
+        too_late = asyncio.Event()
         try:
-            claiming = self._claimed(by, key, fingerprint)
+            claiming = self._claimed(by, key, fingerprint, too_late)
             claim = await briefly(claiming, within_s=ASK_S if overtakes else None)
         except AWAY:
             if not overtakes:
                 raise
+            too_late.set()
             return await work()
         if isinstance(claim, Kept):
             answer = Response(claim.body, claim.status, content_type=claim.media or None)
@@ -74,9 +77,17 @@ class IdempotentRequests:
             return answer
         return await self._carried_out(claim, work)
 
-    async def _claimed(self, by: Principal, key: str, fingerprint: str) -> Claim | Kept:
+    async def _claimed(
+        self, by: Principal, key: str, fingerprint: str, too_late: asyncio.Event
+    ) -> Claim | Kept:
+        """As `Idempotency.claim`. One that comes *too_late* is given up: nobody would end it, and
+        whoever stops a printer again with this key must not be told to wait for that.
+        """
         await self.endings.step()
-        return await self._idempotency.claim(by, key, fingerprint)
+        claim = await self._idempotency.claim(by, key, fingerprint)
+        if too_late.is_set() and not isinstance(claim, Kept):
+            await self.endings.free(claim, refused=True)
+        return claim
 
     async def _carried_out(self, claim: Claim, work: Callable[[], Awaitable[Response]]) -> Response:
         token = with_commit.set(partial(self._idempotency.mark_committed, claim))

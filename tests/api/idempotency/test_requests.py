@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from quart import Quart, Response, request
@@ -12,7 +13,7 @@ from api.errors import Problem
 from api.events.service import Happened, Ledger
 from api.idempotency.models import Claim
 from api.idempotency.requests import MAX_KEPT_BYTES, REPLAYED, IdempotentRequests
-from api.idempotency.service import Idempotency
+from api.idempotency.service import Idempotency, Kept
 from api.principal import Principal
 from api.v1 import problem_answer
 from tests.api.conftest import FakeClock
@@ -193,3 +194,32 @@ async def test_a_stop_is_carried_out_although_its_key_cannot_be_kept(
     monkeypatch.undo()
     assert (await desk.ask()).status_code == 200
     assert REPLAYED in (await desk.ask()).headers
+
+
+async def test_whoever_stops_again_is_not_told_to_wait_for_a_claim_that_came_late(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Safety M07: the stop went past a slow database, which took its key behind it.
+
+    The first stop may have come to nothing, so the second one must go out.
+    """
+    claim, is_made, ends = desk.idempotency.claim, asyncio.Event(), asyncio.Event()
+
+    async def slow(*asked: Any) -> Claim | Kept:
+        await ends.wait()
+        made = await claim(*asked)
+        is_made.set()
+        return made
+
+    desk.overtakes = True
+    monkeypatch.setattr("api.idempotency.requests.ASK_S", 0.01)
+    monkeypatch.setattr(desk.idempotency, "claim", slow)
+    assert (await desk.ask()).status_code == 200
+    monkeypatch.undo()
+    ends.set()
+    async with asyncio.timeout(10):
+        await is_made.wait()
+        while await Claim.all().count():
+            await asyncio.sleep(0.01)
+    assert (await desk.ask()).status_code == 200
+    assert desk.carried_out == 2

@@ -7,9 +7,11 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from tortoise.exceptions import DBConnectionError
 
 from api.accounts.models import User
 from api.idempotency.models import Claim
+from api.idempotency.service import Idempotency
 from api.jobs.models import Job
 from api.principal import Role
 from tests.api.whole.conftest import GCODE, Whole
@@ -117,6 +119,22 @@ async def test_of_many_at_once_one_is_carried_out(whole: Whole) -> None:
     assert {code(answer) for answer in answers if answer.status_code != 201} <= {
         "idempotency_in_progress"
     }
+
+
+@pytest.mark.parametrize("path", ["/printers/1/remote-stop", "/printers/fleet-stop"])
+async def test_a_stop_does_not_need_its_key_kept(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Safety M07: neither of one printer nor of all; everything else is refused."""
+
+    async def away(*_: object) -> Claim:
+        raise DBConnectionError("away")
+
+    monkeypatch.setattr(Idempotency, "claim", away)
+    stopped = await post(whole, "stop", {"printer_ids": []}, path=path)
+    assert code(stopped) != "storage_unavailable" if stopped.is_error else stopped.json()["success"]
+    refused = await post(whole, "job", {"item_name": "away"})
+    assert (refused.status_code, code(refused)) == (503, "storage_unavailable")
 
 
 async def test_what_may_be_done_must_still_be_the_same(whole: Whole) -> None:
