@@ -158,9 +158,9 @@ class Connection:
     async def _serve(self, listener: Listener) -> Over:
         try:
             await self._greet()
-            async with asyncio.TaskGroup() as tasks:
-                for work in (self._read(), self._out.run(), self._look(listener), self._settle()):
-                    tasks.create_task(work)
+            stops = self._handler.direct_stops(self._bridge.id, self.stop)
+            with stops:  # no longer: one that is greeting or has hung up cannot be told
+                await self._work(listener)
         except Over as over:
             return over
         except ExceptionGroup as group:
@@ -171,6 +171,11 @@ class Connection:
             assert overs is not None
             return first_over(overs)
         raise AssertionError("the tasks of a link end by an exception only")
+
+    async def _work(self, listener: Listener) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for work in (self._read(), self._out.run(), self._look(listener), self._settle()):
+                tasks.create_task(work)
 
     # The greeting.
 

@@ -52,8 +52,7 @@ class LinkEndpoint:
         try:
             looks = self._bus.listen(interest.bell(bridge.id), on_ring=connection.watched)
             reads = self._bus.listen(terminals.bell(bridge.id), on_ring=connection.read)
-            stops = self._handler.direct_stops(bridge.id, connection.stop)
-            with self._bus.listen(f"bridge:{bridge.id}") as listener, looks, reads, stops:
+            with self._bus.listen(f"bridge:{bridge.id}") as listener, looks, reads:
                 await connection.run(listener)
         finally:
             self._connections.discard(connection)

@@ -35,9 +35,13 @@ class Upgrade:
         self.task = asyncio.create_task(self._run())
         return self
 
+    def hang_up(self) -> None:
+        """End it from the client's side."""
+        self._incoming.put_nowait({"type": "websocket.disconnect", "code": 1006})
+
     async def __aexit__(self, *exc: object) -> None:
         self.stalled = False
-        self._incoming.put_nowait({"type": "websocket.disconnect", "code": 1006})
+        self.hang_up()
         async with asyncio.timeout(5):
             await self.task
 
