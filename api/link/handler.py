@@ -19,6 +19,7 @@ from api.config import Settings
 from api.db import PASSING, persistently
 from api.link.facts import FOREIGN, FactRecorder
 from api.link.rooms import CommandRow, LinkRooms
+from api.outage import ASK_S, AWAY, briefly
 from schemas.codec import MAX_FRAME_BYTES, encoded_size
 from schemas.commands import VERBS, Expect, Verb
 from schemas.facts import FactBatch
@@ -222,8 +223,8 @@ class LinkHandler:
             case CmdGot() | Reported():
                 await self._position(bridge, epoch, body)
             case Beat():
-                with suppress(*PASSING):  # a sign of life that is not written is followed by others
-                    await self._rooms.bridges.touch(bridge.id)
+                with suppress(*AWAY):  # a sign of life that is not written is followed by others
+                    await briefly(self._rooms.bridges.touch(bridge.id), within_s=ASK_S)
             case Nak():
                 _log.warning("bridge %d did not take %s: %s", bridge.id, body.type, body.reason)
             case _:

@@ -66,13 +66,18 @@ class Policies:
             return self._rules
         generation = self._generation
         try:
-            rows = await briefly(_read(), within_s=ASK_S if self._until_s else None)
+            return await briefly(self._read(), within_s=ASK_S if self._until_s else None)
         except (BaseORMException, OSError):
             if self._rules is None:
                 raise
             if generation == self._generation:
                 self._until_s = self._clock.monotonic() + AGAIN_S
             return self._rules
+
+    async def _read(self) -> Rules:
+        """The rules as the rows say; remembered also when nobody waits for them any more."""
+        generation = self._generation
+        rows = await FarmSetting.all()
         found = _rules({row.name: row.value for row in rows}, self._rules)
         if generation == self._generation:
             self._rules, self._until_s = found, self._clock.monotonic() + REMEMBERED_S
@@ -176,10 +181,6 @@ class Policies:
     def _forget(self) -> None:
         self._generation += 1
         self._until_s = 0.0
-
-
-async def _read() -> list[FarmSetting]:
-    return await FarmSetting.all()
 
 
 def _rules(kept: dict[str, Mapping[str, Any]], before: Rules | None) -> Rules:

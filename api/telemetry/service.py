@@ -32,6 +32,7 @@ from schemas.watching import TerminalLines
 __all__ = ["LiveView", "OnBridge", "Sample", "Telemetry"]
 
 PRINTERS_KNOWN_S = 30.0  # at most: how long "these printers are on this bridge" is believed
+_UNKNOWN: tuple[float, frozenset[int] | None] = (0.0, None)
 STEP_S = 1.0
 SEEN_STEP_S = 30  # coarse, so that answers are not made anew for it each second; v1 asks for 90
 KEEP_SAMPLES = timedelta(days=7)
@@ -170,13 +171,19 @@ class Telemetry:
             return known[1]
         try:
             within_s = None if known is None else ASK_S
-            own = await briefly(self._printers.numbers_on(bridge_id), within_s=within_s)
+            return await briefly(self._asked(bridge_id), within_s=within_s)
         except AWAY:
             if known is None:
                 raise
             self._rooms[bridge_id] = (now - PRINTERS_KNOWN_S + AGAIN_S, known[1])
             return known[1]
-        self._rooms[bridge_id] = (now - PRINTERS_KNOWN_S / 2 * phase(bridge_id), own)
+
+    async def _asked(self, bridge_id: int) -> frozenset[int]:
+        """Remembered also when the answer comes too late for whoever asked."""
+        before = self._rooms.get(bridge_id, _UNKNOWN)[1]
+        own = await self._printers.numbers_on(bridge_id)
+        if self._rooms.get(bridge_id, _UNKNOWN)[1] is before:  # nobody has been told better since
+            self.know_room(bridge_id, own)
         return own
 
     def catching_up(self) -> bool:

@@ -3,9 +3,11 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tortoise.exceptions import DBConnectionError
 
 from api.bridges.bulk_tokens import BULK_TOKEN_S
@@ -16,6 +18,7 @@ from api.db import Busy, Transaction, Transient, in_our_words
 from api.link.facts import FOREIGN
 from api.link.patience import PATIENCE_S
 from api.link.socket import LinkEndpoint
+from api.outage import AGAIN_S
 from api.printers.models import Printer
 from api.telemetry.service import PRINTERS_KNOWN_S
 from schemas.commands import Verb
@@ -230,6 +233,69 @@ async def test_who_comes_to_a_busy_database_is_asked_to_come_again(
     monkeypatch.setattr(Nonces, "use", busy)
     async with FakeSocket(endpoint, proof) as socket:
         assert await socket.refusal() == (503, "upstream_unavailable")
+
+
+async def test_a_room_that_hung_up_or_is_greeting_is_told_of_no_stop(
+    farm: Farm, endpoint: LinkEndpoint, trouble: Trouble
+) -> None:
+    """M08, no fake success: saying goodbye and hello take their time while the database is away."""
+    stop = partial(farm.rooms.commands.stop_directly, farm.admin, farm.printer)
+    async with FakeSocket(endpoint, await farm.credentials()) as socket:
+        await socket.accepted()
+        trouble.begin()
+        socket.say(hello_of(farm.bridge.uid))
+        await trouble.meets(3)
+        assert not await stop()
+        trouble.end()
+        welcome = await socket.hear()
+        assert isinstance(welcome, Welcome) and isinstance(await socket.hear(), Desired)
+        assert await stop()
+        assert isinstance(await socket.hear(), RemoteStop)
+        trouble.begin()
+        socket.hang_up()
+        await trouble.meets(3)
+        assert not socket.task.done(), "it still says goodbye"
+        assert not await stop()
+        trouble.end()
+
+
+@pytest.mark.parametrize("silent", ["touch", "numbers_on"])
+async def test_a_silent_database_holds_no_pictures_up(
+    farm: Farm, endpoint: LinkEndpoint, monkeypatch: pytest.MonkeyPatch, silent: str
+) -> None:
+    """R19: neither behind a sign of life nor behind the question whose printers these are.
+
+    What is answered too late for that is known all the same: a slow database is not asked again
+    for each picture.
+    """
+    for module in ("api.link.handler", "api.telemetry.service"):
+        monkeypatch.setattr(f"{module}.ASK_S", 0.01)
+    ends, asked = asyncio.Event(), 0
+    room = farm.rooms.bridges if silent == "touch" else farm.rooms.printers
+    real = getattr(room, silent)
+
+    async def slow(bridge_id: int) -> Any:
+        nonlocal asked
+        asked += 1
+        await ends.wait()
+        return await real(bridge_id)
+
+    async with FakeSocket(endpoint, await farm.credentials()) as socket:
+        await greeted(farm, socket)
+        monkeypatch.setattr(room, silent, slow)
+        farm.clock.advance(PRINTERS_KNOWN_S)
+        for z_mm in (1.0, 2.0):
+            socket.say(Beat(sent_ms=1))
+            live = Live(printer=farm.printer.id, state=PrinterState.PRINTING, z_mm=z_mm)
+            socket.say(LiveSnap(printers=[live]))
+            await _seen(farm, z_mm)
+        ends.set()
+        if silent == "numbers_on":
+            await asyncio.sleep(0.05)
+            farm.clock.advance(AGAIN_S)
+            socket.say(LiveSnap(printers=[replace(live, z_mm=3.0)]))
+            await _seen(farm, 3.0)
+            assert asked == 1
 
 
 async def test_trouble_that_lasts_ends_the_link(
