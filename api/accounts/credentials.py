@@ -10,20 +10,18 @@ import asyncio
 import hmac
 import logging
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 from weakref import WeakValueDictionary
-
-from tortoise.exceptions import OperationalError
 
 from api.accounts import keys
 from api.accounts.keys import CredentialKind
 from api.accounts.models import Credential, User
 from api.accounts.standing import Standing, standing_of
 from api.clock import Clock
-from api.db import set_apart
+from api.db import Busy, set_apart
 from api.errors import NotAuthenticated
 from api.events.service import Change, Ledger
 from api.outage import AGAIN_S, ASK_S, AWAY, REMEMBERED_S, briefly
@@ -88,6 +86,14 @@ class _Known:
     ends_s: float  # taken while the database is away
 
 
+@dataclass(slots=True, weakref_slot=True)
+class _Asking:
+    """One asks whose a secret is, and others wait for what that comes to."""
+
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    failed_s: float = float("-inf")  # monotonic: when somebody asked in vain
+
+
 class Credentials:
     """The table of credentials, and the memory in front of it."""
 
@@ -96,7 +102,7 @@ class Credentials:
         self._clock = clock
         self._known: dict[str, _Known] = {}
         self._csrf_sha256: dict[int, str] = {}  # it never changes
-        self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._asking: WeakValueDictionary[str, _Asking] = WeakValueDictionary()
         self._generation = 0  # rises with every revocation, so that no older look-up is remembered
 
     async def add(self, change: Change, secret: str, grant: Grant) -> Credential | None:
@@ -135,19 +141,34 @@ class Credentials:
         if known is not None:
             return known
         # Who comes while one asks waits for what it finds: a page's thirty requests cost one query.
-        async with self._asking.setdefault(sha256, asyncio.Lock()):
+        asking = self._asking.setdefault(sha256, _Asking())
+        came_s = self._clock.monotonic()
+        async with asking.turn:
             known = self._remembered(sha256)
             if known is not None:
                 return known
+            if asking.failed_s - came_s >= ASK_S:  # silent; one after the other is a long line
+                raise Busy("the database did not answer whoever asked first")
             try:
-                within_s = ASK_S if self._counts(sha256) else None
-                principal, row = await briefly(self._look_up(secret, sha256), within_s=within_s)
+                principal, row = await self._found(secret, sha256)
             except AWAY:
-                if (known := self._of_before(sha256)) is not None:
-                    return known
-                principal, row = await self._look_up(secret, sha256)
-        await self._mark_used(row)  # nobody else waits for that
+                asking.failed_s = self._clock.monotonic()
+                raise
+        if row is not None:
+            await self._mark_used(row)  # nobody else waits for that
         return principal
+
+    async def _found(self, secret: str, sha256: str) -> tuple[Principal, Credential | None]:
+        """Who it is as the rows say; without a row who it was before the database went away."""
+        within_s = ASK_S if self._counts(sha256) else None
+        try:
+            return await briefly(self._look_up(secret, sha256), within_s=within_s)
+        except AWAY:
+            if (known := self._of_before(sha256)) is not None:
+                return known, None
+            if within_s is None:
+                raise
+        return await self._look_up(secret, sha256)  # it is not remembered any more
 
     async def csrf_sha256(self, credential_id: int) -> str | None:
         """What a session's CSRF token is hashed to, for as long as it lives; None: no session's."""
@@ -263,8 +284,7 @@ class Credentials:
 
     def _counts(self, sha256: str) -> bool:
         """Whether it is known whose that was before the database went away."""
-        known = self._known.get(sha256)
-        return known is not None and self._clock.monotonic() < known.ends_s
+        return sha256 in self._known and self._clock.monotonic() < self._known[sha256].ends_s
 
     def _of_before(self, sha256: str) -> Principal | None:
         """Who it was; the database is asked again in a few seconds."""
@@ -331,7 +351,7 @@ class Credentials:
             with set_apart():  # the request itself has done nothing yet, and may be run again
                 async with self._ledger.change():
                     await Credential.filter(id=row.id).update(last_used_at=now)
-        except OperationalError as error:  # a full disk must not lock people out of reading
+        except AWAY as error:  # a full disk must not lock people out of reading
             _log.warning("cannot note the use of credential %s: %s", row.id, error)
 
 

@@ -14,8 +14,9 @@ from api.accounts import credentials
 from api.accounts.credentials import CACHE_S
 from api.accounts.models import Credential
 from api.accounts.service import Accounts
+from api.db import Transaction
 from api.errors import NotAuthenticated
-from api.outage import REMEMBERED_S
+from api.outage import AWAY, REMEMBERED_S
 from tests.api.accounts.people import make_admin
 from tests.api.conftest import FakeClock
 
@@ -94,6 +95,25 @@ async def test_a_stranger_is_nobody_while_the_database_is_away(accounts: Account
         await accounts.authenticate(login.token[:-4] + "AAAA")
 
 
+async def test_many_who_are_not_remembered_wait_for_a_silent_database_together(
+    accounts: Accounts, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R20: it is asked once, not by one after the other, and not once more for each."""
+    monkeypatch.setattr(credentials, "ASK_S", 0.0)
+    login = await make_admin(accounts)
+    with away(silent_s=0.05) as tries:
+        asked = (accounts.authenticate(login.token) for _ in range(20))
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        assert len(tries) == 1
+        assert all(isinstance(each, AWAY) for each in answers)
+        clock.advance(0.1)
+        with pytest.raises(AWAY):
+            await accounts.authenticate(login.token)
+        assert len(tries) == 2, "whoever comes later asks anew"
+    clock.advance(0.1)
+    assert (await accounts.authenticate(login.token)).username == "admin"
+
+
 async def test_whoever_was_logged_out_is_not_remembered(
     accounts: Accounts, clock: FakeClock
 ) -> None:
@@ -129,6 +149,21 @@ async def test_nobody_is_remembered_beyond_their_own_end(
         clock.advance(1)
         with pytest.raises(DBConnectionError):
             await accounts.authenticate(secret)
+
+
+async def test_whose_use_cannot_be_noted_is_let_in(
+    accounts: Accounts, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database goes away behind the look-up: a stop is not to fail for a note."""
+    login = await make_admin(accounts)
+    clock.advance(120)
+
+    async def away(*_: object) -> None:
+        raise DBConnectionError("the connection to the database was lost")
+
+    monkeypatch.setattr(Transaction, "_begin", away)
+    monkeypatch.setattr("api.db.BEGIN_AGAIN_S", (0.0,))
+    assert (await accounts.authenticate(login.token)).username == "admin"
 
 
 async def test_a_session_proves_itself_while_the_database_is_away(accounts: Accounts) -> None:
