@@ -161,12 +161,12 @@ class Commands:
         told = (printer.organization_id, printer.id, printer.name)
         return await self.direct.send(by, told, printer.bridge_id)
 
-    async def write_owed(self, change: Change) -> None:
-        """Stops that went out past the rows get theirs; the link carries them once more.
+    async def write_owed(self, change: Change, bridge_id: int | None = None) -> None:
+        """Stops that went past the rows (of *bridge_id*, or all) get theirs, and are carried again.
 
         A stop is owed until its row is seen to be there: a rolled back change loses none.
         """
-        for owed in tuple(self.direct.owed.values()):
+        for owed in [it for it in self.direct.owed.values() if bridge_id in (None, it.bridge_id)]:
             if await Command.filter(id=owed.id).exists():
                 del self.direct.owed[owed.id]
                 continue
@@ -311,7 +311,7 @@ class Commands:
         """A bridge reported a step. None when it means nothing here: foreign, late or repeated."""
         command = await _OF_ROOM.first(fact.id, bridge.id)
         if command is None and fact.id in self.direct.owed:
-            await self.write_owed(change)
+            await self.write_owed(change, bridge.id)
             command = await _OF_ROOM.first(fact.id, bridge.id)
         event = _EVENT_OF.get(fact.state)
         if command is None or event is None:

@@ -1,6 +1,7 @@
 """What the bridges' socket says besides facts and commands: interest, refusals, the quick stop."""
 
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import pytest
 
@@ -28,7 +29,8 @@ from schemas.watching import (
     TerminalWatch,
 )
 from tests.api.link.conftest import Farm, batch
-from tests.fakes.agents import hello_of
+from tests.fakes.agents import AgentKey, hello_of
+from tests.fakes.rooms import printer_row
 from tests.fakes.sockets import FakeSocket
 
 
@@ -281,3 +283,21 @@ async def test_the_greeting_of_a_machine_that_lost_its_power_is_no_copy(
         socket.say(hello_of(farm.bridge.uid, boot="second"))
         assert isinstance(await socket.hear(), Welcome)
     assert "bridge.cloned" not in await farm.kinds()
+
+
+async def test_a_stop_of_another_room_is_not_written_with_the_word_of_this_one(farm: Farm) -> None:
+    """What a bridge says is recorded in a change of its organization, which touches no other's."""
+    said: list[RemoteStop] = []
+    commands = farm.rooms.commands
+    async with farm.rooms.ledger.change() as change:
+        room = await farm.rooms.bridges.create(change, 2, "Elsewhere", AgentKey().public)
+    theirs = await printer_row(farm.clock, room.id, organization_id=2)
+    for by, printer in (farm.admin, farm.printer), (replace(farm.admin, organization_id=2), theirs):
+        with commands.direct.link(printer.bridge_id or 0, said.append):
+            assert await commands.stop_directly(by, printer)
+    done = CommandFact(id=said[0].id, state=CommandState.DONE, code="at_once")
+    async with farm.rooms.ledger.change(1) as change:
+        assert await commands.record(change, farm.bridge, done) is not None
+    assert [row.id for row in await Command.all()] == [said[0].id]
+    await commands.expire_due()
+    assert (await Command.get(id=said[1].id)).organization_id == 2
