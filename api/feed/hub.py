@@ -19,7 +19,7 @@ from api.bus.local import Bus, Listener
 from api.clock import Clock
 from api.events.history import Event, History
 from api.feed.words import encode, envelope, telemetry
-from api.outage import AGAIN_S, AWAY
+from api.outage import AGAIN_S, AWAY, past_database
 from api.principal import Principal, system
 from api.printers.service import Printer
 from api.telemetry.service import LiveView, OnBridge
@@ -110,6 +110,7 @@ class Hub:
         self._draws_at = float("-inf")
         self._reads_at = float("-inf")  # not before, while the database is away
         self._pause_s = 0.0
+        self._from_memory: set[int] = set()  # pictures by rows that may have changed since
 
     # For followers.
 
@@ -175,7 +176,12 @@ class Hub:
         self._telemetry.attend(self.organization_id)
         if self._clock.monotonic() >= self._reads_at:
             await self._try_to_read()
-        await self._draw()
+        if not self._pause_s:
+            await self._draw()
+            return
+        self._from_memory |= self._moved | self._changed
+        with past_database():
+            await self._draw()
 
     async def _try_to_read(self) -> None:
         try:
@@ -187,6 +193,8 @@ class Hub:
             _log.error("organization %d: no events can be read now: %s", number, error)
         else:
             self._pause_s, self._reads_at = 0.0, float("-inf")
+            self._changed |= self._from_memory
+            self._from_memory.clear()
 
     def _rest_s(self) -> float:
         if self._moved:
