@@ -80,8 +80,8 @@ class HotReads:
     accounts: Accounts
     store: PreferencesStore
     _kept: dict[int, _Kept] = field(default_factory=dict)
-    #: what was found last, for while the database is away
-    _shown: dict[int, Shown] = field(default_factory=dict)
+    #: what was found last, by whose printer it was then, for while the database is away
+    _shown: dict[tuple[int, int], Shown] = field(default_factory=dict)
 
     async def printer(self, printer: Printer) -> bytes | None:
         """`/api/printer`, whole; None when the printer is not operational."""
@@ -147,12 +147,13 @@ class HotReads:
 
     async def _found(self, printer: Printer) -> Shown:
         """`shown`; while the database is away what it was before."""
+        theirs = (printer.organization_id, printer.id)
         try:
-            self._shown[printer.id] = await self.shown(printer)
+            self._shown[theirs] = await self.shown(printer)
         except AWAY:
-            if printer.id not in self._shown:
+            if theirs not in self._shown:
                 raise
-        return self._shown[printer.id]
+        return self._shown[theirs]
 
     async def shown(self, printer: Printer) -> Shown:
         """The file that counts as selected: the one being printed, else what came last, a
