@@ -52,10 +52,10 @@ def _add_filters(shown: argparse.ArgumentParser) -> None:
     for kind in _MARKS:
         flag = f"--{kind}"
         add(flag, action="append_const", dest="kinds", const=kind, help=f"only what is {kind}")
-    add("--lines", metavar="N-M", help="only sent lines with these numbers")
+    add("--lines", type=_lines, metavar="N-M", help="only sent lines with these numbers")
     add("--since", type=float, metavar="S", help="from so many seconds after the beginning")
     add("--until", type=float, metavar="S", help="up to so many seconds after the beginning")
-    add("--grep", metavar="REGEX", help="only lines that this finds")
+    add("--grep", type=_pattern, metavar="REGEX", help="only lines that this finds")
 
 
 def _list(options: argparse.Namespace, state_dir: Path) -> int:
@@ -107,18 +107,30 @@ def _replay(options: argparse.Namespace, state_dir: Path) -> int:
     return EXIT_OK if result.same else EXIT_DIFFERS
 
 
+def _lines(text: str) -> tuple[int | None, int | None]:
+    """N, N-M, N- or -M."""
+    found = re.fullmatch(r"(\d{1,9})|(\d{0,9})-(\d{0,9})", text, re.ASCII)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no N, N-M, N- or -M")
+    if found[1]:
+        return int(found[1]), int(found[1])
+    return (int(found[2]) if found[2] else None), (int(found[3]) if found[3] else None)
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no regular expression: {error}") from None
+
+
 def _filter(options: argparse.Namespace) -> Filter:
-    first: int | None = None
-    last: int | None = None
-    if options.lines:
-        low, dash, high = options.lines.partition("-")
-        first = int(low) if low else None
-        last = int(high) if high else (None if dash else first)
+    first, last = options.lines or (None, None)
     return Filter(
         kinds=frozenset(options.kinds or ()),
         first=first,
         last=last,
         since_s=options.since,
         until_s=options.until,
-        pattern=re.compile(options.grep) if options.grep else None,
+        pattern=options.grep,
     )

@@ -149,8 +149,30 @@ def test_the_command_line_lists_shows_and_replays(
     assert json.loads(run("list", "--json", "--printer", "7"))[-1]["label"] == "G"
     assert run("show", "last", "--sent", "--lines", "9").count("\n") == 1
     assert json.loads(run("show", "--lines", "9-9", "--json"))["number"] == 9
+    assert run("show", "--lines=-9") == run("show", "--lines", "1-9")
+    assert run("show", "--lines", "9-").count("\n") > 300
     assert json.loads(run("replay", "G", "--json"))["same"]
     assert "the simulator executed 405" in run("replay", "G", "--firmware", "mk3")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--grep", "["], "no regular expression"),
+        (["--lines", "x"], "N-M"),
+        (["--lines", "1-2-3"], "N-M"),
+    ],
+)
+def test_a_filter_that_is_none_is_said(
+    words: list[str], said: str, recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is wrong with it, and the status of a wrong call."""
+    parser = argparse.ArgumentParser()
+    command.add(parser, argparse.ArgumentParser(add_help=False), lambda _: recorded)
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args(["show", *words])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
 
 
 def test_a_recording_is_shown_without_what_a_terminal_obeys(
