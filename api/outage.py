@@ -6,7 +6,7 @@ find its way by them, and a picture its watcher.
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
@@ -58,6 +58,32 @@ async def briefly(work: Coroutine[Any, Any, T], *, within_s: float | None) -> T:
     if not done:
         raise TimeoutError(f"the database has not answered within {within_s} s")
     return task.result()
+
+
+class Question:
+    """One question to the database, asked once for all who want to know at the same time.
+
+    A thousand that ask for themselves would be so slow that the last take it for an outage.
+    """
+
+    def __init__(self, ask: Callable[[], Awaitable[object]]) -> None:
+        self._ask = ask
+        self._asking: asyncio.Task[None] | None = None
+        self._since_s = 0.0
+
+    async def answered(self) -> None:
+        """Return once the database has answered. Raises what it raises."""
+        now_s = asyncio.get_running_loop().time()
+        asking = self._asking
+        # an older one may hang at a connection that is dead, beside new ones that are not
+        if asking is None or asking.done() or now_s - self._since_s > STOP_S:
+            asking = self._asking = asyncio.create_task(self._answer())
+            asking.add_done_callback(_ended)
+            self._since_s = now_s
+        await asyncio.shield(asking)
+
+    async def _answer(self) -> None:
+        await self._ask()
 
 
 #: What nobody waits for any more.

@@ -23,6 +23,9 @@ from schemas.link import RemoteStop
 
 #: So long another process has to say that it has the link, and has told the room.
 OTHERS_S = 1.5
+#: Pressed again within this it is the same stop; later it is one of its own, for the printer may
+#: have been reset meanwhile, and its room does nothing twice that it has done.
+SAME = timedelta(seconds=2)
 #: What a bus has held back for longer is not done any more: somebody may have gone on since.
 STALE = timedelta(seconds=10)
 _ASKED, _TOLD = "stop:", "stopped:"  # on the bus, each with the stop's id
@@ -90,14 +93,17 @@ class DirectStops:
     def _say(self, stop: Owed) -> bool:
         """Tell the room; False: no link stands here.
 
-        A printer that is owed a stop already is told again under the same id, which its room
-        does once.
+        A printer that was told just now is told again under the same id, which its room does once.
         """
         links = self._links.get(stop.bridge_id)
         if not links:
             return False
-        known = (owed.id for owed in self.owed.values() if owed.printer_id == stop.printer_id)
-        stop_id = next(known, stop.id)
+        recent = (
+            owed.id
+            for owed in self.owed.values()
+            if owed.printer_id == stop.printer_id and abs(stop.at - owed.at) < SAME
+        )
+        stop_id = next(recent, stop.id)
         self.owed.setdefault(stop_id, stop)
         for say in links:
             say(RemoteStop(id=stop_id, printer=stop.printer_id))

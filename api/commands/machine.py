@@ -101,7 +101,7 @@ class Machine:
         """
         printer = await self._known(by, printer_id)
         try:
-            await briefly(self._commands.check_rows(), within_s=STOP_S)
+            await briefly(self._commands.rows.answered(), within_s=STOP_S)
             return await self._stop_by_rows(by, printer)
         except AWAY as error:
             if is_rehearsed():

@@ -18,6 +18,7 @@ from api.commands.models import Command
 from api.commands.rooms import BridgeRoom, Row
 from api.errors import NotFound, Unavailable
 from api.events.service import Change, Happened, Ledger
+from api.outage import Question
 from api.principal import Principal
 from api.printers.sending import check_free_for
 from api.printers.service import Printer
@@ -67,6 +68,8 @@ class Commands:
         self._bus = bus
         self._over_hooks: list[OverHook] = []
         self.direct = DirectStops(bus, clock)
+        #: whether the database answers
+        self.rows = Question(lambda: Command.filter(id="").exists())
 
     def when_over(self, hook: OverHook) -> None:
         """Call *hook* in the transaction in which a command ends or its `unknown` is resolved."""
@@ -149,10 +152,6 @@ class Commands:
     async def next_seq(self, change: Change, bridge_id: int) -> int:
         """The next number in the room's order of commands."""
         return await self._bridges.next_command_seq(change, bridge_id)
-
-    async def check_rows(self) -> None:
-        """Raises what the database raises when it does not answer."""
-        await Command.filter(id="").exists()
 
     async def stop_directly(self, by: Principal, printer: Printer) -> bool:
         """M112 past the database; False: no process that can be asked has the room's link."""

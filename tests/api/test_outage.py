@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from api.outage import briefly, is_past_database, past_database
+from api import outage
+from api.outage import Question, briefly, is_past_database, past_database
 
 
 async def test_what_takes_longer_is_seen_through(caplog: pytest.LogCaptureFixture) -> None:
@@ -64,3 +65,50 @@ def test_the_block_ends_with_the_block() -> None:
         assert is_past_database()
         raise KeyError
     assert not is_past_database()
+
+
+async def test_what_many_want_to_know_at_once_is_asked_once() -> None:
+    """A stop of a thousand printers is a question to the database, not a thousand."""
+    asked, answers = 0, asyncio.Event()
+
+    async def ask() -> None:
+        nonlocal asked
+        asked += 1
+        await answers.wait()
+
+    question = Question(ask)
+    wanting = [asyncio.create_task(question.answered()) for _ in range(1000)]
+    await asyncio.sleep(0)
+    wanting.pop().cancel()
+    answers.set()
+    async with asyncio.timeout(5):
+        await asyncio.gather(*wanting)
+    assert asked == 1
+    await question.answered()
+    assert asked == 2, "an answer holds for those who asked"
+
+
+async def test_who_asks_hears_the_failure_and_nobody_waits_for_a_question_that_hangs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may hang at a dead connection, beside which a new one is answered."""
+    monkeypatch.setattr(outage, "STOP_S", 0.05)
+    fails, hangs = iter([True, False]), asyncio.Event()
+
+    async def ask() -> None:
+        if next(fails, None) is None:
+            return
+        await hangs.wait()
+        raise ConnectionRefusedError
+
+    question = Question(ask)
+    first = asyncio.create_task(question.answered())
+    await asyncio.sleep(0.1)
+    second = asyncio.create_task(question.answered())
+    await asyncio.sleep(0.1)
+    async with asyncio.timeout(5):
+        await question.answered()
+        hangs.set()
+        for hanging in (first, second):
+            with pytest.raises(ConnectionRefusedError):
+                await hanging

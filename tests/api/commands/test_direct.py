@@ -59,6 +59,19 @@ async def test_who_has_no_link_asks_the_others_and_who_tells_the_room_owes_the_r
     assert (owed.by.organization_id, owed.by.user_id, owed.by.username) == (3, 7, "mia")
 
 
+async def test_pressed_again_later_it_is_a_stop_of_its_own(
+    processes: list[DirectStops], clock: FakeClock
+) -> None:
+    """The printer may have been reset at its room, which does nothing twice under one id."""
+    one = processes[0]
+    with room_of(one) as said:
+        assert await one.send(PRESSED, PRINTER, ROOM)
+        clock.advance(direct.SAME.total_seconds())
+        assert await one.send(PRESSED, PRINTER, ROOM)
+    assert len({each.id for each in said}) == 2
+    assert {*one.owed} == {each.id for each in said}
+
+
 async def test_nobody_has_the_link(
     processes: list[DirectStops], monkeypatch: pytest.MonkeyPatch
 ) -> None:
