@@ -41,7 +41,7 @@ _STAYS = (
 _ASKED_TO = "the file asks for a pause here (%s): see to it, then resume"
 CHANGE = "the file asks for other filament: change it, then resume"
 _COOLED = "paused for %.0f minutes: the nozzles are off until it goes on"
-#: How often the place of a pause is asked for again when the answer is lost or damaged.
+#: How often the state of a pause is asked for again while no two answers in a row agree.
 _ASKS = 2
 _STEADY = frozenset({_S.PRINTING, _S.PAUSED, _S.OPERATIONAL, _S.OFFLINE, _S.HALTED, _S.ERROR})
 
@@ -126,9 +126,9 @@ class Printing:
     def ask_place(self) -> None:
         """Where does the head stand, and what is heated, once nothing moves?"""
         at, stream = self._standing, self._standing.link.stream
-        at.link.status.position = None  # only an answer to what follows is that of this place
-        where = [b"M114"] if stream.dialect.position else []
-        self._asks_left = _ASKS * len(where)
+        at.link.status.forget_position()  # only answers to what follows are those of this place
+        where = [b"M114"] * (2 if stream.dialect.position else 0)
+        self._asks_left = _ASKS
         if where:
             at.doings.asked_place("pause")
         # a report of the targets may be older than a line of the file that has set another
@@ -286,13 +286,16 @@ class Printing:
         status = at.link.status
         targets_c = self._targets_c()
         is_damaged = len(targets_c) < len(status.targets_c()) or not status.temperatures
-        if (status.position is None or is_damaged) and self._asks_left:
+        asks = [b"M105"] if is_damaged or not status.targets_sure else []
+        if at.link.stream.dialect.position and not status.position_sure:
+            asks.append(b"M114")
+        if asks and self._asks_left:
             self._asks_left -= 1
-            self.give([b"M105", b"M114"] if is_damaged else [b"M114"], STILL)
-            return
-        self.saved = Saved(at.modal_now(), targets_c, status.position)
+            return self.give(asks, STILL)
+        position = status.position if status.position_sure else None
+        self.saved = Saved(at.modal_now(), targets_c, position)
         script = at.script("on_pause", now)
-        if script and status.position is None:
+        if script and position is None:
             at.warn("position_unknown", _STAYS)
             script = []
         self.saved.moved = bool(script)

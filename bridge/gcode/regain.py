@@ -38,6 +38,8 @@ MAX_WAIT_S = 1800.0
 
 #: M108 to a print that is to end, at most: one that hears none keeps them in its ring.
 MAX_BREAKS = 4
+#: The same for waits that noise has made of a question.
+MAX_SLIPS = 4
 #: The same with what a person says: a change of filament asks more than once.
 MAX_SAID = 8
 
@@ -102,6 +104,7 @@ class Regain:
         self._uncounted = False  # it has taken a line that is not possible
         self._breaks_left = 0
         self._breaking = False
+        self._slips_left = 0  # from when on nothing that waits can be the dead host's
         self._broken = 0  # answers to M108 that may still come
         self._words = b""  # of a person
 
@@ -115,7 +118,7 @@ class Regain:
             return b""
         if self._breaking:
             self._breaking = False
-            self._breaks_left -= 1
+            self._breaks_left = max(0, self._breaks_left - 1)
             self._broken += 1
             return b"M108\n"
         if self._words:
@@ -189,11 +192,15 @@ class Regain:
             self.waits = Waits.MACHINE
         if self._breaks_left and (human or isinstance(reply, Temperatures)):
             self._breaking = True
+        elif human and self._slips_left:  # an M1 that was our M115
+            self._slips_left -= 1
+            self._breaking = True
 
     def _question(self) -> bytes:
         """What is to be asked next, behind a word that was heard."""
         if self._stage is _Stage.NAME:
             self._stage, self._named = _Stage.NAMED, ""
+            self._slips_left = self._slips_left or MAX_SLIPS
             return b"M115\n"
         self._stage = _Stage.ANSWER
         self._told = self._resend = None

@@ -27,10 +27,14 @@ class Status:
 
     def __init__(self) -> None:
         self.temperatures: dict[str, Temperature] = {}
+        #: two reports in a row told the same targets: they have no checksum either
+        self.targets_sure = False
         self.heard_at: float | None = None
         self.fields: Mapping[str, str] = {}
         self.capabilities: dict[str, bool] = {}
         self.position: Position | None = None
+        #: it has said so twice: an answer has no checksum, and a head would go where noise says
+        self.position_sure = False
         self.card = Card()
         #: the question that is open, with `prompt_shown` once it is complete
         self.prompt: Prompt | None = None
@@ -66,7 +70,9 @@ class Status:
         """Take in one reply; most say nothing about the picture."""
         match reply:
             case Temperatures():
+                before = self.targets_c()
                 self._heat(reply)
+                self.targets_sure = self.targets_c() == before
                 self.heard_at = now
             case FirmwareInfo(fields):
                 self.fields = fields
@@ -74,6 +80,7 @@ class Status:
                 if name in self.capabilities or len(self.capabilities) < MAX_CAPABILITIES:
                     self.capabilities[name] = enabled
             case Position():
+                self.position_sure = reply == self.position
                 self.position = reply
             case Action(word, text) if word.startswith("prompt_"):
                 self._prompt(word, text)
@@ -81,6 +88,10 @@ class Status:
                 self.card.entry(text)
             case _ if isinstance(reply, CardReply):
                 self.card.fold(reply)
+
+    def forget_position(self) -> None:
+        """What was said of it so far is of another place."""
+        self.position, self.position_sure = None, False
 
     def answered(self, text: bytes) -> None:
         """A person has sent *text*: an answer closes the question, firmwares often do not."""

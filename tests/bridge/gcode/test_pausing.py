@@ -62,8 +62,8 @@ def test_the_parking_script_sees_where_it_paused() -> None:
     host.start(JOB)
     host.go()
     at = host.firmware.executed.index(b"M114")
-    assert host.firmware.executed[at - 1 : at + 5] == [
-        *(b"M400", b"M114", b"M84 S86400", b"G91", b"G1 Z10", b"M104 S0")
+    assert host.firmware.executed[at - 1 : at + 6] == [
+        *(b"M400", b"M114", b"M114", b"M84 S86400", b"G91", b"G1 Z10", b"M104 S0")
     ]
 
 
@@ -111,6 +111,86 @@ def test_a_damaged_position_is_asked_for_again() -> None:
     host.go()
     assert b"G1 X10.000 Y20.000 F6000" in host.firmware.executed
     assert "position_unknown" not in host.warnings
+
+
+@pytest.mark.parametrize(
+    "heard",
+    [
+        [b"X:10.00 Y:20.00 Z:4.30 E:123.45\n"],
+        [b"X:10.00 Y:20.00 Z:0.30 E:123.45\n", b"X:10.00 Y:20.00 Z:0.30 E:923.45\n"],
+        [b"X:50.00 Y:20.00 Z:0.30 E:123.45\n", b"X:10.00 Y:60.00 Z:0.30 E:123.45\n"],
+    ],
+)
+def test_a_head_does_not_go_where_a_damaged_answer_says(heard: list[bytes]) -> None:
+    """It has no checksum: a place counts once it was said twice, one after the other."""
+    host = Host(config(scripts=PARK))
+    host.connect()
+    whole = host.firmware.says[b"M114"]
+    answers = iter([*heard, *[whole] * 9])
+    plain = host.firmware.answer
+
+    def damaged(line: bytes) -> bytes:
+        if b"M114" in line:
+            host.firmware.says[b"M114"] = next(answers)
+        return plain(line)
+
+    host.firmware.answer = damaged  # type: ignore[method-assign]
+    host.start(JOB)
+    host.go()
+    assert host.printer.state is _S.PAUSED
+    host.printer.resume(host.now)
+    host.go()
+    back = [b"G1 X10.000 Y20.000 F6000", b"G1 Z0.300 F600", b"G92 E123.45000"]
+    at = host.firmware.executed.index(back[0])
+    assert host.firmware.executed[at : at + 3] == back
+    assert "position_unknown" not in host.warnings
+
+
+@pytest.mark.parametrize("damaged_at", [1, 2])
+def test_a_resume_does_not_heat_to_a_target_that_only_noise_has_set(damaged_at: int) -> None:
+    """250 is a target that it could have; what was told twice, one after the other, is kept."""
+    host = Host(config(scripts={"on_pause": "M104 T1 S0\nM140 S0"}))
+    host.connect()
+    plain, heard = host.firmware.answer, 0
+
+    def reports(line: bytes) -> bytes:
+        nonlocal heard
+        said = plain(line)
+        if b"M105" not in line:
+            return said
+        heard += 1
+        if b"M140 S0" in host.firmware.executed:
+            return b"ok T0:20.0 /0.0 T1:200.0 /0.0 B:60.0 /0.0\n"
+        target = b"250.0" if heard == damaged_at else b"210.0"
+        return b"ok T0:20.0 /0.0 T1:210.0 /%b B:60.0 /60.0\n" % target
+
+    host.start(JOB)
+    host.firmware.answer = reports  # type: ignore[method-assign]
+    host.go()
+    assert host.printer.state is _S.PAUSED
+    host.printer.resume(host.now)
+    host.go()
+    assert heard > damaged_at
+    heated = [line for line in host.firmware.executed if line.startswith(b"M109 T1")]
+    assert heated == [b"M109 T1 S210"]
+
+
+def test_a_head_stays_where_it_is_while_no_two_answers_agree() -> None:
+    """There would be no way back from where it is parked."""
+    host = Host(config(scripts=PARK))
+    host.connect()
+    plain, asked = host.firmware.answer, iter(range(100))
+
+    def never_the_same(line: bytes) -> bytes:
+        host.firmware.says[b"M114"] = b"X:%d.00 Y:20.00 Z:0.30 E:1.45\n" % next(asked)
+        return plain(line)
+
+    host.firmware.answer = never_the_same  # type: ignore[method-assign]
+    host.start(JOB)
+    host.go()
+    assert host.printer.state is _S.PAUSED
+    assert "position_unknown" in host.warnings
+    assert b"G91" not in host.firmware.executed
 
 
 def test_a_resume_does_not_heat_to_what_a_damaged_report_told() -> None:

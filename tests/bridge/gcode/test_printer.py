@@ -123,7 +123,7 @@ def test_a_pause_is_at_a_line_boundary_and_resumes_with_the_next_line(host: Host
     host.go()
     assert host.states[-2:] == [_S.PAUSING, _S.PAUSED]
     done = len(host.printed)
-    assert host.firmware.executed[-3:] == [b"M400", b"M114", b"M84 S86400"]
+    assert host.firmware.executed[-4:] == [b"M400", b"M114", b"M114", b"M84 S86400"]
     host.wait(600.0)
     assert len(host.printed) == done < 50
     host.printer.resume(host.now)
@@ -502,7 +502,7 @@ def test_scripts_of_the_configuration_run_in_order() -> None:
     host.go()
     ran = host.firmware.executed[3:]
     assert ran == [
-        *(b"M155 S1", b"M75", b"G1 X1", b"M105", b"M400", b"M114"),
+        *(b"M155 S1", b"M75", b"G1 X1", b"M105", b"M400", b"M114", b"M114"),
         *(b"M84 S86400", b"G91", b"G1 Z5"),
         *(b"M105", b"M400", b"G1 Z-5", b"G90"),  # the script, and then the modes as they were
         *(b"G90", b"G1 X10.000 Y20.000 F6000", b"G1 Z0.300 F600", b"G92 E123.45000"),

@@ -106,25 +106,40 @@ OWN, OTHER = "8777fcb1-279b-5fbf-aadf-57be1d52436e", "182a8101-a0c6-5564-bfb8-7b
 
 
 class Board(Talk):
-    """A firmware that has taken 42 lines; *names*: what it answers to M115, one after the other."""
+    """A firmware that has taken 42 lines; *names*: what it answers to M115, one after the other.
+
+    `M1`: that was what it understood, and M108 ends it.
+    """
 
     def __init__(self, *names: str) -> None:
         super().__init__()
+        self.broken = 0
+        self._waits = False
         self.regain = Regain(0.0, lowest=1, highest=100, word="gantry-00000000", uuid=OWN)
         self._names = [*names]
 
     def go_on(self) -> None:
         """Answer everything that is asked until nothing is asked any more."""
-        while self.regain.outcome is Outcome.WAITING:
-            for line in self.wait(0.1).split():
+        while self.regain.outcome is Outcome.WAITING and self.now < 600.0:
+            for line in self.wait(0.1).splitlines():
                 for reply in self._answers(line):
                     self.regain.receive(reply, self.now)
+            if self._waits and round(self.now * 10) % 20 == 0:
+                self.regain.receive(Busy(human=True), self.now)
 
     def _answers(self, line: bytes) -> list[Reply]:
+        if self._waits and line == b"M108":
+            self._waits, self.broken = False, self.broken + 1
+            return [Ack(), Ack()]
+        if self._waits:
+            return []
         if b"gantry" in line:
             return [Text(f"echo:{line.decode()}"), Ack()]
         if line == b"M115":
             name = self._names.pop(0) if self._names else ""
+            self._waits = name == "M1"
+            if self._waits:
+                return []
             info = FirmwareInfo({"FIRMWARE_NAME": "Marlin", "UUID": name})
             return [info, Ack()] if name else [Ack()]
         if b"M105" in line:
@@ -154,6 +169,20 @@ def test_a_name_that_noise_has_changed_is_asked_for_once_more(heard: str) -> Non
     board = Board(heard, OWN)
     board.go_on()
     assert board.regain.outcome is Outcome.ANSWERED
+
+
+def test_a_question_of_which_noise_made_a_wait_is_asked_again() -> None:
+    """M115 has no checksum: as M1 it would wait for ever for a person who knows nothing of it."""
+    board = Board("M1", OWN)
+    board.go_on()
+    assert board.broken == 1
+    assert board.regain.outcome is Outcome.ANSWERED
+
+
+def test_a_wait_of_the_file_is_not_broken_off_unasked() -> None:
+    """Before it has answered the first word it may stand in a change of filament."""
+    talk = Board(OWN)
+    assert b"M108" not in talk.wait(60.0, Busy(human=True))
 
 
 def test_a_board_that_does_not_say_who_it_is_prints_nothing() -> None:
