@@ -80,8 +80,13 @@ def test_an_agent_started_otherwise_finds_senders_that_run(
         monkeypatch.setenv("XDG_RUNTIME_DIR", first)
         runtime = runtime_dir(state)
         line = ["bridge.sender", "--socket", str(runtime / "7.sock"), "--state-dir", str(state)]
-        process = subprocess.Popen([sys.executable, "-c", "input()", *line], stdin=subprocess.PIPE)
-        try:
+        process = subprocess.Popen(
+            [sys.executable, "-c", "print('up', flush=True); input()", *line],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        try:  # its command line can be read a moment after it has one
+            assert process.stdout is not None and process.stdout.readline() == b"up\n"
             monkeypatch.setenv("XDG_RUNTIME_DIR", second)
             assert runtime_dir(state) == runtime
         finally:
