@@ -67,8 +67,11 @@ def test_the_block_ends_with_the_block() -> None:
     assert not is_past_database()
 
 
-async def test_what_many_want_to_know_at_once_is_asked_once() -> None:
+async def test_what_many_want_to_know_at_once_is_asked_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A stop of a thousand printers is a question to the database, not a thousand."""
+    monkeypatch.setattr(outage, "STOP_S", 60.0)
     asked, answers = 0, asyncio.Event()
 
     async def ask() -> None:
