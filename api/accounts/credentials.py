@@ -1,9 +1,8 @@
 """Credentials as rows: made, found by their secret, revoked (DESIGN section 7, Credentials).
 
 Who a secret belongs to is remembered for a few seconds, so that hot reads cost no query, and longer
-while the database is away (`api.outage`): nobody can be revoked then. Whatever is revoked is
-forgotten at once, wherever the bus reaches. Every end wakes `credential:<id>`, and
-`ENDS`, so that open sockets can be closed: their holders ask `ended_of`.
+while the database is away (`api.outage`): nobody can be revoked then. What is revoked is
+forgotten at once, on every bus. An end wakes `credential:<id>` and `ENDS`; sockets ask `ended_of`.
 """
 
 import asyncio

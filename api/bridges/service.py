@@ -1,8 +1,7 @@
 """Bridges: who they are, whether they are there, and the positions of their link.
 
-Implements "Identity" and "Fencing" of the room link contract. A bridge proves its key at every
-connect: it asks for a nonce (one use, 60 s) and signs it. Every accepted hello raises the epoch;
-whoever speaks with an older one is not listened to.
+"Identity" and "Fencing" of the room link contract. A bridge proves its key at every connect: it
+signs a nonce (one use, 60 s). An accepted hello raises the epoch; older ones are not listened to.
 """
 
 import re

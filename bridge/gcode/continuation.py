@@ -74,6 +74,7 @@ def reopen(
     printer.link = Connection(printer.config, lossless=lossless)
     printer.link.regain(asking, known)
     run.trail.joined = printer.link.stream.dialect.joined_modes
+    run.rested = None if agenda is None else agenda.rested
     if agenda is not None:
         inherit(printer, agenda)
     printer.error = _TAKING_UP
@@ -103,6 +104,7 @@ def agenda_of(printer: Printer) -> Agenda:
         paused=run.state is AttemptState.PAUSED,
         own_pause=printing.own_pause,
         resumes=printing.resumes,
+        rested=run.rested,
         outcome=run.outcome,
         reason=run.reason,
     )
@@ -149,8 +151,7 @@ def go_on(printer: Printer, number: int, plan: Plan, now: float) -> None:
         run.run_clock(now)
     if plan.state not in (_S.STARTING, _S.PRINTING):
         stream.hold()
-        if run.pause_after == plan.ordinal:  # that is where it paused
-            run.pause_after = None
+    run.regain_rest(plan.ordinal, pauses=plan.state not in (_S.STARTING, _S.PRINTING))
     printer.error = None
     printer.step(REGAINED[plan.state], grant=run.facts.grant)
     printer.link.regained(now)

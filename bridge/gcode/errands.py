@@ -40,8 +40,9 @@ class Agenda:
     *state* is that of the printer since the change; *before*: own lines that were numbered before
     the first of *errands*; *modal*: what the firmware remembers once they are done; *saved*: what
     is to be brought back; *paused*: the attempt is; *own_pause*: the printer pauses by itself,
-    *resumes*: and has said that this is over; *outcome* and *reason*: how the print ends behind its
-    last script.
+    *resumes*: and has said that this is over; *rested*: the job line behind which the file's own
+    pause was kept last, -1: none was, None: an older release wrote this; *outcome* and *reason*:
+    how the print ends behind its last script.
     """
 
     serial: int
@@ -53,6 +54,7 @@ class Agenda:
     paused: bool = False
     own_pause: bool = False
     resumes: bool = False
+    rested: int | None = None
     outcome: AttemptEvent = AttemptEvent.COMPLETED
     reason: str = ""
 

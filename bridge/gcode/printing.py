@@ -112,8 +112,7 @@ class Printing:
         at.step(_E.PAUSE, grant=run.facts.grant)
         run.stop_clock(now)
         stream = at.link.stream
-        if run.rests_at(stream.out.ordinal_of(stream.acked)):
-            run.pause_after = None
+        run.keep_rest(stream.out.ordinal_of(stream.acked))
         stream.hold()
         # a resume that had only just begun leaves it parked, and in a pause of its own
         self.resumes, self.own_pause = False, self.own_pause or not park

@@ -58,6 +58,8 @@ class Run:
         self.pause_after: int | None = None
         #: what a person is told of that pause, by code
         self.pause_why = ("file_pause", "")
+        #: where the file's own pause was kept last, -1: nowhere yet, None: nobody wrote it down
+        self.rested: int | None = -1
         self._ends: deque[tuple[int, list[int]]] = deque()
         self._marks: deque[tuple[int, Mark]] = deque()
         self._minutes: deque[tuple[int, int]] = deque()
@@ -91,6 +93,20 @@ class Run:
     def rests_at(self, done: int) -> bool:
         """Whether the file's pause is due behind *done* lines; one before it leaves it there."""
         return self.pause_after is not None and done >= self.pause_after
+
+    def keep_rest(self, done: int) -> None:
+        """It pauses behind *done* lines: where that is the file's own pause, that one is kept."""
+        if self.rests_at(done):
+            self.rested, self.pause_after = self.pause_after, None
+
+    def regain_rest(self, done: int, *, pauses: bool) -> None:
+        """*done* lines were printed in a life before this one: has that kept a pause there?
+
+        A person may pause where the file does, before it does: then its own is still to come.
+        *pauses*: what is gone by when that life did not write it down (an older release).
+        """
+        if self.pause_after == done and (pauses if self.rested is None else self.rested == done):
+            self.pause_after = None
 
     def move(self, event: AttemptEvent) -> bool:
         """Step the attempt's table. False: the step is not allowed, nothing has moved."""
