@@ -14,8 +14,8 @@ from tests.fakes.listening import closed
 from tests.fakes.processes import ApiProcess
 
 SETUP_TOKEN = "setup-of-the-replicas"
-DRAIN_S = 0.6
-PROBE_EVERY_S = 0.1
+PROBE_EVERY_S, PROBE_TIMEOUT_S = 0.1, 1.0
+DRAIN_S = 2.0  # longer than the balancer needs to notice, also where everything is slow
 
 
 class Replicas:
@@ -72,16 +72,18 @@ class Balancer:
         self.url = ""
 
     async def probe(self) -> None:
-        """Ask every process whether it is ready, again and again."""
-        async with httpx.AsyncClient(timeout=2) as http:
+        """Ask every process whether it is ready, again and again; none waits for another."""
+        await asyncio.gather(*(self._probe(number) for number in range(len(self._apis))))
+
+    async def _probe(self, number: int) -> None:
+        async with httpx.AsyncClient(timeout=PROBE_TIMEOUT_S) as http:
             while True:
-                for number, api in enumerate(self._apis):
-                    try:
-                        answer = await http.get(f"{api.url}/health/ready")
-                        is_ready = answer.status_code == 200
-                    except httpx.HTTPError:
-                        is_ready = False
-                    (self._ready.add if is_ready else self._ready.discard)(number)
+                try:
+                    answer = await http.get(f"{self._apis[number].url}/health/ready")
+                    is_ready = answer.status_code == 200
+                except httpx.HTTPError:
+                    is_ready = False
+                (self._ready.add if is_ready else self._ready.discard)(number)
                 await asyncio.sleep(PROBE_EVERY_S)
 
     async def wait_for(self, number: int) -> None:
@@ -95,17 +97,10 @@ class Balancer:
         if (task := asyncio.current_task()) is not None:
             self._serving.add(task)
             task.add_done_callback(self._serving.discard)
-        ready = sorted(self._ready)
-        self._turn += 1
-        if not ready:
-            writer.close()
-            return
-        api = self._apis[ready[self._turn % len(ready)]]
         with closing(writer):
-            try:
-                there, out = await asyncio.open_connection("127.0.0.1", api.port)
-            except OSError:
-                return  # it has just gone
+            if (found := await self._connect()) is None:
+                return
+            there, out = found
             with closing(out):
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(_pump(reader, out))
@@ -113,6 +108,17 @@ class Balancer:
         for end in (writer, out):
             with suppress(OSError):
                 await end.wait_closed()
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """To the next process that takes it, as balancers do; None: there is none."""
+        self._turn += 1
+        ready = sorted(self._ready)
+        for offset in range(len(ready)):
+            number = ready[(self._turn + offset) % len(ready)]
+            with suppress(OSError):
+                return await asyncio.open_connection("127.0.0.1", self._apis[number].port)
+            self._ready.discard(number)  # it has just gone
+        return None
 
     async def close(self) -> None:
         """End the connections there are."""

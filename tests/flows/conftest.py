@@ -15,7 +15,7 @@ from tests.fakes.migrated import sqlite_into
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"
-MINUTE_SPEED = "90"
+MINUTE_SPEED = "36"
 VASE = ROOT / "infra" / "demo" / "vase_medium.gcode.xz"
 
 

@@ -233,9 +233,16 @@ async def test_ended_backends_fail_no_request(
 
 
 async def test_a_rolling_restart_fails_no_request_and_darkens_no_room(
-    replicas: Replicas, headers: dict[str, str], room: Room
+    replicas: Replicas, clients: list[httpx.Client], headers: dict[str, str], room: Room
 ) -> None:
     """Each process in turn is stopped and started under load (safety R48)."""
+
+    def since() -> set[str | None]:
+        """When the room has come, as each process sees it; None: it is not there."""
+        seen = [client.get(f"/bridges/{room.bridge_id}").json() for client in clients]
+        return {each["connected_at"] if each["online"] else None for each in seen}
+
+    first = await asyncio.to_thread(since)
     async with balanced(replicas) as balancer:
         failed: list[str] = []
         answers = 0
@@ -261,7 +268,7 @@ async def test_a_rolling_restart_fails_no_request_and_darkens_no_room(
 
         await room.agent.socket.close()
         staying = asyncio.create_task(room.live_through_restarts(balancer))
-        await asyncio.sleep(1.5)
+        await until(lambda: since().isdisjoint({None, *first}), WOKEN_S)
         asking = [asyncio.create_task(ask()) for _ in range(2)]
         for number, api in enumerate(replicas.apis):
             assert await asyncio.to_thread(api.stop) == 0
