@@ -21,7 +21,7 @@ from api.config import Settings
 from api.db import DatabaseUnusable, open_database, tortoise_config
 from api.files.models import TreeName
 from api.jobs.models import Print
-from api.migrate import MigrationFailed, migrate, pending
+from api.migrate import POOL, MigrationFailed, migrate, pending
 from api.printers.models import Printer
 from api.schema_states import Executor
 from tests.fakes import databases
@@ -82,7 +82,7 @@ async def old(empty: Settings) -> Settings:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[None]:
-    context = await open_database(settings)
+    context = await open_database(settings, POOL)  # what is compared with takes its time
     try:
         with context:
             yield

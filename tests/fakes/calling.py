@@ -29,7 +29,7 @@ class Agent:
 
     def pair(self, admin: httpx.Client) -> None:
         """By an admin's approval."""
-        with httpx.Client(base_url=f"{self.url}/bridge/v1") as http:
+        with httpx.Client(base_url=f"{self.url}/bridge/v1", timeout=30) as http:
             ask = {"public_key": self._key.public, "room": "Workshop"}
             code = http.post("/pairing", json=ask).raise_for_status().json()
             approval = admin.post(f"/pairing/{code['user_code']}/approve").raise_for_status()
@@ -40,7 +40,7 @@ class Agent:
 
     async def dial(self) -> ClientConnection:
         """A fresh nonce, signed, and the upgrade."""
-        async with httpx.AsyncClient(base_url=f"{self.url}/bridge/v1") as http:
+        async with httpx.AsyncClient(base_url=f"{self.url}/bridge/v1", timeout=30) as http:
             answer = await http.post("/nonce", json={"bridge_id": self.uid})
         credentials = self._key.credentials(self.uid, answer.json()["nonce"])
         url = self.url.replace("http", "ws") + "/bridge/v1/link"

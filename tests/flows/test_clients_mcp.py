@@ -123,7 +123,9 @@ def test_jobs_are_approved_and_rejected(mcp: Mcp, faces: Faces) -> None:
     token = made(faces, "/auth/login", **login)["access_token"]
     faces.v1.put("/config/require-job-approval", json={"enabled": True}).raise_for_status()
     theirs = {"Authorization": f"Bearer {token}"}
-    with httpx.Client(base_url=faces.v1.base_url, headers=theirs, trust_env=False) as pupil:
+    with httpx.Client(
+        base_url=faces.v1.base_url, headers=theirs, timeout=30, trust_env=False
+    ) as pupil:
         jobs = [
             pupil.post("/jobs", json={"item_name": name, "hold": True}).json()["id"]
             for name in ("good", "bad")

@@ -7,6 +7,7 @@ monotonic clocks go on, as they do when somebody sets a machine's clock (safety 
 import signal
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -164,11 +165,12 @@ def test_heat_lease_holds_and_ends_by_another_clock(farm: HandFarm, faces: Faces
 def test_tokens_go_by_the_wall_clock_as_documented(farm: HandFarm, faces: Faces) -> None:
     """An API token has no end; a session ends after its hours, and one that has ended stays so."""
     url = f"{farm.ready['url']}/api/v1"
-    login = httpx.post(f"{url}/auth/login", json=farm.ready["admin"], trust_env=False)
+    patient: Any = {"timeout": 30, "trust_env": False}
+    login = httpx.post(f"{url}/auth/login", json=farm.ready["admin"], **patient)
     session = {"Authorization": f"Bearer {login.json()['access_token']}"}
 
     def me(headers: dict[str, str]) -> int:
-        return httpx.get(f"{url}/auth/me", headers=headers, trust_env=False).status_code
+        return httpx.get(f"{url}/auth/me", headers=headers, **patient).status_code
 
     token = {"X-API-Key": farm.ready["token"]}
     assert (me(session), me(token)) == (200, 200)
@@ -177,7 +179,7 @@ def test_tokens_go_by_the_wall_clock_as_documented(farm: HandFarm, faces: Faces)
     farm.api_wall.jump(DAY_S)
     eventually(lambda: me(session) == 401, 20.0, "the session ends, a few seconds late")
     assert me(token) == 200
-    again = httpx.post(f"{url}/auth/login", json=farm.ready["admin"], trust_env=False)
+    again = httpx.post(f"{url}/auth/login", json=farm.ready["admin"], **patient)
     assert again.status_code == 200
     farm.api_wall.right()
     assert (me(session), me(token)) == (401, 200), "an ended session came back to life"

@@ -104,7 +104,7 @@ class Room:
     async def of(cls, farm: Farm) -> AsyncIterator["Room"]:
         """One that is paired, greeted and ready."""
         agent, headers = Agent(farm.api.url), dict(farm.http.headers)
-        with httpx.Client(base_url=f"{farm.api.url}/api/v1", headers=headers) as admin:
+        with httpx.Client(base_url=f"{farm.api.url}/api/v1", headers=headers, timeout=30) as admin:
             await asyncio.to_thread(agent.pair, admin)
         await agent.connect()
         assert isinstance(await agent.hear(), Desired)

@@ -178,7 +178,7 @@ async def test_an_app_gets_its_push(api: ApiProcess, admin: httpx.Client, is_raw
     made = admin.post(f"/printers/{printer['id']}/octoprint-key", json={"name": "app"})
     key = made.raise_for_status().json()["api_key"]
     base = f"{api.url}/octoprint/{printer['slug']}"
-    async with httpx.AsyncClient(headers={"X-Api-Key": key}) as client:
+    async with httpx.AsyncClient(headers={"X-Api-Key": key}, timeout=30) as client:
         login = (await client.post(f"{base}/api/login", json={"passive": True})).json()
     auth = json.dumps({"auth": f"{login['name']}:{login['session']}"})
     path = "websocket" if is_raw else "000/abcdefgh/websocket"

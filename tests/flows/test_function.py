@@ -112,7 +112,7 @@ class CloudFarm:
         announced = {"size_bytes": len(content), "sha256": sha256(content).hexdigest()}
         offer = self.call("POST", "/print-files/uploads", json=announced)
         sent = httpx.request(
-            offer["method"], offer["url"], headers=offer["headers"], content=content
+            offer["method"], offer["url"], headers=offer["headers"], content=content, timeout=30
         )
         assert sent.is_success, sent.text
         done = f"/print-files/uploads/{offer['upload_id']}/complete"
@@ -302,7 +302,7 @@ def test_a_file_that_never_came_or_is_another_prints_nothing(farm: CloudFarm) ->
     assert farm.http.post(done, json=body).status_code == 404
     [signature] = parse_qs(urlsplit(offer["url"]).query)["X-Amz-Signature"]
     farm.secrets["signature of an upload"] = signature
-    other = httpx.put(offer["url"], headers=offer["headers"], content=b"G28\nG1 X2\n")
+    other = httpx.put(offer["url"], headers=offer["headers"], content=b"G28\nG1 X2\n", timeout=30)
     if other.is_success:  # a store that does not check the signed checksum itself
         assert farm.http.post(done, json=body).status_code == 400
     assert farm.http.post(done, json=body).status_code == 404
@@ -313,14 +313,18 @@ def test_what_functions_cannot_do_they_say(farm: CloudFarm) -> None:
     works: straight to the store.
     """
     root = farm.cloud.url
-    info = httpx.get(f"{root}/octoprint/{farm.printer['slug']}/sockjs/info", trust_env=False)
+    info = httpx.get(
+        f"{root}/octoprint/{farm.printer['slug']}/sockjs/info", timeout=30, trust_env=False
+    )
     assert (info.status_code, info.json()["websocket"]) == (200, False)
     large = b"G28\n" + b"; a long comment to make it large\n" * 160_000
     files = {"file": ("large.gcode", large)}
     assert farm.http.post("/print-files/upload", files=files).status_code == 413
     announced = {"size_bytes": len(large), "sha256": sha256(large).hexdigest()}
     offer = farm.call("POST", "/print-files/uploads", json=announced)
-    sent = httpx.request(offer["method"], offer["url"], headers=offer["headers"], content=large)
+    sent = httpx.request(
+        offer["method"], offer["url"], headers=offer["headers"], content=large, timeout=30
+    )
     assert sent.is_success, sent.text
     done = f"/print-files/uploads/{offer['upload_id']}/complete"
     body = {"size_bytes": len(large), "filename": "large.gcode"}

@@ -186,7 +186,9 @@ def test_unknown_things_answer_404_in_both_faces(faces: Faces) -> None:
     answer = faces.octoprint.get("/api/files/local/missing.gcode")
     assert answer.status_code == 404
     assert answer.json()["error"]
-    other = httpx.get(f"{faces.farm.ready['url']}/octoprint/nobody/api/version", trust_env=False)
+    other = httpx.get(
+        f"{faces.farm.ready['url']}/octoprint/nobody/api/version", timeout=30, trust_env=False
+    )
     assert other.status_code in (403, 404)
 
 

@@ -167,7 +167,8 @@ async def test_a_terminal_is_read_through_another_process(
     slug = clients[1].get(path).raise_for_status().json()["slug"]
     made = clients[1].post(f"{path}/octoprint-key", json={"name": "tab"}).raise_for_status()
     face, key = f"{replicas.apis[1].url}/octoprint/{slug}", {"X-Api-Key": made.json()["api_key"]}
-    login = httpx.post(f"{face}/api/login", json={"passive": True}, headers=key).json()
+    answer = httpx.post(f"{face}/api/login", json={"passive": True}, headers=key, timeout=30)
+    login = answer.raise_for_status().json()
     lines = ["Send: N1 M115*39", "Recv: FIRMWARE_NAME:Marlin", "Recv: ok"]
     said = TerminalText(printer=room.printer_id, lines=lines, cursor="c:1")
     heard: list[str] = []
@@ -194,9 +195,13 @@ async def test_a_revoked_token_dies_everywhere_within_five_seconds(
     made = clients[0].post("/tokens", json={"name": "script", "scopes": []}).raise_for_status()
     secret = {"X-API-Key": made.json()["token"]}
     urls = [f"{api.url}/api/v1/printers" for api in replicas.apis]
-    assert [httpx.get(url, headers=secret).status_code for url in urls] == [200, 200, 200]
+
+    def ask(url: str) -> int:
+        return httpx.get(url, headers=secret, timeout=30).status_code
+
+    assert [ask(url) for url in urls] == [200, 200, 200]
     clients[1].delete(f"/tokens/{made.json()['id']}").raise_for_status()
-    await until(lambda: {httpx.get(url, headers=secret).status_code for url in urls} == {401}, 5)
+    await until(lambda: {ask(url) for url in urls} == {401}, 5)
 
 
 async def test_without_its_bus_the_farm_is_slower_not_deaf(
@@ -229,7 +234,7 @@ async def test_ended_backends_fail_no_request(
             assert client.get("/printers").status_code == 200
             path = f"/printers/{room.printer_id}"
             assert client.patch(path, json={"nickname": "again"}).status_code == 200
-    assert httpx.get(f"{replicas.apis[0].url}/health/ready").json()["problems"] == []
+    assert httpx.get(f"{replicas.apis[0].url}/health/ready", timeout=30).json()["problems"] == []
 
 
 async def test_a_rolling_restart_fails_no_request_and_darkens_no_room(
@@ -242,6 +247,7 @@ async def test_a_rolling_restart_fails_no_request_and_darkens_no_room(
         seen = [client.get(f"/bridges/{room.bridge_id}").json() for client in clients]
         return {each["connected_at"] if each["online"] else None for each in seen}
 
+    await until(lambda: None not in since(), WOKEN_S)
     first = await asyncio.to_thread(since)
     async with balanced(replicas) as balancer:
         failed: list[str] = []
@@ -288,7 +294,7 @@ def test_no_process_has_logged_a_secret(replicas: Replicas, headers: dict[str, s
     wrong = "odin_canary-of-the-replicas"
     secrets = {PERSON["password"], SETUP_TOKEN, headers["Authorization"].split()[1], wrong}
     for api in replicas.apis:
-        refused = httpx.get(f"{api.url}/api/v1/jobs", headers={"X-API-Key": wrong})
+        refused = httpx.get(f"{api.url}/api/v1/jobs", headers={"X-API-Key": wrong}, timeout=30)
         assert refused.status_code == 401
         said = api.said()
         assert [secret for secret in secrets if secret in said] == []

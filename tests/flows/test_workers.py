@@ -27,6 +27,6 @@ def test_workers_share_a_socket_and_stop_together(
         children = Path(f"/proc/{api.process.pid}/task/{api.process.pid}/children").read_text()
         assert len(children.split()) == 2
         for _ in range(20):
-            assert httpx.get(f"{api.url}/health").json()["status"] == "ok"
+            assert httpx.get(f"{api.url}/health", timeout=30).json()["status"] == "ok"
         assert api.stop() == 0
         assert not any(Path(f"/proc/{pid}").exists() for pid in children.split())
