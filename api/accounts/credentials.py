@@ -2,7 +2,7 @@
 
 Who a secret belongs to is remembered for a few seconds, so that hot reads cost no query, and longer
 while the database is away (`api.outage`): nobody can be revoked then. What is revoked is
-forgotten at once, on every bus. An end wakes `credential:<id>` and `ENDS`; sockets ask `ended_of`.
+forgotten at once where a bus reaches. Ends wake `credential:<id>`, `ENDS`: sockets ask `ended_of`.
 """
 
 import asyncio

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from bridge.gcode.happenings import Warned
+from bridge.gcode.run import JobFacts, Run
 from bridge.simulator.families import FAMILIES
 from schemas.jobs import AttemptState
 from schemas.printer import PrinterState
@@ -92,3 +93,23 @@ def test_a_pause_of_the_file_outlives_a_host_that_died_in_a_persons_pause_there(
     bench.run_until(bench.over)
     assert told(bench) == [code]
     assert bench.ending is AttemptState.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("rested", "pauses", "is_kept"),
+    [
+        (4, False, True),
+        (3, True, False),
+        (-1, True, False),
+        (None, True, True),
+        (None, False, False),
+    ],
+)
+def test_a_life_before_has_kept_the_files_pause_or_not(
+    rested: int | None, pauses: bool, is_kept: bool
+) -> None:
+    """What it wrote down counts; of an older release, which wrote nothing, whether it paused."""
+    run = Run(JobFacts(grant="G", job=1, file_name="f", size_bytes=1))
+    run.pause_after, run.rested = 4, rested
+    run.regain_rest(4, pauses=pauses)
+    assert run.pause_after == (None if is_kept else 4)
