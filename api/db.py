@@ -244,11 +244,15 @@ class Transaction:
     Safe against being cancelled while it begins: Tortoise takes its lock (or a connection from the
     pool) before BEGIN and gives it back only after a whole entry, so a request whose client goes
     away in between would lock everybody out. A connection that turns out to be dead is replaced.
+
+    *is_flushed* False: a PostgreSQL whose machine dies within a second may have forgotten it,
+    though nothing that was committed later; all others see it at once.
     """
 
-    def __init__(self, organization_id: int | None = None) -> None:
+    def __init__(self, organization_id: int | None = None, *, is_flushed: bool = True) -> None:
         self.number: int | None = None  # as PostgreSQL counts; None on SQLite
         self._organization_id = organization_id
+        self._is_flushed = is_flushed
         self._context = in_transaction()
 
     async def __aenter__(self) -> "Transaction":
@@ -268,7 +272,7 @@ class Transaction:
         try:
             client: Any = await self._context.__aenter__()
             if has_other_writers():
-                self.number = await client.lock(self._organization_id)
+                self.number = await client.lock(self._organization_id, is_flushed=self._is_flushed)
             begun = True
         except TransactionManagementError as failed:
             cause = failed.__context__

@@ -63,6 +63,7 @@ _UNSTORABLE = (
 )
 
 _LOCK_FARM = "SELECT pg_current_xact_id()::text, pg_advisory_xact_lock($1, $2)"
+_UNFLUSHED = ", set_config('synchronous_commit', 'off', true)"  # until its end
 _LOCK_ORGANIZATION = (
     "SELECT pg_current_xact_id()::text, pg_advisory_xact_lock_shared($1, $2), "
     "pg_advisory_xact_lock($1, $3)"
@@ -194,17 +195,18 @@ class PostgresTransaction(TransactionWrapper):
         super().__init__(connection)
         self._number: str | None = None  # as the server counts, once `lock` has asked for it
 
-    async def lock(self, organization_id: int | None) -> int:
+    async def lock(self, organization_id: int | None, *, is_flushed: bool = True) -> int:
         """Keep other writers of *organization_id* out, or all of them, until the end.
 
         What was read after this is still true at the end of the transaction, in every process.
-        Returns the number of the transaction as the server counts.
+        Returns the number of the transaction as the server counts. *is_flushed* False: its commit
+        does not wait for the server's disk.
         """
         if organization_id is None:
             query, values = _LOCK_FARM, [CLASS_OF_LOCKS, WHOLE_FARM]
         else:
             query, values = _LOCK_ORGANIZATION, [CLASS_OF_LOCKS, WHOLE_FARM, organization_id]
-        _, rows = await self.execute_query(query, values)
+        _, rows = await self.execute_query(query if is_flushed else query + _UNFLUSHED, values)
         self._number = str(rows[0][0])
         return int(self._number)
 

@@ -64,22 +64,26 @@ class DirectStops:
     def __init__(self, bus: Bus, clock: Clock) -> None:
         self._bus = bus
         self._clock = clock
-        self._links: dict[int, list[Say]] = {}
+        self._links: dict[int, list[tuple[Say, int]]] = {}
         self._asked: dict[str, asyncio.Event] = {}
         self.owed: dict[str, Owed] = {}
         bus.on_live(self._heard)
 
     @contextmanager
-    def link(self, bridge_id: int, say: Say) -> Iterator[None]:
+    def link(self, bridge_id: int, say: Say, epoch: int) -> Iterator[None]:
         """While this lasts, the room of *bridge_id* can be told to stop by *say*."""
-        links = self._links.setdefault(bridge_id, [])
-        links.append(say)
+        links, link = self._links.setdefault(bridge_id, []), (say, epoch)
+        links.append(link)
         try:
             yield
         finally:
-            links.remove(say)
+            links.remove(link)
             if not links:
                 del self._links[bridge_id]
+
+    def epoch(self, bridge_id: int) -> int | None:
+        """Of the newest link that the room has here; None: it has none."""
+        return max((epoch for _, epoch in self._links.get(bridge_id, ())), default=None)
 
     async def send(self, by: Principal, printer: tuple[int, int, str], bridge_id: int) -> bool:
         """Tell the printer (organization, number, name) to stop; False: no link is known.
@@ -105,7 +109,7 @@ class DirectStops:
         )
         stop_id = next(recent, stop.id)
         self.owed.setdefault(stop_id, stop)
-        for say in links:
+        for say, _ in links:
             say(RemoteStop(id=stop_id, printer=stop.printer_id))
         return True
 

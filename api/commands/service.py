@@ -6,13 +6,14 @@ and changes nothing, so a fact that comes twice or late is harmless.
 
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from ulid import ULID
 
 from api.bus.local import Bus
 from api.clock import Clock
 from api.commands import rules
+from api.commands.carrying import STARTS, at_birth, is_on, to_carry
 from api.commands.direct import DirectStops
 from api.commands.models import Command
 from api.commands.rooms import BridgeRoom, Row
@@ -44,7 +45,6 @@ _log = logging.getLogger("gantry.commands")
 UNCONFIRMED_AFTER = timedelta(seconds=5)
 
 _UNSENT = (CommandState.QUEUED,)
-_STARTS = (Verb.START, Verb.CARD_WRITE)  # the second may start what it has written
 _UNDELIVERED = rules.UNDELIVERED
 _GOING_ON = tuple(set(CommandState) - COMMAND_OVER)
 _BY_ID = Rows(Command, "id = $1")
@@ -129,16 +129,18 @@ class Commands:
         rules.check_room(verb, underway, replaced, printer.name)
         if verb is Verb.REMOTE_STOP:
             await self.withdraw_starts(change, printer.id)
-        now = self._clock.now()
+        now, kept = self._clock.now(), rules.check_args(verb, args)
+        state, epoch = at_birth(verb, kept, self.direct.epoch(bridge_id))
         command = await Command.create(
             id=lent_as or str(ULID.from_datetime(now)),
-            state=CommandState.SENT if lent_as else CommandState.QUEUED,
+            state=CommandState.SENT if lent_as else state,
+            sent_epoch=None if lent_as else epoch,
             organization_id=printer.organization_id,
             printer_id=printer.id,
             bridge_id=bridge_id,
             seq=await self._bridges.next_command_seq(change, bridge_id),
             verb=verb,
-            args=rules.check_args(verb, args),
+            args=kept,
             grant=grant,
             actor=by.username[:120],
             created_at=now,
@@ -198,7 +200,7 @@ class Commands:
         What a link carried without the journal's word for it has no life left: only the bridge
         can say whether it had come, and starts it no more if it had not.
         """
-        starts = Command.filter(printer_id=printer_id, verb__in=_STARTS)
+        starts = Command.filter(printer_id=printer_id, verb__in=STARTS)
         await starts.filter(state=CommandState.SENT).update(deadline_at=self._clock.now())
         for command in await starts.filter(state__in=_UNSENT).order_by("seq"):
             await self._step(change, command, CommandEvent.SUPERSEDED, "stopped", _STOPPED)
@@ -248,19 +250,11 @@ class Commands:
 
     # The link.
 
-    async def pending(self, bridge_id: int, epoch: int) -> Sequence[Command]:
-        """What the link of *epoch* still has to carry, in the room's order.
-
-        What an older link carried and no journal confirmed is carried again even after its
-        deadline: only the bridge can say whether it had come.
-        """
-        now = self._clock.now()
-        return [
-            row
-            for row in await _TO_CARRY.of(bridge_id)
-            if (row.state == CommandState.SENT and row.sent_epoch != epoch)
-            or (row.state == CommandState.QUEUED and not _expired(row, now))
-        ]
+    async def pending(
+        self, bridge_id: int, epoch: int, told: int | None = None
+    ) -> Sequence[Command]:
+        """What the link of *epoch* still has to carry, in the room's order (`to_carry`)."""
+        return to_carry(await _TO_CARRY.of(bridge_id), epoch, told, self._clock.now())
 
     async def waits(self, bridge_id: int) -> bool:
         """Whether a command is on its way to the bridge and not in its journal."""
@@ -286,14 +280,15 @@ class Commands:
 
         The ids that it may carry: what was taken back meanwhile is not among them.
         """
-        if not commands:
-            return ()
         ids = {each.id for each in commands}
+        ours = {each.id for each in commands if is_on(each, epoch)}
+        if ids == ours:
+            return ids
         async with self._ledger.change(commands[0].organization_id):
-            rows = Command.filter(id__in=ids, state__in=_UNDELIVERED)
+            rows = Command.filter(id__in=ids - ours, state__in=_UNDELIVERED)
             carried = await rows.update(state=CommandState.SENT, sent_epoch=epoch)
             if not carried or len(ids) == 1:
-                return ids if carried else ()
+                return ids if carried else ours
             # which of several: what triggers write is in SQLite's count of changed rows, too
             marked = Command.filter(id__in=ids, state=CommandState.SENT, sent_epoch=epoch)
             return {row.id for row in await marked.only("id")}
@@ -383,10 +378,6 @@ class Commands:
             change.record(_event(command, f"command.{state}", code=command.code))
             for hook in self._over_hooks:
                 await hook(change, command)
-
-
-def _expired(command: Command, now: datetime) -> bool:
-    return command.deadline_at is not None and command.deadline_at <= now
 
 
 def _event(command: Command, kind: str, user_id: int | None = None, code: str = "") -> Happened:

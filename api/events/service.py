@@ -99,17 +99,20 @@ class Ledger:
         self._followers.append(follower)
 
     @asynccontextmanager
-    async def change(self, organization_id: int | None = None) -> AsyncIterator[Change]:
+    async def change(
+        self, organization_id: int | None = None, *, is_flushed: bool = True
+    ) -> AsyncIterator[Change]:
         """A transaction. Rows and events commit together; wake-ups leave after the commit.
 
         One writer at a time, in all processes together, so a read in it is still true at its
         write; with *organization_id* one per organization, and it must touch nothing of others.
         Never await the network inside. An exception rolls everything back and wakes nobody.
+        *is_flushed* False: for what does no harm if the database's machine dies and forgets it.
         """
         change = Change()
         scope = organization_id if has_other_writers() else None
         writer = self._writers.setdefault(scope, asyncio.Lock())
-        async with writer, Transaction(scope) as transaction:
+        async with writer, Transaction(scope, is_flushed=is_flushed) as transaction:
             yield change
             first = _first(change.noted)
             for follower in self._followers:

@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from api.bridges.service import Bridge, Standing
 from api.clock import Clock
+from api.commands.carrying import Told
 from api.errors import NotAuthenticated
 from api.gateway.lease import alone
 from api.gateway.models import GatewaySocket
@@ -220,7 +221,8 @@ class LinkSockets:
         if socket is None or not socket.epoch or socket.bridge_id is None:
             return False
         session = self._session(socket)
-        found = await self._handler.outgoing(socket.bridge_id, socket.epoch, socket.desired_told)
+        told = Told(desired=socket.desired_told)
+        found = await self._handler.outgoing(socket.bridge_id, socket.epoch, told)
         if found.standing is not Standing.CURRENT:
             await self.end(socket)
             return False
@@ -231,9 +233,9 @@ class LinkSockets:
             _say(session, body)
         if not await self._flush(socket, session):
             return False
-        if found.desired_version != socket.desired_told:
+        if found.told.desired != socket.desired_told:
             await GatewaySocket.filter(connection_id=connection_id).update(
-                desired_told=found.desired_version
+                desired_told=found.told.desired
             )
         return True
 

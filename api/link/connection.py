@@ -16,6 +16,7 @@ from functools import partial
 from api.bridges.service import Bridge, Standing
 from api.bus.local import Listener
 from api.clock import Clock, phase
+from api.commands.carrying import Told
 from api.db import PASSING
 from api.errors import Unavailable
 from api.feed.sender import (
@@ -96,7 +97,7 @@ class Connection:
         self._out = BoundedSender(
             self._session, send, clock, max_waiting=MAX_WAITING, patience_s=SEND_S
         )
-        self._desired_told = 0
+        self._told = Told(command=0)
         self._looked = asyncio.Event()  # what its printers are is known
         self._desired_at = float("-inf")
         self._foreign = 0
@@ -158,7 +159,7 @@ class Connection:
     async def _serve(self, listener: Listener) -> Over:
         try:
             await self._greet()
-            stops = self._handler.direct_stops(self._bridge.id, self.stop)
+            stops = self._handler.direct_stops(*self._name(), self.stop)
             with stops:  # no longer: one that is greeting or has hung up cannot be told
                 await self._work(listener)
         except Over as over:
@@ -294,13 +295,11 @@ class Connection:
         await listener.wait(0)  # our own hello has rung it
         every_s = LOOK_EVERY_S * (1 - phase(self._bridge.id) / 2)
         while True:
-            fetch = partial(
-                self._handler.outgoing, self._bridge.id, self._session.epoch, self._desired_told
-            )
+            fetch = partial(self._handler.outgoing, *self._name(), self._told)
             found = await patiently(fetch, self._clock, self._bridge.id, PATIENCE_S)
             if found.standing is not Standing.CURRENT:
                 raise Over(*_CLOSE_OF[found.standing])
-            self._desired_told = found.desired_version
+            self._told = found.told
             for body in found.bodies:
                 if isinstance(body, Desired):
                     self._desired_at = self._clock.monotonic()

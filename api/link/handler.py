@@ -8,13 +8,14 @@ them on the wire.
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import msgspec
 
 from api.bridges.service import Bridge, Cloned, Late, Standing
 from api.clock import Clock, iso
+from api.commands.carrying import NOTHING, Told
 from api.config import Settings
 from api.db import PASSING, persistently
 from api.link.facts import FOREIGN, FactRecorder
@@ -56,11 +57,11 @@ _log = logging.getLogger("gantry.link")
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """What waits for a link, and what the link is worth. *desired_version*: told with it."""
+    """What waits for a link, what the link is worth, and what it has *told* with that."""
 
     standing: Standing
     bodies: list[Body]
-    desired_version: int
+    told: Told
 
 
 class LinkHandler:
@@ -119,28 +120,29 @@ class LinkHandler:
             desired_version=opened.desired_version,
         )
 
-    async def outgoing(self, bridge_id: int, epoch: int, desired_told: int = 0) -> Outgoing:
+    async def outgoing(self, bridge_id: int, epoch: int, told: Told = NOTHING) -> Outgoing:
         """What the link of *epoch* has to carry now; commands are marked as sent by that.
 
-        *desired_told* is the newest configuration that this link has carried already.
+        *told* is what this link has carried already.
         """
-        return await persistently(partial(self._outgoing, bridge_id, epoch, desired_told))
+        return await persistently(partial(self._outgoing, bridge_id, epoch, told))
 
-    async def _outgoing(self, bridge_id: int, epoch: int, desired_told: int) -> Outgoing:
+    async def _outgoing(self, bridge_id: int, epoch: int, told: Told) -> Outgoing:
         standing, bridge = await self._rooms.bridges.standing(bridge_id, epoch)
         if standing is not Standing.CURRENT:
-            return Outgoing(standing, [], desired_told)
+            return Outgoing(standing, [], told)
         bodies: list[Body] = []
-        if desired_told < bridge.desired_version:
-            desired_told = bridge.desired_version
+        if told.desired < bridge.desired_version:
+            told = replace(told, desired=bridge.desired_version)
             printers = await self._rooms.printers.desired(bridge_id)
             self._rooms.telemetry.know_room(bridge_id, [printer.id for printer in printers])
             lent = await self._rooms.jobs.leases.of_room(bridge_id)
-            bodies += desired_parts(desired_told, printers, lent)
-        bodies += await self._commands(bridge_id, epoch)
+            bodies += desired_parts(told.desired, printers, lent)
+        commands, told = await self._commands(bridge_id, epoch, told)
+        bodies += commands
         if (bulk := await self._fresh_token(bridge)) is not None:
             bodies.append(Token(bulk=bulk))
-        return Outgoing(standing, bodies, desired_told)
+        return Outgoing(standing, bodies, told)
 
     async def _fresh_token(self, bridge: Bridge) -> BulkToken | None:
         """It can wait for the next look; commands that are marked as sent cannot."""
@@ -150,10 +152,10 @@ class LinkHandler:
             _log.info("bridge %d: its file token is renewed later: %s", bridge.id, error)
             return None
 
-    async def _commands(self, bridge_id: int, epoch: int) -> list[Body]:
+    async def _commands(self, bridge_id: int, epoch: int, told: Told) -> tuple[list[Body], Told]:
         fitting: dict[str, Body] = {}
         rows = []
-        for command in await self._rooms.commands.pending(bridge_id, epoch):
+        for command in await self._rooms.commands.pending(bridge_id, epoch, told.command):
             body = self._command(command)
             if encoded_size(body) + HEADER_BYTES > MAX_FRAME_BYTES:
                 _log.error("command %s does not fit a frame and will expire", command.id)
@@ -161,13 +163,19 @@ class LinkHandler:
             rows.append(command)
             fitting[command.id] = body
         carried = await self._rooms.commands.mark_sent(rows, epoch)
-        return [body for command_id, body in fitting.items() if command_id in carried]
+        if told.command is not None:
+            told = replace(told, command=max([told.command, *(row.seq for row in rows)]))
+        return [body for command_id, body in fitting.items() if command_id in carried], told
 
     def direct_stops(
-        self, bridge_id: int, say: Callable[[RemoteStop], None]
+        self, bridge_id: int, epoch: int, say: Callable[[RemoteStop], None]
     ) -> AbstractContextManager[None]:
-        """While this lasts, stops of this room can be said by *say* without the rows."""
-        return self._rooms.commands.direct.link(bridge_id, say)
+        """While this lasts, stops of this room can be said by *say* without the rows.
+
+        And its commands are sent on the link of *epoch* by their birth, so that link has to
+        remember which it has told.
+        """
+        return self._rooms.commands.direct.link(bridge_id, say, epoch)
 
     async def waits(self, bridge: Bridge) -> bool:
         """Whether a command or a fresh token may have to be carried to *bridge*."""
@@ -245,7 +253,10 @@ class LinkHandler:
     async def _position(self, bridge: Bridge, epoch: int, body: CmdGot | Reported) -> None:
         if isinstance(body, Reported) and await self._rooms.bridges.knows(bridge, body.version):
             return
-        async with self._rooms.ledger.change(bridge.organization_id) as change:
+        # Forgotten, a command is sent and not delivered: what became of it, its facts say anyway.
+        is_flushed = not isinstance(body, CmdGot)
+        ledger = self._rooms.ledger
+        async with ledger.change(bridge.organization_id, is_flushed=is_flushed) as change:
             standing, row = await self._rooms.bridges.held(bridge.id, epoch)
             if standing is not Standing.CURRENT:
                 return

@@ -61,8 +61,8 @@ class CommandsRoom(Protocol[C]):
     def direct(self) -> DirectStops:
         """The stop's way past the database."""
 
-    async def pending(self, bridge_id: int, epoch: int) -> Sequence[C]:
-        """What the link of *epoch* still has to carry, in order."""
+    async def pending(self, bridge_id: int, epoch: int, told: int | None) -> Sequence[C]:
+        """What the link of *epoch*, which has said all up to *told*, has to carry, in order."""
 
     async def waits(self, bridge_id: int) -> bool:
         """Whether a command is on its way to the bridge and not in its journal."""

@@ -37,7 +37,7 @@ async def processes(clock: FakeClock) -> AsyncIterator[list[DirectStops]]:
 def room_of(stops: DirectStops) -> Iterator[list[RemoteStop]]:
     """What the room is told by the process of *stops*."""
     said: list[RemoteStop] = []
-    with stops.link(ROOM, said.append):
+    with stops.link(ROOM, said.append, 1):
         yield said
 
 

@@ -159,7 +159,7 @@ async def test_a_fleet_stop_does_not_wait_for_a_database_that_is_away(
     assert await farm.printers.list(farm.admin)
     said: list[RemoteStop] = []
     connection = Printer._meta.db
-    with farm.commands.direct.link(BRIDGE, said.append):
+    with farm.commands.direct.link(BRIDGE, said.append, 1):
         bus.ring([STRUCTURE, bell(one.id)])
         await connection.execute_script("ALTER TABLE printer RENAME TO away")
         await connection.execute_script("ALTER TABLE event RENAME TO gone")
@@ -195,7 +195,7 @@ async def test_a_printer_that_is_not_remembered_is_stopped_when_the_database_is_
     bus.ring([STRUCTURE])
     monkeypatch.setattr(machines, "STOP_S", 0.0)
     said: list[RemoteStop] = []
-    with farm.commands.direct.link(BRIDGE, said.append):
+    with farm.commands.direct.link(BRIDGE, said.append, 1):
         await machine.remote_stop(farm.admin, late.id)
     assert [each.printer for each in said] == [late.id]
 

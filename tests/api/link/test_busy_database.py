@@ -21,7 +21,7 @@ from api.link.socket import LinkEndpoint
 from api.outage import AGAIN_S
 from api.printers.models import Printer
 from api.telemetry.service import PRINTERS_KNOWN_S
-from schemas.commands import Verb
+from schemas.commands import StartArgs, Verb
 from schemas.facts import PrinterFact
 from schemas.link import Beat, Cmd, Desired, FactAck, LiveSnap, Nak, RemoteStop, Token, Welcome
 from schemas.printer import Live, PrinterState
@@ -46,16 +46,15 @@ TROUBLES: list[Callable[[], Exception]] = [
 
 
 class Trouble:
-    """What every transaction meets once *spared* of them have begun; None: nothing."""
+    """What every transaction meets; None: nothing."""
 
     def __init__(self) -> None:
         self.make: Callable[[], Exception] | None = None
-        self.spared = 0
         self.met = 0
 
-    def begin(self, make: Callable[[], Exception] = TROUBLES[0], spared: int = 0) -> None:
+    def begin(self, make: Callable[[], Exception] = TROUBLES[0]) -> None:
         """From now on."""
-        self.make, self.spared, self.met = make, spared, 0
+        self.make, self.met = make, 0
 
     def end(self) -> None:
         """It has passed."""
@@ -80,10 +79,9 @@ def trouble(monkeypatch: pytest.MonkeyPatch) -> Trouble:
     real = Transaction._begin
 
     async def begin(self: Transaction) -> Any:
-        if trouble.make is not None and trouble.spared == 0:
+        if trouble.make is not None:
             trouble.met += 1
             raise trouble.make()
-        trouble.spared = max(0, trouble.spared - 1)
         return await real(self)
 
     monkeypatch.setattr(Transaction, "_begin", begin)
@@ -174,13 +172,16 @@ async def test_a_room_is_known_beyond_its_time_while_nobody_can_be_asked(
     assert farm.rooms.telemetry.state_of(farm.printer.id + 1) is None
 
 
-async def test_commands_wait_for_a_busy_database(
+async def test_starts_wait_for_a_busy_database(
     farm: Farm, endpoint: LinkEndpoint, trouble: Trouble
 ) -> None:
     """Marking them as sent is tried again, and they are carried once."""
+    start = StartArgs(
+        grant="G", job=1, print=1, attempt=1, file_name="a", sha256="ab" * 32, size_bytes=1
+    )
     async with FakeSocket(endpoint, await farm.credentials()) as socket:
         await greeted(farm, socket)
-        command = await farm.issue(Verb.CONNECT)
+        command = await farm.rooms.commands.issue(farm.admin, farm.printer, Verb.START, start)
         trouble.begin()
         await trouble.meets(3)
         trouble.end()
@@ -198,7 +199,7 @@ async def test_a_file_token_waits_and_the_commands_beside_it_do_not(
         await greeted(farm, socket)
         farm.clock.advance(BULK_TOKEN_S / 2 + 1)
         command = await farm.issue(Verb.CONNECT)
-        trouble.begin(spared=1)
+        trouble.begin()
         carried = await socket.hear()
         assert isinstance(carried, Cmd) and carried.id == command.id
         assert trouble.met > 0

@@ -8,6 +8,7 @@ import pytest
 from api.bridges.bulk_tokens import BULK_TOKEN_S
 from api.bridges.models import Bridge
 from api.bridges.service import Standing
+from api.commands.carrying import Told
 from api.commands.models import Command
 from api.config import Settings
 from api.errors import NotAuthenticated
@@ -35,7 +36,7 @@ from tests.fakes.agents import AgentKey, hello_of
 
 
 async def outgoing(farm: Farm, desired_told: int = 0) -> list[Body]:
-    found = await farm.handler.outgoing(farm.bridge.id, farm.epoch, desired_told)
+    found = await farm.handler.outgoing(farm.bridge.id, farm.epoch, Told(desired=desired_told))
     assert found.standing is Standing.CURRENT
     return found.bodies
 
@@ -85,12 +86,12 @@ async def test_the_configuration_goes_out_once_a_link(farm: Farm) -> None:
     desired = found.bodies[0]
     assert isinstance(desired, Desired)
     assert (desired.version, [p.id for p in desired.printers]) == (1, [farm.printer.id])
-    assert await outgoing(farm, found.desired_version) == []
+    assert await outgoing(farm, found.told.desired) == []
     await farm.handler.incoming(farm.bridge, farm.epoch, Reported(version=1))
-    assert await outgoing(farm, found.desired_version) == []
+    assert await outgoing(farm, found.told.desired) == []
     async with farm.rooms.ledger.change() as change:
         await farm.rooms.bridges.raise_desired(change, farm.bridge.id)
-    again = await outgoing(farm, found.desired_version)
+    again = await outgoing(farm, found.told.desired)
     assert [body.version for body in again if isinstance(body, Desired)] == [2]
     await farm.greet()
     assert [type(body) for body in await outgoing(farm)] == [Desired]
@@ -114,6 +115,42 @@ async def test_commands_go_out_once_a_link_in_order(farm: Farm) -> None:
     assert (command.ttl_left_ms, command.actor) == (20_000, "admin")
     assert msgspec.json.decode(command.args) == {}
     assert await outgoing(farm, desired_told=1) == []
+
+
+async def test_a_link_that_remembers_carries_what_was_sent_by_its_birth(farm: Farm) -> None:
+    """In order and once, without a further commit; a stop too, and a start may be taken back."""
+    await farm.greet()
+    queued = await farm.issue()
+    with farm.handler.direct_stops(farm.bridge.id, farm.epoch, lambda stop: None):
+        sent = [await farm.issue(), await farm.issue(Verb.REMOTE_STOP)]
+    assert [(row.state, row.sent_epoch) for row in (queued, *sent)] == [
+        ("queued", None),
+        ("sent", farm.epoch),
+        ("sent", farm.epoch),
+    ]
+    told = Told(desired=1, command=0)
+    found = await farm.handler.outgoing(farm.bridge.id, farm.epoch, told)
+    assert seqs(found.bodies) == [1, 2]
+    assert RemoteStop(id=sent[1].id, printer=farm.printer.id) in found.bodies
+    assert found.told == Told(desired=1, command=3)
+    again = await farm.handler.outgoing(farm.bridge.id, farm.epoch, found.told)
+    assert (again.bodies, again.told) == ([], found.told)
+
+
+async def test_what_was_sent_by_its_birth_and_never_said_goes_with_the_next_link(
+    farm: Farm,
+) -> None:
+    """That one may remember nothing; what has no life left is asked about, not done (R02, R13)."""
+    await farm.greet()
+    with farm.handler.direct_stops(farm.bridge.id, farm.epoch, lambda stop: None):
+        command = await farm.issue()
+    assert await outgoing(farm, desired_told=1) == []  # another process has its word for it
+    farm.clock.advance(3600)
+    assert await farm.rooms.commands.expire_due() == 0
+    await farm.greet()
+    [carried] = await outgoing(farm, desired_told=1)
+    assert isinstance(carried, Cmd)
+    assert (carried.id, carried.ttl_left_ms) == (command.id, 0)
 
 
 async def test_a_command_names_the_attempt_it_means(farm: Farm) -> None:

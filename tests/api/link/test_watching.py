@@ -196,7 +196,7 @@ async def test_stop_without_rows_and_link_says_that_nothing_was_stopped(farm: Fa
         await machine.remote_stop(farm.admin, farm.printer.id)
     await connection.execute_script("ALTER TABLE away RENAME TO command")
     said: list[RemoteStop] = []
-    with farm.rooms.commands.direct.link(farm.bridge.id, said.append):
+    with farm.rooms.commands.direct.link(farm.bridge.id, said.append, 1):
         assert await farm.rooms.commands.stop_directly(farm.admin, farm.printer)
     with pytest.raises(RuntimeError):
         async with farm.rooms.ledger.change() as change:
@@ -293,7 +293,7 @@ async def test_a_stop_of_another_room_is_not_written_with_the_word_of_this_one(f
         room = await farm.rooms.bridges.create(change, 2, "Elsewhere", AgentKey().public)
     theirs = await printer_row(farm.clock, room.id, organization_id=2)
     for by, printer in (farm.admin, farm.printer), (replace(farm.admin, organization_id=2), theirs):
-        with commands.direct.link(printer.bridge_id or 0, said.append):
+        with commands.direct.link(printer.bridge_id or 0, said.append, 1):
             assert await commands.stop_directly(by, printer)
     done = CommandFact(id=said[0].id, state=CommandState.DONE, code="at_once")
     async with farm.rooms.ledger.change(1) as change:

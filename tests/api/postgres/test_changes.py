@@ -175,9 +175,9 @@ async def test_a_fifth_of_collisions_is_not_seen_by_callers(
     real = PostgresTransaction.lock
     collided = 0
 
-    async def lock(self: PostgresTransaction, organization_id: int | None) -> int:
+    async def lock(self: PostgresTransaction, organization_id: int | None, **how: bool) -> int:
         nonlocal collided
-        number = await real(self, organization_id)
+        number = await real(self, organization_id, **how)
         if dice.random() < 0.2:
             collided += 1
             raise dice.choice([asyncpg.SerializationError, asyncpg.DeadlockDetectedError])("x")
@@ -191,9 +191,9 @@ async def test_a_fifth_of_collisions_is_not_seen_by_callers(
 
 
 def _translating(lock: Lock) -> Lock:
-    async def wrapped(self: PostgresTransaction, organization_id: int | None) -> int:
+    async def wrapped(self: PostgresTransaction, organization_id: int | None, **how: bool) -> int:
         try:
-            return await lock(self, organization_id)
+            return await lock(self, organization_id, **how)
         except asyncpg.PostgresError as error:
             known = translated(error)
             assert known is not None
@@ -259,6 +259,28 @@ async def test_organizations_do_not_wait_for_each_other(ledger: Ledger) -> None:
                 pass
         may_end.set()
     assert [event.number for event in await ledger.read(2, since=0, limit=9)] == [1]
+
+
+@pytest.mark.parametrize("organization", [1, None])
+async def test_only_what_may_be_forgotten_does_not_wait_for_the_disk(
+    on_postgres: Settings, ledger: Ledger, organization: int | None
+) -> None:
+    """For that one change, and not for the next one of the same connection."""
+
+    async def waits() -> str:
+        rows = await get_connection("default").execute_query_dict("SHOW synchronous_commit")
+        return str(rows[0]["synchronous_commit"])
+
+    context = await open_database(on_postgres, Pool(max_size=1))
+    try:
+        with context:
+            await get_connection("default").execute_query("SET synchronous_commit TO on")
+            for is_flushed, expected in ((True, "on"), (False, "off"), (True, "on")):
+                async with ledger.change(organization, is_flushed=is_flushed):
+                    assert await waits() == expected
+                assert await waits() == "on"
+    finally:
+        await context.close_connections()
 
 
 async def test_a_pool_that_is_used_up_is_an_error_in_time(
