@@ -1,9 +1,10 @@
-"""The stop's own way past the database (safety M07): from memory straight to the room's link.
+"""The stop's own way past the rows (safety M07): from memory straight to the room's link.
 
-While rows cannot be read or written a remote stop still goes out, by rights and printers that a
-process remembers. Another process may hold the room's link: it is asked over the bus. Who sends a
-stop owes it to the rows: it is written, with its audit entry, as soon as they can be written again,
-and at the latest before the bridge's word about it is recorded.
+A remote stop waits for nobody who writes: it goes out at once, and its row follows. While rows
+cannot be read or written at all it still goes out, by rights and printers that a process remembers.
+Another process may hold the room's link: it is asked over the bus. Who sends a stop owes it to the
+rows: it is written, with its audit entry, as soon as they can be written again, and at the latest
+before the bridge's word about it is recorded.
 """
 
 import asyncio
@@ -90,18 +91,32 @@ class DirectStops:
 
         The link may be another process's; that one owes the row then.
         """
-        at = self._clock.now()
-        stop = Owed(str(ULID.from_datetime(at)), by.user_id, by.username, *printer, bridge_id, at)
-        return self._say(stop) or await self._ask_others(stop)
+        stop = self._stop(by, printer, bridge_id)
+        return self._say(stop) is not None or await self._ask_others(stop)
 
-    def _say(self, stop: Owed) -> bool:
-        """Tell the room; False: no link stands here.
+    def press(self, by: Principal, printer: tuple[int, int, str], bridge_id: int) -> str:
+        """Tell the printer to stop before its row is written; the id that the row is to have.
+
+        Nobody is waited for: without a link here another process may have it, or none.
+        """
+        stop = self._stop(by, printer, bridge_id)
+        said = self._say(stop)
+        if said is None and self._bus.is_shared:
+            self._bus.live(_ASKED + stop.id, msgspec.json.encode(stop))
+        return said or stop.id
+
+    def _stop(self, by: Principal, printer: tuple[int, int, str], bridge_id: int) -> Owed:
+        at = self._clock.now()
+        return Owed(str(ULID.from_datetime(at)), by.user_id, by.username, *printer, bridge_id, at)
+
+    def _say(self, stop: Owed) -> str | None:
+        """Tell the room; the id that it was told. None: no link stands here.
 
         A printer that was told just now is told again under the same id, which its room does once.
         """
         links = self._links.get(stop.bridge_id)
         if not links:
-            return False
+            return None
         recent = (
             owed.id
             for owed in self.owed.values()
@@ -111,7 +126,7 @@ class DirectStops:
         self.owed.setdefault(stop_id, stop)
         for say, _ in links:
             say(RemoteStop(id=stop_id, printer=stop.printer_id))
-        return True
+        return stop_id
 
     async def _ask_others(self, stop: Owed) -> bool:
         if not self._bus.is_shared:
@@ -139,6 +154,6 @@ class DirectStops:
             return
         if self._clock.now() - stop.at > STALE:
             _log.warning("%s: printer %d is not stopped, this is old", key, stop.printer_id)
-        elif self._say(stop):
-            _log.error("printer %d is stopped for another process", stop.printer_id)
+        elif self._say(stop) is not None:
+            _log.info("printer %d is stopped for another process", stop.printer_id)
             self._bus.live(_TOLD + stop.id, b"true")

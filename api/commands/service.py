@@ -93,11 +93,22 @@ class Commands:
         by.require(rules.RIGHT_OF.get(verb, "printers.control"))
         if printer.organization_id != by.organization_id or not by.reaches(printer.id):
             raise NotFound(f"There is no printer {printer.id}.", code="printer_not_found")
+        told = self._press(by, printer) if verb is Verb.REMOTE_STOP else None
         async with self._ledger.change(by.organization_id) as change:
-            command = await self.issue_in(change, by, printer, verb, args, grant=grant)
-            entity = ("printer", printer.id)
-            change.note(by, f"printer.{verb}", entity, name=printer.name, args=command.args)
+            command = await _BY_ID.first(told) if told else None  # the room's word may be here
+            if command is None:
+                command = await self.issue_in(
+                    change, by, printer, verb, args, grant=grant, known_as=told
+                )
+                entity = ("printer", printer.id)
+                change.note(by, f"printer.{verb}", entity, name=printer.name, args=command.args)
+        self.direct.owed.pop(command.id, None)
         return command
+
+    def _press(self, by: Principal, printer: Printer) -> str:
+        """Stop it before its row is written, for which there may be a queue; the row's id."""
+        bridge_id = self._reachable_bridge(printer, Verb.REMOTE_STOP)
+        return self.direct.press(by, (printer.organization_id, printer.id, printer.name), bridge_id)
 
     async def issue_in(
         self,
@@ -108,11 +119,11 @@ class Commands:
         args: Args | None = None,
         *,
         grant: str | None = None,
-        lent_as: str | None = None,
+        known_as: str | None = None,
     ) -> Command:
         """`issue` inside the caller's transaction; the caller has checked the rights.
 
-        *lent_as*: its room has it already under this id, so only the room ends it.
+        *known_as*: its room has it under this id, or may have it, so only the room ends it.
         """
         args = args if args is not None else NoArgs()
         rules.check_args(verb, args)
@@ -132,9 +143,9 @@ class Commands:
         now, kept = self._clock.now(), rules.check_args(verb, args)
         state, epoch = at_birth(verb, kept, self.direct.epoch(bridge_id))
         command = await Command.create(
-            id=lent_as or str(ULID.from_datetime(now)),
-            state=CommandState.SENT if lent_as else state,
-            sent_epoch=None if lent_as else epoch,
+            id=known_as or str(ULID.from_datetime(now)),
+            state=CommandState.SENT if known_as else state,
+            sent_epoch=epoch,
             organization_id=printer.organization_id,
             printer_id=printer.id,
             bridge_id=bridge_id,
@@ -250,9 +261,7 @@ class Commands:
 
     # The link.
 
-    async def pending(
-        self, bridge_id: int, epoch: int, told: int | None = None
-    ) -> Sequence[Command]:
+    async def pending(self, bridge_id: int, epoch: int, told: int | None = None) -> list[Command]:
         """What the link of *epoch* still has to carry, in the room's order (`to_carry`)."""
         return to_carry(await _TO_CARRY.of(bridge_id), epoch, told, self._clock.now())
 

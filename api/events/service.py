@@ -3,7 +3,6 @@
 Rooms never call each other's sockets or feeds: they record what happened and name who should look.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -17,6 +16,7 @@ from api.db import Transaction, has_other_writers
 from api.events.models import AuditEntry, Event
 from api.events.outbox import put
 from api.events.rehearsal import stop_rehearsal
+from api.events.writers import Writers
 from api.principal import Principal
 from api.spelled import ask
 
@@ -89,7 +89,7 @@ class Ledger:
     def __init__(self, bus: Bus, clock: Clock) -> None:
         self._bus = bus
         self._clock = clock
-        self._writers: WeakValueDictionary[int | None, asyncio.Lock] = WeakValueDictionary()
+        self._writers: WeakValueDictionary[int | None, Writers] = WeakValueDictionary()
         self._followers: list[Follower] = []
 
     def follow(self, follower: Follower) -> None:
@@ -100,7 +100,11 @@ class Ledger:
 
     @asynccontextmanager
     async def change(
-        self, organization_id: int | None = None, *, is_flushed: bool = True
+        self,
+        organization_id: int | None = None,
+        *,
+        is_flushed: bool = True,
+        gives_way: bool = False,
     ) -> AsyncIterator[Change]:
         """A transaction. Rows and events commit together; wake-ups leave after the commit.
 
@@ -108,11 +112,13 @@ class Ledger:
         write; with *organization_id* one per organization, and it must touch nothing of others.
         Never await the network inside. An exception rolls everything back and wakes nobody.
         *is_flushed* False: for what does no harm if the database's machine dies and forgets it.
+        *gives_way*: it has piled up, and what others ask for now goes first.
         """
         change = Change()
         scope = organization_id if has_other_writers() else None
-        writer = self._writers.setdefault(scope, asyncio.Lock())
-        async with writer, Transaction(scope, is_flushed=is_flushed) as transaction:
+        writers = self._writers.setdefault(scope, Writers())
+        turn = writers.turn(gives_way=gives_way)
+        async with turn, Transaction(scope, is_flushed=is_flushed) as transaction:
             yield change
             first = _first(change.noted)
             for follower in self._followers:

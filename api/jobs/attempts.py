@@ -147,7 +147,7 @@ class Attempts:
         )
         lent_as = attempt.command_id or None
         command = await self._commands.issue_in(
-            change, by, printer, Verb.START, args, grant=attempt.grant, lent_as=lent_as
+            change, by, printer, Verb.START, args, grant=attempt.grant, known_as=lent_as
         )
         attempt.command_id = command.id
         machine = fitness.machine_of(printer, checked.material)

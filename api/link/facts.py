@@ -1,4 +1,4 @@
-"""Facts of a bridge become rows: one batch, one transaction, acknowledged after the commit.
+"""Facts of a bridge become rows: acknowledged after their commit, and few in one.
 
 Room link contract, "Facts". A fact that was recorded already is left out, a gap records nothing. A
 fact that cannot be taken (an illegal step, somebody else's printer, a defect of ours) is logged and
@@ -32,6 +32,8 @@ from schemas.facts import (
 from schemas.link import Body, FactAck, Nak
 
 MAX_FACTS = 100
+#: In one transaction. More at a time have piled up: they give way to what is meant now.
+AT_ONCE = 25
 FOREIGN = "foreign_printer"  # the code of the answer to a report about somebody else's printer
 GAP = "gap"  # the code of the answer to facts that do not follow: greet again, to agree on where
 
@@ -79,10 +81,11 @@ class _Batch:
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """What a transaction recorded: up to *seq*; *foreign*: reports about others' printers."""
+    """What transactions recorded: up to *seq*; *foreign*: reports about others' printers."""
 
     seq: int
     foreign: int
+    left: int = 0  # facts of the batch behind *seq*
 
 
 class FactRecorder:
@@ -114,7 +117,7 @@ class FactRecorder:
     async def _take(self, bridge: Bridge, epoch: int, batch: FactBatch) -> _Taken | None:
         """What was recorded; None: this link was replaced. Raises `FactGap`."""
         try:
-            return await self._commit(bridge, epoch, batch)
+            return await self._by_and_by(bridge, epoch, batch)
         except FactGap:
             raise
         except Exception as error:
@@ -122,6 +125,14 @@ class FactRecorder:
                 raise
             _log.warning("bridge %d: a fact cannot be taken, looking for it: %r", bridge.id, error)
         return await self._one_by_one(bridge, epoch, batch)
+
+    async def _by_and_by(self, bridge: Bridge, epoch: int, batch: FactBatch) -> _Taken | None:
+        foreign = 0
+        while (taken := await self._commit(bridge, epoch, batch)) is not None:
+            foreign += taken.foreign
+            if not taken.left:
+                return _Taken(taken.seq, foreign)
+        return None
 
     async def _one_by_one(self, bridge: Bridge, epoch: int, batch: FactBatch) -> _Taken | None:
         """Every fact in a change of its own: what cannot be taken leaves no trace but an event."""
@@ -146,12 +157,14 @@ class FactRecorder:
     async def _commit(
         self, bridge: Bridge, epoch: int, batch: FactBatch, *, unfit: str = ""
     ) -> _Taken | None:
-        """Record what is new of *batch* in one transaction, or why it is *unfit*."""
-        async with self._rooms.ledger.change(bridge.organization_id) as change:
+        """Record the first that are new of *batch* in one transaction, or why it is *unfit*."""
+        gives_way, ledger = len(batch.facts) > AT_ONCE, self._rooms.ledger
+        async with ledger.change(bridge.organization_id, gives_way=gives_way) as change:
             standing, row = await self._rooms.bridges.held(bridge.id, epoch)
             if standing is not Standing.CURRENT:
                 return None
-            fresh = new_facts(row.fact_journal, row.fact_seq, batch)
+            new = new_facts(row.fact_journal, row.fact_seq, batch)
+            fresh = new[:AT_ONCE]
             work = _Batch(change, row, await self._rooms.printers.numbers_on(row.id), batch)
             for fact in fresh:
                 if unfit:
@@ -162,7 +175,7 @@ class FactRecorder:
             seq = fresh[-1].seq if fresh else row.fact_seq
             if fresh:
                 await self._rooms.bridges.ack_facts(change, row.id, batch.journal_id, seq)
-        return _Taken(seq, work.foreign)
+        return _Taken(seq, work.foreign, len(new) - len(fresh))
 
     async def _apply(self, work: _Batch, fact: Fact) -> None:
         body = fact.body

@@ -38,6 +38,12 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(autouse=True)
+def piling_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A room that was cut off has so few facts that only very few are recorded at once."""
+    monkeypatch.setattr("api.link.facts.AT_ONCE", 3)
+
+
+@pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
     """Thousands of planned disasters are nothing for a log."""
     logging.disable(logging.CRITICAL)

@@ -67,7 +67,7 @@ async def test_a_trail_that_cannot_be_written_changes_no_answer(
     """A full disk refuses nobody in another way."""
 
     class Full(Ledger):
-        def change(self, organization_id: int | None = None, *, is_flushed: bool = True) -> Any:
+        def change(self, *_: object, **how: object) -> Any:
             raise OperationalError("disk full")
 
     denials = Denials(Full(None, clock), clock)  # type: ignore[arg-type]

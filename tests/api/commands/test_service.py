@@ -7,10 +7,14 @@ import pytest
 
 from api.commands.models import Command
 from api.commands.rules import MAX_WAITING
+from api.commands.service import Commands
+from api.db import Busy
 from api.errors import Conflict, Invalid, Unavailable
+from api.events.models import AuditEntry
 from api.printers.models import Printer
 from schemas.commands import CommandState, GcodeArgs, TemperatureArgs, Verb
 from schemas.facts import CommandFact
+from schemas.link import RemoteStop
 from schemas.printer import PrinterState
 from tests.fakes.farm import BRIDGE, BridgeId, Farm
 
@@ -232,3 +236,63 @@ async def test_what_is_taken_back_while_a_link_picks_up_is_not_carried(farm: Far
         await farm.commands.withdraw_starts(change, printer.id)
     assert not await farm.commands.mark_sent(seen, epoch=1)
     assert (await farm.last(Verb.START)).state == CommandState.SUPERSEDED
+
+
+async def test_a_stop_goes_out_before_its_row_which_waits_for_those_who_write(farm: Farm) -> None:
+    """Whatever is being written: M112 waits for none of it, and its row has the id it went by."""
+    printer = await farm.printer()
+    said: list[RemoteStop] = []
+    with farm.commands.direct.link(BRIDGE, said.append, 3):
+        async with asyncio.TaskGroup() as tasks, farm.ledger.change():
+            pressed = [tasks.create_task(issue(farm, printer, Verb.REMOTE_STOP)) for _ in "ab"]
+            async with asyncio.timeout(5):
+                while len(said) < 2:
+                    await asyncio.sleep(0)
+            assert set(farm.commands.direct.owed) == {said[0].id}
+    assert {stop.id for stop in said} == {task.result().id for task in pressed}
+    [row] = await Command.all()
+    assert (row.id, row.printer_id, row.state, row.sent_epoch) == (
+        said[0].id,
+        printer.id,
+        "sent",
+        3,
+    )
+    assert await AuditEntry.filter(action="printer.remote_stop").count() == 1
+    assert farm.commands.direct.owed == {}
+
+
+async def test_a_stop_whose_row_cannot_be_written_is_owed(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It went out; as soon as rows can be written it has one, and an audit entry (M07)."""
+    printer = await farm.printer()
+    said: list[RemoteStop] = []
+
+    async def full(self: Commands, *_: object, **__: object) -> Command:
+        raise Busy("the disk is full")
+
+    with farm.commands.direct.link(BRIDGE, said.append, 3):
+        with monkeypatch.context() as trouble, pytest.raises(Busy):
+            trouble.setattr(Commands, "issue_in", full)
+            await issue(farm, printer, Verb.REMOTE_STOP)
+        assert await Command.all().count() == 0
+        await farm.commands.expire_due()
+    assert [row.id for row in await Command.all()] == [stop.id for stop in said]
+    assert await AuditEntry.filter(action="printer.remote_stop").count() == 1
+
+
+async def test_the_rooms_word_about_a_stop_may_come_before_its_row(farm: Farm) -> None:
+    """It is written with the word, once."""
+    printer = await farm.printer()
+    said: list[RemoteStop] = []
+    with farm.commands.direct.link(BRIDGE, said.append, 3):
+        async with asyncio.TaskGroup() as tasks, farm.ledger.change() as change:
+            pressed = tasks.create_task(issue(farm, printer, Verb.REMOTE_STOP))
+            async with asyncio.timeout(5):
+                while not said:
+                    await asyncio.sleep(0)
+            bridge, done = BridgeId(BRIDGE), CommandFact(id=said[0].id, state=CommandState.DONE)
+            assert await farm.commands.record(change, bridge, done) is not None
+    assert pressed.result().state == CommandState.DONE
+    assert await Command.all().count() == 1
+    assert await AuditEntry.filter(action="printer.remote_stop").count() == 1

@@ -2,14 +2,17 @@
 
 import logging
 import random
+from typing import Any
 
 import pytest
 
 from api.bridges.models import Bridge
 from api.commands.models import Command
+from api.db import PASSING, Busy
 from api.events.models import Event
+from api.events.service import Ledger
 from api.jobs.models import Attempt, Job
-from api.link.facts import FOREIGN, FactGap, new_facts
+from api.link.facts import AT_ONCE, FOREIGN, FactGap, FactRecorder, new_facts
 from api.printers.models import Printer
 from schemas.commands import CommandState
 from schemas.facts import (
@@ -155,6 +158,55 @@ async def test_batches_in_any_order_end_in_the_right_one(farm: Farm) -> None:
         await farm.handler.incoming(farm.bridge, farm.epoch, shuffled.choice(batches))
         seen = await printer_states(farm)
         assert seen == [str(each) for each in states[: len(seen)]]
+
+
+async def test_facts_that_have_piled_up_are_recorded_by_and_by(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few in each change, with room for others between; one answer, and no fact left out."""
+    await farm.greet()
+    states = [(S.OPERATIONAL, S.OFFLINE)[number % 2] for number in range(2 * AT_ONCE + 3)]
+    many = batch(*(state(farm, each) for each in states))
+    began: list[bool] = []
+    real = Ledger.change
+
+    def change(self: Ledger, *scope: int, gives_way: bool = False) -> Any:
+        began.append(gives_way)
+        return real(self, *scope, gives_way=gives_way)
+
+    monkeypatch.setattr(Ledger, "change", change)
+    ack = FactAck(journal_id="J1", seq=len(states))
+    assert await farm.handler.incoming(farm.bridge, farm.epoch, many) == [ack]
+    assert began == [True, True, True]
+    assert await printer_states(farm) == states
+    few = batch(state(farm, S.CONNECTING), first=len(states) + 1)
+    await farm.handler.incoming(farm.bridge, farm.epoch, few)
+    assert began[3:] == [False]
+
+
+async def test_trouble_in_the_middle_of_many_facts_leaves_none_out(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was recorded stays; said again, the rest follows (safety R12, R21)."""
+    await farm.greet()
+    states = [(S.OPERATIONAL, S.OFFLINE)[number % 2] for number in range(2 * AT_ONCE)]
+    many = batch(*(state(farm, each) for each in states))
+    real, calls = FactRecorder._commit, 0
+
+    async def commit(self: FactRecorder, *args: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise Busy("the server has no time")
+        return await real(self, *args)
+
+    monkeypatch.setattr(FactRecorder, "_commit", commit)
+    with pytest.raises(PASSING):
+        await farm.handler.incoming(farm.bridge, farm.epoch, many)
+    assert (await Bridge.get(id=farm.bridge.id)).fact_seq == AT_ONCE
+    ack = FactAck(journal_id="J1", seq=len(states))
+    assert await farm.handler.incoming(farm.bridge, farm.epoch, many) == [ack]
+    assert await printer_states(farm) == states
 
 
 async def test_an_old_link_is_not_listened_to(farm: Farm) -> None:
