@@ -19,6 +19,7 @@ from ulid import ULID
 
 from api.bus.local import Bus
 from api.clock import Clock
+from api.events.service import Change, asked_from
 from api.principal import Principal, system
 from schemas.link import RemoteStop
 
@@ -48,6 +49,14 @@ class Owed(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
     printer_name: str
     bridge_id: int
     at: datetime
+    asked_from: str = ""  # the address of whoever pressed it
+
+    def note(self, change: Change) -> None:
+        """Its entry in the audit log, written with *change*: not by whom that belongs to."""
+        token = asked_from.set(self.asked_from)
+        entity = ("printer", self.printer_id)
+        change.note(self.by, "printer.remote_stop", entity, name=self.printer_name)
+        asked_from.reset(token)
 
     @property
     def by(self) -> Principal:
@@ -107,7 +116,8 @@ class DirectStops:
 
     def _stop(self, by: Principal, printer: tuple[int, int, str], bridge_id: int) -> Owed:
         at = self._clock.now()
-        return Owed(str(ULID.from_datetime(at)), by.user_id, by.username, *printer, bridge_id, at)
+        pressed = (str(ULID.from_datetime(at)), by.user_id, by.username)
+        return Owed(*pressed, *printer, bridge_id, at, asked_from.get()[:64])
 
     def _say(self, stop: Owed) -> str | None:
         """Tell the room; the id that it was told. None: no link stands here.

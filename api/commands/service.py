@@ -194,8 +194,7 @@ class Commands:
             )
             change.record(_event(command, "command.issued", user_id=owed.by.user_id))
             await self.withdraw_starts(change, owed.printer_id)
-            entity = ("printer", owed.printer_id)
-            change.note(owed.by, "printer.remote_stop", entity, name=owed.printer_name)
+            owed.note(change)
 
     async def withdraw(self, change: Change, command_id: str) -> bool:
         """Take back a command that no link has carried yet; False when it is too late for that."""

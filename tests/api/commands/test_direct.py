@@ -85,6 +85,24 @@ async def test_nobody_has_the_link(
     assert [each.owed for each in processes] == [{}, {}, {}]
 
 
+async def test_who_has_the_link_is_told_of_a_stop_that_is_being_written(
+    processes: list[DirectStops],
+) -> None:
+    """Under the id that the row will have; nobody waits for it, here or anywhere."""
+    one, two, _ = processes
+    with room_of(two) as said:
+        at_once = two.press(PRESSED, PRINTER, ROOM)
+        assert [each.id for each in said] == [at_once]
+        two.owed.clear()
+        asked = one.press(PRESSED, PRINTER, ROOM)
+        async with asyncio.timeout(5):
+            while len(said) < 2:
+                await asyncio.sleep(0)
+    assert asked == said[1].id != at_once
+    assert (*one.owed, *two.owed) == (asked,)
+    assert one.press(PRESSED, PRINTER, ROOM + 1) not in one.owed
+
+
 async def test_what_a_bus_held_back_stops_nobody_later(
     processes: list[DirectStops], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from api.commands.service import Commands
 from api.db import Busy
 from api.errors import Conflict, Invalid, Unavailable
 from api.events.models import AuditEntry
+from api.events.service import asked_from
 from api.printers.models import Printer
 from schemas.commands import CommandState, GcodeArgs, TemperatureArgs, Verb
 from schemas.facts import CommandFact
@@ -274,11 +275,14 @@ async def test_a_stop_whose_row_cannot_be_written_is_owed(
     with farm.commands.direct.link(BRIDGE, said.append, 3):
         with monkeypatch.context() as trouble, pytest.raises(Busy):
             trouble.setattr(Commands, "issue_in", full)
+            token = asked_from.set("192.0.2.7")
             await issue(farm, printer, Verb.REMOTE_STOP)
+        asked_from.reset(token)
         assert await Command.all().count() == 0
         await farm.commands.expire_due()
     assert [row.id for row in await Command.all()] == [stop.id for stop in said]
-    assert await AuditEntry.filter(action="printer.remote_stop").count() == 1
+    entry = await AuditEntry.get(action="printer.remote_stop")
+    assert (entry.username, entry.remote_address) == (farm.admin.username, "192.0.2.7")
 
 
 async def test_the_rooms_word_about_a_stop_may_come_before_its_row(farm: Farm) -> None:
