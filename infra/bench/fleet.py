@@ -32,6 +32,8 @@ COMMANDS_EVERY_S = 0.1
 IDLE_S = 30.0
 STORM = 1_000
 BACKFILL_FACTS = 10 * 60 * EACH  # one a second of each printer for ten minutes
+EACH_TELLS = BACKFILL_FACTS // EACH  # of all rooms at once
+STOPS, STOPS_EVERY_S = 60, 0.25
 PATIENCE_S = 120.0
 _READ_BYTES = 1024 * 1024
 _LATE = "is not confirmed"
@@ -115,6 +117,7 @@ async def _fleet(url: str, folder: Path) -> list[Figure]:
         figures.append(await _offline(fleet))
         figures.append(await _back(fleet, url, folder))
         figures.append(await _backfill(fleet))
+        figures += await _stops(fleet)
     return figures
 
 
@@ -260,6 +263,39 @@ async def _backfill(fleet: Fleet) -> Figure:
     took_s = time.monotonic() - began
     name = f"ten minutes of {EACH} printers told afterwards ({BACKFILL_FACTS:,} facts)"
     return Figure(name, took_s, "s", goal="<= 30 s")
+
+
+async def _stops(fleet: Fleet) -> list[Figure]:
+    """All rooms come back at once with much to tell, and somebody stops one printer after another.
+
+    From the request to the frame at its room; what is written waits behind all those facts.
+    """
+    for room in fleet.rooms:
+        room.untold = EACH_TELLS
+        room.hang_up()
+    await asyncio.gather(*(room.cut.wait() for room in fleet.rooms))
+    await fleet.all_linked()
+    pressed: list[tuple[Room, int, float]] = []
+    async with asyncio.TaskGroup() as tasks:
+        for turn in range(STOPS):
+            room = fleet.rooms[turn % ROOMS]
+            pressed.append((room, printer := room.printers[turn % EACH], time.monotonic()))
+            tasks.create_task(_press(fleet, printer))
+            await asyncio.sleep(STOPS_EVERY_S)
+        left = sum(room.untold for room in fleet.rooms)
+    took_ms = sorted(1000 * (room.stopped_at[printer] - at) for room, printer, at in pressed)
+    name = f"a remote stop while {ROOMS} rooms tell {EACH_TELLS:,} facts each"
+    return [
+        Figure(f"{name}, p50", _at(took_ms, 0.5), "ms"),
+        Figure(f"{name}, p99", _at(took_ms, 0.99), "ms", goal="<= 150 ms"),
+        Figure("  facts untold at the last stop", left, ""),
+    ]
+
+
+async def _press(fleet: Fleet, printer: int) -> None:
+    """The answer may be that it is not confirmed yet: the room's word is behind all others."""
+    url = f"{fleet.api.url}/api/v1/printers/{printer}/remote-stop"
+    await fleet.http.post(url, headers={"X-API-Key": fleet.token})
 
 
 # --- a thousand ------------------------------------------------------------------------------

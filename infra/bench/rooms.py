@@ -96,6 +96,7 @@ class Room:
     cut: asyncio.Event = field(default_factory=asyncio.Event)  # not linked
     drops: int = 0
     done: list[str] = field(default_factory=list)
+    stopped_at: dict[int, float] = field(default_factory=dict)  # monotonic, by printer, the first
     frames_up: int = 0
     frames_down: int = 0
     last_fact: int = 0
@@ -197,6 +198,7 @@ class Room:
             session.say(CmdGot(seq=body.seq), now)
             self._finish(session, body.id, CommandState.STARTED, CommandState.DONE)
         elif isinstance(body, RemoteStop):
+            self.stopped_at.setdefault(body.printer, now)
             self._finish(session, body.id, CommandState.DONE)
         elif isinstance(body, FactAck):
             self.acked = body.seq
