@@ -9,6 +9,7 @@ Outgoing frames are bounded (`api.feed.sender`), and a bridge that does not read
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -98,6 +99,7 @@ class Connection:
             self._session, send, clock, max_waiting=MAX_WAITING, patience_s=SEND_S
         )
         self._told = Told(command=0)
+        self._stopped: deque[str] = deque(maxlen=MAX_WAITING)  # stops that went before their rows
         self._looked = asyncio.Event()  # what its printers are is known
         self._desired_at = float("-inf")
         self._foreign = 0
@@ -135,6 +137,7 @@ class Connection:
         """A stop that does not wait for the rows."""
         if self._session.state is LinkState.OPEN:
             self._say(stop)
+            self._stopped.append(stop.id)
             self._out.notify()
 
     def watched(self) -> None:
@@ -303,7 +306,8 @@ class Connection:
             for body in found.bodies:
                 if isinstance(body, Desired):
                     self._desired_at = self._clock.monotonic()
-                self._say(body)
+                if not (isinstance(body, RemoteStop) and body.id in self._stopped):
+                    self._say(body)
             self._looked.set()
             self._out.notify()
             await listener.wait(every_s)

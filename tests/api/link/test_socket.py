@@ -129,6 +129,7 @@ async def test_commands_travel_as_soon_as_they_are_committed(
         socket.say(CmdGot(seq=carried.seq))
         stop = await farm.issue(Verb.REMOTE_STOP)
         assert await socket.hear() == RemoteStop(id=stop.id, printer=farm.printer.id)
+        assert await socket.unheard() == []  # not again when its row is there
         socket.say(batch(PrinterFact(printer=farm.printer.id, state=PrinterState.HALTED)))
         assert await socket.hear() == FactAck(journal_id="J1", seq=1)
     assert (await Bridge.get(id=farm.bridge.id)).disconnected_at is not None
