@@ -32,8 +32,9 @@ from schemas.facts import (
 from schemas.link import Body, FactAck, Nak
 
 MAX_FACTS = 100
-#: In one transaction. More at a time have piled up: they give way to what is meant now.
-AT_ONCE = 25
+#: In one transaction. More at a time have piled up: they give way to what is meant now, which on
+#: SQLite waits behind each of them with every question.
+AT_ONCE = 10
 FOREIGN = "foreign_printer"  # the code of the answer to a report about somebody else's printer
 GAP = "gap"  # the code of the answer to facts that do not follow: greet again, to agree on where
 
