@@ -38,6 +38,7 @@ SEND_WAIT_S = 1.0
 #: A plug is given four seconds for each of at most four questions.
 PLUG_WAIT_S = 8.0
 _S = PrinterState
+_STOP = Verb.REMOTE_STOP
 AIMS: dict[Verb, Aim] = {
     Verb.PAUSE: Aim(frozenset({_S.PAUSED}), 3.0),
     Verb.RESUME: Aim(frozenset({_S.PRINTING, _S.FINISHING}), 1.0),
@@ -70,11 +71,9 @@ class Control:
         aim = AIMS[verb]
         _say(printer, verb)
         there = printer.bridge_id is not None and self._printers.reachable(printer)
-        if there and printer.state in aim.states:
+        command, is_undone = await self._stopping(printer_id) if verb is _STOP else (None, False)
+        if there and printer.state in aim.states and not is_undone:
             return printer
-        command = None
-        if verb is Verb.REMOTE_STOP:  # pressed twice it is still one stop
-            command = await self._commands.underway(printer_id, verb, None)
         if command is None:
             command = await self._commands.issue(by, printer, verb, args)
 
@@ -85,6 +84,12 @@ class Control:
         if not await reached():
             check_outcome(command, printer.name)
         return await self._printers.get(by, printer_id)
+
+    async def _stopping(self, printer_id: int) -> tuple[Command | None, bool]:
+        """The stop underway, for pressed twice it is still one; whether a reset undoes the last."""
+        newest = await self._commands.underway(printer_id, None, _STOP, Verb.RESET_STOP)
+        is_undone = newest is not None and newest.verb != _STOP
+        return (None if is_undone else newest), is_undone
 
     async def send(self, by: Principal, printer_id: int, lines: Sequence[str]) -> Printer:
         """Have *lines* of G-code executed between those of a print, and return the printer.

@@ -215,9 +215,9 @@ class Commands:
         for command in await starts.filter(state__in=_UNSENT).order_by("seq"):
             await self._step(change, command, CommandEvent.SUPERSEDED, "stopped", _STOPPED)
 
-    async def underway(self, printer_id: int, verb: Verb, grant: str | None) -> Command | None:
-        """The newest command of this kind that is not over yet, or None."""
-        rows = Command.filter(printer_id=printer_id, verb=verb, grant=grant)
+    async def underway(self, printer_id: int, grant: str | None, *verbs: Verb) -> Command | None:
+        """The newest command of these kinds that is not over yet, or None."""
+        rows = Command.filter(printer_id=printer_id, verb__in=verbs, grant=grant)
         return await rows.exclude(state__in=tuple(COMMAND_OVER)).order_by("-seq").first()
 
     async def get(self, command_id: str) -> Command:

@@ -376,7 +376,7 @@ class Attempts:
         await attempt.save(update_fields=["cancel_asked_at"])
         if await self._commands.withdraw(change, attempt.command_id):
             return None
-        underway = await self._commands.underway(printer.id, Verb.CANCEL, attempt.grant)
+        underway = await self._commands.underway(printer.id, attempt.grant, Verb.CANCEL)
         if underway is not None:
             return underway
         return await self._commands.issue_in(change, by, printer, Verb.CANCEL, grant=attempt.grant)

@@ -39,6 +39,10 @@ _S = PrinterState
 #: Answers that are kept for repeated ids, and grants that are never started again.
 _MAX_KEPT = 512
 _TOO_LATE = "its deadline passed before its sender could read it"
+#: A reset that is older comes at the latest so long behind a stop: its life, and a silent link.
+_RESET_LATE_S = 120.0
+_ULID_LETTERS, _TIME = 26, 10
+_STOPPED_SINCE = "the printer was stopped after this reset was asked for; reset it again"
 #: What is done while a file goes to the printer's card.
 _IN_TRANSFER = (Cancel, Connect, Disconnect)
 _TRANSFERS = "a file is being sent to its card; cancel that first"
@@ -83,6 +87,7 @@ class Commands:
         self._open: set[str] = set()
         self._connecting: list[str] = []
         self._note = ""  # the code of what is done
+        self._last_stop = ("", float("-inf"))  # its id, and when it came
         self._grants: OrderedDict[str, None] = OrderedDict()
 
     def handle(self, command: Command, now: float) -> None:
@@ -161,8 +166,6 @@ class Commands:
 
     def _do_always(self, command: Configure | Quit | RemoteStop | ResetStop, now: float) -> bool:
         match command:
-            case ResetStop(before_ms=int(before_ms)) if now * 1000 >= before_ms:
-                raise Rejected(EXPIRED, _TOO_LATE)
             case Configure(config=config, device=port, autoconnect=autoconnect):
                 _check_scripts(config)
                 self._device.printer.configure(config)
@@ -172,12 +175,11 @@ class Commands:
                     self._device.close(now)
             case Quit(drain=drain):
                 self._lifecycle.end(now, drain=drain)
-            case RemoteStop():
+            case RemoteStop(id=stop):
+                self._last_stop = (stop, now)
                 self._stop(now)
             case ResetStop():
-                if self._device.printer.state is not _S.HALTED:
-                    raise Rejected("not_stopped", "the printer is not stopped")
-                self._device.printer.reset()
+                self._reset(command, now)
         return True
 
     def _do_idle(
@@ -213,6 +215,17 @@ class Commands:
         reach = device.printer.stop_reach
         device.stop("stopped remotely", now)
         self._note = reach.value
+
+    def _reset(self, command: ResetStop, now: float) -> None:
+        """Release the latch; a stop that overtook the reset on its way is not undone (M10)."""
+        if command.before_ms is not None and now * 1000 >= command.before_ms:
+            raise Rejected(EXPIRED, _TOO_LATE)
+        stop, stopped_at = self._last_stop
+        if now - stopped_at < _RESET_LATE_S and _is_older(command.id, stop):
+            raise Rejected("stopped", _STOPPED_SINCE)
+        if self._device.printer.state is not _S.HALTED:
+            raise Rejected("not_stopped", "the printer is not stopped")
+        self._device.printer.reset()
 
     def _connect(self, token: str, now: float) -> bool:
         state = self._device.printer.state
@@ -333,3 +346,8 @@ def _check_scripts(config: PrinterConfig) -> None:
         scripts.check(config.scripts, config.profile)
     except scripts.ScriptError as error:
         raise Rejected("limit_exceeded", str(error)) from None
+
+
+def _is_older(command: str, other: str) -> bool:
+    """By the times in their ids, where both are ULIDs (link contract, Frame)."""
+    return len(command) == len(other) == _ULID_LETTERS and command[:_TIME] < other[:_TIME]

@@ -42,9 +42,9 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
 async def told(farm: Farm, printer: Printer, verb: Verb) -> "asyncio.Task[Printer]":
     task = asyncio.create_task(farm.jobs.control.tell(farm.admin, printer.id, verb))
     async with asyncio.timeout(5):
-        while await farm.commands.underway(printer.id, verb, None) is None:
+        while await farm.commands.underway(printer.id, None, verb) is None:
             grant = (await farm.row(printer)).active_grant
-            if await farm.commands.underway(printer.id, verb, grant) is not None:
+            if await farm.commands.underway(printer.id, grant, verb) is not None:
                 break
             await asyncio.sleep(0)
     return task
@@ -102,6 +102,25 @@ async def test_stop_and_reset_by_report(farm: Farm) -> None:
     await farm.answer(await farm.last(Verb.RESET_STOP), CommandState.DONE)
     await farm.report(printer.id, PrinterState.OFFLINE)
     assert (await task).state == "offline"
+
+
+async def test_a_stop_against_a_reset_on_its_way_is_a_stop_of_its_own(farm: Farm) -> None:
+    """M10: the printer still shows the stop before, which is what the reset is about to end."""
+    printer = await farm.printer()
+    await farm.report(printer.id, PrinterState.HALTED, "stopped")
+    halted = await farm.jobs.control.tell(farm.admin, printer.id, Verb.REMOTE_STOP)
+    assert halted.state == "halted"
+    assert await farm.commands.underway(printer.id, None, Verb.REMOTE_STOP) is None  # it is
+    reset = asyncio.create_task(farm.jobs.control.tell(farm.admin, printer.id, Verb.RESET_STOP))
+    async with asyncio.timeout(5):
+        while await farm.commands.underway(printer.id, None, Verb.RESET_STOP) is None:
+            await asyncio.sleep(0)
+    halted = await farm.jobs.control.tell(farm.admin, printer.id, Verb.REMOTE_STOP)
+    assert halted.state == "halted"
+    assert await farm.commands.underway(printer.id, None, Verb.REMOTE_STOP) is not None
+    await farm.answer(await farm.last(Verb.RESET_STOP), CommandState.REJECTED, "stopped")
+    with pytest.raises(Conflict, match="stopped"):
+        await reset
 
 
 async def test_disconnect_holds_the_queue(farm: Farm) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bridge.control.messages import Connect
+from bridge.control.messages import Connect, Outcome, RemoteStop, ResetStop, Verdict
 from bridge.gcode.dialects import STOP_BYTES
 from bridge.gcode.happenings import AttemptMoved, Happening, StateMoved, Warned
 from bridge.gcode.run import JobFacts
@@ -218,6 +218,26 @@ def test_a_machine_that_waits_for_m999_is_told_it_when_a_person_connects_it(benc
         bench.go()
         assert bench.device.printer.state is _S.OPERATIONAL
         assert bench.firmware.heard.count(b"M999") == 1
+
+
+def test_a_stop_that_overtook_a_reset_is_not_undone_by_it(bench: Bench) -> None:
+    """safety M10: who pressed the stop last has it, in whatever order the words come."""
+    said: list[Outcome] = []
+    commands = Commands(bench.device, Lifecycle(bench.now), said.append)
+    earlier, stop, later = (f"01KAT0000{letter}" + "0" * 16 for letter in "147")
+    bench.open()
+    commands.handle(RemoteStop(id=stop), bench.now)
+    commands.handle(ResetStop(id=earlier), bench.now)
+    assert (said[-1].verdict, said[-1].code) == (Verdict.REJECTED, "stopped")
+    assert bench.device.printer.state is _S.HALTED
+    commands.handle(ResetStop(id=later), bench.now)
+    assert said[-1].verdict is Verdict.DONE
+    commands.handle(ResetStop(id=later[:-1] + "1"), bench.now)
+    assert said[-1].code == "not_stopped"
+    commands.handle(RemoteStop(id=stop[:-1] + "1"), bench.now)
+    bench.now += 121.0  # an API whose clock was put back: what is that old is no reset on its way
+    commands.handle(ResetStop(id=earlier[:-1] + "1"), bench.now)
+    assert said[-1].verdict is Verdict.DONE
 
 
 def test_no_baud_rate_is_blamed_on_a_link_without_one() -> None:
