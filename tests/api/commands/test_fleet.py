@@ -317,18 +317,23 @@ async def test_targets_above_a_printers_ceiling_are_refused_for_that_one(
 
 
 async def test_a_dry_run_tells_nobody_anything(farm: Farm, fleet: Fleet) -> None:
-    """It says who would be told, and who would refuse."""
+    """It says who would be told, and who would refuse; a stop's M112 goes past the rows."""
     one = await farm.printer("One", "virtual:one")
     hand = await farm.printer("Hand", None)
     chosen = Choice(printer_ids=[one.id, hand.id])
-    for call in (
-        lambda: fleet.control(farm.admin, chosen, FleetAction.DISCONNECT),
-        lambda: fleet.stop(farm.admin, chosen),
-    ):
+    said: list[RemoteStop] = []
+    with farm.commands.direct.link(BRIDGE, said.append, 1):
+        for call in (
+            lambda: fleet.control(farm.admin, chosen, FleetAction.DISCONNECT),
+            lambda: fleet.stop(farm.admin, chosen),
+        ):
+            with rehearsing() as rehearsal, pytest.raises(Rehearsed):
+                await call()
+            assert rehearsal.facts["printer_ids"] == [one.id, hand.id]
+        assert rehearsal.facts["not_reachable"] == [hand.id]
         with rehearsing() as rehearsal, pytest.raises(Rehearsed):
-            await call()
-        assert rehearsal.facts["printer_ids"] == [one.id, hand.id]
-    assert rehearsal.facts["not_reachable"] == [hand.id]
+            await farm.commands.issue(farm.admin, one, Verb.REMOTE_STOP)
+    assert (said, farm.commands.direct.owed) == ([], {})
     assert await Command.all().count() == 0
     assert await AuditEntry.filter(action__startswith="fleet").count() == 0
 
