@@ -7,11 +7,12 @@ told as an event, and never stands in the way of those behind it.
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 
 from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError
 
 from api.bridges.service import Bridge, Standing
-from api.db import Unstorable
+from api.db import Unstorable, persistently, set_apart
 from api.events.service import Change, Happened
 from api.link.rooms import LinkRooms
 from schemas.facts import (
@@ -129,7 +130,7 @@ class FactRecorder:
 
     async def _by_and_by(self, bridge: Bridge, epoch: int, batch: FactBatch) -> _Taken | None:
         foreign = 0
-        while (taken := await self._commit(bridge, epoch, batch)) is not None:
+        while (taken := await self._committed(bridge, epoch, batch)) is not None:
             foreign += taken.foreign
             if not taken.left:
                 return _Taken(taken.seq, foreign)
@@ -141,7 +142,7 @@ class FactRecorder:
         for fact in batch.facts:
             alone = FactBatch(journal_id=batch.journal_id, facts=[fact])
             try:
-                taken = await self._commit(bridge, epoch, alone)
+                taken = await self._committed(bridge, epoch, alone)
             except FactGap:
                 raise
             except Exception as error:
@@ -149,11 +150,18 @@ class FactRecorder:
                     raise
                 kind = type(fact.body).__name__
                 _log.exception("bridge %d: %s %d is skipped", bridge.id, kind, fact.seq)
-                taken = await self._commit(bridge, epoch, alone, unfit=_plain(error))
+                taken = await self._committed(bridge, epoch, alone, unfit=_plain(error))
             if taken is None:
                 return None
             foreign += taken.foreign
         return None if taken is None else _Taken(taken.seq, foreign)
+
+    async def _committed(
+        self, bridge: Bridge, epoch: int, batch: FactBatch, *, unfit: str = ""
+    ) -> _Taken | None:
+        """`_commit`, run again by itself where it collided: those before it are committed."""
+        with set_apart():
+            return await persistently(partial(self._commit, bridge, epoch, batch, unfit=unfit))
 
     async def _commit(
         self, bridge: Bridge, epoch: int, batch: FactBatch, *, unfit: str = ""

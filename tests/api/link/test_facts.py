@@ -193,12 +193,12 @@ async def test_trouble_in_the_middle_of_many_facts_leaves_none_out(
     many = batch(*(state(farm, each) for each in states))
     real, calls = FactRecorder._commit, 0
 
-    async def commit(self: FactRecorder, *args: Any) -> Any:
+    async def commit(self: FactRecorder, *args: Any, **named: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls == 2:
             raise Busy("the server has no time")
-        return await real(self, *args)
+        return await real(self, *args, **named)
 
     monkeypatch.setattr(FactRecorder, "_commit", commit)
     with pytest.raises(PASSING):
