@@ -9,7 +9,7 @@ from ulid import ULID
 
 from api.bridges import bulk_tokens, clones, greetings
 from api.bridges.models import Bridge
-from api.bridges.positions import fact_position
+from api.bridges.positions import command_position, fact_position
 from schemas.link import BulkToken, FactAck, Hello
 
 
@@ -75,6 +75,10 @@ def opening_of(row: Bridge, hello: Hello, now: datetime, held_by: str) -> Openin
         tells["bridge.cloned"] = {}
     if position.lost:
         tells["bridge.facts_lost"] = {"count": position.lost, "what": "facts"}
+    given = command_position(row.command_seq, hello.resume)
+    if given != row.command_seq:
+        columns["command_seq"] = given
+        tells["bridge.journal_ahead"] = {"commands": given - row.command_seq}
     if not row.shown_online:
         tells["bridge.online"] = {}
     return Opening(link, columns, tells)

@@ -20,6 +20,19 @@ class FactPosition:
     lost: int = 0
 
 
+#: A bridge that claims more than a JSON number holds is not believed.
+_MAX_SEQ = 2**53
+
+
+def command_position(seq: int, resume: Resume) -> int:
+    """The last number of a command that counts as given, from the row's and the agent's journal.
+
+    A journal that knows higher ones (the row came from a backup, or the room was another farm's)
+    confirms all that is said up to its own highest, so new ones are numbered from there.
+    """
+    return max(seq, resume.command_seq if resume.command_seq <= _MAX_SEQ else 0)
+
+
 def fact_position(journal: str, seq: int, resume: Resume) -> FactPosition:
     """The position to acknowledge, from what the API has and what the agent still holds."""
     oldest = resume.oldest_fact or resume.newest_fact + 1  # the next number, when none waits

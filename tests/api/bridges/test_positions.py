@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.bridges.positions import FactPosition, fact_position
+from api.bridges.positions import FactPosition, command_position, fact_position
 from schemas.link import Resume
 
 
@@ -34,3 +34,13 @@ def test_the_line_goes_on_from_what_exists(
     journal, oldest, newest = resume
     told = Resume(journal_id=journal, oldest_fact=oldest, newest_fact=newest)
     assert fact_position(*known, told) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "journalled", "expected"), [(7, 5, 7), (7, 7, 7), (7, 90, 90), (7, 2**60, 7)]
+)
+def test_commands_are_numbered_behind_what_a_journal_knows(
+    given: int, journalled: int, expected: int
+) -> None:
+    """Or it would confirm what it was never told; a number that is none is not believed."""
+    assert command_position(given, Resume(command_seq=journalled)) == expected
