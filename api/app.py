@@ -273,8 +273,10 @@ class Application:
         await asyncio.gather(self.link.drain(), self.rooms.sockets.drain())
 
     async def _leave(self) -> None:
-        """The other processes hear at once that this one goes."""
+        """What it owes is written, and the other processes hear at once that this one goes."""
         self.database.__enter__()
+        with suppress(BaseORMException, OSError):
+            await self.rooms.commands.keep_owed()
         with suppress(BaseORMException, OSError):
             await self.rooms.bridges.replicas.leave()
         await self.bus.stop()

@@ -6,7 +6,7 @@ its way. If that link ends before it has said the command, it is as one whose wo
 next link carries it again, and the bridge says what became of it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,13 +25,13 @@ _FITS_BYTES = MAX_FRAME_BYTES // 2
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a link has carried: the newest configuration, and all commands up to a number.
+    """What a link has carried: the newest configuration, and commands by their ids.
 
-    *command* None: it is not remembered, and what is sent on this link is taken for said.
+    *commands* None: they are not remembered, and what is sent on this link is taken for said.
     """
 
     desired: int = 0
-    command: int | None = None
+    commands: Container[str] | None = None
 
 
 #: A link that has just begun, and does not remember which commands it has told.
@@ -49,9 +49,9 @@ def at_birth(verb: Verb, args: Any, epoch: int | None) -> tuple[CommandState, in
 
 
 def to_carry(
-    undelivered: Iterable[Command], epoch: int, told: int | None, now: datetime
+    undelivered: Iterable[Command], epoch: int, told: Container[str] | None, now: datetime
 ) -> list[Command]:
-    """Those that the link of *epoch*, which has said all up to number *told*, still has to carry.
+    """Those that the link of *epoch*, which has said those of *told*, still has to carry.
 
     What an older link carried and no journal confirmed is carried again even after its deadline:
     only the bridge can say whether it had come.
@@ -59,10 +59,10 @@ def to_carry(
     return [row for row in undelivered if _waits(row, epoch, told, now)]
 
 
-def _waits(row: Command, epoch: int, told: int | None, now: datetime) -> bool:
+def _waits(row: Command, epoch: int, told: Container[str] | None, now: datetime) -> bool:
     if row.state == CommandState.QUEUED:
         return row.deadline_at is None or now < row.deadline_at
-    return not is_on(row, epoch) or (told is not None and row.seq > told)
+    return not is_on(row, epoch) or (told is not None and row.id not in told)
 
 
 def is_on(row: Command, epoch: int) -> bool:

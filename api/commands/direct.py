@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -19,9 +20,11 @@ from ulid import ULID
 
 from api.bus.local import Bus
 from api.clock import Clock
+from api.commands.models import Command
 from api.events.rehearsal import is_rehearsed
 from api.events.service import Change, asked_from
 from api.principal import Principal, system
+from schemas.commands import Verb
 from schemas.link import RemoteStop
 
 #: So long another process has to say that it has the link, and has told the room.
@@ -52,6 +55,19 @@ class Owed(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
     at: datetime
     asked_from: str = ""  # the address of whoever pressed it
 
+    async def write(self, seq: int) -> Command:
+        """Its row, with number *seq* of its room."""
+        return await Command.create(
+            id=self.id,
+            organization_id=self.organization_id,
+            printer_id=self.printer_id,
+            bridge_id=self.bridge_id,
+            seq=seq,
+            verb=Verb.REMOTE_STOP,
+            actor=self.username[:120],
+            created_at=self.at,
+        )
+
     def note(self, change: Change) -> None:
         """Its entry in the audit log, written with *change*: not by whom that belongs to."""
         token = asked_from.set(self.asked_from)
@@ -67,6 +83,17 @@ class Owed(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
 
 
 _decoder = msgspec.json.Decoder(Owed)
+_press: ContextVar[list[Owed] | None] = ContextVar("stop_press", default=None)
+
+
+@contextmanager
+def one_press() -> Iterator[None]:
+    """All that is tried in this block to stop a printer is one stop: its room does that once."""
+    token = _press.set([])
+    try:
+        yield
+    finally:
+        _press.reset(token)
 
 
 class DirectStops:
@@ -119,9 +146,15 @@ class DirectStops:
         return said or stop.id
 
     def _stop(self, by: Principal, printer: tuple[int, int, str], bridge_id: int) -> Owed:
+        press = _press.get()
+        if press:
+            return press[0]
         at = self._clock.now()
         pressed = (str(ULID.from_datetime(at)), by.user_id, by.username)
-        return Owed(*pressed, *printer, bridge_id, at, asked_from.get()[:64])
+        stop = Owed(*pressed, *printer, bridge_id, at, asked_from.get()[:64])
+        if press is not None:
+            press.append(stop)
+        return stop
 
     def _say(self, stop: Owed) -> str | None:
         """Tell the room; the id that it was told. None: no link stands here.
@@ -131,16 +164,22 @@ class DirectStops:
         links = self._links.get(stop.bridge_id)
         if not links:
             return None
+        stop_id = self._same(stop)
+        self.owed.setdefault(stop_id, stop)
+        for say, _ in links:
+            say(RemoteStop(id=stop_id, printer=stop.printer_id))
+        return stop_id
+
+    def _same(self, stop: Owed) -> str:
+        """The id under which the room has it already, or is to have it."""
+        if stop.id in self.owed:
+            return stop.id
         recent = (
             owed.id
             for owed in self.owed.values()
             if owed.printer_id == stop.printer_id and abs(stop.at - owed.at) < SAME
         )
-        stop_id = next(recent, stop.id)
-        self.owed.setdefault(stop_id, stop)
-        for say, _ in links:
-            say(RemoteStop(id=stop_id, printer=stop.printer_id))
-        return stop_id
+        return next(recent, stop.id)
 
     async def _ask_others(self, stop: Owed) -> bool:
         if not self._bus.is_shared:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from api.commands.control import SEND_WAIT_S, Control, check_outcome
+from api.commands.direct import one_press
 from api.commands.models import Command
 from api.commands.rules import RIGHT_OF, check_targets
 from api.commands.service import Commands
@@ -100,14 +101,15 @@ class Machine:
         cannot be told (`Unavailable` with *queue_held*) starts nothing by itself any more.
         """
         printer = await self._known(by, printer_id)
-        try:
-            await briefly(self._commands.rows.answered(), within_s=STOP_S)
-            return await self._stop_by_rows(by, printer)
-        except AWAY as error:
-            if is_rehearsed():
-                raise
-            _log.error("printer %d is stopped past the database: %r", printer_id, error)
-        return await self._stop_directly(by, printer)
+        with one_press():
+            try:
+                await briefly(self._commands.rows.answered(), within_s=STOP_S)
+                return await self._stop_by_rows(by, printer)
+            except AWAY as error:
+                if is_rehearsed():
+                    raise
+                _log.error("printer %d is stopped past the database: %r", printer_id, error)
+            return await self._stop_directly(by, printer)
 
     async def _known(self, by: Principal, printer_id: int) -> Printer:
         """The printer; while the database is away as it was read last.

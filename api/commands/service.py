@@ -5,7 +5,7 @@ and changes nothing, so a fact that comes twice or late is harmless.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Container, Sequence
 from datetime import timedelta
 
 from ulid import ULID
@@ -95,11 +95,11 @@ class Commands:
             raise NotFound(f"There is no printer {printer.id}.", code="printer_not_found")
         told = self._press(by, printer) if verb is Verb.REMOTE_STOP else None
         async with self._ledger.change(by.organization_id) as change:
-            command = await _BY_ID.first(told) if told else None  # the room's word may be here
-            if command is None:
-                command = await self.issue_in(
-                    change, by, printer, verb, args, grant=grant, known_as=told
-                )
+            known = await _BY_ID.first(told) if told else None  # the room's word may be here
+            command = known or await self.issue_in(
+                change, by, printer, verb, args, grant=grant, known_as=told
+            )
+            if known is None or known.actor != by.username[:120]:  # two may press at once
                 entity = ("printer", printer.id)
                 change.note(by, f"printer.{verb}", entity, name=printer.name, args=command.args)
         self.direct.owed.pop(command.id, None)
@@ -127,7 +127,7 @@ class Commands:
         """
         args = args if args is not None else NoArgs()
         rules.check_args(verb, args)
-        bridge_id = self._reachable_bridge(printer, verb)
+        bridge_id = self._reachable_bridge(printer, verb, is_told=known_as is not None)
         check_free_for(printer, verb)
         if VERBS[verb].needs_grant:
             grant = grant or printer.active_grant or rules.card_print(printer.state)
@@ -182,16 +182,7 @@ class Commands:
             if await Command.filter(id=owed.id).exists():
                 del self.direct.owed[owed.id]
                 continue
-            command = await Command.create(
-                id=owed.id,
-                organization_id=owed.organization_id,
-                printer_id=owed.printer_id,
-                bridge_id=owed.bridge_id,
-                seq=await self._bridges.next_command_seq(change, owed.bridge_id),
-                verb=Verb.REMOTE_STOP,
-                actor=owed.by.username[:120],
-                created_at=owed.at,
-            )
+            command = await owed.write(await self.next_seq(change, owed.bridge_id))
             change.record(_event(command, "command.issued", user_id=owed.by.user_id))
             await self.withdraw_starts(change, owed.printer_id)
             owed.note(change)
@@ -260,7 +251,9 @@ class Commands:
 
     # The link.
 
-    async def pending(self, bridge_id: int, epoch: int, told: int | None = None) -> list[Command]:
+    async def pending(
+        self, bridge_id: int, epoch: int, told: Container[str] | None = None
+    ) -> list[Command]:
         """What the link of *epoch* still has to carry, in the room's order (`to_carry`)."""
         return to_carry(await _TO_CARRY.of(bridge_id), epoch, told, self._clock.now())
 
@@ -327,9 +320,7 @@ class Commands:
 
     async def expire_due(self) -> int:
         """End what no link has carried before its deadline: it certainly did nothing."""
-        if self.direct.owed:
-            async with self._ledger.change() as change:
-                await self.write_owed(change)
+        await self.keep_owed()
         now = self._clock.now()
         due = Command.filter(state__in=_UNSENT, deadline_at__lte=now)
         if not await due.exists():
@@ -341,12 +332,19 @@ class Commands:
                 await self._step(change, command, CommandEvent.EXPIRED, "expired", reason)
         return len(rows)
 
+    async def keep_owed(self) -> None:
+        """Write the rows of the stops that have none yet."""
+        if self.direct.owed:
+            async with self._ledger.change() as change:
+                await self.write_owed(change)
+
     # The rules.
 
-    def _reachable_bridge(self, printer: Printer, verb: Verb) -> int:
+    def _reachable_bridge(self, printer: Printer, verb: Verb, *, is_told: bool = False) -> int:
         if printer.bridge_id is None:
             raise Unavailable(f"{printer.name} hangs on no bridge; nobody can tell it to {verb}.")
-        if verb not in rules.WAITS_FOR_ROOM and not self._bridges.online(printer.bridge_id):
+        waits = is_told or verb in rules.WAITS_FOR_ROOM
+        if not waits and not self._bridges.online(printer.bridge_id):
             where = f"The room of {printer.name} is offline, so it cannot be told to {verb} now."
             if verb is Verb.REMOTE_STOP:
                 where += " Nothing was stopped: go there and use its own switch."

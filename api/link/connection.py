@@ -9,7 +9,6 @@ Outgoing frames are bounded (`api.feed.sender`), and a bridge that does not read
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -36,12 +35,14 @@ from api.link.facts import FOREIGN, GAP
 from api.link.handler import LinkHandler
 from api.link.later import Later
 from api.link.patience import FAREWELL_PATIENCE_S, HELLO_PATIENCE_S, PATIENCE_S, patiently
+from api.link.said import Said
 from api.link.turns import Step, Turns
 from api.telemetry.interest import LEASE_S
 from schemas.codec import BadFrame
 from schemas.link import (
     Beat,
     Body,
+    Cmd,
     Desired,
     Goaway,
     Hello,
@@ -98,8 +99,8 @@ class Connection:
         self._out = BoundedSender(
             self._session, send, clock, max_waiting=MAX_WAITING, patience_s=SEND_S
         )
-        self._told = Told(command=0)
-        self._stopped: deque[str] = deque(maxlen=MAX_WAITING)  # stops that went before their rows
+        self._said = Said()
+        self._told = Told(commands=self._said)
         self._looked = asyncio.Event()  # what its printers are is known
         self._desired_at = float("-inf")
         self._foreign = 0
@@ -137,7 +138,7 @@ class Connection:
         """A stop that does not wait for the rows."""
         if self._session.state is LinkState.OPEN:
             self._say(stop)
-            self._stopped.append(stop.id)
+            self._said.note(stop)
             self._out.notify()
 
     def watched(self) -> None:
@@ -235,7 +236,7 @@ class Connection:
         if body is None:
             self._note_refused()
         else:
-            self._reply(await self._answers(body, len(text)))
+            self._reply(await self._answers(self._said.known(body), len(text)))
         self._out.check()
         self._out.notify()
 
@@ -306,7 +307,7 @@ class Connection:
             for body in found.bodies:
                 if isinstance(body, Desired):
                     self._desired_at = self._clock.monotonic()
-                if not (isinstance(body, RemoteStop) and body.id in self._stopped):
+                if not (isinstance(body, Cmd | RemoteStop) and self._said.note(body)):
                     self._say(body)
             self._looked.set()
             self._out.notify()

@@ -138,8 +138,7 @@ class LinkHandler:
             self._rooms.telemetry.know_room(bridge_id, [printer.id for printer in printers])
             lent = await self._rooms.jobs.leases.of_room(bridge_id)
             bodies += desired_parts(told.desired, printers, lent)
-        commands, told = await self._commands(bridge_id, epoch, told)
-        bodies += commands
+        bodies += await self._commands(bridge_id, epoch, told)
         if (bulk := await self._fresh_token(bridge)) is not None:
             bodies.append(Token(bulk=bulk))
         return Outgoing(standing, bodies, told)
@@ -152,10 +151,10 @@ class LinkHandler:
             _log.info("bridge %d: its file token is renewed later: %s", bridge.id, error)
             return None
 
-    async def _commands(self, bridge_id: int, epoch: int, told: Told) -> tuple[list[Body], Told]:
+    async def _commands(self, bridge_id: int, epoch: int, told: Told) -> list[Body]:
         fitting: dict[str, Body] = {}
         rows = []
-        for command in await self._rooms.commands.pending(bridge_id, epoch, told.command):
+        for command in await self._rooms.commands.pending(bridge_id, epoch, told.commands):
             body = self._command(command)
             if encoded_size(body) + HEADER_BYTES > MAX_FRAME_BYTES:
                 _log.error("command %s does not fit a frame and will expire", command.id)
@@ -163,9 +162,7 @@ class LinkHandler:
             rows.append(command)
             fitting[command.id] = body
         carried = await self._rooms.commands.mark_sent(rows, epoch)
-        if told.command is not None:
-            told = replace(told, command=max([told.command, *(row.seq for row in rows)]))
-        return [body for command_id, body in fitting.items() if command_id in carried], told
+        return [body for command_id, body in fitting.items() if command_id in carried]
 
     def direct_stops(
         self, bridge_id: int, epoch: int, say: Callable[[RemoteStop], None]

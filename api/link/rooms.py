@@ -1,6 +1,6 @@
 """What the link calls in the rooms, exactly: facts go in, configuration and commands come out."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Container, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from api.bridges.service import Bridge, Bridges
@@ -61,8 +61,8 @@ class CommandsRoom(Protocol[C]):
     def direct(self) -> DirectStops:
         """The stop's way past the database."""
 
-    async def pending(self, bridge_id: int, epoch: int, told: int | None) -> Sequence[C]:
-        """What the link of *epoch*, which has said all up to *told*, has to carry, in order."""
+    async def pending(self, bridge_id: int, epoch: int, told: Container[str] | None) -> Sequence[C]:
+        """What the link of *epoch*, which has said those of *told*, has to carry, in order."""
 
     async def waits(self, bridge_id: int) -> bool:
         """Whether a command is on its way to the bridge and not in its journal."""

@@ -20,20 +20,20 @@ def row(seq: int, state: CommandState, epoch: int | None, left_s: float = 1.0) -
 @pytest.mark.parametrize(
     ("command", "told", "is_carried"),
     [
-        (row(5, CommandState.QUEUED, None), 9, True),
-        (row(5, CommandState.QUEUED, None, left_s=0.0), 0, False),
-        (row(5, CommandState.SENT, 2, left_s=-9.0), 9, True),  # of an older link
-        (row(5, CommandState.SENT, None, left_s=-9.0), 9, True),  # its room may have it
-        (row(5, CommandState.SENT, 3), 5, False),
-        (row(5, CommandState.SENT, 3), 4, True),
-        (row(5, CommandState.SENT, 3, left_s=-9.0), 4, True),  # only the bridge ends it now
+        (row(5, CommandState.QUEUED, None), "5", True),
+        (row(5, CommandState.QUEUED, None, left_s=0.0), "", False),
+        (row(5, CommandState.SENT, 2, left_s=-9.0), "5", True),  # of an older link
+        (row(5, CommandState.SENT, None, left_s=-9.0), "5", True),  # its room may have it
+        (row(5, CommandState.SENT, 3), "4567", False),
+        (row(5, CommandState.SENT, 3), "467", True),
+        (row(5, CommandState.SENT, 3, left_s=-9.0), "4", True),  # only the bridge ends it now
         (row(5, CommandState.SENT, 3), None, False),
     ],
 )
 def test_a_link_carries_what_it_has_not_said(
-    command: Command, told: int | None, *, is_carried: bool
+    command: Command, told: str | None, *, is_carried: bool
 ) -> None:
-    """The link of epoch 3, which has said all up to *told*, or does not remember (None)."""
+    """The link of epoch 3, which has said the ids of *told*, or does not remember (None)."""
     assert to_carry([command], 3, told, NOW) == ([command] if is_carried else [])
 
 

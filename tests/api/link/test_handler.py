@@ -128,13 +128,13 @@ async def test_a_link_that_remembers_carries_what_was_sent_by_its_birth(farm: Fa
         ("sent", farm.epoch),
         ("sent", farm.epoch),
     ]
-    told = Told(desired=1, command=0)
+    told = Told(desired=1, commands=())
     found = await farm.handler.outgoing(farm.bridge.id, farm.epoch, told)
     assert seqs(found.bodies) == [1, 2]
     assert RemoteStop(id=sent[1].id, printer=farm.printer.id) in found.bodies
-    assert found.told == Told(desired=1, command=3)
-    again = await farm.handler.outgoing(farm.bridge.id, farm.epoch, found.told)
-    assert (again.bodies, again.told) == ([], found.told)
+    told = Told(desired=1, commands={queued.id, sent[0].id})
+    again = await farm.handler.outgoing(farm.bridge.id, farm.epoch, told)
+    assert again.bodies == [RemoteStop(id=sent[1].id, printer=farm.printer.id)]
 
 
 async def test_what_was_sent_by_its_birth_and_never_said_goes_with_the_next_link(
