@@ -168,6 +168,9 @@ class DirectStops:
         self.owed.setdefault(stop_id, stop)
         for say, _ in links:
             say(RemoteStop(id=stop_id, printer=stop.printer_id))
+        # Should this process die before the row is written, this is what tells who it was.
+        facts = {"command": stop_id, "printer": stop.printer_id}
+        _log.info("user %d stops it before its row is written", stop.user_id, extra=facts)
         return stop_id
 
     def _same(self, stop: Owed) -> str:
