@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from bridge.control.messages import Event
 from bridge.gcode.errands import Agenda
@@ -68,6 +69,16 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     transfer: str | None = None
     may_save: bool = False
     events: list[Event] = []
+
+
+def with_offsets(memory: Memory, offsets_c: dict[str, float]) -> Memory:
+    """*memory*; a later life of its print moves the file's targets by *offsets_c*, as this one."""
+    running = memory.running
+    kept = running.kept if running is not None else None
+    if running is None or kept is None or kept.config.offsets_c == offsets_c:
+        return memory
+    kept = replace(kept, config=replace(kept.config, offsets_c=offsets_c))
+    return replace(memory, running=replace(running, kept=kept))
 
 
 _decoder = msgspec.msgpack.Decoder(Memory)

@@ -177,7 +177,15 @@ class Service:
     def _answer(self, outcome: Outcome) -> None:
         self._device.remember()  # before: what was acknowledged holds in the next life too
         self._keep_offsets()
+        self._keep_latch()
         self._adoption.send(outcome)
+
+    def _keep_latch(self) -> None:
+        """A stop, and its reset, holds in the next life before anybody is told of it (M10)."""
+        printer = self._device.printer
+        halted = (printer.error or "stopped") if printer.state is _S.HALTED else None
+        if halted != self._memory.halted:
+            self._save(replace(self._memory, halted=halted))
 
     # What the printer reports.
 
@@ -194,9 +202,7 @@ class Service:
             self._box.flush(now)
         if moved.previous is _S.CONNECTING and moved.state in CONNECTED:
             self._keep_board()
-        if moved.state is _S.HALTED or moved.previous is _S.HALTED:
-            halted = moved.reason if moved.state is _S.HALTED else None
-            self._save(replace(self._memory, halted=halted))
+        self._keep_latch()
         self._remember_transfer(moved.state)
 
     def _card_moved(self, happening: CardListed | CardWritten, now: float) -> None:
@@ -346,14 +352,10 @@ class Service:
         self._device.printer.distrust()
 
     def _keep_offsets(self) -> None:
-        """A later life of the running print must move the file's targets as this one does."""
-        running, config = self._memory.running, self._device.printer.config
-        kept = running.kept if running is not None else None
-        if running is None or kept is None or kept.config.offsets_c == config.offsets_c:
-            return
-        kept = replace(kept, config=replace(kept.config, offsets_c=config.offsets_c))
-        running = replace(running, kept=kept)
-        self._save(replace(self._memory, running=running))
+        offsets_c = self._device.printer.config.offsets_c
+        kept = memory.with_offsets(self._memory, offsets_c)
+        if kept is not self._memory:
+            self._save(kept)
 
     def _save(self, kept: Memory) -> None:
         self._memory = kept
