@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from datetime import timedelta
 from typing import Any
 from unittest import mock
@@ -16,6 +17,7 @@ from api.accounts.models import Credential
 from api.accounts.service import Accounts
 from api.db import Transaction
 from api.errors import NotAuthenticated
+from api.events.service import Happened, Ledger
 from api.outage import AWAY, REMEMBERED_S
 from tests.api.accounts.people import make_admin
 from tests.api.conftest import FakeClock
@@ -174,3 +176,19 @@ async def test_a_session_proves_itself_while_the_database_is_away(accounts: Acco
     with away():
         assert await accounts.csrf_fits(by, login.csrf_token)
         assert not await accounts.csrf_fits(by, login.csrf_token[:-1] + "!")
+
+
+async def test_nobody_waits_for_those_who_write_to_be_let_in(
+    accounts: Accounts, ledger: Ledger, clock: FakeClock
+) -> None:
+    """M07: that a key is used is noted beside them; it was last used two minutes ago."""
+    login = await make_admin(accounts)
+    await accounts.authenticate(login.token)
+    clock.advance(120)
+    outside = copy_context()  # of the open transaction
+    async with ledger.change() as change:
+        change.record(Happened(1, "thing.done"))
+        asked = accounts.authenticate(login.token)
+        asking = asyncio.create_task(asked, context=outside)
+        async with asyncio.timeout(1.0):
+            assert (await asking).username == "admin"
