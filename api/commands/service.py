@@ -180,7 +180,7 @@ class Commands:
         """
         for owed in [it for it in self.direct.owed.values() if bridge_id in (None, it.bridge_id)]:
             if await Command.filter(id=owed.id).exists():
-                del self.direct.owed[owed.id]
+                self.direct.owed.pop(owed.id, None)  # `issue` may have been first
                 continue
             command = await owed.write(await self.next_seq(change, owed.bridge_id))
             change.record(_event(command, "command.issued", user_id=owed.by.user_id))

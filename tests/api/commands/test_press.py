@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tortoise.queryset import QuerySet
 
 from api.commands import control
 from api.commands import machine as machines
@@ -118,3 +119,24 @@ async def test_a_room_that_goes_after_it_was_told_was_told(
         farm.bridges.is_online = False
     assert (await pressed).id == said[0].id
     await once(farm, said)
+
+
+async def test_a_stop_that_gets_its_row_meanwhile_is_not_owed_twice(
+    farm: Farm, said: list[RemoteStop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`issue` forgets it between the question for its row and the answer; the queue goes on."""
+    printer = await farm.printer()
+    direct = farm.commands.direct
+    direct.press(farm.admin, (1, printer.id, printer.name), BRIDGE)
+    await farm.commands.keep_owed()
+    written, exists = direct.owed.pop, QuerySet.exists
+
+    def there(query: "QuerySet[Command]") -> object:
+        written(said[0].id)
+        return exists(query)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(QuerySet, "exists", there)
+        await farm.commands.keep_owed()
+    assert direct.owed == {}
+    assert await Command.all().count() == 1
