@@ -51,13 +51,19 @@ async def briefly(work: Coroutine[Any, Any, T], *, within_s: float | None) -> T:
     """
     if within_s is None:
         return await work
-    task = asyncio.create_task(work)
-    _left.add(task)
-    task.add_done_callback(_ended)
+    task = seen_through(work)
     done, _ = await asyncio.wait({task}, timeout=within_s)
     if not done:
         raise TimeoutError(f"the database has not answered within {within_s} s")
     return task.result()
+
+
+def seen_through(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """*work* goes on to its end, whoever waits for it; what it raises is for them alone."""
+    task = asyncio.create_task(work)
+    _left.add(task)
+    task.add_done_callback(_ended)
+    return task
 
 
 class Question:

@@ -3,18 +3,19 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 
 import msgspec
 import orjson
 from quart import Response, request
 
-from api.errors import Invalid
+from api.errors import Conflict, Invalid, Problem
 from api.events.service import with_commit
 from api.http import MAX_BODY_BYTES, truthy
 from api.idempotency.endings import Endings
 from api.idempotency.service import Claim, Idempotency, Kept
-from api.outage import ASK_S, AWAY, briefly
+from api.outage import AWAY, seen_through
 from api.principal import Principal
 from schemas.problems import ProblemKind
 
@@ -23,6 +24,8 @@ REPLAYED = "X-Idempotent-Replay"
 MAX_KEY = 255
 MAX_KEPT_BYTES = 256 * 1024
 #: Answers with one of these are for the first caller alone.
+#: What overtakes waits no longer for its key: a stop is not to stand in line behind who writes.
+_KEY_S = 0.1
 _PERSONAL = ("Set-Cookie", "Content-Disposition", "Location")
 
 
@@ -53,8 +56,10 @@ class IdempotentRequests:
     ) -> Response:
         """What *work* answers, or answered before. Without a key it is simply carried out.
 
-        What *overtakes* is so, too, while the database is away (safety M07). Raises `Invalid` for
-        what cannot have a key, `Conflict` as `Idempotency.claim`.
+        What *overtakes* does no harm when it is done twice: it is so, too, while the database is
+        away or has no time (safety M07), and while a first call, whose process may be dead, has not
+        been answered. Raises `Invalid` for what cannot have a key, `Conflict` as
+        `Idempotency.claim`.
         """
         key = request.headers.get(HEADER)
         if key is None:
@@ -62,14 +67,14 @@ class IdempotentRequests:
         _check_key(key)
         _check_form()
         fingerprint = await _fingerprint()
-        too_late = asyncio.Event()
         try:
-            claiming = self._claimed(by, key, fingerprint, too_late)
-            claim = await briefly(claiming, within_s=ASK_S if overtakes else None)
-        except AWAY:
-            if not overtakes:
+            claim = await self._claimed(
+                by, key, fingerprint, within_s=_KEY_S if overtakes else None
+            )
+        except (*AWAY, Conflict) as problem:
+            taken = isinstance(problem, Conflict) and problem.code != "idempotency_in_progress"
+            if taken or not overtakes:
                 raise
-            too_late.set()
             return await work()
         if isinstance(claim, Kept):
             answer = Response(claim.body, claim.status, content_type=claim.media or None)
@@ -78,16 +83,28 @@ class IdempotentRequests:
         return await self._carried_out(claim, work)
 
     async def _claimed(
-        self, by: Principal, key: str, fingerprint: str, too_late: asyncio.Event
+        self, by: Principal, key: str, fingerprint: str, *, within_s: float | None
     ) -> Claim | Kept:
-        """As `Idempotency.claim`. One that comes *too_late* is given up: nobody would end it, and
-        whoever stops a printer again with this key must not be told to wait for that.
+        """As `Idempotency.claim`. One that comes too late, or to a client that went away, is given
+        up: nobody would end it, and whoever comes again with this key must not be told to wait.
         """
+        claiming = seen_through(self._claim(by, key, fingerprint))
+        try:
+            async with asyncio.timeout(within_s):
+                return await asyncio.shield(claiming)
+        except (TimeoutError, asyncio.CancelledError):
+            seen_through(self._give_up(claiming))
+            raise
+
+    async def _claim(self, by: Principal, key: str, fingerprint: str) -> Claim | Kept:
         await self.endings.step()
-        claim = await self._idempotency.claim(by, key, fingerprint)
-        if too_late.is_set() and not isinstance(claim, Kept):
-            await self.endings.free(claim, refused=True)
-        return claim
+        return await self._idempotency.claim(by, key, fingerprint)
+
+    async def _give_up(self, claiming: "asyncio.Task[Claim | Kept]") -> None:
+        with suppress(Problem, *AWAY):
+            claim = await claiming
+            if not isinstance(claim, Kept):
+                await self.endings.free(claim, refused=True)
 
     async def _carried_out(self, claim: Claim, work: Callable[[], Awaitable[Response]]) -> Response:
         token = with_commit.set(partial(self._idempotency.mark_committed, claim))
@@ -95,13 +112,14 @@ class IdempotentRequests:
             answer = await work()
         except BaseException:  # also a client that went away: the rows say whether it was done
             with_commit.reset(token)
-            await self.endings.free(claim, refused=False)
+            await asyncio.shield(seen_through(self.endings.free(claim, refused=False)))
             raise
         with_commit.reset(token)
         if 200 <= answer.status_code < 300:
-            await self.endings.keep(claim, await _kept(answer))
+            ending = self.endings.keep(claim, await _kept(answer))
         else:
-            await self.endings.free(claim, refused=True)
+            ending = self.endings.free(claim, refused=True)
+        await asyncio.shield(seen_through(ending))
         return answer
 
 

@@ -38,7 +38,7 @@ class Desk:
         @quart.route("/work", methods=["POST"])
         async def work() -> Response:
             try:
-                return await requests.once(admin, self._work, overtakes=self.overtakes)
+                return await requests.once(admin, self.work, overtakes=self.overtakes)
             except Problem as problem:
                 return problem_answer(problem)
             except DBConnectionError:
@@ -46,7 +46,8 @@ class Desk:
 
         self.client: Client = quart.test_client()
 
-    async def _work(self) -> Response:
+    async def work(self) -> Response:
+        """What the call does."""
         await request.get_data()
         if self.fails:
             raise DBConnectionError("away")
@@ -212,7 +213,7 @@ async def test_whoever_stops_again_is_not_told_to_wait_for_a_claim_that_came_lat
         return made
 
     desk.overtakes = True
-    monkeypatch.setattr("api.idempotency.requests.ASK_S", 0.01)
+    monkeypatch.setattr("api.idempotency.requests._KEY_S", 0.01)
     monkeypatch.setattr(desk.idempotency, "claim", slow)
     assert (await desk.ask()).status_code == 200
     monkeypatch.undo()
