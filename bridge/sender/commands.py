@@ -87,7 +87,8 @@ class Commands:
         self._open: set[str] = set()
         self._connecting: list[str] = []
         self._note = ""  # the code of what is done
-        self._last_stop = ("", float("-inf"))  # its id, and when it came
+        self.last_stop = ""  # the id of the newest, and when it came
+        self._last_stop_at = float("-inf")
         self._grants: OrderedDict[str, None] = OrderedDict()
 
     def handle(self, command: Command, now: float) -> None:
@@ -139,6 +140,11 @@ class Commands:
         asked, self._asked = self._asked, False
         return asked
 
+    def stopped_by(self, stop: str, now: float) -> None:
+        """The stop with this id is known, from here or from an earlier life."""
+        if not _is_older(stop, self.last_stop):
+            self.last_stop, self._last_stop_at = stop, now
+
     def used(self, grant: str) -> None:
         """The attempt *grant* has been started, here or in an earlier life."""
         self._grants[grant] = None
@@ -176,7 +182,7 @@ class Commands:
             case Quit(drain=drain):
                 self._lifecycle.end(now, drain=drain)
             case RemoteStop(id=stop):
-                self._last_stop = (stop, now)
+                self.stopped_by(stop, now)
                 self._stop(now)
             case ResetStop():
                 self._reset(command, now)
@@ -220,8 +226,8 @@ class Commands:
         """Release the latch; a stop that overtook the reset on its way is not undone (M10)."""
         if command.before_ms is not None and now * 1000 >= command.before_ms:
             raise Rejected(EXPIRED, _TOO_LATE)
-        stop, stopped_at = self._last_stop
-        if now - stopped_at < _RESET_LATE_S and _is_older(command.id, stop):
+        is_late = now - self._last_stop_at < _RESET_LATE_S
+        if is_late and _is_older(command.id, self.last_stop):
             raise Rejected("stopped", _STOPPED_SINCE)
         if self._device.printer.state is not _S.HALTED:
             raise Rejected("not_stopped", "the printer is not stopped")

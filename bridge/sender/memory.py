@@ -57,7 +57,8 @@ class Running(msgspec.Struct, frozen=True):
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
-    """The file's content. *halted*: why the printer was stopped, None when it is not.
+    """The file's content. *halted*: why the printer was stopped, None when it is not; *stop*: the
+    id of the newest remote stop.
 
     *clean*: that life ended by itself, with what it had heated cooled down. *transfer*: the name of
     the file that was going to the printer's card; *may_save*: the printer may be writing one still.
@@ -65,6 +66,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 
     clean: bool = False
     halted: str | None = None
+    stop: str = ""
     running: Running | None = None
     transfer: str | None = None
     may_save: bool = False

@@ -71,7 +71,7 @@ class Service:
         """Listen at *socket*; *given_up* is not taken up. Raises `ControlError` if it cannot."""
         now = time.monotonic()
         left = memory.load(state_path(socket))
-        self._memory = Memory(halted=left.halted, may_save=left.may_save)
+        self._memory = Memory(halted=left.halted, stop=left.stop, may_save=left.may_save)
         self._memory_path = state_path(socket)
         self._box = BlackBox(state_dir / "blackbox" / f"printer-{printer}")
         self._box_problem: str | None = None
@@ -90,6 +90,7 @@ class Service:
         self._life = Lifecycle(now)
         self._adoption = Adoption(Listener(socket), self._loop, self._adopted, self._heard)
         self._commands = Commands(self._device, self._life, self._answer)
+        self._commands.stopped_by(left.stop, now)
         self._live_every_s = 1.0
         self._live_at = now
         self._shown = self._picture()
@@ -182,10 +183,10 @@ class Service:
 
     def _keep_latch(self) -> None:
         """A stop, and its reset, holds in the next life before anybody is told of it (M10)."""
-        printer = self._device.printer
+        printer, stop = self._device.printer, self._commands.last_stop
         halted = (printer.error or "stopped") if printer.state is _S.HALTED else None
-        if halted != self._memory.halted:
-            self._save(replace(self._memory, halted=halted))
+        if (halted, stop) != (self._memory.halted, self._memory.stop):
+            self._save(replace(self._memory, halted=halted, stop=stop))
 
     # What the printer reports.
 

@@ -227,6 +227,12 @@ def test_a_stop_that_overtook_a_reset_is_not_undone_by_it(bench: Bench) -> None:
     earlier, stop, later = (f"01KAT0000{letter}" + "0" * 16 for letter in "147")
     bench.open()
     commands.handle(RemoteStop(id=stop), bench.now)
+    bench.go()
+    heard = bench.firmware.heard.count(b"M112")
+    assert heard
+    commands.handle(RemoteStop(id=earlier[:-1] + "2"), bench.now)  # it was said late
+    bench.go()
+    assert bench.firmware.heard.count(b"M112") == heard  # M09
     commands.handle(ResetStop(id=earlier), bench.now)
     assert (said[-1].verdict, said[-1].code) == (Verdict.REJECTED, "stopped")
     assert bench.device.printer.state is _S.HALTED

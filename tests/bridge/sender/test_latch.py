@@ -21,13 +21,16 @@ def test_a_stop_holds_behind_a_kill_right_after_its_answer(
         owner.start()
         owner.state(PrinterState.PRINTING)
     for life in range(2, 5):
-        assert owner.ask(RemoteStop(id=f"stop{life}")).verdict is Verdict.DONE
+        stop = f"01KAT0000{life}" + "0" * 16
+        assert owner.ask(RemoteStop(id=stop)).verdict is Verdict.DONE
         sender.kill()
         sender = processes.sender()
         owner = processes.owner(sender, life)
         assert owner.adopted.live.state is PrinterState.HALTED
         assert owner.adopted.live.error == "stopped remotely"
-    assert owner.ask(ResetStop(id="reset")).verdict is Verdict.DONE
+    overtaken, reset = "01KAT00003" + "1" * 16, "01KAT00005" + "1" * 16
+    assert owner.ask(ResetStop(id=overtaken)).verdict is Verdict.REJECTED
+    assert owner.ask(ResetStop(id=reset)).verdict is Verdict.DONE
     sender.kill()
     owner = processes.owner(processes.sender(), 5)
     assert owner.adopted.live.state is not PrinterState.HALTED
