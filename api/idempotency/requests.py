@@ -10,7 +10,7 @@ import msgspec
 import orjson
 from quart import Response, request
 
-from api.errors import Conflict, Invalid, Problem
+from api.errors import Invalid, Problem
 from api.events.service import with_commit
 from api.http import MAX_BODY_BYTES, truthy
 from api.idempotency.endings import Endings
@@ -23,9 +23,11 @@ HEADER = "Idempotency-Key"
 REPLAYED = "X-Idempotent-Replay"
 MAX_KEY = 255
 MAX_KEPT_BYTES = 256 * 1024
-#: Answers with one of these are for the first caller alone.
 #: What overtakes waits no longer for its key: a stop is not to stand in line behind who writes.
 _KEY_S = 0.1
+#: It is refused for these alone. What became of a first call does not tell that all was stopped.
+_NOT_THE_SAME = ("idempotency_authz_changed", "idempotency_conflict")
+#: Answers with one of these are for the first caller alone.
 _PERSONAL = ("Set-Cookie", "Content-Disposition", "Location")
 
 
@@ -57,9 +59,8 @@ class IdempotentRequests:
         """What *work* answers, or answered before. Without a key it is simply carried out.
 
         What *overtakes* does no harm when it is done twice: it is so, too, while the database is
-        away or has no time (safety M07), and while a first call, whose process may be dead, has not
-        been answered. Raises `Invalid` for what cannot have a key, `Conflict` as
-        `Idempotency.claim`.
+        away or has no time (safety M07), and where no answer of a first call is kept. Raises
+        `Invalid` for what cannot have a key, and what `Idempotency.claim` raises.
         """
         key = request.headers.get(HEADER)
         if key is None:
@@ -71,9 +72,9 @@ class IdempotentRequests:
             claim = await self._claimed(
                 by, key, fingerprint, within_s=_KEY_S if overtakes else None
             )
-        except (*AWAY, Conflict) as problem:
-            taken = isinstance(problem, Conflict) and problem.code != "idempotency_in_progress"
-            if taken or not overtakes:
+        except (*AWAY, Problem) as problem:
+            is_another = isinstance(problem, Problem) and problem.code in _NOT_THE_SAME
+            if is_another or not overtakes:
                 raise
             return await work()
         if isinstance(claim, Kept):

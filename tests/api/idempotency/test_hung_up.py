@@ -7,6 +7,7 @@ import pytest
 from quart import Response
 
 from api.events.service import Ledger
+from api.idempotency import requests, service
 from api.idempotency.models import Claim
 from api.idempotency.service import ClaimState, Kept
 from api.principal import Principal
@@ -86,15 +87,30 @@ async def test_who_hung_up_while_the_answer_was_kept_gets_it(
     assert desk.carried_out == 1
 
 
-async def test_a_stop_goes_out_though_a_process_died_with_its_key(desk: Desk) -> None:
-    """M07: a 409 would stop nothing; all other calls wait."""
+@pytest.mark.parametrize("left", [ClaimState.RUNNING, ClaimState.COMMITTED, ClaimState.UNKEPT])
+async def test_a_stop_goes_out_whatever_became_of_a_first_call_with_its_key(
+    desk: Desk, left: ClaimState
+) -> None:
+    """M07: a 409 would stop nothing, and who was cut off may have stopped half of a farm; all other
+    calls wait.
+    """
     for desk.overtakes, status, times in ((False, 409, 1), (True, 200, 2)):
         await Claim.all().delete()
         desk.carried_out = 0
         assert (await desk.ask()).status_code == 200
-        await Claim.all().update(state=ClaimState.RUNNING, status=None, body="")
+        await Claim.all().update(state=left, status=None, body="")
         assert (await desk.ask()).status_code == status
         assert desk.carried_out == times
+
+
+async def test_a_stop_goes_out_though_its_key_is_one_too_many(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is a limit to keys, and none to stops."""
+    monkeypatch.setattr(service, "MAX_KEYS", 0)
+    for desk.overtakes, status in ((False, 429), (True, 200)):
+        assert (await desk.ask()).status_code == status
+    assert desk.carried_out == 1
 
 
 async def test_a_stop_waits_no_longer_for_its_key_than_a_moment(
@@ -116,8 +132,11 @@ async def test_a_stop_waits_no_longer_for_its_key_than_a_moment(
     assert desk.carried_out == 2
 
 
-async def test_another_call_with_the_key_of_a_stop_is_refused(desk: Desk) -> None:
-    """To overtake is no leave to mix up keys."""
+async def test_another_call_with_the_key_of_a_stop_is_refused(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To overtake is no leave to mix up keys, as far as the rows can be asked."""
+    monkeypatch.setattr(requests, "_KEY_S", 30.0)
     desk.overtakes = True
     assert (await desk.ask()).status_code == 200
     await Claim.all().update(request_sha256="another")
