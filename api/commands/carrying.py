@@ -34,6 +34,16 @@ class Told:
     commands: Container[str] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The id that a command is to have: a ULID of the moment in which it was asked for, for its row
+    may have to wait. *is_told*: its room has it by this id, or may have it, so only that ends it.
+    """
+
+    id: str
+    is_told: bool = False
+
+
 #: A link that has just begun, and does not remember which commands it has told.
 NOTHING = Told()
 

@@ -71,8 +71,10 @@ class Control:
         aim = AIMS[verb]
         _say(printer, verb)
         there = printer.bridge_id is not None and self._printers.reachable(printer)
-        command, is_undone = await self._stopping(printer_id) if verb is _STOP else (None, False)
-        if there and printer.state in aim.states and not is_undone:
+        command = None
+        if verb is _STOP:
+            command = await self._stopping(printer_id)
+        elif there and printer.state in aim.states:
             return printer
         if command is None:
             command = await self._commands.issue(by, printer, verb, args)
@@ -85,11 +87,14 @@ class Control:
             check_outcome(command, printer.name)
         return await self._printers.get(by, printer_id)
 
-    async def _stopping(self, printer_id: int) -> tuple[Command | None, bool]:
-        """The stop underway, for pressed twice it is still one; whether a reset undoes the last."""
+    async def _stopping(self, printer_id: int) -> Command | None:
+        """The stop underway, for pressed twice it is still one; None where a reset came behind it.
+
+        A printer that shows that it is stopped is told all the same, and does it once (M09): a
+        reset may be on its way that no row shows yet, and is older then (M10).
+        """
         newest = await self._commands.underway(printer_id, None, _STOP, Verb.RESET_STOP)
-        is_undone = newest is not None and newest.verb != _STOP
-        return (None if is_undone else newest), is_undone
+        return newest if newest is not None and newest.verb == _STOP else None
 
     async def send(self, by: Principal, printer_id: int, lines: Sequence[str]) -> Printer:
         """Have *lines* of G-code executed between those of a print, and return the printer.

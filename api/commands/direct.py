@@ -165,6 +165,8 @@ class DirectStops:
         if not links:
             return None
         stop_id = self._same(stop)
+        if press := _press.get():  # tried again, it is the one that the room has
+            press[0] = msgspec.structs.replace(press[0], id=stop_id)
         self.owed.setdefault(stop_id, stop)
         for say, _ in links:
             say(RemoteStop(id=stop_id, printer=stop.printer_id))

@@ -13,7 +13,7 @@ from ulid import ULID
 from api.bus.local import Bus
 from api.clock import Clock
 from api.commands import rules
-from api.commands.carrying import STARTS, at_birth, is_on, to_carry
+from api.commands.carrying import STARTS, Named, at_birth, is_on, to_carry
 from api.commands.direct import DirectStops
 from api.commands.models import Command
 from api.commands.rooms import BridgeRoom, Row
@@ -93,11 +93,11 @@ class Commands:
         by.require(rules.RIGHT_OF.get(verb, "printers.control"))
         if printer.organization_id != by.organization_id or not by.reaches(printer.id):
             raise NotFound(f"There is no printer {printer.id}.", code="printer_not_found")
-        told = self._press(by, printer) if verb is Verb.REMOTE_STOP else None
+        name = self._named(by, printer, verb)
         async with self._ledger.change(by.organization_id) as change:
-            known = await _BY_ID.first(told) if told else None  # the room's word may be here
+            known = await _BY_ID.first(name.id) if name.is_told else None  # by the room's word
             command = known or await self.issue_in(
-                change, by, printer, verb, args, grant=grant, known_as=told
+                change, by, printer, verb, args, grant=grant, name=name
             )
             if known is None or known.actor != by.username[:120]:  # two may press at once
                 entity = ("printer", printer.id)
@@ -105,10 +105,13 @@ class Commands:
         self.direct.owed.pop(command.id, None)
         return command
 
-    def _press(self, by: Principal, printer: Printer) -> str:
-        """Stop it before its row is written, for which there may be a queue; the row's id."""
-        bridge_id = self._reachable_bridge(printer, Verb.REMOTE_STOP)
-        return self.direct.press(by, (printer.organization_id, printer.id, printer.name), bridge_id)
+    def _named(self, by: Principal, printer: Printer, verb: Verb) -> Named:
+        """What is asked now; a stop goes out before its row, for which there may be a queue."""
+        if verb is not Verb.REMOTE_STOP:
+            return Named(str(ULID.from_datetime(self._clock.now())))
+        stopped = (printer.organization_id, printer.id, printer.name)
+        bridge_id = self._reachable_bridge(printer, verb)
+        return Named(self.direct.press(by, stopped, bridge_id), is_told=True)
 
     async def issue_in(
         self,
@@ -119,15 +122,14 @@ class Commands:
         args: Args | None = None,
         *,
         grant: str | None = None,
-        known_as: str | None = None,
+        name: Named | None = None,
     ) -> Command:
-        """`issue` inside the caller's transaction; the caller has checked the rights.
-
-        *known_as*: its room has it under this id, or may have it, so only the room ends it.
-        """
+        """`issue` inside the caller's transaction; the caller has checked the rights."""
+        now = self._clock.now()
+        name = name or Named(str(ULID.from_datetime(now)))
         args = args if args is not None else NoArgs()
         rules.check_args(verb, args)
-        bridge_id = self._reachable_bridge(printer, verb, is_told=known_as is not None)
+        bridge_id = self._reachable_bridge(printer, verb, is_told=name.is_told)
         check_free_for(printer, verb)
         if VERBS[verb].needs_grant:
             grant = grant or printer.active_grant or rules.card_print(printer.state)
@@ -140,11 +142,11 @@ class Commands:
         rules.check_room(verb, underway, replaced, printer.name)
         if verb is Verb.REMOTE_STOP:
             await self.withdraw_starts(change, printer.id)
-        now, kept = self._clock.now(), rules.check_args(verb, args)
+        kept = rules.check_args(verb, args)
         state, epoch = at_birth(verb, kept, self.direct.epoch(bridge_id))
         command = await Command.create(
-            id=known_as or str(ULID.from_datetime(now)),
-            state=CommandState.SENT if known_as else state,
+            id=name.id,
+            state=CommandState.SENT if name.is_told else state,
             sent_epoch=epoch,
             organization_id=printer.organization_id,
             printer_id=printer.id,
@@ -209,7 +211,7 @@ class Commands:
     async def underway(self, printer_id: int, grant: str | None, *verbs: Verb) -> Command | None:
         """The newest command of these kinds that is not over yet, or None."""
         rows = Command.filter(printer_id=printer_id, verb__in=verbs, grant=grant)
-        return await rows.exclude(state__in=tuple(COMMAND_OVER)).order_by("-seq").first()
+        return await rows.exclude(state__in=tuple(COMMAND_OVER)).order_by("-id").first()
 
     async def get(self, command_id: str) -> Command:
         """One command. Raises `NotFound`."""

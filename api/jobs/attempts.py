@@ -15,6 +15,7 @@ import msgspec
 from ulid import ULID
 
 from api.clock import Clock
+from api.commands.carrying import Named
 from api.commands.service import Command, Commands, Row
 from api.errors import Conflict, Invalid, Unavailable
 from api.events.service import Change
@@ -145,9 +146,9 @@ class Attempts:
             plate_claim=attempt.plate_claim,
             last_alone=await lent.last_alone(printer.id),
         )
-        lent_as = attempt.command_id or None
+        name = Named(attempt.command_id, is_told=True) if attempt.command_id else None
         command = await self._commands.issue_in(
-            change, by, printer, Verb.START, args, grant=attempt.grant, known_as=lent_as
+            change, by, printer, Verb.START, args, grant=attempt.grant, name=name
         )
         attempt.command_id = command.id
         machine = fitness.machine_of(printer, checked.material)

@@ -4,8 +4,10 @@ The services are the real ones and can be made anew at any moment (`Farm.restart
 files and the library are small fakes at the seams.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from api.bus.local import LocalBus
 from api.commands.models import Command
@@ -32,6 +34,8 @@ from schemas.gcode.survey import Survey
 from schemas.jobs import AttemptEvent, AttemptState
 from schemas.printer import PrinterState, Profile
 from tests.api.conftest import FakeClock
+
+T = TypeVar("T")
 
 BRIDGE = 7
 
@@ -229,6 +233,17 @@ class Farm:
         async with self.ledger.change() as change:
             fact = CommandFact(id=command.id, state=state, code=code, reason=code)
             await self.commands.record(change, BridgeId(BRIDGE), fact)
+
+    async def stopping(self, press: Coroutine[Any, Any, T], code: str = "at_once") -> T:
+        """What *press*, of a stop, is answered when the room has carried it out."""
+        stops = Command.filter(verb=Verb.REMOTE_STOP)
+        before = await stops.count()
+        asking = asyncio.create_task(press)
+        async with asyncio.timeout(5):
+            while await stops.count() == before:
+                await asyncio.sleep(0)
+        await self.answer(await self.last(Verb.REMOTE_STOP), CommandState.DONE, code)
+        return await asking
 
     async def tell(
         self, grant: str, event: AttemptEvent, reason: str = "", bridge: int = BRIDGE

@@ -16,8 +16,10 @@ from api.commands.machine import Machine
 from api.commands.models import Command
 from api.db import Busy
 from api.events.models import AuditEntry
+from api.events.writers import Writers
 from schemas.commands import Verb
 from schemas.link import RemoteStop
+from schemas.printer import PrinterState
 from tests.api.commands.test_fleet import Hidden
 from tests.api.conftest import FakeClock
 from tests.fakes.farm import BRIDGE, Farm
@@ -140,3 +142,58 @@ async def test_a_stop_that_gets_its_row_meanwhile_is_not_owed_twice(
         await farm.commands.keep_owed()
     assert direct.owed == {}
     assert await Command.all().count() == 1
+
+
+async def test_a_reset_that_waits_for_its_row_is_older_than_the_stop_that_overtakes_it(
+    farm: Farm, machine: Machine, said: list[RemoteStop], clock: FakeClock
+) -> None:
+    """M10: its id tells when it was asked for, so the printer's sender can refuse it; and a stop
+    goes out though the printer shows the one before.
+    """
+    printer = await farm.printer()
+    await farm.report(printer.id, PrinterState.HALTED, "stopped")
+    writers = farm.ledger._writers.setdefault(None, Writers())
+    async with writers.turn():
+        asked = farm.commands.issue(farm.admin, printer, Verb.RESET_STOP)
+        reset = asyncio.create_task(asked)
+        await asyncio.sleep(0)
+        clock.advance(1.0)
+        pressed = asyncio.create_task(machine.remote_stop(farm.admin, printer.id))
+        async with asyncio.timeout(5):
+            while not said:
+                await asyncio.sleep(0)
+        clock.advance(1.0)
+    assert (await reset).id < said[0].id
+    await asyncio.wait_for(pressed, 5)
+
+
+async def test_a_stop_that_got_its_row_late_is_not_newer_than_the_reset_before_it(
+    farm: Farm, machine: Machine, said: list[RemoteStop], clock: FakeClock
+) -> None:
+    """It went out past the database: its number is higher, and its press was before."""
+    printer = await farm.printer()
+    farm.commands.direct.press(farm.admin, (1, printer.id, printer.name), BRIDGE)
+    clock.advance(3)
+    await farm.report(printer.id, PrinterState.HALTED, "stopped")
+    await farm.commands.issue(farm.admin, await farm.row(printer), Verb.RESET_STOP)
+    await farm.commands.keep_owed()
+    clock.advance(3)
+    await machine.remote_stop(farm.admin, printer.id)
+    assert len({stop.id for stop in said}) == 2
+
+
+async def test_a_press_that_joined_anothers_stays_with_it(
+    farm: Farm, machine: Machine, said: list[RemoteStop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tried again past the database, it is the stop that the room has."""
+    printer = await farm.printer()
+    eve = replace(farm.admin, user_id=2, username="eve")
+    farm.commands.direct.press(eve, (1, printer.id, printer.name), BRIDGE)
+
+    async def away(*_: object, **__: object) -> Command:
+        raise Busy("canceling statement due to statement timeout")
+
+    monkeypatch.setattr(farm.commands, "settle", away)
+    await machine.remote_stop(farm.admin, printer.id)
+    assert len(said) == 3
+    assert len({stop.id for stop in said}) == 1

@@ -97,7 +97,7 @@ async def test_a_stop_says_whether_it_is_obeyed_at_once(
     stop = await farm.commands.issue(farm.admin, printer, Verb.REMOTE_STOP)
     await farm.report(printer.id, _S.HALTED, "stopped remotely")
     await farm.answer(stop, CommandState.DONE, code)
-    stopped = await machine(farm).remote_stop(farm.admin, printer.id)
+    stopped = await farm.stopping(machine(farm).remote_stop(farm.admin, printer.id), code)
     assert stopped.obeys_at_once is obeys
     assert stopped.advice and "plug" not in stopped.advice
     plug = {"type": "tasmota", "host": "192.168.1.30", "off_on_stop": True, "is_on": True}
@@ -105,7 +105,7 @@ async def test_a_stop_says_whether_it_is_obeyed_at_once(
         row = await farm.printers.locked(change, printer.id)
         row.details = {"plug": plug}
         await farm.printers.save(change, row, "details")
-    stopped = await machine(farm).remote_stop(farm.admin, printer.id)
+    stopped = await farm.stopping(machine(farm).remote_stop(farm.admin, printer.id), code)
     assert "cuts the power at its plug" in stopped.advice
 
 

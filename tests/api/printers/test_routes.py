@@ -214,7 +214,7 @@ async def test_control_routes_answer_what_was_reported(app: FarmApp, farm: Farm)
     assert silent["error"]["retriable"]
     await farm.answer(await farm.last(Verb.REMOTE_STOP), CommandState.DONE)
     await farm.report(printer.id, PrinterState.HALTED)
-    stopped = await app.ask("POST", f"/printers/{printer.id}/remote-stop")
+    stopped = await farm.stopping(app.ask("POST", f"/printers/{printer.id}/remote-stop"))
     assert (stopped["state"], stopped["printer_id"]) == ("HALTED", printer.id)
     farm.bridges.is_online = False
     await app.ask("POST", f"/printers/{printer.id}/remote-stop", expect=503)
